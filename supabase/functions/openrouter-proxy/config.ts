@@ -1,0 +1,179 @@
+/**
+ * Environment → configuration, read and validated once.
+ *
+ * Source: protocol.md, "Environment".
+ */
+import { base64 } from "@scure/base";
+
+/** What the gateway needs to know. Durations in milliseconds or seconds, as the name says. */
+export interface Config {
+  /** Supabase's API, e.g. `https://<ref>.supabase.co`. */
+  supabaseUrl: string;
+  /** A key with the role `service_role`. */
+  supabaseSecretKey: string;
+  /** OpenRouter's API without a trailing slash. */
+  openrouterUrl: string;
+  /** OpenRouter's management key: creates user keys, never used for proxied calls. */
+  provisioningKey: string;
+  /** At least 32 random bytes. */
+  encryptionKey: Uint8Array<ArrayBuffer>;
+  /** The key that `encryptionKey` replaced, while rotation runs. */
+  previousEncryptionKey: Uint8Array<ArrayBuffer> | null;
+  /** What signatures and tokens must name as their audience. */
+  audience: string;
+  /** `*`, or the origins that browsers may call from. */
+  allowedOrigins: "*" | string[];
+  /** Hosts whose did:web documents are fetched; none unless set. */
+  didWebHosts: string[];
+  maxRequestBytes: number;
+  maxTokenLifetimeSeconds: number;
+  upstreamHeadersTimeoutMs: number;
+  upstreamIdleTimeoutMs: number;
+  /** Sent to OpenRouter where the client sent none. */
+  httpReferer: string;
+  xTitle: string;
+  /** US dollars in one of OpenRouter's credits, a decimal string: money is never a float. */
+  usdPerCredit: string;
+}
+
+/** Every missing or bad variable at once, by name; values never appear. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  constructor(readonly problems: string[]) {
+    super(`the gateway's environment is not usable:\n${problems.map((p) => `- ${p}`).join("\n")}`);
+  }
+}
+
+interface Environment {
+  get(name: string): string | undefined;
+}
+
+const HEX = /^(?:[0-9a-fA-F]{2})+$/;
+const MAKE_A_KEY = "make one with: openssl rand -base64 32";
+
+/**
+ * Reads and validates the environment.
+ *
+ * @throws {ConfigError} naming all variables that are missing or bad
+ */
+export function configFromEnv(env: Environment): Config {
+  const problems: string[] = [];
+  const optional = (name: string) => env.get(name)?.trim() || undefined;
+
+  function required(name: string): string {
+    const value = optional(name);
+    if (value === undefined) problems.push(`${name} is not set`);
+    return value ?? "";
+  }
+
+  function httpUrl(name: string, value: string): string {
+    if (!value) return "";
+    if (/^https?:\/\/[^\s?#]+$/.test(value) && URL.canParse(value)) {
+      return value.replace(/\/+$/, "");
+    }
+    problems.push(`${name} must be an http(s) URL without query or fragment`);
+    return "";
+  }
+
+  function positiveInteger(name: string, fallback: number): number {
+    const value = optional(name);
+    if (value === undefined) return fallback;
+    if (/^[1-9][0-9]{0,11}$/.test(value)) return Number(value);
+    problems.push(`${name} must be a positive whole number`);
+    return fallback;
+  }
+
+  function list(name: string): string[] {
+    return (optional(name) ?? "").split(",").map((item) => item.trim()).filter(Boolean);
+  }
+
+  function encryptionKey(name: string, value: string): Uint8Array<ArrayBuffer> {
+    const bytes = decodeKey(value);
+    if (value && (bytes === null || !looksRandom(value, bytes))) {
+      problems.push(
+        `${name} must be at least 32 random bytes in base64 or hex, no placeholder; ${MAKE_A_KEY}`,
+      );
+    }
+    return bytes ?? new Uint8Array();
+  }
+
+  function supabaseSecretKey(): string {
+    const keys = optional("SUPABASE_SECRET_KEYS");
+    if (keys === undefined) {
+      const legacy = optional("SUPABASE_SERVICE_ROLE_KEY");
+      if (legacy === undefined) {
+        problems.push("SUPABASE_SECRET_KEYS (or SUPABASE_SERVICE_ROLE_KEY) is not set");
+      }
+      return legacy ?? "";
+    }
+    try {
+      const parsed: unknown = JSON.parse(keys);
+      const value = (parsed as Record<string, unknown> | null)?.default;
+      if (typeof value === "string" && value) return value;
+    } catch {
+      // reported below, like any other shape
+    }
+    problems.push('SUPABASE_SECRET_KEYS must be JSON of the shape {"default":"sb_secret_…"}');
+    return "";
+  }
+
+  function usdPerCredit(): string {
+    const value = optional("OPENROUTER_USD_PER_CREDIT") ?? "1";
+    if (!/^[0-9]+(\.[0-9]+)?$/.test(value) || Number(value) === 0) {
+      problems.push("OPENROUTER_USD_PER_CREDIT must be a positive decimal number");
+    }
+    return value;
+  }
+
+  const supabaseUrl = httpUrl("SUPABASE_URL", required("SUPABASE_URL"));
+  const origins = list("ALLOWED_ORIGINS");
+  const previous = optional("API_KEY_ENCRYPTION_KEY_PREVIOUS");
+  const config: Config = {
+    supabaseUrl,
+    supabaseSecretKey: supabaseSecretKey(),
+    openrouterUrl: httpUrl(
+      "OPENROUTER_API_URL",
+      optional("OPENROUTER_API_URL") ?? "https://openrouter.ai/api/v1",
+    ),
+    provisioningKey: required("OPENROUTER_PROVISIONING_KEY"),
+    encryptionKey: encryptionKey("API_KEY_ENCRYPTION_KEY", required("API_KEY_ENCRYPTION_KEY")),
+    previousEncryptionKey: previous === undefined
+      ? null
+      : encryptionKey("API_KEY_ENCRYPTION_KEY_PREVIOUS", previous),
+    audience: optional("GATEWAY_AUDIENCE") ?? `${supabaseUrl}/functions/v1/openrouter-proxy`,
+    allowedOrigins: origins.length === 0 || origins.includes("*") ? "*" : origins,
+    didWebHosts: list("DID_WEB_HOSTS").map((host) => host.toLowerCase()),
+    maxRequestBytes: positiveInteger("MAX_REQUEST_BYTES", 20 * 1024 * 1024),
+    maxTokenLifetimeSeconds: positiveInteger("MAX_TOKEN_LIFETIME_SECONDS", 3600),
+    upstreamHeadersTimeoutMs: positiveInteger("UPSTREAM_HEADERS_TIMEOUT_MS", 60_000),
+    upstreamIdleTimeoutMs: positiveInteger("UPSTREAM_IDLE_TIMEOUT_MS", 120_000),
+    httpReferer: optional("HTTP_REFERER") ?? "https://llm-gateway.local",
+    xTitle: optional("X_TITLE") ?? "LLM Gateway",
+    usdPerCredit: usdPerCredit(),
+  };
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+/** Hex or base64 → bytes; null for anything else. */
+function decodeKey(value: string): Uint8Array<ArrayBuffer> | null {
+  if (HEX.test(value)) {
+    return Uint8Array.from(value.match(/../g)!, (pair) => parseInt(pair, 16));
+  }
+  try {
+    return new Uint8Array(base64.decode(value.padEnd(Math.ceil(value.length / 4) * 4, "=")));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Whether a key can have come from a random generator. A phrase of letters is valid base64 too, so
+ * that length alone would let placeholders pass; random bytes fail these checks less than once in
+ * a billion.
+ */
+function looksRandom(text: string, bytes: Uint8Array): boolean {
+  return bytes.length >= 32 && new Set(bytes).size >= 16 &&
+    (HEX.test(text) || (/[a-z]/.test(text) && /[A-Z]/.test(text))) &&
+    !/change.?(?:me|this|it)|placeholder|replace|example/i.test(text);
+}

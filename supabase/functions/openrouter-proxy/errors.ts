@@ -1,0 +1,76 @@
+/**
+ * The gateway's own errors: a closed set, and the one place that turns them into responses.
+ *
+ * Source: protocol.md, "Errors of the gateway itself".
+ */
+
+/** Every error type that the gateway answers with, and its HTTP status. */
+const STATUS = {
+  invalid_request: 400,
+  missing_credentials: 401,
+  invalid_did: 401,
+  unsupported_did_method: 401,
+  invalid_signature: 401,
+  expired_timestamp: 401,
+  invalid_token: 401,
+  replayed_request: 401,
+  access_denied: 403,
+  path_forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  request_too_large: 413,
+  internal_error: 500,
+  misconfigured: 500,
+  upstream_unreachable: 502,
+  provisioning_failed: 502,
+  store_unavailable: 503,
+  provisioning_in_progress: 503,
+  upstream_timeout: 504,
+} as const;
+
+export type ErrorType = keyof typeof STATUS;
+
+/** An expected refusal. `message` reaches the client: it never holds a secret. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+  readonly status: number;
+
+  /**
+   * @param details further members of the error object, e.g. `server_time`
+   * @param headers further response headers, e.g. `retry-after`
+   */
+  constructor(
+    readonly type: ErrorType,
+    message: string,
+    readonly details: Record<string, unknown> = {},
+    readonly headers: Record<string, string> = {},
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.status = STATUS[type];
+  }
+}
+
+/** Shapes any thrown value as the response that the client gets; what is no GatewayError is a bug. */
+export function errorResponse(error: unknown, requestId: string): Response {
+  const known = error instanceof GatewayError ? error : new GatewayError(
+    "internal_error",
+    "the gateway failed; the request id finds the cause in its log",
+  );
+  const headers: Record<string, string> = {
+    "content-type": "application/json",
+    ...known.headers,
+  };
+  if (known.status === 401) headers["www-authenticate"] = "DID";
+  const body = {
+    success: false,
+    error: {
+      code: known.status,
+      type: known.type,
+      message: known.message,
+      request_id: requestId,
+      ...known.details,
+    },
+  };
+  return new Response(JSON.stringify(body), { status: known.status, headers });
+}
