@@ -1,0 +1,336 @@
+-- The interface of the gateway's store: one call before a request is forwarded, one after it ended,
+-- and the lease under which a DID's key is created.
+
+-- Whether a DID token issued at p_issued_at has been revoked by did_policies.tokens_valid_after.
+create function public.token_is_revoked(p_did text, p_issued_at timestamptz)
+returns boolean
+language sql
+stable
+set search_path = ''
+as $$
+  select exists (
+    select from public.did_policies where did = p_did and tokens_valid_after > p_issued_at
+  );
+$$;
+
+-- Decides on one authenticated request, and books it, in one transaction. Refusals change nothing,
+-- so that the same message can be sent again once their cause is gone.
+--
+-- Returns {"decision": …}:
+--   admitted            with encrypted_api_key, openrouter_key_hash and request_time
+--   needs_provisioning  the DID has no key yet
+--   access_denied       the DID is disabled
+--   token_revoked       the token was issued before tokens_valid_after
+--   not_owned           p_owned_generation is in no row of this DID
+--   replayed            p_message_hash was accepted before
+create function public.admit_request(
+  p_request_id uuid,
+  p_did text,
+  p_method text,
+  p_endpoint text,
+  p_metered boolean,
+  p_model text default null,
+  p_streaming boolean default false,
+  p_message_hash text default null,
+  p_message_expires_at timestamptz default null,
+  p_token_issued_at timestamptz default null,
+  p_owned_generation text default null
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_account public.user_api_keys;
+begin
+  if p_token_issued_at is not null and public.token_is_revoked(p_did, p_token_issued_at) then
+    return jsonb_build_object('decision', 'token_revoked');
+  end if;
+
+  select * into v_account from public.user_api_keys where did = p_did;
+  if not found then
+    return jsonb_build_object('decision', 'needs_provisioning');
+  end if;
+  if v_account.status = 'disabled' then
+    return jsonb_build_object('decision', 'access_denied');
+  end if;
+
+  if p_owned_generation is not null and not exists (
+    select from public.request_logs where did = p_did and generation_id = p_owned_generation
+  ) then
+    return jsonb_build_object('decision', 'not_owned');
+  end if;
+
+  if p_message_hash is not null then
+    insert into public.accepted_messages (message_hash, expires_at)
+    values (decode(p_message_hash, 'hex'), p_message_expires_at)
+    on conflict do nothing;
+    if not found then
+      return jsonb_build_object('decision', 'replayed');
+    end if;
+  end if;
+
+  if p_metered then
+    insert into public.request_logs (id, did, method, endpoint, model, streaming)
+    values (p_request_id, p_did, p_method, p_endpoint, p_model, p_streaming);
+  end if;
+
+  return jsonb_build_object(
+    'decision', 'admitted',
+    'encrypted_api_key', v_account.encrypted_api_key,
+    'openrouter_key_hash', v_account.openrouter_key_hash,
+    'request_time', now()
+  );
+end;
+$$;
+
+-- Ends a pending row exactly once and adds it to usage_daily in the same transaction. A second
+-- settlement of the same row changes nothing.
+--
+-- p_request_time is the one that admit_request returned: it finds the partition. Costs are decimal
+-- strings (exponents allowed) in OpenRouter's credits; this is the one place that turns them into
+-- dollars. Returns {"settled": boolean, "total_cost": decimal string in USD or null}.
+create function public.settle_request(
+  p_request_id uuid,
+  p_request_time timestamptz,
+  p_status text,
+  p_http_status integer default null,
+  p_error_message text default null,
+  p_model text default null,
+  p_provider text default null,
+  p_generation_id text default null,
+  p_input_tokens bigint default null,
+  p_output_tokens bigint default null,
+  p_cached_tokens bigint default null,
+  p_reasoning_tokens bigint default null,
+  p_cost text default null,
+  p_upstream_cost text default null,
+  p_usd_per_credit text default '1',
+  p_cost_source text default null,
+  p_first_byte_ms integer default null
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_row public.request_logs;
+begin
+  update public.request_logs
+  set status = p_status,
+    response_time = clock_timestamp(),
+    http_status = p_http_status,
+    error_message = p_error_message,
+    model = coalesce(p_model, model),
+    provider = p_provider,
+    generation_id = p_generation_id,
+    input_tokens = p_input_tokens,
+    output_tokens = p_output_tokens,
+    cached_tokens = p_cached_tokens,
+    reasoning_tokens = p_reasoning_tokens,
+    total_cost = trim_scale(p_cost::numeric * p_usd_per_credit::numeric),
+    upstream_cost = trim_scale(p_upstream_cost::numeric * p_usd_per_credit::numeric),
+    cost_source = p_cost_source,
+    first_byte_ms = p_first_byte_ms,
+    reserved_usd = 0
+  where id = p_request_id and request_time = p_request_time and status = 'pending'
+  returning * into v_row;
+  if not found then
+    return jsonb_build_object('settled', false, 'total_cost', null);
+  end if;
+
+  insert into public.usage_daily as total (
+    did, day, model, endpoint, requests, failed_requests, input_tokens, output_tokens,
+    cached_tokens, reasoning_tokens, total_cost, upstream_cost
+  )
+  values (
+    v_row.did,
+    (v_row.request_time at time zone 'utc')::date,
+    coalesce(v_row.model, 'unknown'),
+    v_row.endpoint,
+    1,
+    (v_row.status = 'failed')::integer,
+    coalesce(v_row.input_tokens, 0),
+    coalesce(v_row.output_tokens, 0),
+    coalesce(v_row.cached_tokens, 0),
+    coalesce(v_row.reasoning_tokens, 0),
+    coalesce(v_row.total_cost, 0),
+    coalesce(v_row.upstream_cost, 0)
+  )
+  on conflict (did, day, model, endpoint) do update
+  set requests = total.requests + excluded.requests,
+    failed_requests = total.failed_requests + excluded.failed_requests,
+    input_tokens = total.input_tokens + excluded.input_tokens,
+    output_tokens = total.output_tokens + excluded.output_tokens,
+    cached_tokens = total.cached_tokens + excluded.cached_tokens,
+    reasoning_tokens = total.reasoning_tokens + excluded.reasoning_tokens,
+    total_cost = total.total_cost + excluded.total_cost,
+    upstream_cost = total.upstream_cost + excluded.upstream_cost;
+
+  return jsonb_build_object('settled', true, 'total_cost', v_row.total_cost::text);
+end;
+$$;
+
+-- Ends rows whose gateway died: pending for longer than any request can last (Supabase's longest
+-- worker lives 400 s, and settlement from GET /generation takes up to two minutes more). Returns how many.
+create function public.expire_stale_requests(p_older_than interval default '15 minutes')
+returns integer
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_row record;
+  v_count integer := 0;
+begin
+  for v_row in
+    select id, request_time from public.request_logs
+    where status = 'pending' and request_time < now() - p_older_than
+    order by request_time
+    for update skip locked
+  loop
+    perform public.settle_request(
+      v_row.id, v_row.request_time, 'failed',
+      p_error_message => 'worker_lost: the gateway ended before it could book this request'
+    );
+    v_count := v_count + 1;
+  end loop;
+  return v_count;
+end;
+$$;
+
+-- Forgets replay keys that no timestamp could revive; an hour's margin covers clocks that disagree.
+create function public.purge_accepted_messages()
+returns bigint
+language sql
+set search_path = ''
+as $$
+  with purged as (
+    delete from public.accepted_messages where expires_at < now() - interval '1 hour' returning 1
+  )
+  select count(*) from purged;
+$$;
+
+-- Claims the right to create a DID's key for p_lease. Of any number of claimants at a time one is
+-- answered `claimed`.
+--
+-- Returns {"state": …}:
+--   provisioned  the DID has a key
+--   in_progress  somebody else holds the lease
+--   claimed      with credit_limit and credit_limit_reset for the new key, and orphans_since: set when
+--                an earlier attempt died, whose key may exist at OpenRouter
+create function public.claim_key_provisioning(
+  p_did text,
+  p_attempt_id uuid,
+  p_lease interval default '60 seconds'
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_lease public.key_provisioning;
+  v_settings public.gateway_settings;
+begin
+  insert into public.key_provisioning as lease (did, attempt_id, expires_at)
+  values (p_did, p_attempt_id, clock_timestamp() + p_lease)
+  on conflict (did) do update
+  set attempt_id = excluded.attempt_id, expires_at = excluded.expires_at
+  where lease.expires_at < clock_timestamp()
+  returning * into v_lease;
+
+  -- After the lease, not before: whoever completes inserts the account and ends its lease in one
+  -- transaction, for which the statement above has waited.
+  if exists (select from public.user_api_keys where did = p_did) then
+    delete from public.key_provisioning where did = p_did and attempt_id = p_attempt_id;
+    return jsonb_build_object('state', 'provisioned');
+  end if;
+  if v_lease.did is null then
+    return jsonb_build_object('state', 'in_progress');
+  end if;
+
+  select * into v_settings from public.gateway_settings;
+  return jsonb_build_object(
+    'state', 'claimed',
+    'credit_limit', v_settings.default_credit_limit::text,
+    'credit_limit_reset', v_settings.default_credit_limit_reset,
+    'orphans_since', case when v_lease.first_claimed_at < now() then v_lease.first_claimed_at end
+  );
+end;
+$$;
+
+-- Stores the key that the lease's holder created, and ends the lease. False: the lease is no longer
+-- this attempt's, nothing was stored, and the caller must delete its key at OpenRouter. May be called
+-- again with the same key by a caller who did not hear the answer.
+create function public.complete_key_provisioning(
+  p_did text,
+  p_attempt_id uuid,
+  p_openrouter_key_hash text,
+  p_encrypted_api_key text,
+  p_key_name text,
+  p_credit_limit text default null
+)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  delete from public.key_provisioning where did = p_did and attempt_id = p_attempt_id;
+  if not found then
+    return exists (
+      select from public.user_api_keys
+      where did = p_did and openrouter_key_hash = p_openrouter_key_hash
+    );
+  end if;
+  insert into public.user_api_keys (
+    did, openrouter_key_hash, encrypted_api_key, key_name, credit_limit
+  )
+  values (
+    p_did, p_openrouter_key_hash, p_encrypted_api_key, p_key_name, p_credit_limit::numeric
+  );
+  return true;
+end;
+$$;
+
+-- Gives the lease back after a failure, so that the next request need not wait for it to expire.
+-- p_orphan_possible: a key may exist at OpenRouter; the next claimant is told since when to look.
+create function public.release_key_provisioning(
+  p_did text,
+  p_attempt_id uuid,
+  p_orphan_possible boolean default false
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if p_orphan_possible then
+    update public.key_provisioning set expires_at = '-infinity'
+    where did = p_did and attempt_id = p_attempt_id;
+  else
+    delete from public.key_provisioning where did = p_did and attempt_id = p_attempt_id;
+  end if;
+end;
+$$;
+
+revoke all on function
+  public.token_is_revoked, public.admit_request, public.settle_request,
+  public.expire_stale_requests, public.purge_accepted_messages,
+  public.claim_key_provisioning, public.complete_key_provisioning, public.release_key_provisioning
+  from public, anon, authenticated;
+grant execute on function
+  public.token_is_revoked, public.admit_request, public.settle_request,
+  public.expire_stale_requests, public.purge_accepted_messages,
+  public.claim_key_provisioning, public.complete_key_provisioning, public.release_key_provisioning
+  to service_role;
+
+-- Housekeeping runs by itself where pg_cron is enabled; elsewhere these same calls are made by hand
+-- or by another scheduler.
+do $$
+begin
+  if exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
+    perform cron.schedule('llm-gateway: stale requests', '* * * * *', 'select public.expire_stale_requests()');
+    perform cron.schedule('llm-gateway: replay keys', '*/10 * * * *', 'select public.purge_accepted_messages()');
+    perform cron.schedule('llm-gateway: partitions', '17 3 * * *', 'select public.maintain_request_log_partitions()');
+  end if;
+end;
+$$;

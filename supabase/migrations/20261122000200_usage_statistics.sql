@@ -1,0 +1,173 @@
+-- Statistics: one RPC for the gateway, views for people with SQL. All of them read usage_daily, so
+-- that they cost the same however long the log is; the log itself is read for parts of days alone.
+
+-- Ended requests of one DID in [p_start, p_end), null being unbounded, in the shape of
+-- GET /api/v1/usage. p_group_by: any of day, hour, model, endpoint; empty: no groups.
+-- Costs are decimal strings in USD, because clients read JSON numbers as binary floats.
+create function public.usage_stats(
+  p_did text,
+  p_start timestamptz default null,
+  p_end timestamptz default null,
+  p_group_by text[] default '{}'
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  v_start timestamptz := coalesce(p_start, '-infinity');
+  v_end timestamptz := coalesce(p_end, 'infinity');
+  -- The whole days inside the range; what is left of it at either end is read from the log.
+  v_first_day timestamptz := case
+    when p_start is null then '-infinity'
+    when date_trunc('day', p_start, 'utc') = p_start then p_start
+    else date_trunc('day', p_start, 'utc') + interval '1 day'
+  end;
+  v_last_day_end timestamptz := coalesce(date_trunc('day', p_end, 'utc'), 'infinity');
+  v_unknown text := (
+    select name from unnest(p_group_by) as name
+    where name not in ('day', 'hour', 'model', 'endpoint') limit 1
+  );
+  v_result jsonb;
+begin
+  if v_unknown is not null then
+    raise exception 'cannot group usage by %', v_unknown using errcode = '22023';
+  end if;
+  if 'hour' = any (p_group_by) or v_first_day >= v_last_day_end then
+    v_first_day := v_end;
+    v_last_day_end := v_end;
+  end if;
+
+  with ended as (
+    select day, null::timestamptz as hour, model, endpoint, requests, failed_requests,
+      input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost
+    from public.usage_daily
+    where did = p_did
+      and v_first_day < v_last_day_end
+      and day >= (v_first_day at time zone 'utc')::date
+      and day < (v_last_day_end at time zone 'utc')::date
+    union all
+    select (request_time at time zone 'utc')::date, date_trunc('hour', request_time, 'utc'),
+      coalesce(model, 'unknown'), endpoint, 1, (status = 'failed')::integer,
+      coalesce(input_tokens, 0), coalesce(output_tokens, 0),
+      coalesce(cached_tokens, 0), coalesce(reasoning_tokens, 0), coalesce(total_cost, 0)
+    from public.request_logs
+    where did = p_did
+      and status <> 'pending'
+      and (
+        (request_time >= v_start and request_time < v_first_day)
+        or (request_time >= v_last_day_end and request_time < v_end)
+      )
+  ),
+  totals as (
+    select jsonb_build_object(
+      'total_requests', coalesce(sum(requests), 0)::bigint,
+      'successful_requests', coalesce(sum(requests - failed_requests), 0)::bigint,
+      'failed_requests', coalesce(sum(failed_requests), 0)::bigint,
+      'total_input_tokens', coalesce(sum(input_tokens), 0)::bigint,
+      'total_output_tokens', coalesce(sum(output_tokens), 0)::bigint,
+      'total_cached_tokens', coalesce(sum(cached_tokens), 0)::bigint,
+      'total_reasoning_tokens', coalesce(sum(reasoning_tokens), 0)::bigint,
+      'total_cost', trim_scale(coalesce(sum(total_cost), 0))::text
+    ) as json
+    from ended
+  ),
+  models as (
+    select coalesce(jsonb_object_agg(model, requests), '{}') as json
+    from (select model, sum(requests)::bigint as requests from ended group by model) as by_model
+  ),
+  groups as (
+    select
+      case when 'day' = any (p_group_by) then day end as group_day,
+      case when 'hour' = any (p_group_by) then hour end as group_hour,
+      case when 'model' = any (p_group_by) then model end as group_model,
+      case when 'endpoint' = any (p_group_by) then endpoint end as group_endpoint,
+      jsonb_build_object(
+        'requests', sum(requests)::bigint,
+        'failed_requests', sum(failed_requests)::bigint,
+        'input_tokens', sum(input_tokens)::bigint,
+        'output_tokens', sum(output_tokens)::bigint,
+        'cost', trim_scale(sum(total_cost))::text
+      ) as sums
+    from ended
+    where cardinality(p_group_by) > 0
+    group by 1, 2, 3, 4
+  )
+  select totals.json
+    || jsonb_build_object('requests_by_model', models.json)
+    || jsonb_build_object('groups', coalesce((
+      select jsonb_agg(
+        jsonb_strip_nulls(jsonb_build_object(
+          'day', group_day,
+          'hour', to_char(group_hour at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+          'model', group_model,
+          'endpoint', group_endpoint
+        )) || sums
+        order by group_day, group_hour, group_model, group_endpoint
+      )
+      from groups
+    ), '[]'))
+  into v_result
+  from totals, models;
+  return v_result;
+end;
+$$;
+
+revoke all on function public.usage_stats from public, anon, authenticated;
+grant execute on function public.usage_stats to service_role;
+
+-- The views answer with the same sums under the same names; each adds the column that it is named by.
+-- security_invoker: a Supabase user's JWT sees its own DID's rows, service_role sees all.
+
+create view public.usage_by_day with (security_invoker = true) as
+select day,
+  sum(requests)::bigint as requests,
+  sum(failed_requests)::bigint as failed_requests,
+  sum(input_tokens)::bigint as input_tokens,
+  sum(output_tokens)::bigint as output_tokens,
+  sum(cached_tokens)::bigint as cached_tokens,
+  sum(reasoning_tokens)::bigint as reasoning_tokens,
+  sum(total_cost) as total_cost,
+  sum(upstream_cost) as upstream_cost
+from public.usage_daily
+group by day;
+
+create view public.usage_by_model with (security_invoker = true) as
+select model,
+  sum(requests)::bigint as requests,
+  sum(failed_requests)::bigint as failed_requests,
+  sum(input_tokens)::bigint as input_tokens,
+  sum(output_tokens)::bigint as output_tokens,
+  sum(cached_tokens)::bigint as cached_tokens,
+  sum(reasoning_tokens)::bigint as reasoning_tokens,
+  sum(total_cost) as total_cost,
+  sum(upstream_cost) as upstream_cost
+from public.usage_daily
+group by model;
+
+create view public.usage_by_did with (security_invoker = true) as
+select did,
+  sum(requests)::bigint as requests,
+  sum(failed_requests)::bigint as failed_requests,
+  sum(input_tokens)::bigint as input_tokens,
+  sum(output_tokens)::bigint as output_tokens,
+  sum(cached_tokens)::bigint as cached_tokens,
+  sum(reasoning_tokens)::bigint as reasoning_tokens,
+  sum(total_cost) as total_cost,
+  sum(upstream_cost) as upstream_cost
+from public.usage_daily
+group by did;
+
+create view public.usage_recent_failures with (security_invoker = true) as
+select request_time, id, did, endpoint, model, http_status, error_message, total_cost
+from public.request_logs
+where status = 'failed' and request_time > now() - interval '7 days'
+order by request_time desc;
+
+revoke all on table
+  public.usage_by_day, public.usage_by_model, public.usage_by_did, public.usage_recent_failures
+  from public, anon, authenticated, service_role;
+grant select on table
+  public.usage_by_day, public.usage_by_model, public.usage_by_did, public.usage_recent_failures
+  to authenticated, service_role;
