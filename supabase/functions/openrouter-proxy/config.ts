@@ -4,6 +4,7 @@
  * Source: protocol.md, "Environment".
  */
 import { base64 } from "@scure/base";
+import type { Bytes } from "./bytes.ts";
 
 /** What the gateway needs to know. Durations in milliseconds or seconds, as the name says. */
 export interface Config {
@@ -16,9 +17,9 @@ export interface Config {
   /** OpenRouter's management key: creates user keys, never used for proxied calls. */
   provisioningKey: string;
   /** At least 32 random bytes. */
-  encryptionKey: Uint8Array<ArrayBuffer>;
+  encryptionKey: Bytes;
   /** The key that `encryptionKey` replaced, while rotation runs. */
-  previousEncryptionKey: Uint8Array<ArrayBuffer> | null;
+  previousEncryptionKey: Bytes | null;
   /** What signatures and tokens must name as their audience. */
   audience: string;
   /** `*`, or the origins that browsers may call from. */
@@ -87,7 +88,7 @@ export function configFromEnv(env: Environment): Config {
     return (optional(name) ?? "").split(",").map((item) => item.trim()).filter(Boolean);
   }
 
-  function encryptionKey(name: string, value: string): Uint8Array<ArrayBuffer> {
+  function encryptionKey(name: string, value: string): Bytes {
     const bytes = decodeKey(value);
     if (value && (bytes === null || !looksRandom(value, bytes))) {
       problems.push(
@@ -156,7 +157,7 @@ export function configFromEnv(env: Environment): Config {
 }
 
 /** Hex or base64 → bytes; null for anything else. */
-function decodeKey(value: string): Uint8Array<ArrayBuffer> | null {
+function decodeKey(value: string): Bytes | null {
   if (HEX.test(value)) {
     return Uint8Array.from(value.match(/../g)!, (pair) => parseInt(pair, 16));
   }

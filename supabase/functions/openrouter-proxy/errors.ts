@@ -19,6 +19,7 @@ const STATUS = {
   not_found: 404,
   method_not_allowed: 405,
   request_too_large: 413,
+  unsupported_media_type: 415,
   internal_error: 500,
   misconfigured: 500,
   upstream_unreachable: 502,
@@ -73,4 +74,17 @@ export function errorResponse(error: unknown, requestId: string): Response {
     },
   };
   return new Response(JSON.stringify(body), { status: known.status, headers });
+}
+
+/**
+ * What a line of the log says of an error. A failure of the gateway's or of what it depends on comes
+ * with its cause; a refusal does not, because its cause may quote what the client sent.
+ */
+export function describeError(error: Error, withCause: boolean): { error: string; cause?: string } {
+  const description = error instanceof GatewayError
+    ? `${error.type}: ${error.message}`
+    : error.name;
+  if (!withCause) return { error: description };
+  const cause = error instanceof GatewayError ? error.cause : error.stack ?? error.message;
+  return { error: description, ...(cause === undefined ? {} : { cause: String(cause) }) };
 }

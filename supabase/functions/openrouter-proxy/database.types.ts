@@ -1,0 +1,301 @@
+
+export type Json = string | number | boolean | null | { [key: string]: Json | undefined } | Json[]
+
+export type Database = {
+  
+  "public": {
+          Tables: {
+            "accepted_messages": {
+                  Row: {
+                    "expires_at": string,"message_hash": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "expires_at": string,"message_hash": string
+                  }
+                  Update: {
+                    "expires_at"?: string,"message_hash"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"did_policies": {
+                  Row: {
+                    "created_at": string,"did": string,"tokens_valid_after": string | null,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"did": string,"tokens_valid_after"?: string | null,"updated_at"?: string
+                  }
+                  Update: {
+                    "created_at"?: string,"did"?: string,"tokens_valid_after"?: string | null,"updated_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"gateway_settings": {
+                  Row: {
+                    "default_credit_limit": number | null,"default_credit_limit_reset": string | null,"only_row": boolean,"request_log_retention_months": number | null,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"only_row"?: boolean,"request_log_retention_months"?: number | null,"updated_at"?: string
+                  }
+                  Update: {
+                    "default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"only_row"?: boolean,"request_log_retention_months"?: number | null,"updated_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"key_provisioning": {
+                  Row: {
+                    "attempt_id": string,"did": string,"expires_at": string,"first_claimed_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attempt_id": string,"did": string,"expires_at": string,"first_claimed_at"?: string
+                  }
+                  Update: {
+                    "attempt_id"?: string,"did"?: string,"expires_at"?: string,"first_claimed_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"request_logs": {
+                  Row: {
+                    "cached_tokens": number | null,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"first_byte_ms": number | null,"generation_id": string | null,"http_status": number | null,"id": string,"input_tokens": number | null,"method": string,"model": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_usd": number,"response_time": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "cached_tokens"?: number | null,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"method": string,"model"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                  }
+                  Update: {
+                    "cached_tokens"?: number | null,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"method"?: string,"model"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"usage_daily": {
+                  Row: {
+                    "cached_tokens": number,"day": string,"did": string,"endpoint": string,"failed_requests": number,"input_tokens": number,"model": string,"output_tokens": number,"reasoning_tokens": number,"requests": number,"total_cost": number,"upstream_cost": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "cached_tokens"?: number,"day": string,"did": string,"endpoint": string,"failed_requests"?: number,"input_tokens"?: number,"model": string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"total_cost"?: number,"upstream_cost"?: number
+                  }
+                  Update: {
+                    "cached_tokens"?: number,"day"?: string,"did"?: string,"endpoint"?: string,"failed_requests"?: number,"input_tokens"?: number,"model"?: string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"total_cost"?: number,"upstream_cost"?: number
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"user_api_keys": {
+                  Row: {
+                    "created_at": string,"credit_limit": number | null,"did": string,"encrypted_api_key": string,"id": string,"key_name": string,"openrouter_key_hash": string,"status": string,"updated_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at"?: string,"credit_limit"?: number | null,"did": string,"encrypted_api_key": string,"id"?: string,"key_name": string,"openrouter_key_hash": string,"status"?: string,"updated_at"?: string
+                  }
+                  Update: {
+                    "created_at"?: string,"credit_limit"?: number | null,"did"?: string,"encrypted_api_key"?: string,"id"?: string,"key_name"?: string,"openrouter_key_hash"?: string,"status"?: string,"updated_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                }
+          }
+          Views: {
+            "usage_by_day": {
+                  Row: {
+                    "cached_tokens": number | null,"day": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_did": {
+                  Row: {
+                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_model": {
+                  Row: {
+                    "cached_tokens": number | null,"failed_requests": number | null,"input_tokens": number | null,"model": string,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_recent_failures": {
+                  Row: {
+                    "did": string,"endpoint": string,"error_message": string | null,"http_status": number | null,"id": string,"model": string | null,"request_time": string,"total_cost": number | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                           "did"?: string | null,"endpoint"?: string | null,"error_message"?: string | null,"http_status"?: number | null,"id"?: string | null,"model"?: string | null,"request_time"?: string | null,"total_cost"?: number | null
+                         }
+                        Update: {
+                           "did"?: string | null,"endpoint"?: string | null,"error_message"?: string | null,"http_status"?: number | null,"id"?: string | null,"model"?: string | null,"request_time"?: string | null,"total_cost"?: number | null
+                         }
+                        Relationships: [
+                    
+                  ]
+                }
+          }
+          Functions: {
+            "admit_request":
+{ Args: { "p_did": string,"p_endpoint": string,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_request_id": string,"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
+                           },
+"claim_key_provisioning":
+{ Args: { "p_attempt_id": string,"p_did": string,"p_lease"?: string }; Returns: Json
+                           },
+"complete_key_provisioning":
+{ Args: { "p_attempt_id": string,"p_credit_limit"?: string,"p_did": string,"p_encrypted_api_key": string,"p_key_name": string,"p_openrouter_key_hash": string }; Returns: boolean
+                           },
+"expire_stale_requests":
+{ Args: { "p_older_than"?: string }; Returns: number
+                           },
+"maintain_request_log_partitions":
+{ Args: { "p_months_ahead"?: number }; Returns: undefined
+                           },
+"purge_accepted_messages":
+{ Args: Record<PropertyKey, never>; Returns: number
+                           },
+"release_key_provisioning":
+{ Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined
+                           },
+"settle_request":
+{ Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json
+                           },
+"token_is_revoked":
+{ Args: { "p_did": string,"p_issued_at": string }; Returns: boolean
+                           },
+"usage_stats":
+{ Args: { "p_did": string,"p_end"?: string,"p_group_by"?: (string)[],"p_start"?: string }; Returns: Json
+                           }
+          }
+          Enums: {
+            [_ in never]: never
+          }
+          CompositeTypes: {
+            [_ in never]: never
+          }
+        }
+}
+
+type DatabaseWithoutInternals = Omit<Database, '__InternalSupabase'>
+
+type DefaultSchema = DatabaseWithoutInternals[Extract<keyof Database, "public">]
+
+export type Tables<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof (DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"] &
+        DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"])
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? (DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"] &
+      DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Views"])[TableName] extends {
+      Row: infer R
+    }
+    ? R
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof (DefaultSchema["Tables"] & DefaultSchema["Views"])
+  ? (DefaultSchema["Tables"] & DefaultSchema["Views"])[DefaultSchemaTableNameOrOptions] extends {
+      Row: infer R
+    }
+    ? R
+    : never
+  : never
+
+export type TablesInsert<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+      Insert: infer I
+    }
+    ? I
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+  ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Insert: infer I
+    }
+    ? I
+    : never
+  : never
+
+export type TablesUpdate<
+  DefaultSchemaTableNameOrOptions extends
+    | keyof DefaultSchema["Tables"]
+    | { schema: keyof DatabaseWithoutInternals },
+  TableName extends DefaultSchemaTableNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"]
+    : never = never
+> = DefaultSchemaTableNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaTableNameOrOptions["schema"]]["Tables"][TableName] extends {
+      Update: infer U
+    }
+    ? U
+    : never
+  : DefaultSchemaTableNameOrOptions extends keyof DefaultSchema["Tables"]
+  ? DefaultSchema["Tables"][DefaultSchemaTableNameOrOptions] extends {
+      Update: infer U
+    }
+    ? U
+    : never
+  : never
+
+export type Enums<
+  DefaultSchemaEnumNameOrOptions extends
+    | keyof DefaultSchema["Enums"]
+    | { schema: keyof DatabaseWithoutInternals },
+  EnumName extends DefaultSchemaEnumNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"]
+    : never = never
+> = DefaultSchemaEnumNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[DefaultSchemaEnumNameOrOptions["schema"]]["Enums"][EnumName]
+  : DefaultSchemaEnumNameOrOptions extends keyof DefaultSchema["Enums"]
+  ? DefaultSchema["Enums"][DefaultSchemaEnumNameOrOptions]
+  : never
+
+export type CompositeTypes<
+  PublicCompositeTypeNameOrOptions extends
+    | keyof DefaultSchema["CompositeTypes"]
+    | { schema: keyof DatabaseWithoutInternals },
+  CompositeTypeName extends PublicCompositeTypeNameOrOptions extends {
+    schema: keyof DatabaseWithoutInternals
+  }
+    ? keyof DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"]
+    : never = never
+> = PublicCompositeTypeNameOrOptions extends { schema: keyof DatabaseWithoutInternals }
+  ? DatabaseWithoutInternals[PublicCompositeTypeNameOrOptions["schema"]]["CompositeTypes"][CompositeTypeName]
+  : PublicCompositeTypeNameOrOptions extends keyof DefaultSchema["CompositeTypes"]
+  ? DefaultSchema["CompositeTypes"][PublicCompositeTypeNameOrOptions]
+  : never
+
+export const Constants = {
+  "public": {
+          Enums: {
+            
+          }
+        }
+} as const

@@ -1,0 +1,278 @@
+/**
+ * The only module that knows Postgres: typed calls of the RPCs in supabase/migrations.
+ *
+ * Every method throws a GatewayError `store_unavailable` when Postgres or its API does not take
+ * the call, so that whoever needs a decision fails closed.
+ */
+import { createClient } from "@supabase/supabase-js";
+import type { Database } from "./database.types.ts";
+import { GatewayError } from "./errors.ts";
+
+/** How long one call may take before the store counts as unavailable. */
+const CALL_TIMEOUT_MS = 10_000;
+
+type Functions = Database["public"]["Functions"];
+
+/** One authenticated request, as admit_request decides on it. */
+export interface AdmissionRequest {
+  requestId: string;
+  did: string;
+  method: string;
+  /** OpenRouter's path, without the query. */
+  endpoint: string;
+  /** Whether it gets a row in request_logs. */
+  metered: boolean;
+  model: string | null;
+  streaming: boolean;
+  /** Lower-case hex SHA-256 of a signed message that may be accepted once only, and until when. */
+  replay: { hash: string; expiresAt: Date } | null;
+  /** When the DID token was issued; null for signed requests. */
+  tokenIssuedAt: Date | null;
+  /** A generation id that must be in the caller's own log. */
+  ownedGeneration: string | null;
+}
+
+export type Admission =
+  | { decision: "admitted"; encryptedApiKey: string; requestTime: string }
+  | { decision: "needs_provisioning" | Refusal };
+
+/** Why a request is not admitted. */
+export type Refusal = "access_denied" | "token_revoked" | "not_owned" | "replayed";
+
+/** How a metered request ended. Costs are decimal strings in OpenRouter's credits. */
+export interface Settlement {
+  requestId: string;
+  /** As admit_request returned it. */
+  requestTime: string;
+  status: "completed" | "failed";
+  httpStatus: number | null;
+  errorMessage: string | null;
+  model: string | null;
+  provider: string | null;
+  generationId: string | null;
+  inputTokens: number | null;
+  outputTokens: number | null;
+  cachedTokens: number | null;
+  reasoningTokens: number | null;
+  cost: string | null;
+  upstreamCost: string | null;
+  usdPerCredit: string;
+  costSource: "response" | "generation" | null;
+  firstByteMs: number | null;
+}
+
+export type ProvisioningClaim =
+  | { state: "provisioned" | "in_progress" }
+  | {
+    state: "claimed";
+    /** USD, a decimal string; null: no limit. */
+    creditLimit: string | null;
+    creditLimitReset: "daily" | "weekly" | "monthly" | null;
+    /** Since when an earlier, unfinished attempt may have left a key at OpenRouter. */
+    orphansSince: Date | null;
+  };
+
+/** The key that an attempt created at OpenRouter. */
+export interface ProvisionedKey {
+  did: string;
+  attemptId: string;
+  hash: string;
+  encryptedApiKey: string;
+  name: string;
+  creditLimit: string | null;
+}
+
+export interface UsageQuery {
+  did: string;
+  /** Instants in RFC 3339; null: unbounded. The end is exclusive. */
+  start: string | null;
+  end: string | null;
+  groupBy: string[];
+}
+
+/** Sums over ended requests, as usage_stats returns them; costs are decimal strings in USD. */
+export interface UsageStats {
+  total_requests: number;
+  successful_requests: number;
+  failed_requests: number;
+  total_input_tokens: number;
+  total_output_tokens: number;
+  total_cached_tokens: number;
+  total_reasoning_tokens: number;
+  total_cost: string;
+  requests_by_model: Record<string, number>;
+  groups: ({ cost: string } & Record<string, string | number>)[];
+}
+
+export type Store = ReturnType<typeof createStore>;
+
+/**
+ * @param supabaseUrl the project's API, e.g. `https://<ref>.supabase.co`
+ * @param secretKey a key with the role `service_role`
+ */
+export function createStore(
+  supabaseUrl: string,
+  secretKey: string,
+  fetch: typeof globalThis.fetch,
+) {
+  const client = createClient<Database>(supabaseUrl, secretKey, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    global: { fetch },
+  });
+
+  async function call<Name extends keyof Functions>(
+    name: Name,
+    args: Functions[Name]["Args"],
+  ): Promise<unknown> {
+    const { data, error } = await client.rpc(name, args as never)
+      .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
+    if (error) {
+      throw new GatewayError(
+        "store_unavailable",
+        "the gateway's database did not take the request; nothing was forwarded, try again",
+        {},
+        { "retry-after": "2" },
+        { cause: new Error(`${name}: ${error.code} ${error.message}`) },
+      );
+    }
+    return data;
+  }
+
+  return {
+    /** Decides on a request and, when it is metered and admitted, books its pending row. */
+    async admit(request: AdmissionRequest): Promise<Admission> {
+      const answer = await call(
+        "admit_request",
+        present({
+          p_request_id: request.requestId,
+          p_did: request.did,
+          p_method: request.method,
+          p_endpoint: request.endpoint,
+          p_metered: request.metered,
+          p_model: request.model,
+          p_streaming: request.streaming,
+          p_message_hash: request.replay?.hash,
+          p_message_expires_at: request.replay?.expiresAt.toISOString(),
+          p_token_issued_at: request.tokenIssuedAt?.toISOString(),
+          p_owned_generation: request.ownedGeneration,
+        }),
+      ) as Record<string, string>;
+      const decision = answer.decision as Admission["decision"];
+      if (decision !== "admitted") return { decision };
+      return {
+        decision,
+        encryptedApiKey: answer.encrypted_api_key!,
+        requestTime: answer.request_time!,
+      };
+    },
+
+    /**
+     * Ends a pending row, once.
+     *
+     * @returns what it cost in USD, a decimal string, or null when unknown or ended before
+     */
+    async settle(
+      settlement: Settlement,
+    ): Promise<{ settled: boolean; totalCostUsd: string | null }> {
+      const answer = await call(
+        "settle_request",
+        present({
+          p_request_id: settlement.requestId,
+          p_request_time: settlement.requestTime,
+          p_status: settlement.status,
+          p_http_status: settlement.httpStatus,
+          p_error_message: settlement.errorMessage,
+          p_model: settlement.model,
+          p_provider: settlement.provider,
+          p_generation_id: settlement.generationId,
+          p_input_tokens: settlement.inputTokens,
+          p_output_tokens: settlement.outputTokens,
+          p_cached_tokens: settlement.cachedTokens,
+          p_reasoning_tokens: settlement.reasoningTokens,
+          p_cost: settlement.cost,
+          p_upstream_cost: settlement.upstreamCost,
+          p_usd_per_credit: settlement.usdPerCredit,
+          p_cost_source: settlement.costSource,
+          p_first_byte_ms: settlement.firstByteMs,
+        }),
+      ) as { settled: boolean; total_cost: string | null };
+      return { settled: answer.settled, totalCostUsd: answer.total_cost };
+    },
+
+    /** Claims the right to create a DID's key. */
+    async claimProvisioning(did: string, attemptId: string): Promise<ProvisioningClaim> {
+      const answer = await call("claim_key_provisioning", {
+        p_did: did,
+        p_attempt_id: attemptId,
+      }) as Record<string, string | null>;
+      const state = answer.state as ProvisioningClaim["state"];
+      if (state !== "claimed") return { state };
+      return {
+        state,
+        creditLimit: answer.credit_limit ?? null,
+        creditLimitReset: answer.credit_limit_reset as "daily" | "weekly" | "monthly" | null,
+        orphansSince: answer.orphans_since ? new Date(answer.orphans_since) : null,
+      };
+    },
+
+    /** Stores a created key. False: the lease was lost and nothing was stored. */
+    async completeProvisioning(key: ProvisionedKey): Promise<boolean> {
+      return await call(
+        "complete_key_provisioning",
+        present({
+          p_did: key.did,
+          p_attempt_id: key.attemptId,
+          p_openrouter_key_hash: key.hash,
+          p_encrypted_api_key: key.encryptedApiKey,
+          p_key_name: key.name,
+          p_credit_limit: key.creditLimit,
+        }),
+      ) as boolean;
+    },
+
+    /** Gives the lease back after a failure. */
+    async releaseProvisioning(did: string, attemptId: string, orphanPossible: boolean) {
+      await call("release_key_provisioning", {
+        p_did: did,
+        p_attempt_id: attemptId,
+        p_orphan_possible: orphanPossible,
+      });
+    },
+
+    /** Whether the operator has revoked a DID's tokens that were issued at this instant. */
+    async tokenIsRevoked(did: string, issuedAt: Date): Promise<boolean> {
+      return await call("token_is_revoked", {
+        p_did: did,
+        p_issued_at: issuedAt.toISOString(),
+      }) as boolean;
+    },
+
+    async usageStats(query: UsageQuery): Promise<UsageStats> {
+      return await call(
+        "usage_stats",
+        present({
+          p_did: query.did,
+          p_start: query.start,
+          p_end: query.end,
+          p_group_by: query.groupBy,
+        }),
+      ) as UsageStats;
+    },
+
+    /** Resolves when Postgres answers. */
+    async ping(): Promise<void> {
+      const { error } = await client.from("gateway_settings").select("only_row").limit(1)
+        .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
+      if (error) throw new GatewayError("store_unavailable", "the gateway's database is down");
+    },
+  };
+}
+
+/** The members that have a value: an RPC's defaults stand for the others. */
+function present<T extends Record<string, unknown>>(
+  args: T,
+): { [K in keyof T]: Exclude<T[K], null | undefined> } {
+  return Object.fromEntries(
+    Object.entries(args).filter(([, value]) => value !== null && value !== undefined),
+  ) as { [K in keyof T]: Exclude<T[K], null | undefined> };
+}
