@@ -1,0 +1,65 @@
+/**
+ * Which headers pass, in either direction.
+ *
+ * Source: protocol.md, "Headers".
+ */
+
+const TO_OPENROUTER = new Set([
+  "content-type",
+  "accept",
+  "user-agent",
+  "idempotency-key",
+  "traceparent",
+  "tracestate",
+  "x-session-id",
+  "anthropic-version",
+  "anthropic-beta",
+  "x-anthropic-beta",
+  "http-referer",
+  "x-title",
+]);
+const TO_OPENROUTER_PREFIX = "x-openrouter-";
+
+/** Hop-by-hop (RFC 9110 section 7.6.1), of a body that fetch has decoded, and OpenRouter's cookies. */
+const NOT_TO_CLIENT = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "content-length",
+  "content-encoding",
+  "set-cookie",
+]);
+
+/** The headers of the request to OpenRouter: the client's listed ones, and the DID's own key. */
+export function requestHeaders(
+  client: Headers,
+  apiKey: string,
+  defaults: { httpReferer: string; xTitle: string },
+): Headers {
+  const headers = new Headers();
+  for (const [name, value] of client) {
+    if (TO_OPENROUTER.has(name) || name.startsWith(TO_OPENROUTER_PREFIX)) headers.set(name, value);
+  }
+  if (!headers.has("http-referer")) headers.set("http-referer", defaults.httpReferer);
+  if (!headers.has("x-title") && !headers.has("x-openrouter-title")) {
+    headers.set("x-title", defaults.xTitle);
+  }
+  headers.set("authorization", `Bearer ${apiKey}`);
+  return headers;
+}
+
+/** The headers of the answer to the client: OpenRouter's, less those that hold for its hop alone. */
+export function responseHeaders(upstream: Headers): Headers {
+  const named = (upstream.get("connection") ?? "").toLowerCase().split(",").map((s) => s.trim());
+  const headers = new Headers();
+  for (const [name, value] of upstream) {
+    if (!NOT_TO_CLIENT.has(name) && !named.includes(name)) headers.append(name, value);
+  }
+  return headers;
+}

@@ -1,0 +1,138 @@
+/**
+ * OpenRouter's management API: create, list and delete the keys of DIDs.
+ *
+ * Source: openrouter.md, "Keys". Called with the provisioning key, which proxied calls never carry.
+ */
+
+/** A key as `GET /keys` shows it. */
+export interface ListedKey {
+  hash: string;
+  name: string;
+  disabled: boolean;
+  created_at: string;
+}
+
+export interface NewKey {
+  name: string;
+  /** USD, a decimal string; null: no limit. */
+  limit: string | null;
+  limitReset: "daily" | "weekly" | "monthly" | null;
+}
+
+export interface CreatedKey {
+  /** Lower-case SHA-256 hex of the key. */
+  hash: string;
+  /** The plaintext, which no later answer shows again. */
+  key: string;
+}
+
+/** What OpenRouter's management API answered instead of doing what was asked. */
+export class ManagementError extends Error {
+  override readonly name = "ManagementError";
+
+  /**
+   * @param status OpenRouter's HTTP status; null when no usable answer came
+   * @param retryAfter OpenRouter's Retry-After, verbatim
+   */
+  constructor(
+    message: string,
+    readonly status: number | null,
+    readonly retryAfter: string | null = null,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+export interface Management {
+  /** @throws {ManagementError} */
+  createKey(key: NewKey): Promise<CreatedKey>;
+  /** Deletes a key; one that is gone already counts as deleted. @throws {ManagementError} */
+  deleteKey(hash: string): Promise<void>;
+  /** All keys, newest first, page by page, disabled ones included. @throws {ManagementError} */
+  listKeys(): AsyncGenerator<ListedKey>;
+}
+
+/** How long one management call may take. Shorter than the lease under which keys are created. */
+const CALL_TIMEOUT_MS = 20_000;
+const PAGE_SIZE = 100;
+
+/** @param openrouterUrl OpenRouter's API without a trailing slash */
+export function createManagement(
+  openrouterUrl: string,
+  provisioningKey: string,
+  fetch: typeof globalThis.fetch,
+): Management {
+  async function call(method: string, path: string, body?: string): Promise<unknown> {
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(`${openrouterUrl}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${provisioningKey}`,
+          ...(body === undefined ? {} : { "content-type": "application/json" }),
+        },
+        ...(body === undefined ? {} : { body }),
+        redirect: "error",
+        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
+      });
+      text = await response.text();
+    } catch (cause) {
+      throw new ManagementError(`OpenRouter did not answer ${method} /keys`, null, null, { cause });
+    }
+    if (!response.ok) {
+      throw new ManagementError(
+        `OpenRouter answered ${method} /keys with status ${response.status}`,
+        response.status,
+        response.headers.get("retry-after"),
+      );
+    }
+    try {
+      return JSON.parse(text);
+    } catch {
+      // No cause: a parser's message quotes the text, which may hold a plaintext key.
+      throw new ManagementError(`OpenRouter answered ${method} /keys with no JSON`, null);
+    }
+  }
+
+  return {
+    async createKey({ name, limit, limitReset }) {
+      // The limit is put into the text as it is, so that no float touches it.
+      const fields = [`"name":${JSON.stringify(name)}`];
+      if (limit !== null) fields.push(`"limit":${limit}`);
+      if (limitReset !== null) fields.push(`"limit_reset":${JSON.stringify(limitReset)}`);
+      const answer = await call("POST", "/keys", `{${fields.join(",")}}`) as {
+        key?: unknown;
+        data?: { hash?: unknown };
+      } | null;
+      const key = answer?.key;
+      const hash = answer?.data?.hash;
+      if (typeof key !== "string" || key === "" || typeof hash !== "string" || hash === "") {
+        throw new ManagementError("OpenRouter's answer to POST /keys lacks the key", null);
+      }
+      return { key, hash };
+    },
+
+    async deleteKey(hash) {
+      try {
+        await call("DELETE", `/keys/${encodeURIComponent(hash)}`);
+      } catch (error) {
+        if (!(error instanceof ManagementError && error.status === 404)) throw error;
+      }
+    },
+
+    async *listKeys() {
+      for (let offset = 0;; offset += PAGE_SIZE) {
+        const page = await call("GET", `/keys?offset=${offset}&include_disabled=true`) as {
+          data?: ListedKey[];
+        } | null;
+        if (!Array.isArray(page?.data)) {
+          throw new ManagementError("OpenRouter's answer to GET /keys lacks the list", null);
+        }
+        yield* page.data;
+        if (page.data.length < PAGE_SIZE) return;
+      }
+    },
+  };
+}

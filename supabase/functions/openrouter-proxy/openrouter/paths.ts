@@ -1,0 +1,91 @@
+/**
+ * The path of a request: as it came, checked, never normalised.
+ *
+ * A client's bytes are what it signed and what OpenRouter gets; so anything that a URL parser
+ * would rewrite or resolve is refused instead.
+ *
+ * Source: protocol.md, "Paths".
+ */
+import { GatewayError } from "../errors.ts";
+
+const FUNCTION_PREFIX = /^[^?]*?\/openrouter-proxy(?=[/?]|$)/;
+const PROXY_PREFIX = "/api/v1/openrouter";
+
+/** What follows the function's name in a URL, query included: `/api/v1/usage?group_by=day`. */
+export function pathAndQueryOf(url: string): string {
+  const target = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, "");
+  const match = FUNCTION_PREFIX.exec(target);
+  if (!match || !/^(?:\/functions\/v1)?\/openrouter-proxy$/.test(match[0])) return target;
+  const path = target.slice(match[0].length);
+  return path.startsWith("/") ? path : `/${path}`;
+}
+
+/** Where a proxied request goes, below OpenRouter's API. */
+export interface Target {
+  /** The path without the query, beginning with a slash. */
+  path: string;
+  /** The query with its `?`, or the empty string. */
+  search: string;
+}
+
+/**
+ * @param pathAndQuery beginning with `/api/v1/openrouter/`
+ * @throws {GatewayError} invalid_request for a path that could mean another one somewhere
+ */
+export function proxyTarget(pathAndQuery: string): Target {
+  const rest = pathAndQuery.slice(PROXY_PREFIX.length);
+  const question = rest.indexOf("?");
+  const path = question === -1 ? rest : rest.slice(0, question);
+  const search = question === -1 ? "" : rest.slice(question);
+  const problem = problemOf(path) ?? (/[\0-\x20\x7f#\\]/.test(search) ? "its query" : null);
+  if (problem) {
+    throw new GatewayError(
+      "invalid_request",
+      `the path is refused because of ${problem}: it must reach OpenRouter exactly as it was signed`,
+    );
+  }
+  return { path, search };
+}
+
+function problemOf(path: string): string | null {
+  if (!path.startsWith("/")) return "a missing slash";
+  if (path.includes("//")) return "an empty segment";
+  // Printable ASCII that a URL parser leaves alone in a path (WHATWG URL, path percent-encode set).
+  if (!/^[!$%&'()*+,\-./0-9:;=@A-Z[\]_a-z|~]*$/.test(path)) {
+    return "a character that has to be percent-encoded";
+  }
+  let decoded = path;
+  // Twice: what is decoded once here may be decoded once more behind OpenRouter's front.
+  for (let round = 0; round < 2; round++) {
+    if (/%(?:2e|2f|5c)/i.test(decoded)) return "an encoded dot, slash or backslash";
+    try {
+      decoded = decodeURIComponent(decoded);
+    } catch {
+      return "a broken percent-encoding";
+    }
+    // deno-lint-ignore no-control-regex
+    if (/[\0-\x1f\x7f\\]/.test(decoded)) return "a control character or backslash";
+    if (decoded.split("/").some((segment) => segment === "." || segment === "..")) {
+      return "a dot segment";
+    }
+    if (decoded.includes("..")) return "two dots in a row";
+    if (!decoded.includes("%")) break;
+  }
+  return null;
+}
+
+/**
+ * The URL that is fetched.
+ *
+ * @throws {GatewayError} invalid_request when it would leave OpenRouter's API
+ */
+export function upstreamUrl(openrouterUrl: string, target: Target): string {
+  const url = `${openrouterUrl}${target.path}${target.search}`;
+  // What fetch makes of it must be what was checked.
+  const parsed = new URL(url);
+  const base = new URL(openrouterUrl);
+  if (parsed.origin !== base.origin || parsed.pathname !== `${base.pathname}${target.path}`) {
+    throw new GatewayError("invalid_request", "the path leads out of OpenRouter's API");
+  }
+  return url;
+}
