@@ -1,0 +1,53 @@
+/**
+ * What a call cost, asked of OpenRouter afterwards.
+ *
+ * Source: openrouter.md, "GET /generation": it answers 404 for about ten seconds after a call, longer
+ * after an interrupted stream.
+ */
+import { parseWithExactMoney } from "./usage.ts";
+
+/** Waits between the attempts, in milliseconds. */
+const RETRY_DELAYS_MS = [8_000, 8_000, 15_000, 30_000, 60_000];
+const ATTEMPT_TIMEOUT_MS = 10_000;
+
+export interface GenerationReader {
+  /**
+   * @param apiKey the key that made the call
+   * @returns the member `data` of the answer, with exact money, or null when OpenRouter never knew it
+   */
+  read(generationId: string, apiKey: string): Promise<unknown>;
+}
+
+/** @param openrouterUrl OpenRouter's API without a trailing slash */
+export function createGenerationReader(
+  openrouterUrl: string,
+  fetch: typeof globalThis.fetch,
+  sleep: (ms: number) => Promise<void>,
+): GenerationReader {
+  async function attempt(url: string, apiKey: string): Promise<unknown> {
+    try {
+      const response = await fetch(url, {
+        headers: { authorization: `Bearer ${apiKey}` },
+        signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
+      });
+      const text = await response.text();
+      if (!response.ok) return null;
+      return (parseWithExactMoney(text) as { data?: unknown } | null)?.data ?? null;
+    } catch {
+      // Unreachable, too slow, or no JSON: the next attempt may do better.
+      return null;
+    }
+  }
+
+  return {
+    async read(generationId, apiKey) {
+      const url = `${openrouterUrl}/generation?id=${encodeURIComponent(generationId)}`;
+      for (const delayMs of RETRY_DELAYS_MS) {
+        const data = await attempt(url, apiKey);
+        if (data !== null) return data;
+        await sleep(delayMs);
+      }
+      return await attempt(url, apiKey);
+    },
+  };
+}
