@@ -1,0 +1,197 @@
+/**
+ * The gateway: its routes, and the life of a proxied request from top to bottom,
+ * authenticate → admit → forward → meter → settle.
+ *
+ * Source: protocol.md, "Routes".
+ */
+import { type Context, Hono } from "hono";
+import { admit, tokenRevoked } from "./accounts/admission.ts";
+import { createKeyVault } from "./accounts/key_vault.ts";
+import { createProvisioner } from "./accounts/provision.ts";
+import { createAuthenticator } from "./auth/authenticate.ts";
+import type { Config } from "./config.ts";
+import { errorResponse, GatewayError } from "./errors.ts";
+import { crossOrigin } from "./http/cross_origin.ts";
+import { requestBytes } from "./http/request_bytes.ts";
+import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
+import { serverTiming } from "./http/server_timing.ts";
+import { clientAnswer } from "./metering/answer.ts";
+import { createBookkeeper } from "./metering/booking.ts";
+import { createGenerationReader } from "./metering/generation.ts";
+import { storable } from "./metering/usage.ts";
+import { endpointOf, isForbidden, ownedGenerationOf } from "./openrouter/endpoints.ts";
+import { ClientDisconnected, forward } from "./openrouter/forward.ts";
+import { requestHeaders } from "./openrouter/headers.ts";
+import { createManagement } from "./openrouter/management.ts";
+import { pathAndQueryOf, proxyTarget, upstreamUrl } from "./openrouter/paths.ts";
+import { readCallBody, withUsageIncluded } from "./openrouter/request_body.ts";
+import type { Store } from "./store.ts";
+import { usageReport } from "./usage/usage_report.ts";
+import { VERSION } from "./version.ts";
+
+export interface GatewayDeps {
+  config: Config;
+  store: Store;
+  fetch: typeof globalThis.fetch;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
+  /** Keeps the isolate alive until the promise is settled. */
+  waitUntil: (promise: Promise<unknown>) => void;
+  log: Log;
+}
+
+type RequestContext = Context<RequestEnv>;
+
+const PROXIED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+
+/** Returns the handler that `Deno.serve` takes. */
+export function createGateway(deps: GatewayDeps): (request: Request) => Promise<Response> {
+  const { config, store, fetch, now, sleep } = deps;
+  const { openrouterUrl, usdPerCredit, upstreamHeadersTimeoutMs } = config;
+  const authenticate = createAuthenticator({ ...config, now, fetch });
+  const vault = createKeyVault(config.encryptionKey, config.previousEncryptionKey);
+  const management = createManagement(openrouterUrl, config.provisioningKey, fetch);
+  const provisioner = createProvisioner({ ...deps, management, vault });
+  const generations = createGenerationReader(openrouterUrl, fetch, sleep);
+  const openBooking = createBookkeeper({ ...deps, generations, usdPerCredit });
+
+  /** Verifies who sends a request. The signature covers the body, so it is read for that, and kept. */
+  async function authenticated(c: RequestContext) {
+    const { method, url, headers } = c.req.raw;
+    const body = await requestBytes(c.req.raw, config.maxRequestBytes);
+    const identity = await authenticate({
+      method,
+      pathAndQuery: pathAndQueryOf(url),
+      headers,
+      body,
+    });
+    c.set("did", identity.did);
+    return { ...identity, body };
+  }
+
+  async function proxy(c: RequestContext): Promise<Response> {
+    const { raw: request } = c.req;
+    const { method } = request;
+    const reads = method === "GET" || method === "HEAD";
+    const timing = serverTiming(now);
+
+    const target = proxyTarget(pathAndQueryOf(request.url));
+    const url = upstreamUrl(openrouterUrl, target);
+    const { did, replay, tokenIssuedAt, body } = await authenticated(c);
+    if (isForbidden(method, target.path)) {
+      throw new GatewayError("path_forbidden", `${target.path} is not for the keys of users`);
+    }
+    const endpoint = endpointOf(method, target.path);
+    const call = endpoint.jsonBody ? readCallBody(body) : null;
+    timing.mark("auth");
+
+    const requestId = c.get("requestId");
+    const model = call?.model ? storable(call.model) : null;
+    const { encryptedApiKey, requestTime } = await admit(
+      {
+        requestId,
+        did,
+        method,
+        endpoint: storable(target.path),
+        metered: endpoint.metered,
+        model,
+        streaming: call?.streaming ?? false,
+        replay: reads ? null : replay,
+        tokenIssuedAt,
+        ownedGeneration: ownedGenerationOf(target.path, target.search),
+      },
+      store,
+      provisioner,
+    );
+    const booking = endpoint.metered
+      ? openBooking({
+        requestId,
+        requestTime,
+        did,
+        route: c.req.path,
+        model,
+        answersWithJob: endpoint.answersWithJob,
+        receivedAt: c.get("receivedAt"),
+      })
+      : null;
+    c.set("booked", booking !== null);
+    timing.mark("admit");
+
+    try {
+      const apiKey = await vault.open(did, encryptedApiKey);
+      const upstream = await forward(
+        {
+          url,
+          method,
+          headers: requestHeaders(request.headers, apiKey, config),
+          body: reads ? null : endpoint.includeUsage && call ? withUsageIncluded(body, call) : body,
+        },
+        request.signal,
+        upstreamHeadersTimeoutMs,
+        fetch,
+      );
+      timing.mark("upstream");
+      const response = await clientAnswer(upstream, booking, apiKey, upstreamHeadersTimeoutMs);
+      response.headers.append("server-timing", timing.header());
+      return response;
+    } catch (error) {
+      booking?.end(
+        error instanceof ClientDisconnected
+          ? { kind: "client_disconnected" }
+          : { kind: "broken", error: error as Error },
+      );
+      throw error;
+    }
+  }
+
+  async function usage(c: RequestContext): Promise<Response> {
+    const { did, tokenIssuedAt } = await authenticated(c);
+    const [isRevoked, data] = await Promise.all([
+      tokenIssuedAt !== null && store.tokenIsRevoked(did, tokenIssuedAt),
+      usageReport(did, new URL(c.req.raw.url).searchParams, store),
+    ]);
+    if (isRevoked) throw tokenRevoked();
+    return c.body(`{"success":true,"data":${data}}`, 200, { "content-type": "application/json" });
+  }
+
+  async function health(c: RequestContext): Promise<Response> {
+    if (c.req.query("deep") === "1") await store.ping();
+    const data = { status: "healthy", version: VERSION, timestamp: new Date(now()).toISOString() };
+    return c.json({ success: true, data });
+  }
+
+  const app = new Hono<RequestEnv>({
+    getPath: (request) => pathAndQueryOf(request.url).replace(/\?.*$/s, ""),
+  });
+  function route(
+    methods: string[],
+    path: string,
+    handler: (c: RequestContext) => Promise<Response>,
+  ) {
+    app.on(methods, path, handler);
+    app.all(path, (c) => {
+      throw new GatewayError(
+        "method_not_allowed",
+        `${c.req.method} is not for ${path}`,
+        {},
+        { allow: methods.join(", ") },
+      );
+    });
+  }
+
+  app.use(requestLog(now, deps.log), crossOrigin(config.allowedOrigins));
+  route(["GET"], "/", health);
+  route(["GET"], "/api/v1/health", health);
+  route(["GET"], "/api/v1/usage", usage);
+  route(PROXIED_METHODS, "/api/v1/openrouter/*", proxy);
+  app.notFound((c) => {
+    throw new GatewayError("not_found", `${c.req.path} is no route of the gateway`);
+  });
+  app.onError((error, c) =>
+    error instanceof ClientDisconnected
+      ? c.body(null, 499 as never)
+      : errorResponse(error, c.get("requestId"))
+  );
+  return async (request) => await app.fetch(request);
+}

@@ -1,0 +1,50 @@
+/**
+ * Each request's id, and its one line in the log.
+ */
+import type { MiddlewareHandler } from "hono";
+import { describeError } from "../errors.ts";
+
+/** What a request carries through the routes. */
+export type RequestEnv = {
+  Variables: {
+    /** The x-request-id of the answer, and the id of the row in request_logs where there is one. */
+    requestId: string;
+    /** Milliseconds since the epoch. */
+    receivedAt: number;
+    /** The verified DID; undefined until then. */
+    did: string | undefined;
+    /** Whether a booking writes the request's line, once it is settled. */
+    booked: boolean | undefined;
+  };
+};
+
+/** A log that takes structured events, without secrets. */
+export type Log = (event: Record<string, unknown>) => void;
+
+/** The longest path that a line of the log shows. */
+const MAX_ROUTE_LENGTH = 200;
+
+/** @param now milliseconds since the epoch */
+export function requestLog(now: () => number, log: Log): MiddlewareHandler<RequestEnv> {
+  return async (c, next) => {
+    const requestId = crypto.randomUUID();
+    const receivedAt = now();
+    c.set("requestId", requestId);
+    c.set("receivedAt", receivedAt);
+    await next();
+    c.res.headers.set("x-request-id", requestId);
+    if (c.get("booked")) return;
+    const failed = c.res.status >= 500;
+    log({
+      level: failed ? "error" : "info",
+      event: "request",
+      request_id: requestId,
+      did: c.get("did") ?? null,
+      method: c.req.method,
+      route: c.req.path.slice(0, MAX_ROUTE_LENGTH),
+      status: c.res.status,
+      ...(c.error && describeError(c.error, failed)),
+      ms: Math.round(now() - receivedAt),
+    });
+  };
+}

@@ -1,0 +1,3 @@
+import { handlerFromEnv } from "./runtime.ts";
+
+Deno.serve(handlerFromEnv(Deno.env));

@@ -1,0 +1,68 @@
+/**
+ * The gateway on a real runtime: its clock, its network, its log, its environment.
+ */
+import { ConfigError, configFromEnv } from "./config.ts";
+import { errorResponse, GatewayError } from "./errors.ts";
+import { createGateway } from "./gateway.ts";
+import { createStore } from "./store.ts";
+
+/** Supabase's Edge Runtime keeps a worker alive after its response only through this. */
+declare const EdgeRuntime: { waitUntil(promise: Promise<unknown>): void } | undefined;
+
+export interface RunningGateway {
+  fetch(request: Request): Promise<Response>;
+  /** Resolves when every request that was forwarded has been settled. */
+  idle(): Promise<void>;
+}
+
+/** @throws {ConfigError} */
+export function gatewayFromEnv(env: { get(name: string): string | undefined }): RunningGateway {
+  const config = configFromEnv(env);
+  const unsettled = new Set<Promise<unknown>>();
+  const gateway = createGateway({
+    config,
+    store: createStore(config.supabaseUrl, config.supabaseSecretKey, fetch),
+    fetch,
+    now: Date.now,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    waitUntil(promise) {
+      const tracked = promise.finally(() => unsettled.delete(tracked));
+      unsettled.add(tracked);
+      if (typeof EdgeRuntime !== "undefined") EdgeRuntime.waitUntil(tracked);
+    },
+    log,
+  });
+  return {
+    fetch: gateway,
+    async idle() {
+      while (unsettled.size > 0) await Promise.allSettled(unsettled);
+    },
+  };
+}
+
+/**
+ * The handler of a deployment. With an unusable environment it says so once in the log, and answers
+ * every request with 500 `misconfigured`, which tells clients nothing more.
+ */
+export function handlerFromEnv(
+  env: { get(name: string): string | undefined },
+): (request: Request) => Promise<Response> {
+  try {
+    return gatewayFromEnv(env).fetch;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log({ level: "error", event: "misconfigured", problems: error.problems });
+    return () => {
+      const requestId = crypto.randomUUID();
+      const refusal = new GatewayError("misconfigured", "the gateway is not configured");
+      const response = errorResponse(refusal, requestId);
+      response.headers.set("x-request-id", requestId);
+      response.headers.set("access-control-allow-origin", "*");
+      return Promise.resolve(response);
+    };
+  }
+}
+
+function log(event: Record<string, unknown>) {
+  console.log(JSON.stringify({ time: new Date().toISOString(), ...event }));
+}

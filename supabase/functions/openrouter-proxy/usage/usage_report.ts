@@ -1,0 +1,80 @@
+/**
+ * `GET /api/v1/usage`: the caller's statistics.
+ *
+ * Source: protocol.md, "Routes".
+ */
+import { GatewayError } from "../errors.ts";
+import type { Store } from "../store.ts";
+
+const GROUPS = ["day", "hour", "model", "endpoint"];
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+/** RFC 3339 section 5.6; a `+` that a query string turned into a space is taken for one. */
+const INSTANT =
+  /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+\- ]([01]\d|2[0-3]):[0-5]\d)$/;
+const DAY_MS = 86_400_000;
+
+// JSON.rawJSON is older in V8 than in TypeScript's library.
+const rawJSON = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+
+/**
+ * @returns the member `data` of the answer as JSON text; costs are numbers with all their digits
+ * @throws {GatewayError} invalid_request for bad dates or groups, store_unavailable
+ */
+export async function usageReport(
+  did: string,
+  query: URLSearchParams,
+  store: Pick<Store, "usageStats">,
+): Promise<string> {
+  const start = instantOf(query, "start_date", 0);
+  const end = instantOf(query, "end_date", DAY_MS);
+  if (start !== null && end !== null && start >= end) {
+    throw new GatewayError("invalid_request", "start_date must be before end_date");
+  }
+  const groupBy = (single(query, "group_by") ?? "").split(",").filter(Boolean);
+  const unknown = groupBy.find((name) => !GROUPS.includes(name));
+  if (unknown !== undefined) {
+    throw new GatewayError(
+      "invalid_request",
+      `group_by takes ${GROUPS.join(", ")}, separated by commas; not "${unknown}"`,
+    );
+  }
+  const { total_cost, requests_by_model, groups, ...totals } = await store.usageStats({
+    did,
+    start: start?.toISOString() ?? null,
+    end: end?.toISOString() ?? null,
+    groupBy,
+  });
+  return JSON.stringify({
+    did,
+    start_date: single(query, "start_date"),
+    end_date: single(query, "end_date"),
+    ...totals,
+    total_cost: rawJSON(total_cost),
+    requests_by_model,
+    groups: groups.map(({ cost, ...group }) => ({ ...group, cost: rawJSON(cost) })),
+  });
+}
+
+/** @param wholeDayMs what is added to a bare date: `end_date` counts whole */
+function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): Date | null {
+  const text = single(query, name);
+  if (text === null) return null;
+  const isDate = DATE.test(text);
+  const instant = new Date(isDate ? `${text}T00:00:00Z` : text.replace(" ", "+").toUpperCase());
+  // Date accepts 30 February as 2 March.
+  const [year, month, day] = text.split("-").map((part) => parseInt(part, 10));
+  const exists = new Date(Date.UTC(year!, month! - 1, day!)).getUTCDate() === day;
+  if (!(isDate || INSTANT.test(text)) || !exists || year === 0 || isNaN(instant.getTime())) {
+    throw new GatewayError(
+      "invalid_request",
+      `${name} must be a date like 2026-11-22 or an instant like 2026-11-22T10:30:00Z`,
+    );
+  }
+  return isDate ? new Date(instant.getTime() + wholeDayMs) : instant;
+}
+
+function single(query: URLSearchParams, name: string): string | null {
+  const values = query.getAll(name);
+  if (values.length > 1) throw new GatewayError("invalid_request", `${name} is given twice`);
+  return values[0] ?? null;
+}
