@@ -1,0 +1,86 @@
+/**
+ * `did new`, `did import`, `did whoami`: identities and what they are.
+ */
+import { Command, Option } from "commander";
+import { describeDid } from "../describe_did.ts";
+import { didOf, type KeyMethod } from "../identity.ts";
+import { loadIdentityRecord, saveIdentity } from "../identity_file.ts";
+import { IdentityError } from "../identity_error.ts";
+import { generateKey, type KeyType, type PrivateJwk, readPrivateKey } from "../private_key.ts";
+import { fileOption, note } from "./options.ts";
+
+interface KeyOptions {
+  type: KeyType | "pkh";
+  method?: KeyMethod;
+  file: string;
+  force?: boolean;
+}
+
+const keyOptions = (typeDescription: string) => [
+  new Option("--type <type>", typeDescription)
+    .choices(["ed25519", "p256", "secp256k1", "pkh"]).default("ed25519"),
+  new Option("--method <method>", "DID method (default: pkh for the type pkh, else key)")
+    .choices(["key", "jwk", "pkh"]),
+  fileOption(),
+  new Option("--force", "replace the identity file"),
+];
+
+export function newCommand(): Command {
+  const command = new Command("new")
+    .description("make an identity, save its private key, print its DID")
+    .action(async (options: KeyOptions) => {
+      await saveKey(generateKey(keyTypeOf(options)), options);
+    });
+  keyOptions("key type; pkh is an Ethereum account").forEach((o) => command.addOption(o));
+  return command;
+}
+
+export function importCommand(): Command {
+  const command = new Command("import")
+    .description("save an identity of a key that exists, print its DID")
+    .argument("<file-or-seed>", "a file (JWK, PEM, seed), or 32 bytes in hex or base64")
+    .addHelpText("after", "\nRead a seed from /dev/stdin to keep it out of the shell's history.")
+    .action(async (source: string, options: KeyOptions) => {
+      await saveKey(readPrivateKey(await keyText(source), keyTypeOf(options)), options);
+    });
+  keyOptions("what a bare seed is the key of; pkh is an Ethereum account")
+    .forEach((o) => command.addOption(o));
+  return command;
+}
+
+export function whoamiCommand(): Command {
+  return new Command("whoami")
+    .description("print what a DID resolves to at the gateway, as JSON")
+    .argument("[DID]", "the identity file's DID unless given")
+    .addOption(fileOption())
+    .action(async (did: string | undefined, { file }: { file: string }) => {
+      const described = await describeDid(did ?? (await loadIdentityRecord(file, note)).did);
+      console.log(JSON.stringify(described, null, 2));
+    });
+}
+
+const keyTypeOf = ({ type }: KeyOptions): KeyType => type === "pkh" ? "secp256k1" : type;
+
+async function saveKey(
+  key: PrivateJwk,
+  { type, method = type === "pkh" ? "pkh" : "key", file, force = false }: KeyOptions,
+): Promise<void> {
+  if (type === "pkh" && method !== "pkh") {
+    throw new IdentityError(`the type pkh goes with the method pkh, not ${method}`);
+  }
+  const did = await didOf(key, method);
+  await saveIdentity(file, { did, privateKeyJwk: key }, force);
+  note(`saved the private key in ${file}; whoever has it spends as this DID`);
+  console.log(did);
+}
+
+/** The text of a key file, or the argument itself: which may be a secret, so no error repeats it. */
+async function keyText(source: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(source);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return source;
+    const reason = error instanceof Error ? error.name : String(error);
+    throw new IdentityError(`cannot read the key file (${reason})`);
+  }
+}

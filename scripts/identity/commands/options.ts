@@ -1,0 +1,31 @@
+/**
+ * The options that the commands of `deno task did` share.
+ */
+import { Argument, Option } from "commander";
+
+export const fileOption = () =>
+  new Option("--file <path>", "the identity file").env("DID_FILE").default("identity.did.json");
+
+/** What says which gateway a signature is for. */
+export interface GatewayOptions {
+  file: string;
+  gateway: string;
+  audience?: string;
+}
+
+export const gatewayOptions = () => [
+  new Option("--gateway <url>", "the function's URL").env("GATEWAY_URL")
+    .default("http://127.0.0.1:54321/functions/v1/openrouter-proxy"),
+  new Option("--audience <text>", "the gateway's audience (default: the gateway's URL)")
+    .env("GATEWAY_AUDIENCE"),
+  fileOption(),
+];
+
+export const requestArguments = () => [
+  new Argument("<METHOD>", "GET, HEAD, POST, PUT, PATCH or DELETE"),
+  new Argument("<PATH>", "what follows the function's name, such as /api/v1/usage"),
+  new Argument("[BODY]", "text, or @file"),
+];
+
+/** Notes and warnings: standard output is for the result alone. */
+export const note = (line: string) => console.error(line);

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { generateKeyPairSync } from "node:crypto";
+import { generateKey, readPrivateKey } from "./mod.ts";
+
+const types = ["ed25519", "p256", "secp256k1"] as const;
+
+/** "EC PRIVATE KEY" (RFC 5915), as `openssl ecparam -genkey` makes it. */
+function sec1Pem(): string {
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "secp256k1" });
+  return privateKey.export({ type: "sec1", format: "pem" }).toString();
+}
+
+for (const type of types) {
+  Deno.test(`readPrivateKey takes a ${type} key as JWK, identity file, hex and base64`, () => {
+    const key = generateKey(type);
+    const seed = Buffer.from(key.d, "base64url");
+    for (
+      const text of [
+        JSON.stringify(key),
+        JSON.stringify({ kid: "k", use: "sig", alg: "any", ...key }, null, 2),
+        JSON.stringify({ did: "did:web:a.example", privateKeyJwk: key }),
+        seed.toString("hex"),
+        `0x${seed.toString("hex").toUpperCase()}`,
+        `${seed.toString("base64")}\n`,
+        seed.toString("base64url"),
+      ]
+    ) assert.deepEqual(readPrivateKey(text, type), key);
+  });
+}
+
+Deno.test("readPrivateKey takes PKCS#8 PEM of every type, whatever the seed type is", () => {
+  const pairs = [
+    generateKeyPairSync("ed25519"),
+    generateKeyPairSync("ec", { namedCurve: "P-256" }),
+    generateKeyPairSync("ec", { namedCurve: "secp256k1" }),
+  ];
+  pairs.forEach(({ privateKey }, index) => {
+    const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+    const { d } = privateKey.export({ format: "jwk" });
+    assert.equal(readPrivateKey(pem, types[(index + 1) % 3]!).d, d);
+  });
+});
+
+Deno.test('readPrivateKey takes the "EC PRIVATE KEY" that openssl ecparam makes', () => {
+  assert.equal(readPrivateKey(sec1Pem(), "ed25519").crv, "secp256k1");
+});
+
+Deno.test("readPrivateKey says what it cannot read, without repeating it", () => {
+  const ed25519 = generateKey("ed25519");
+  const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey
+    .export({ type: "pkcs8", format: "pem" }).toString();
+  const refused: [string, RegExp][] = [
+    ["", /expected a private JWK, a PEM private key, or a seed/],
+    ["ab".repeat(31), /expected a private JWK/],
+    ["zz".repeat(32), /expected a private JWK/],
+    ['{"kty":', /no valid JSON/],
+    ['{"privateKeyJwk":null}', /expected a private JWK with crv/],
+    [JSON.stringify({ ...ed25519, d: undefined }), /expected a private JWK with crv/],
+    [JSON.stringify({ ...ed25519, crv: "Ed448" }), /expected a private JWK with crv/],
+    [JSON.stringify({ ...ed25519, x: generateKey("ed25519").x }), /not of the same key/],
+    [JSON.stringify({ ...ed25519, d: `${ed25519.d}AAAA` }), /no private key of type ed25519/],
+    [rsa, /no private key of type Ed25519, P-256 or secp256k1|expected a private JWK with crv/],
+    [sec1Pem().slice(0, 60), /the PEM holds no private key/],
+    ["-----BEGIN ENCRYPTED PRIVATE KEY-----", /the PEM key is encrypted/],
+  ];
+  for (const [text, message] of refused) {
+    assert.throws(() => readPrivateKey(text, "ed25519"), { name: "IdentityError", message });
+  }
+});
+
+Deno.test("readPrivateKey refuses scalars outside the curve's order", () => {
+  for (const seed of ["00".repeat(32), "ff".repeat(32)]) {
+    for (const type of ["p256", "secp256k1"] as const) {
+      assert.throws(() => readPrivateKey(seed, type), /no private key of type/);
+    }
+  }
+});
