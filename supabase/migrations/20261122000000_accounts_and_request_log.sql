@@ -25,6 +25,9 @@ create table public.user_api_keys (
   encrypted_api_key text not null,
   key_name text not null,
   credit_limit numeric check (credit_limit >= 0),
+  credit_limit_reset text check (credit_limit_reset in ('daily', 'weekly', 'monthly')),
+  applied_credit_limit numeric,
+  applied_credit_limit_reset text,
   status text not null default 'active' check (status in ('active', 'disabled')),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
@@ -32,7 +35,21 @@ create table public.user_api_keys (
 comment on table public.user_api_keys is 'One row per DID: its own OpenRouter key. Disable a DID by setting status.';
 comment on column public.user_api_keys.encrypted_api_key is 'Envelope of AES-256-GCM, bound to the DID; readable by service_role alone.';
 comment on column public.user_api_keys.openrouter_key_hash is 'OpenRouter''s identifier of the key: lower-case SHA-256 hex of it.';
-comment on column public.user_api_keys.credit_limit is 'USD limit that the key was given at OpenRouter; null: none.';
+comment on column public.user_api_keys.credit_limit is 'USD limit that the key shall have at OpenRouter; null: none. A change reaches OpenRouter before the DID''s next request.';
+comment on column public.user_api_keys.credit_limit_reset is 'When OpenRouter resets the limit (midnight UTC); null: never.';
+comment on column public.user_api_keys.applied_credit_limit is 'The limit that OpenRouter was last told; with applied_credit_limit_reset the gateway''s own note.';
+
+create table public.retired_api_keys (
+  id uuid primary key default gen_random_uuid(),
+  did text not null,
+  openrouter_key_hash text not null,
+  key_name text not null,
+  credit_limit numeric,
+  created_at timestamptz not null,
+  retired_at timestamptz not null default now()
+);
+comment on table public.retired_api_keys is 'Keys that a DID had before: OpenRouter no longer took them, and another one took their place.';
+create index retired_api_keys_did on public.retired_api_keys (did);
 
 create table public.did_policies (
   did text primary key check (did ~ '^did:' and length(did) <= 512),
@@ -167,6 +184,17 @@ create table public.accepted_messages (
 comment on table public.accepted_messages is 'SHA-256 of signed messages that were accepted; kept until their timestamp is refused anyway.';
 create index accepted_messages_expires_at on public.accepted_messages (expires_at);
 
+create table public.idempotency_keys (
+  did text not null,
+  idempotency_key text not null,
+  body_hash bytea not null,
+  request_id uuid not null unique,
+  created_at timestamptz not null default now(),
+  primary key (did, idempotency_key, body_hash)
+);
+comment on table public.idempotency_keys is 'Metered requests that carried an Idempotency-Key, for a day: the same key and body are not billed twice.';
+create index idempotency_keys_created_at on public.idempotency_keys (created_at);
+
 create table public.key_provisioning (
   did text primary key,
   attempt_id uuid not null,
@@ -183,6 +211,8 @@ alter table public.did_policies enable row level security;
 alter table public.request_logs enable row level security;
 alter table public.usage_daily enable row level security;
 alter table public.accepted_messages enable row level security;
+alter table public.idempotency_keys enable row level security;
+alter table public.retired_api_keys enable row level security;
 alter table public.key_provisioning enable row level security;
 
 create policy own_account on public.user_api_keys for select to authenticated
@@ -194,13 +224,15 @@ create policy own_usage on public.usage_daily for select to authenticated
 
 revoke all on table
   public.gateway_settings, public.user_api_keys, public.did_policies, public.request_logs,
-  public.usage_daily, public.accepted_messages, public.key_provisioning
+  public.usage_daily, public.accepted_messages, public.key_provisioning,
+  public.idempotency_keys, public.retired_api_keys
   from public, anon, authenticated, service_role;
 grant select, insert, update, delete on table
   public.gateway_settings, public.user_api_keys, public.did_policies, public.request_logs,
-  public.usage_daily, public.accepted_messages, public.key_provisioning
+  public.usage_daily, public.accepted_messages, public.key_provisioning,
+  public.idempotency_keys, public.retired_api_keys
   to service_role;
-grant select (did, status, credit_limit, created_at, updated_at) on public.user_api_keys
+grant select (did, status, credit_limit, credit_limit_reset, created_at, updated_at) on public.user_api_keys
   to authenticated;
 grant select on table public.request_logs, public.usage_daily to authenticated;
 

@@ -13,15 +13,18 @@ as $$
   );
 $$;
 
--- Decides on one authenticated request, and books it, in one transaction. Refusals change nothing,
--- so that the same message can be sent again once their cause is gone.
+-- Decides on one authenticated request, and books it, in one transaction. A message counts as accepted
+-- only once nothing about the account stands against it, so that it can be sent again after the cause
+-- of a refusal is gone.
 --
 -- Returns {"decision": …}:
---   admitted            with encrypted_api_key, openrouter_key_hash and request_time
+--   admitted            with encrypted_api_key, openrouter_key_hash, request_time, and
+--                       new_limit {credit_limit, credit_limit_reset} where OpenRouter must be told
 --   needs_provisioning  the DID has no key yet
 --   access_denied       the DID is disabled
 --   token_revoked       the token was issued before tokens_valid_after
 --   not_owned           p_owned_generation is in no row of this DID
+--   duplicate           with request_id: the metered request that had the same idempotency key and body
 --   replayed            p_message_hash was accepted before
 create function public.admit_request(
   p_request_id uuid,
@@ -34,7 +37,9 @@ create function public.admit_request(
   p_message_hash text default null,
   p_message_expires_at timestamptz default null,
   p_token_issued_at timestamptz default null,
-  p_owned_generation text default null
+  p_owned_generation text default null,
+  p_idempotency_key text default null,
+  p_body_hash text default null
 )
 returns jsonb
 language plpgsql
@@ -42,6 +47,7 @@ set search_path = ''
 as $$
 declare
   v_account public.user_api_keys;
+  v_duplicate_of uuid;
 begin
   if p_token_issued_at is not null and public.token_is_revoked(p_did, p_token_issued_at) then
     return jsonb_build_object('decision', 'token_revoked');
@@ -70,6 +76,18 @@ begin
     end if;
   end if;
 
+  if p_metered and p_idempotency_key is not null then
+    insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id)
+    values (p_did, p_idempotency_key, decode(p_body_hash, 'hex'), p_request_id)
+    on conflict (did, idempotency_key, body_hash) do nothing;
+    if not found then
+      select request_id into v_duplicate_of from public.idempotency_keys
+      where did = p_did and idempotency_key = p_idempotency_key
+        and body_hash = decode(p_body_hash, 'hex');
+      return jsonb_build_object('decision', 'duplicate', 'request_id', v_duplicate_of);
+    end if;
+  end if;
+
   if p_metered then
     insert into public.request_logs (id, did, method, endpoint, model, streaming)
     values (p_request_id, p_did, p_method, p_endpoint, p_model, p_streaming);
@@ -79,7 +97,15 @@ begin
     'decision', 'admitted',
     'encrypted_api_key', v_account.encrypted_api_key,
     'openrouter_key_hash', v_account.openrouter_key_hash,
-    'request_time', now()
+    'request_time', now(),
+    'new_limit', case
+      when (v_account.credit_limit, v_account.credit_limit_reset)
+        is distinct from (v_account.applied_credit_limit, v_account.applied_credit_limit_reset)
+      then jsonb_build_object(
+        'credit_limit', v_account.credit_limit::text,
+        'credit_limit_reset', v_account.credit_limit_reset
+      )
+    end
   );
 end;
 $$;
@@ -137,6 +163,11 @@ begin
   returning * into v_row;
   if not found then
     return jsonb_build_object('settled', false, 'total_cost', null);
+  end if;
+
+  -- What OpenRouter refused was not billed: a client may try it again under the same key.
+  if p_http_status >= 400 then
+    delete from public.idempotency_keys where request_id = p_request_id;
   end if;
 
   insert into public.usage_daily as total (
@@ -210,17 +241,58 @@ as $$
   select count(*) from purged;
 $$;
 
+-- Books the cost of a job that became known after its row had ended, once: a video's, at the first
+-- sight of it. False: there is no such row, or its cost is known.
+create function public.book_late_cost(
+  p_did text,
+  p_generation_id text,
+  p_cost text,
+  p_upstream_cost text default null,
+  p_usd_per_credit text default '1',
+  p_cost_source text default 'response'
+)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_row public.request_logs;
+begin
+  update public.request_logs
+  set total_cost = trim_scale(p_cost::numeric * p_usd_per_credit::numeric),
+    upstream_cost = trim_scale(p_upstream_cost::numeric * p_usd_per_credit::numeric),
+    cost_source = p_cost_source
+  where did = p_did and generation_id = p_generation_id
+    and status <> 'pending' and total_cost is null
+  returning * into v_row;
+  if not found then
+    return false;
+  end if;
+  update public.usage_daily as total
+  set total_cost = total.total_cost + v_row.total_cost,
+    upstream_cost = total.upstream_cost + coalesce(v_row.upstream_cost, 0)
+  where total.did = v_row.did
+    and total.day = (v_row.request_time at time zone 'utc')::date
+    and total.model = coalesce(v_row.model, 'unknown')
+    and total.endpoint = v_row.endpoint;
+  return true;
+end;
+$$;
+
 -- Claims the right to create a DID's key for p_lease. Of any number of claimants at a time one is
--- answered `claimed`.
+-- answered `claimed`. With p_broken_key_hash, the right to replace that key, which OpenRouter no longer
+-- takes.
 --
 -- Returns {"state": …}:
---   provisioned  the DID has a key
+--   provisioned  with encrypted_api_key: the DID has a key, and it is not the broken one
+--   disabled     the DID is disabled: it gets no other key
 --   in_progress  somebody else holds the lease
 --   claimed      with credit_limit and credit_limit_reset for the new key, and orphans_since: set when
 --                an earlier attempt died, whose key may exist at OpenRouter
 create function public.claim_key_provisioning(
   p_did text,
   p_attempt_id uuid,
+  p_broken_key_hash text default null,
   p_lease interval default '60 seconds'
 )
 returns jsonb
@@ -229,6 +301,7 @@ set search_path = ''
 as $$
 declare
   v_lease public.key_provisioning;
+  v_account public.user_api_keys;
   v_settings public.gateway_settings;
 begin
   insert into public.key_provisioning as lease (did, attempt_id, expires_at)
@@ -238,41 +311,57 @@ begin
   where lease.expires_at < clock_timestamp()
   returning * into v_lease;
 
-  -- After the lease, not before: whoever completes inserts the account and ends its lease in one
+  -- After the lease, not before: whoever completes stores the account and ends its lease in one
   -- transaction, for which the statement above has waited.
-  if exists (select from public.user_api_keys where did = p_did) then
+  select * into v_account from public.user_api_keys where did = p_did;
+  if found and (v_account.status = 'disabled'
+    or v_account.openrouter_key_hash is distinct from p_broken_key_hash)
+  then
     delete from public.key_provisioning where did = p_did and attempt_id = p_attempt_id;
-    return jsonb_build_object('state', 'provisioned');
+    if v_account.status = 'disabled' then
+      return jsonb_build_object('state', 'disabled');
+    end if;
+    return jsonb_build_object(
+      'state', 'provisioned', 'encrypted_api_key', v_account.encrypted_api_key
+    );
   end if;
   if v_lease.did is null then
     return jsonb_build_object('state', 'in_progress');
   end if;
 
-  select * into v_settings from public.gateway_settings;
+  if v_account.did is null then
+    select * into v_settings from public.gateway_settings;
+    v_account.credit_limit := v_settings.default_credit_limit;
+    v_account.credit_limit_reset := v_settings.default_credit_limit_reset;
+  end if;
   return jsonb_build_object(
     'state', 'claimed',
-    'credit_limit', v_settings.default_credit_limit::text,
-    'credit_limit_reset', v_settings.default_credit_limit_reset,
+    'credit_limit', v_account.credit_limit::text,
+    'credit_limit_reset', v_account.credit_limit_reset,
     'orphans_since', case when v_lease.first_claimed_at < now() then v_lease.first_claimed_at end
   );
 end;
 $$;
 
--- Stores the key that the lease's holder created, and ends the lease. False: the lease is no longer
--- this attempt's, nothing was stored, and the caller must delete its key at OpenRouter. May be called
--- again with the same key by a caller who did not hear the answer.
+-- Stores the key that the lease's holder created, and ends the lease. A key that the DID had before is
+-- retired. False: the lease is no longer this attempt's, or the DID was disabled; nothing was stored,
+-- and the caller must delete its key at OpenRouter. May be called again with the same key by a caller
+-- who did not hear the answer.
 create function public.complete_key_provisioning(
   p_did text,
   p_attempt_id uuid,
   p_openrouter_key_hash text,
   p_encrypted_api_key text,
   p_key_name text,
-  p_credit_limit text default null
+  p_credit_limit text default null,
+  p_credit_limit_reset text default null
 )
 returns boolean
 language plpgsql
 set search_path = ''
 as $$
+declare
+  v_old public.user_api_keys;
 begin
   delete from public.key_provisioning where did = p_did and attempt_id = p_attempt_id;
   if not found then
@@ -281,14 +370,60 @@ begin
       where did = p_did and openrouter_key_hash = p_openrouter_key_hash
     );
   end if;
-  insert into public.user_api_keys (
-    did, openrouter_key_hash, encrypted_api_key, key_name, credit_limit
-  )
-  values (
-    p_did, p_openrouter_key_hash, p_encrypted_api_key, p_key_name, p_credit_limit::numeric
-  );
+
+  select * into v_old from public.user_api_keys where did = p_did for update;
+  if v_old.status = 'disabled' then
+    return false;
+  end if;
+  if found then
+    insert into public.retired_api_keys (
+      did, openrouter_key_hash, key_name, credit_limit, created_at
+    )
+    values (
+      v_old.did, v_old.openrouter_key_hash, v_old.key_name, v_old.credit_limit, v_old.created_at
+    );
+    update public.user_api_keys
+    set openrouter_key_hash = p_openrouter_key_hash,
+      encrypted_api_key = p_encrypted_api_key,
+      key_name = p_key_name,
+      applied_credit_limit = p_credit_limit::numeric,
+      applied_credit_limit_reset = p_credit_limit_reset,
+      created_at = now(),
+      updated_at = now()
+    where did = p_did;
+  else
+    insert into public.user_api_keys (
+      did, openrouter_key_hash, encrypted_api_key, key_name,
+      credit_limit, credit_limit_reset, applied_credit_limit, applied_credit_limit_reset
+    )
+    values (
+      p_did, p_openrouter_key_hash, p_encrypted_api_key, p_key_name,
+      p_credit_limit::numeric, p_credit_limit_reset, p_credit_limit::numeric, p_credit_limit_reset
+    );
+  end if;
   return true;
 end;
+$$;
+
+-- Notes which limit OpenRouter was told for a DID's key. False: the DID has another key by now.
+create function public.record_key_limit(
+  p_did text,
+  p_openrouter_key_hash text,
+  p_credit_limit text default null,
+  p_credit_limit_reset text default null
+)
+returns boolean
+language sql
+set search_path = ''
+as $$
+  with noted as (
+    update public.user_api_keys
+    set applied_credit_limit = p_credit_limit::numeric,
+      applied_credit_limit_reset = p_credit_limit_reset
+    where did = p_did and openrouter_key_hash = p_openrouter_key_hash
+    returning 1
+  )
+  select exists (select from noted);
 $$;
 
 -- Gives the lease back after a failure, so that the next request need not wait for it to expire.
@@ -312,25 +447,53 @@ begin
 end;
 $$;
 
+-- Forgets idempotency keys after a day, which is longer than any client retries.
+create function public.purge_idempotency_keys()
+returns bigint
+language sql
+set search_path = ''
+as $$
+  with purged as (
+    delete from public.idempotency_keys where created_at < now() - interval '1 day' returning 1
+  )
+  select count(*) from purged;
+$$;
+
+-- All housekeeping at once. Returns what was done, by name. For the owner: partitions are its own.
+create function public.maintain()
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform public.maintain_request_log_partitions();
+  return jsonb_build_object(
+    'expired_requests', public.expire_stale_requests(),
+    'purged_messages', public.purge_accepted_messages(),
+    'purged_idempotency_keys', public.purge_idempotency_keys()
+  );
+end;
+$$;
+
 revoke all on function
-  public.token_is_revoked, public.admit_request, public.settle_request,
-  public.expire_stale_requests, public.purge_accepted_messages,
-  public.claim_key_provisioning, public.complete_key_provisioning, public.release_key_provisioning
-  from public, anon, authenticated;
+  public.token_is_revoked, public.admit_request, public.settle_request, public.book_late_cost,
+  public.expire_stale_requests, public.purge_accepted_messages, public.purge_idempotency_keys,
+  public.claim_key_provisioning, public.complete_key_provisioning,
+  public.release_key_provisioning, public.record_key_limit, public.maintain
+  from public, anon, authenticated, service_role;
 grant execute on function
-  public.token_is_revoked, public.admit_request, public.settle_request,
-  public.expire_stale_requests, public.purge_accepted_messages,
-  public.claim_key_provisioning, public.complete_key_provisioning, public.release_key_provisioning
+  public.token_is_revoked, public.admit_request, public.settle_request, public.book_late_cost,
+  public.expire_stale_requests, public.purge_accepted_messages, public.purge_idempotency_keys,
+  public.claim_key_provisioning, public.complete_key_provisioning,
+  public.release_key_provisioning, public.record_key_limit
   to service_role;
 
--- Housekeeping runs by itself where pg_cron is enabled; elsewhere these same calls are made by hand
--- or by another scheduler.
+-- Housekeeping runs by itself where pg_cron is enabled; elsewhere another scheduler calls maintain().
 do $$
 begin
   if exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
-    perform cron.schedule('llm-gateway: stale requests', '* * * * *', 'select public.expire_stale_requests()');
-    perform cron.schedule('llm-gateway: replay keys', '*/10 * * * *', 'select public.purge_accepted_messages()');
-    perform cron.schedule('llm-gateway: partitions', '17 3 * * *', 'select public.maintain_request_log_partitions()');
+    perform cron.schedule('llm-gateway-stale-requests', '* * * * *', 'select public.expire_stale_requests()');
+    perform cron.schedule('llm-gateway-maintain', '17 * * * *', 'select public.maintain()');
   end if;
 end;
 $$;

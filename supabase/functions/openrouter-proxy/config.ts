@@ -50,7 +50,7 @@ interface Environment {
 }
 
 const HEX = /^(?:[0-9a-fA-F]{2})+$/;
-const MAKE_A_KEY = "make one with: openssl rand -base64 32";
+const MAKE_A_KEY = "make one with: deno task secrets";
 
 /**
  * Reads and validates the environment.

@@ -47,6 +47,20 @@ export type Database = {
                   Relationships: [
                     
                   ]
+                },"idempotency_keys": {
+                  Row: {
+                    "body_hash": string,"created_at": string,"did": string,"idempotency_key": string,"request_id": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "body_hash": string,"created_at"?: string,"did": string,"idempotency_key": string,"request_id": string
+                  }
+                  Update: {
+                    "body_hash"?: string,"created_at"?: string,"did"?: string,"idempotency_key"?: string,"request_id"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
                 },"key_provisioning": {
                   Row: {
                     "attempt_id": string,"did": string,"expires_at": string,"first_claimed_at": string
@@ -75,6 +89,20 @@ export type Database = {
                   Relationships: [
                     
                   ]
+                },"retired_api_keys": {
+                  Row: {
+                    "created_at": string,"credit_limit": number | null,"did": string,"id": string,"key_name": string,"openrouter_key_hash": string,"retired_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "created_at": string,"credit_limit"?: number | null,"did": string,"id"?: string,"key_name": string,"openrouter_key_hash": string,"retired_at"?: string
+                  }
+                  Update: {
+                    "created_at"?: string,"credit_limit"?: number | null,"did"?: string,"id"?: string,"key_name"?: string,"openrouter_key_hash"?: string,"retired_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
                 },"usage_daily": {
                   Row: {
                     "cached_tokens": number,"day": string,"did": string,"endpoint": string,"failed_requests": number,"input_tokens": number,"model": string,"output_tokens": number,"reasoning_tokens": number,"requests": number,"total_cost": number,"upstream_cost": number
@@ -91,14 +119,14 @@ export type Database = {
                   ]
                 },"user_api_keys": {
                   Row: {
-                    "created_at": string,"credit_limit": number | null,"did": string,"encrypted_api_key": string,"id": string,"key_name": string,"openrouter_key_hash": string,"status": string,"updated_at": string
+                    "applied_credit_limit": number | null,"applied_credit_limit_reset": string | null,"created_at": string,"credit_limit": number | null,"credit_limit_reset": string | null,"did": string,"encrypted_api_key": string,"id": string,"key_name": string,"openrouter_key_hash": string,"status": string,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at"?: string,"credit_limit"?: number | null,"did": string,"encrypted_api_key": string,"id"?: string,"key_name": string,"openrouter_key_hash": string,"status"?: string,"updated_at"?: string
+                    "applied_credit_limit"?: number | null,"applied_credit_limit_reset"?: string | null,"created_at"?: string,"credit_limit"?: number | null,"credit_limit_reset"?: string | null,"did": string,"encrypted_api_key": string,"id"?: string,"key_name": string,"openrouter_key_hash": string,"status"?: string,"updated_at"?: string
                   }
                   Update: {
-                    "created_at"?: string,"credit_limit"?: number | null,"did"?: string,"encrypted_api_key"?: string,"id"?: string,"key_name"?: string,"openrouter_key_hash"?: string,"status"?: string,"updated_at"?: string
+                    "applied_credit_limit"?: number | null,"applied_credit_limit_reset"?: string | null,"created_at"?: string,"credit_limit"?: number | null,"credit_limit_reset"?: string | null,"did"?: string,"encrypted_api_key"?: string,"id"?: string,"key_name"?: string,"openrouter_key_hash"?: string,"status"?: string,"updated_at"?: string
                   }
                   Relationships: [
                     
@@ -148,22 +176,34 @@ export type Database = {
           }
           Functions: {
             "admit_request":
-{ Args: { "p_did": string,"p_endpoint": string,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_request_id": string,"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
+{ Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_request_id": string,"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
+                           },
+"book_late_cost":
+{ Args: { "p_cost": string,"p_cost_source"?: string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
                            },
 "claim_key_provisioning":
-{ Args: { "p_attempt_id": string,"p_did": string,"p_lease"?: string }; Returns: Json
+{ Args: { "p_attempt_id": string,"p_broken_key_hash"?: string,"p_did": string,"p_lease"?: string }; Returns: Json
                            },
 "complete_key_provisioning":
-{ Args: { "p_attempt_id": string,"p_credit_limit"?: string,"p_did": string,"p_encrypted_api_key": string,"p_key_name": string,"p_openrouter_key_hash": string }; Returns: boolean
+{ Args: { "p_attempt_id": string,"p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_encrypted_api_key": string,"p_key_name": string,"p_openrouter_key_hash": string }; Returns: boolean
                            },
 "expire_stale_requests":
 { Args: { "p_older_than"?: string }; Returns: number
+                           },
+"maintain":
+{ Args: Record<PropertyKey, never>; Returns: Json
                            },
 "maintain_request_log_partitions":
 { Args: { "p_months_ahead"?: number }; Returns: undefined
                            },
 "purge_accepted_messages":
 { Args: Record<PropertyKey, never>; Returns: number
+                           },
+"purge_idempotency_keys":
+{ Args: Record<PropertyKey, never>; Returns: number
+                           },
+"record_key_limit":
+{ Args: { "p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_openrouter_key_hash": string }; Returns: boolean
                            },
 "release_key_provisioning":
 { Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined

@@ -18,6 +18,7 @@ const STATUS = {
   path_forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
+  duplicate_request: 409,
   request_too_large: 413,
   unsupported_media_type: 415,
   internal_error: 500,

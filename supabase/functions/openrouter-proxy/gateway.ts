@@ -5,22 +5,22 @@
  * Source: protocol.md, "Routes".
  */
 import { type Context, Hono } from "hono";
-import { admit, tokenRevoked } from "./accounts/admission.ts";
+import { createAccounts, tokenRevoked } from "./accounts/accounts.ts";
 import { createKeyVault } from "./accounts/key_vault.ts";
-import { createProvisioner } from "./accounts/provision.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import type { Config } from "./config.ts";
 import { errorResponse, GatewayError } from "./errors.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
+import { idempotencyOf } from "./http/idempotency.ts";
 import { requestBytes } from "./http/request_bytes.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { serverTiming } from "./http/server_timing.ts";
 import { clientAnswer } from "./metering/answer.ts";
-import { createBookkeeper } from "./metering/booking.ts";
+import { type Booking, createBookkeeper } from "./metering/booking.ts";
 import { createGenerationReader } from "./metering/generation.ts";
 import { storable } from "./metering/usage.ts";
 import { endpointOf, isForbidden, ownedGenerationOf } from "./openrouter/endpoints.ts";
-import { ClientDisconnected, forward } from "./openrouter/forward.ts";
+import { ClientDisconnected, forward, refusesKey } from "./openrouter/forward.ts";
 import { requestHeaders } from "./openrouter/headers.ts";
 import { createManagement } from "./openrouter/management.ts";
 import { pathAndQueryOf, proxyTarget, upstreamUrl } from "./openrouter/paths.ts";
@@ -45,16 +45,22 @@ type RequestContext = Context<RequestEnv>;
 
 const PROXIED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
-/** Returns the handler that `Deno.serve` takes. */
-export function createGateway(deps: GatewayDeps): (request: Request) => Promise<Response> {
+export interface Gateway {
+  /** The handler that `Deno.serve` takes. */
+  fetch(request: Request): Promise<Response>;
+  /** Books what is under way as it stands, because the runtime is ending this worker. */
+  retire(reason: string): void;
+}
+
+export function createGateway(deps: GatewayDeps): Gateway {
   const { config, store, fetch, now, sleep } = deps;
-  const { openrouterUrl, usdPerCredit, upstreamHeadersTimeoutMs } = config;
+  const { openrouterUrl, usdPerCredit, upstreamHeadersTimeoutMs, upstreamIdleTimeoutMs } = config;
   const authenticate = createAuthenticator({ ...config, now, fetch });
   const vault = createKeyVault(config.encryptionKey, config.previousEncryptionKey);
   const management = createManagement(openrouterUrl, config.provisioningKey, fetch);
-  const provisioner = createProvisioner({ ...deps, management, vault });
+  const accounts = createAccounts({ ...deps, management, vault });
   const generations = createGenerationReader(openrouterUrl, fetch, sleep);
-  const openBooking = createBookkeeper({ ...deps, generations, usdPerCredit });
+  const bookkeeper = createBookkeeper({ ...deps, generations, usdPerCredit });
 
   /** Verifies who sends a request. The signature covers the body, so it is read for that, and kept. */
   async function authenticated(c: RequestContext) {
@@ -88,51 +94,63 @@ export function createGateway(deps: GatewayDeps): (request: Request) => Promise<
 
     const requestId = c.get("requestId");
     const model = call?.model ? storable(call.model) : null;
-    const { encryptedApiKey, requestTime } = await admit(
-      {
+    const ownedGeneration = ownedGenerationOf(target.path, target.search);
+    const admitted = await accounts.admit({
+      requestId,
+      did,
+      method,
+      endpoint: storable(target.path),
+      metered: endpoint.books === "call",
+      model,
+      streaming: call?.streaming ?? false,
+      replay: reads ? null : replay,
+      tokenIssuedAt,
+      ownedGeneration,
+      idempotency: endpoint.books === "call" ? await idempotencyOf(request.headers, body) : null,
+    });
+    let booking: Booking | null = null;
+    if (endpoint.books === "call") {
+      booking = bookkeeper.openCall({
         requestId,
-        did,
-        method,
-        endpoint: storable(target.path),
-        metered: endpoint.metered,
-        model,
-        streaming: call?.streaming ?? false,
-        replay: reads ? null : replay,
-        tokenIssuedAt,
-        ownedGeneration: ownedGenerationOf(target.path, target.search),
-      },
-      store,
-      provisioner,
-    );
-    const booking = endpoint.metered
-      ? openBooking({
-        requestId,
-        requestTime,
+        requestTime: admitted.requestTime,
         did,
         route: c.req.path,
         model,
-        answersWithJob: endpoint.answersWithJob,
+        beginsJob: endpoint.beginsJob,
         receivedAt: c.get("receivedAt"),
-      })
-      : null;
-    c.set("booked", booking !== null);
+      });
+      c.set("booked", true);
+    } else if (endpoint.books === "job" && ownedGeneration !== null) {
+      booking = bookkeeper.openJob({ did, jobId: ownedGeneration });
+    }
     timing.mark("admit");
 
     try {
-      const apiKey = await vault.open(did, encryptedApiKey);
-      const upstream = await forward(
-        {
-          url,
-          method,
-          headers: requestHeaders(request.headers, apiKey, config),
-          body: reads ? null : endpoint.includeUsage && call ? withUsageIncluded(body, call) : body,
-        },
-        request.signal,
-        upstreamHeadersTimeoutMs,
-        fetch,
-      );
+      const sent = reads
+        ? null
+        : endpoint.includeUsage && call
+        ? withUsageIncluded(body, call)
+        : body;
+      const send = (apiKey: string) => {
+        const headers = requestHeaders(request.headers, apiKey, config);
+        const outgoing = { url, method, headers, body: sent };
+        return forward(outgoing, request.signal, upstreamHeadersTimeoutMs, fetch);
+      };
+      let apiKey = await accounts.openKey(did, admitted);
+      let upstream = await send(apiKey);
+      if (refusesKey(upstream)) {
+        // Nothing was billed, and the body is still here: the same request goes on with another key.
+        apiKey = await accounts.replaceKey(did, admitted);
+        upstream = await send(apiKey);
+      }
       timing.mark("upstream");
-      const response = await clientAnswer(upstream, booking, apiKey, upstreamHeadersTimeoutMs);
+      const response = clientAnswer(
+        upstream,
+        apiKey,
+        booking,
+        upstreamIdleTimeoutMs,
+        request.signal,
+      );
       response.headers.append("server-timing", timing.header());
       return response;
     } catch (error) {
@@ -193,5 +211,5 @@ export function createGateway(deps: GatewayDeps): (request: Request) => Promise<
       ? c.body(null, 499 as never)
       : errorResponse(error, c.get("requestId"))
   );
-  return async (request) => await app.fetch(request);
+  return { fetch: async (request) => await app.fetch(request), retire: bookkeeper.retire };
 }

@@ -4,6 +4,7 @@
 import { ConfigError, configFromEnv } from "./config.ts";
 import { errorResponse, GatewayError } from "./errors.ts";
 import { createGateway } from "./gateway.ts";
+import { sendOnce } from "./http/send_once.ts";
 import { createStore } from "./store.ts";
 
 /** Supabase's Edge Runtime keeps a worker alive after its response only through this. */
@@ -18,11 +19,12 @@ export interface RunningGateway {
 /** @throws {ConfigError} */
 export function gatewayFromEnv(env: { get(name: string): string | undefined }): RunningGateway {
   const config = configFromEnv(env);
+  const once = sendOnce(fetch);
   const unsettled = new Set<Promise<unknown>>();
   const gateway = createGateway({
     config,
-    store: createStore(config.supabaseUrl, config.supabaseSecretKey, fetch),
-    fetch,
+    store: createStore(config.supabaseUrl, config.supabaseSecretKey, once),
+    fetch: once,
     now: Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     waitUntil(promise) {
@@ -32,8 +34,13 @@ export function gatewayFromEnv(env: { get(name: string): string | undefined }): 
     },
     log,
   });
+  // Supabase's Edge Runtime says why: wall clock, CPU time, memory, or an early drop.
+  addEventListener("beforeunload", (event) => {
+    const { reason } = (event as CustomEvent<{ reason?: string } | null>).detail ?? {};
+    gateway.retire(reason ?? "the runtime ended the worker");
+  });
   return {
-    fetch: gateway,
+    fetch: gateway.fetch,
     async idle() {
       while (unsettled.size > 0) await Promise.allSettled(unsettled);
     },

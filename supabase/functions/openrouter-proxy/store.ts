@@ -7,6 +7,7 @@
 import { createClient } from "@supabase/supabase-js";
 import type { Database } from "./database.types.ts";
 import { GatewayError } from "./errors.ts";
+import type { KeyLimit } from "./openrouter/management.ts";
 
 /** How long one call may take before the store counts as unavailable. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -30,14 +31,25 @@ export interface AdmissionRequest {
   tokenIssuedAt: Date | null;
   /** A generation id that must be in the caller's own log. */
   ownedGeneration: string | null;
+  /** The client's Idempotency-Key and the lower-case hex SHA-256 of the body. */
+  idempotency: { key: string; bodyHash: string } | null;
 }
 
+/** admit_request's decision: leave to go on, or why not. */
 export type Admission =
-  | { decision: "admitted"; encryptedApiKey: string; requestTime: string }
-  | { decision: "needs_provisioning" | Refusal };
-
-/** Why a request is not admitted. */
-export type Refusal = "access_denied" | "token_revoked" | "not_owned" | "replayed";
+  | {
+    decision: "admitted";
+    encryptedApiKey: string;
+    keyHash: string;
+    /** Of the pending row; settle needs it. */
+    requestTime: string;
+    /** The limit that OpenRouter has to be told for the key; null: it knows. */
+    newLimit: KeyLimit | null;
+  }
+  | { decision: "duplicate"; duplicateOf: string }
+  | {
+    decision: "needs_provisioning" | "access_denied" | "token_revoked" | "not_owned" | "replayed";
+  };
 
 /** How a metered request ended. Costs are decimal strings in OpenRouter's credits. */
 export interface Settlement {
@@ -62,12 +74,11 @@ export interface Settlement {
 }
 
 export type ProvisioningClaim =
-  | { state: "provisioned" | "in_progress" }
+  | { state: "provisioned"; encryptedApiKey: string }
+  | { state: "disabled" | "in_progress" }
   | {
     state: "claimed";
-    /** USD, a decimal string; null: no limit. */
-    creditLimit: string | null;
-    creditLimitReset: "daily" | "weekly" | "monthly" | null;
+    limit: KeyLimit;
     /** Since when an earlier, unfinished attempt may have left a key at OpenRouter. */
     orphansSince: Date | null;
   };
@@ -79,7 +90,16 @@ export interface ProvisionedKey {
   hash: string;
   encryptedApiKey: string;
   name: string;
-  creditLimit: string | null;
+  limit: KeyLimit;
+}
+
+/** The cost of a job whose row has ended, in OpenRouter's credits. */
+export interface LateCost {
+  did: string;
+  generationId: string;
+  cost: string;
+  upstreamCost: string | null;
+  usdPerCredit: string;
 }
 
 export interface UsageQuery {
@@ -155,14 +175,19 @@ export function createStore(
           p_message_expires_at: request.replay?.expiresAt.toISOString(),
           p_token_issued_at: request.tokenIssuedAt?.toISOString(),
           p_owned_generation: request.ownedGeneration,
+          p_idempotency_key: request.idempotency?.key,
+          p_body_hash: request.idempotency?.bodyHash,
         }),
-      ) as Record<string, string>;
+      ) as Record<string, string> & { new_limit?: LimitRow | null };
       const decision = answer.decision as Admission["decision"];
+      if (decision === "duplicate") return { decision, duplicateOf: answer.request_id! };
       if (decision !== "admitted") return { decision };
       return {
         decision,
         encryptedApiKey: answer.encrypted_api_key!,
+        keyHash: answer.openrouter_key_hash!,
         requestTime: answer.request_time!,
+        newLimit: answer.new_limit ? limitOf(answer.new_limit) : null,
       };
     },
 
@@ -199,20 +224,43 @@ export function createStore(
       return { settled: answer.settled, totalCostUsd: answer.total_cost };
     },
 
-    /** Claims the right to create a DID's key. */
-    async claimProvisioning(did: string, attemptId: string): Promise<ProvisioningClaim> {
-      const answer = await call("claim_key_provisioning", {
-        p_did: did,
-        p_attempt_id: attemptId,
-      }) as Record<string, string | null>;
+    /** Books what a job cost, once, when that becomes known after its row has ended. */
+    async bookLateCost(job: LateCost): Promise<boolean> {
+      return await call(
+        "book_late_cost",
+        present({
+          p_did: job.did,
+          p_generation_id: job.generationId,
+          p_cost: job.cost,
+          p_upstream_cost: job.upstreamCost,
+          p_usd_per_credit: job.usdPerCredit,
+        }),
+      ) as boolean;
+    },
+
+    /** Claims the right to create a DID's key, or to replace the broken one. */
+    async claimProvisioning(
+      did: string,
+      attemptId: string,
+      brokenKeyHash: string | null,
+    ): Promise<ProvisioningClaim> {
+      const answer = await call(
+        "claim_key_provisioning",
+        present({ p_did: did, p_attempt_id: attemptId, p_broken_key_hash: brokenKeyHash }),
+      ) as LimitRow & Record<string, string | null>;
       const state = answer.state as ProvisioningClaim["state"];
-      if (state !== "claimed") return { state };
-      return {
-        state,
-        creditLimit: answer.credit_limit ?? null,
-        creditLimitReset: answer.credit_limit_reset as "daily" | "weekly" | "monthly" | null,
-        orphansSince: answer.orphans_since ? new Date(answer.orphans_since) : null,
-      };
+      switch (state) {
+        case "provisioned":
+          return { state, encryptedApiKey: answer.encrypted_api_key! };
+        case "claimed":
+          return {
+            state,
+            limit: limitOf(answer),
+            orphansSince: answer.orphans_since ? new Date(answer.orphans_since) : null,
+          };
+        default:
+          return { state };
+      }
     },
 
     /** Stores a created key. False: the lease was lost and nothing was stored. */
@@ -225,9 +273,23 @@ export function createStore(
           p_openrouter_key_hash: key.hash,
           p_encrypted_api_key: key.encryptedApiKey,
           p_key_name: key.name,
-          p_credit_limit: key.creditLimit,
+          p_credit_limit: key.limit.creditLimit,
+          p_credit_limit_reset: key.limit.creditLimitReset,
         }),
       ) as boolean;
+    },
+
+    /** Notes which limit OpenRouter was told for a key. */
+    async recordKeyLimit(did: string, keyHash: string, limit: KeyLimit): Promise<void> {
+      await call(
+        "record_key_limit",
+        present({
+          p_did: did,
+          p_openrouter_key_hash: keyHash,
+          p_credit_limit: limit.creditLimit,
+          p_credit_limit_reset: limit.creditLimitReset,
+        }),
+      );
     },
 
     /** Gives the lease back after a failure. */
@@ -265,6 +327,18 @@ export function createStore(
         .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
       if (error) throw new GatewayError("store_unavailable", "the gateway's database is down");
     },
+  };
+}
+
+interface LimitRow {
+  credit_limit: string | null;
+  credit_limit_reset: string | null;
+}
+
+function limitOf(row: LimitRow): KeyLimit {
+  return {
+    creditLimit: row.credit_limit,
+    creditLimitReset: row.credit_limit_reset as KeyLimit["creditLimitReset"],
   };
 }
 

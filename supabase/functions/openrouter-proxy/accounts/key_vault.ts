@@ -17,6 +17,8 @@ const MAX_CACHED_KEYS = 5_000;
 export interface KeyVault {
   /** Encrypts a DID's plaintext key with the current encryption key. */
   seal(did: string, plaintext: string): Promise<string>;
+  /** Whether an envelope was sealed with the current encryption key. */
+  isCurrent(envelope: string): Promise<boolean>;
   /** @throws {VaultError} when the envelope is not of this DID, these keys or this format */
   open(did: string, envelope: string): Promise<string>;
 }
@@ -60,6 +62,10 @@ export function createKeyVault(
     ].join(".");
   }
 
+  async function isCurrent(envelope: string): Promise<boolean> {
+    return envelope.startsWith(`${VERSION}.${(await current).id}.`);
+  }
+
   async function open(did: string, envelope: string): Promise<string> {
     const cacheKey = `${did} ${envelope}`;
     const plaintext = opened.get(cacheKey) ?? await decrypt(did, envelope);
@@ -95,7 +101,7 @@ export function createKeyVault(
     }
   }
 
-  return { seal, open };
+  return { seal, isCurrent, open };
 }
 
 function gcm(did: string, iv: Bytes): AesGcmParams {

@@ -6,9 +6,13 @@
  * carries the DID, by which an attempt that died is found and its key deleted.
  */
 import { GatewayError } from "../errors.ts";
-import type { CreatedKey, Management } from "../openrouter/management.ts";
-import { ManagementError } from "../openrouter/management.ts";
-import type { ProvisionedKey, ProvisioningClaim, Store } from "../store.ts";
+import {
+  type CreatedKey,
+  type KeyLimit,
+  type Management,
+  ManagementError,
+} from "../openrouter/management.ts";
+import type { ProvisionedKey, Store } from "../store.ts";
 import type { KeyVault } from "./key_vault.ts";
 
 /** How long a request waits for another one that is creating the same DID's key. */
@@ -19,18 +23,18 @@ const SAVE_RETRY_DELAYS_MS = [100, 500];
 /** Clocks of OpenRouter and Postgres may differ by this much. */
 const CLOCK_MARGIN_MS = 10 * 60_000;
 
-export interface Provisioner {
-  /**
-   * Resolves once the DID has a key in Postgres, whoever created it.
-   *
-   * @throws {GatewayError} provisioning_failed, provisioning_in_progress, store_unavailable
-   */
-  ensureKey(did: string): Promise<void>;
-}
+/**
+ * Resolves, once the DID has a key in Postgres, to its envelope, whoever created it.
+ *
+ * @param brokenKeyHash a key that OpenRouter no longer takes, to be replaced; null: none is known
+ * @throws {GatewayError} access_denied, provisioning_failed, provisioning_in_progress,
+ *   store_unavailable
+ */
+export type Provision = (did: string, brokenKeyHash: string | null) => Promise<string>;
 
 export interface ProvisionerDeps {
   store: Pick<Store, "claimProvisioning" | "completeProvisioning" | "releaseProvisioning">;
-  management: Management;
+  management: Pick<Management, "createKey" | "deleteKey" | "listKeys">;
   vault: Pick<KeyVault, "seal">;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -39,35 +43,52 @@ export interface ProvisionerDeps {
   log: (event: Record<string, unknown>) => void;
 }
 
+/** One attempt to create a key, under the lease. */
+interface Attempt {
+  did: string;
+  attemptId: string;
+  brokenKeyHash: string | null;
+  limit: KeyLimit;
+  orphansSince: Date | null;
+}
+
 /** The name of a DID's key at OpenRouter begins with this; no DID contains `#`. */
 export function keyNamePrefix(did: string): string {
   return `llm-gateway:${did}#`;
 }
 
-export function createProvisioner(deps: ProvisionerDeps): Provisioner {
+export function createProvisioner(deps: ProvisionerDeps): Provision {
   const { store, management, vault, now, sleep, log } = deps;
   // The requests of one isolate wait together, so that a new DID's burst costs one claim.
-  const underWay = new Map<string, Promise<void>>();
+  const underWay = new Map<string, Promise<string>>();
 
-  function ensureKey(did: string): Promise<void> {
-    const running = underWay.get(did);
-    if (running) return running;
-    const started = claimOrWait(did).finally(() => underWay.delete(did));
-    underWay.set(did, started);
-    return started;
+  function provision(did: string, brokenKeyHash: string | null): Promise<string> {
+    const purpose = `${did} ${brokenKeyHash}`;
+    let running = underWay.get(purpose);
+    if (!running) {
+      running = claimOrWait(did, brokenKeyHash).finally(() => underWay.delete(purpose));
+      underWay.set(purpose, running);
+    }
+    return running;
   }
 
-  async function claimOrWait(did: string): Promise<void> {
+  async function claimOrWait(did: string, brokenKeyHash: string | null): Promise<string> {
     const attemptId = crypto.randomUUID();
     const deadline = now() + MAX_WAIT_MS;
     for (let pollMs = FIRST_POLL_MS;; pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)) {
-      const claim = await store.claimProvisioning(did, attemptId);
-      if (claim.state === "provisioned") return;
-      if (claim.state === "claimed") return await create(did, attemptId, claim);
+      const claim = await store.claimProvisioning(did, attemptId, brokenKeyHash);
+      switch (claim.state) {
+        case "provisioned":
+          return claim.encryptedApiKey;
+        case "disabled":
+          throw accessDenied();
+        case "claimed":
+          return await create({ did, attemptId, brokenKeyHash, ...claim });
+      }
       if (now() + pollMs > deadline) {
         throw new GatewayError(
           "provisioning_in_progress",
-          "this DID's account is still being created; try again",
+          "this DID's OpenRouter key is still being created; try again",
           {},
           { "retry-after": "2" },
         );
@@ -76,35 +97,24 @@ export function createProvisioner(deps: ProvisionerDeps): Provisioner {
     }
   }
 
-  async function create(
-    did: string,
-    attemptId: string,
-    claim: ProvisioningClaim & { state: "claimed" },
-  ): Promise<void> {
+  async function create(attempt: Attempt): Promise<string> {
+    const { did, attemptId, limit } = attempt;
     const name = `${keyNamePrefix(did)}${attemptId.slice(0, 8)}`;
-    let orphanPossible = claim.orphansSince !== null;
+    // Whether the next claimant has to look for keys that nobody will use.
+    let orphanPossible = attempt.orphansSince !== null;
     let created: CreatedKey | null = null;
     try {
-      if (claim.orphansSince) await deleteOrphans(did, claim.orphansSince);
-      // From here on a failure may leave a key behind: one that was made but not answered, or not saved.
+      await deleteForerunners(attempt);
       orphanPossible = true;
-      created = await management.createKey({
-        name,
-        limit: claim.creditLimit,
-        limitReset: claim.creditLimitReset,
-      });
-      const stored = await save({
-        did,
-        attemptId,
-        hash: created.hash,
-        encryptedApiKey: await vault.seal(did, created.key),
-        name,
-        creditLimit: claim.creditLimit,
-      });
-      if (!stored) throw new Error("the lease expired while the key was being created");
+      created = await management.createKey(name, limit);
+      const { hash } = created;
+      const encryptedApiKey = await vault.seal(did, created.key);
+      const stored = await save({ did, attemptId, hash, encryptedApiKey, name, limit });
+      if (!stored) throw new Error("the right to create the key was lost meanwhile");
+      return encryptedApiKey;
     } catch (error) {
       if (created) orphanPossible = !await deleted(did, created.hash);
-      else if (refused(error)) orphanPossible = claim.orphansSince !== null;
+      else if (wasRefused(error)) orphanPossible = attempt.orphansSince !== null;
       await store.releaseProvisioning(did, attemptId, orphanPossible).catch(() => {
         // The lease expires by itself; the failure that brought us here is the one to report.
       });
@@ -124,11 +134,13 @@ export function createProvisioner(deps: ProvisionerDeps): Provisioner {
     return await store.completeProvisioning(key);
   }
 
-  /** Deletes keys that unfinished attempts for this DID left at OpenRouter. */
-  async function deleteOrphans(did: string, since: Date): Promise<void> {
+  /** Deletes the key that is to be replaced, and those that unfinished attempts have left. */
+  async function deleteForerunners({ did, brokenKeyHash, orphansSince }: Attempt): Promise<void> {
+    if (brokenKeyHash !== null) await management.deleteKey(brokenKeyHash);
+    if (orphansSince === null) return;
     const prefix = keyNamePrefix(did);
     for await (const key of management.listKeys()) {
-      if (Date.parse(key.created_at) < since.getTime() - CLOCK_MARGIN_MS) return;
+      if (Date.parse(key.created_at) < orphansSince.getTime() - CLOCK_MARGIN_MS) return;
       if (!key.name.startsWith(prefix)) continue;
       await management.deleteKey(key.hash);
       log({ level: "warn", event: "orphan_key_deleted", did, key_hash: key.hash });
@@ -147,22 +159,26 @@ export function createProvisioner(deps: ProvisionerDeps): Provisioner {
     }
   }
 
-  return { ensureKey };
+  return provision;
+}
+
+/** The refusal of a DID whose account the operator has disabled. */
+export function accessDenied(): GatewayError {
+  return new GatewayError("access_denied", "this DID has been disabled by the operator");
 }
 
 /** Whether OpenRouter refused to create: an answer below 500 means that no key was made. */
-function refused(error: unknown): boolean {
+function wasRefused(error: unknown): boolean {
   return error instanceof ManagementError && error.status !== null && error.status < 500;
 }
 
-function provisioningFailed(error: unknown): GatewayError {
-  if (error instanceof GatewayError && error.type !== "store_unavailable") return error;
-  const retryAfter = error instanceof ManagementError ? error.retryAfter : null;
+function provisioningFailed(cause: unknown): GatewayError {
+  const retryAfter = cause instanceof ManagementError ? cause.retryAfter : null;
   return new GatewayError(
     "provisioning_failed",
     "an OpenRouter key for this DID could not be created; try again",
     {},
     retryAfter === null ? {} : { "retry-after": retryAfter },
-    { cause: error },
+    { cause },
   );
 }

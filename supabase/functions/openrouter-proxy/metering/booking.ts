@@ -1,9 +1,10 @@
 /**
- * The life of one row of request_logs, from pending to its single end.
+ * What an answer costs, from the moment that it is awaited to its single entry in the books.
  *
- * Whoever forwards a request opens a booking and reports how it went; the booking finds out what it
+ * Whoever forwards a request opens a booking and reports how it goes; the booking finds out what it
  * cost, settles it in Postgres, and writes the request's line in the log.
  */
+import { decimalNumber } from "../decimal.ts";
 import { describeError } from "../errors.ts";
 import type { Settlement, Store } from "../store.ts";
 import type { GenerationReader } from "./generation.ts";
@@ -18,10 +19,31 @@ export type Ending =
   /** The client hung up first. */
   | { kind: "client_disconnected" }
   /** The gateway or the connection to OpenRouter failed. */
-  | { kind: "broken"; error: Error };
+  | { kind: "broken"; error: Error }
+  /** The runtime is ending this worker: there is no time to ask for anything. */
+  | { kind: "worker_retired"; reason: string };
 
-/** What is known when the row has been admitted. */
-export interface BookedRequest {
+export interface Answer {
+  httpStatus: number;
+  /** `X-Generation-Id`. */
+  generationId: string | null;
+  /** The DID's plaintext key that made the call: what may read its generation. */
+  apiKey: string;
+  /** What the meter learns while the answer passes. */
+  observed: Observed;
+}
+
+export interface Booking {
+  /** The headers of OpenRouter's answer are here. */
+  answering(answer: Answer): void;
+  /** The first byte of its body is here. */
+  firstByte(): void;
+  /** Ends the booking, once: later calls change nothing. */
+  end(ending: Ending): void;
+}
+
+/** A call whose pending row is in request_logs. */
+export interface BookedCall {
   requestId: string;
   requestTime: string;
   did: string;
@@ -29,34 +51,27 @@ export interface BookedRequest {
   route: string;
   /** The model that was asked for. */
   model: string | null;
-  /** Whether the answer's own id is the id of a job; such an answer has no generation yet. */
-  answersWithJob: boolean;
+  /** Whether the answer's own id names a job that costs later, instead of a generation. */
+  beginsJob: boolean;
   /** Milliseconds since the epoch, when the request arrived. */
   receivedAt: number;
 }
 
-export interface AnswerHeaders {
-  httpStatus: number;
-  /** `X-Generation-Id`. */
-  generationId: string | null;
-  /** The DID's plaintext key that made the call: what may read its generation. */
-  apiKey: string;
-}
-
-export interface Booking {
-  /** The status line and headers of OpenRouter's answer are here. */
-  headersReceived(answer: AnswerHeaders): void;
-  /** The first byte of its body is here. */
-  firstByte(): void;
-  /** Ends the booking, once: later calls change nothing. */
-  end(ending: Ending, observed?: Observed): void;
+export interface Bookkeeper {
+  /** Opens the booking of a call that was admitted. */
+  openCall(call: BookedCall): Booking;
+  /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
+  openJob(job: { did: string; jobId: string }): Booking;
+  /** Ends all open bookings now, because the worker ends. */
+  retire(reason: string): void;
 }
 
 export interface BookkeeperDeps {
-  store: Pick<Store, "settle">;
+  store: Pick<Store, "settle" | "bookLateCost">;
   generations: GenerationReader;
   /** US dollars in one of OpenRouter's credits, a decimal string. */
   usdPerCredit: string;
+  /** Milliseconds since the epoch. */
   now: () => number;
   sleep: (ms: number) => Promise<void>;
   /** Keeps the isolate alive until the promise is settled. */
@@ -67,52 +82,74 @@ export interface BookkeeperDeps {
 /** Waits between the attempts to settle a row, in milliseconds. */
 const SETTLE_RETRY_DELAYS_MS = [250, 1_000, 4_000, 15_000];
 
-/** Returns what opens a booking for an admitted, metered request. */
-export function createBookkeeper(deps: BookkeeperDeps): (request: BookedRequest) => Booking {
-  const { store, generations, now, sleep, log } = deps;
+export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
+  const { store, generations, usdPerCredit, now, sleep, waitUntil, log } = deps;
+  const open = new Set<Booking>();
+  const retired = Promise.withResolvers<null>();
 
-  /** Tries until Postgres takes it; what it never takes is left to operators as one line of the log. */
-  async function settle(settlement: Settlement): Promise<string | null> {
-    for (const delayMs of [...SETTLE_RETRY_DELAYS_MS, null]) {
+  /** Tries until Postgres takes an entry; one that it never takes is left to operators in the log. */
+  async function enter<T>(write: () => Promise<T>, entry: object): Promise<T | null> {
+    for (const delayMs of SETTLE_RETRY_DELAYS_MS) {
       try {
-        return (await store.settle(settlement)).totalCostUsd;
-      } catch (error) {
-        if (delayMs !== null) {
-          await sleep(delayMs);
-          continue;
-        }
-        const cause = error instanceof Error ? String(error.cause ?? error.message) : "unknown";
-        log({ level: "error", event: "settlement_deferred", cause, ...settlement });
+        return await write();
+      } catch {
+        await sleep(delayMs);
       }
     }
-    return null;
+    try {
+      return await write();
+    } catch (error) {
+      const { cause } = describeError(error as Error, true);
+      log({ level: "error", event: "settlement_deferred", cause, ...entry });
+      return null;
+    }
   }
 
-  return (request) => {
-    const { promise: ended, resolve } = Promise.withResolvers<[Ending, Observed]>();
-    let headers: AnswerHeaders | null = null;
+  /** A booking that is concluded when it has ended, and keeps the isolate alive until then. */
+  function booking(conclude: (ending: Ending, answer: Answer | null) => Promise<void>): Booking {
+    const { promise: ended, resolve: end } = Promise.withResolvers<Ending>();
+    let answer: Answer | null = null;
+    const self: Booking = {
+      answering(answering) {
+        answer = answering;
+      },
+      firstByte() {},
+      end,
+    };
+    open.add(self);
+    waitUntil(ended.then((ending) => {
+      open.delete(self);
+      return conclude(ending, answer);
+    }));
+    return self;
+  }
+
+  function openCall(call: BookedCall): Booking {
     let firstByteMs: number | null = null;
 
-    async function conclude() {
-      const [ending, observed] = await ended;
+    async function conclude(ending: Ending, answer: Answer | null) {
+      const observed = answer?.observed ?? nothingObserved();
       // The header names the generation for every endpoint; a body may name something else.
-      const generationId = request.answersWithJob
+      const generationId = call.beginsJob
         ? observed.id
-        : headers?.generationId ?? observed.id;
+        : answer?.generationId
+        ? storable(answer.generationId)
+        : observed.id;
       let costSource: Settlement["costSource"] = observed.cost === null ? null : "response";
       if (
-        costSource === null && ending.kind !== "refused" && !request.answersWithJob &&
-        generationId !== null && headers !== null
+        costSource === null && answer !== null && generationId !== null && !call.beginsJob &&
+        ending.kind !== "refused"
       ) {
-        observeGeneration(observed, await generations.read(generationId, headers.apiKey));
+        const reading = generations.read(generationId, answer.apiKey);
+        observeGeneration(observed, await Promise.race([reading, retired.promise]));
         if (observed.cost !== null) costSource = "generation";
       }
-      const httpStatus = headers?.httpStatus ?? null;
+      const httpStatus = answer?.httpStatus ?? null;
       const errorMessage = errorOf(ending, observed, costSource, httpStatus);
       const status = errorMessage === null ? "completed" : "failed";
-      const costUsd = await settle({
-        requestId: request.requestId,
-        requestTime: request.requestTime,
+      const settlement: Settlement = {
+        requestId: call.requestId,
+        requestTime: call.requestTime,
         status,
         httpStatus,
         errorMessage,
@@ -125,40 +162,52 @@ export function createBookkeeper(deps: BookkeeperDeps): (request: BookedRequest)
         reasoningTokens: observed.reasoningTokens,
         cost: observed.cost,
         upstreamCost: observed.upstreamCost,
-        usdPerCredit: deps.usdPerCredit,
+        usdPerCredit,
         costSource,
         firstByteMs,
-      });
+      };
+      const settled = await enter(() => store.settle(settlement), settlement);
       log({
         level: status === "completed" ? "info" : "warn",
         event: "request",
-        request_id: request.requestId,
-        did: request.did,
-        route: request.route,
-        model: observed.model ?? request.model,
+        request_id: call.requestId,
+        did: call.did,
+        method: "POST",
+        route: call.route,
+        model: observed.model ?? call.model,
         status: httpStatus,
         outcome: status,
         ...(errorMessage === null ? {} : { error: errorMessage }),
         input_tokens: observed.inputTokens,
         output_tokens: observed.outputTokens,
-        cost_usd: costUsd,
-        ms: now() - request.receivedAt,
+        cost_usd: settled?.totalCostUsd ? decimalNumber(settled.totalCostUsd) : null,
+        ms: Math.round(now() - call.receivedAt),
       });
     }
-    deps.waitUntil(conclude());
 
     return {
-      headersReceived(answer) {
-        headers = { ...answer, generationId: answer.generationId && storable(answer.generationId) };
-      },
+      ...booking(conclude),
       firstByte() {
-        firstByteMs ??= now() - request.receivedAt;
-      },
-      end(ending, observed = nothingObserved()) {
-        resolve([ending, observed]);
+        firstByteMs ??= Math.round(now() - call.receivedAt);
       },
     };
-  };
+  }
+
+  function openJob({ did, jobId }: { did: string; jobId: string }): Booking {
+    return booking(async (_ending, answer) => {
+      const { cost = null, upstreamCost = null } = answer?.observed ?? {};
+      if (cost === null || answer!.httpStatus >= 400) return;
+      const late = { did, generationId: jobId, cost, upstreamCost, usdPerCredit };
+      await enter(() => store.bookLateCost(late), late);
+    });
+  }
+
+  function retire(reason: string) {
+    retired.resolve(null);
+    for (const booking of open) booking.end({ kind: "worker_retired", reason });
+  }
+
+  return { openCall, openJob, retire };
 }
 
 /** Why the row counts as failed; null: it is completed. */
@@ -179,5 +228,7 @@ function errorOf(
       return costSource === "response" ? null : "client_disconnected";
     case "broken":
       return storable(describeError(ending.error, false).error);
+    case "worker_retired":
+      return storable(`worker_retired: ${ending.reason}`);
   }
 }

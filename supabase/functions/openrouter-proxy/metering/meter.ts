@@ -21,10 +21,19 @@ export const MAX_BUFFER = 8 * 1024 * 1024;
 
 /** @param contentType the answer's, as it came */
 export function createMeter(contentType: string | null): Meter {
-  const type = (contentType ?? "").split(";")[0]!.trim().toLowerCase();
-  if (type === "text/event-stream") return createSseMeter(MAX_BUFFER);
+  if (isEventStream(contentType)) return createSseMeter(MAX_BUFFER);
+  const type = mediaType(contentType);
   if (type === "application/json" || type.endsWith("+json")) return createJsonMeter();
   return { feed() {}, end() {}, observed: nothingObserved() };
+}
+
+/** Whether an answer is a stream of server-sent events. */
+export function isEventStream(contentType: string | null): boolean {
+  return mediaType(contentType) === "text/event-stream";
+}
+
+function mediaType(contentType: string | null): string {
+  return (contentType ?? "").split(";")[0]!.trim().toLowerCase();
 }
 
 function createJsonMeter(): Meter {

@@ -1,54 +1,48 @@
 /**
  * What the gateway knows of each of OpenRouter's endpoints: one table.
  *
- * Source: openrouter.md, "Where usage sits, by endpoint"; protocol.md, "Paths".
+ * Source: openrouter.md, "Where usage sits, by endpoint", which metering/usage.ts reads by one set of rules;
+ * protocol.md, "Paths".
  */
 
 export interface Endpoint {
-  /** Whether a request gets a row in request_logs. */
-  metered: boolean;
+  /**
+   * What is booked: a `call` gets a row in request_logs of its own, pending before it is forwarded;
+   * reading a `job` completes the row of the call that began it; other requests are free.
+   */
+  books: "call" | "job" | "nothing";
   /** Whether the body must be a JSON object, from which model and streaming are read. */
   jsonBody: boolean;
   /** Whether `usage: {include: true}` is added to the body. */
   includeUsage: boolean;
-  /** Whether the answer's own id is kept, by which the caller asks for its job later. */
-  answersWithJob: boolean;
+  /** Whether the call only begins a job, which the answer's own id names and which costs later. */
+  beginsJob: boolean;
 }
 
-const JSON_CALL: Endpoint = {
-  metered: true,
-  jsonBody: true,
-  includeUsage: false,
-  answersWithJob: false,
-};
+const CALL: Endpoint = { books: "call", jsonBody: true, includeUsage: false, beginsJob: false };
 
-const METERED = new Map<string, Endpoint>([
-  ["/chat/completions", { ...JSON_CALL, includeUsage: true }],
-  ["/completions", { ...JSON_CALL, includeUsage: true }],
-  ["/responses", JSON_CALL],
-  ["/messages", JSON_CALL],
-  ["/embeddings", JSON_CALL],
-  ["/rerank", JSON_CALL],
-  ["/images", JSON_CALL],
-  ["/audio/transcriptions", { ...JSON_CALL, jsonBody: false }],
-  ["/audio/speech", JSON_CALL],
-  ["/videos", { ...JSON_CALL, answersWithJob: true }],
+const CALLS = new Map<string, Endpoint>([
+  ["/chat/completions", { ...CALL, includeUsage: true }],
+  ["/completions", { ...CALL, includeUsage: true }],
+  ["/responses", CALL],
+  ["/messages", CALL],
+  ["/embeddings", CALL],
+  ["/rerank", CALL],
+  ["/images", CALL],
+  ["/audio/transcriptions", { ...CALL, jsonBody: false }],
+  ["/audio/speech", CALL],
+  ["/videos", { ...CALL, beginsJob: true }],
 ]);
 
-/** A POST to a path that is not in the table: metered, whatever its body. */
-const UNKNOWN_CALL: Endpoint = { ...JSON_CALL, jsonBody: false };
-
-const UNMETERED: Endpoint = {
-  metered: false,
-  jsonBody: false,
-  includeUsage: false,
-  answersWithJob: false,
-};
+/** A POST to a path that is not in the table may cost as well, whatever its body is. */
+const UNKNOWN_CALL: Endpoint = { ...CALL, jsonBody: false };
+const FREE: Endpoint = { ...CALL, books: "nothing", jsonBody: false };
+const JOB: Endpoint = { ...FREE, books: "job" };
 
 /** @param path OpenRouter's path, without the query */
 export function endpointOf(method: string, path: string): Endpoint {
-  if (method !== "POST") return UNMETERED;
-  return METERED.get(path) ?? UNKNOWN_CALL;
+  if (method === "POST") return CALLS.get(path) ?? UNKNOWN_CALL;
+  return method === "GET" && /^\/videos\/[^/]+$/.test(path) ? JOB : FREE;
 }
 
 /** Whose paths no user key may reach, with any method, and everything below them. */

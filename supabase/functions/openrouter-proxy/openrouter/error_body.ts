@@ -4,8 +4,6 @@
  * Source: protocol.md, "Errors"; openrouter.md, "Errors".
  */
 import type { Bytes } from "../bytes.ts";
-import { GatewayError } from "../errors.ts";
-import type { Upstream } from "./forward.ts";
 
 const USER_ID = /("(?:creator_)?user_id"\s*:\s*)"[^"]*"/g;
 const KEY_HASH = /\b[0-9a-f]{64}\b/g;
@@ -15,32 +13,4 @@ export function redacted(body: Bytes): Bytes {
   const text = new TextDecoder().decode(body);
   const clean = text.replace(USER_ID, '$1"[redacted]"').replace(KEY_HASH, "[redacted]");
   return clean === text ? body : new TextEncoder().encode(clean);
-}
-
-/**
- * Reads an error answer whole.
- *
- * @throws {GatewayError} upstream_unreachable when it breaks off or takes longer than timeoutMs
- */
-export async function wholeBody(
-  { response, abort }: Upstream,
-  timeoutMs: number,
-): Promise<Bytes> {
-  const timer = setTimeout(
-    () => abort(new Error(`no whole body within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
-  try {
-    return new Uint8Array(await response.arrayBuffer());
-  } catch (cause) {
-    throw new GatewayError(
-      "upstream_unreachable",
-      `OpenRouter's answer with status ${response.status} broke off`,
-      {},
-      {},
-      { cause },
-    );
-  } finally {
-    clearTimeout(timer);
-  }
 }

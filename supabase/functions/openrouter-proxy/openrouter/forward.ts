@@ -1,5 +1,5 @@
 /**
- * One request to OpenRouter, up to its response's headers.
+ * One request to OpenRouter, up to its answer's headers; to the end of the answer when it is an error.
  */
 import type { Bytes } from "../bytes.ts";
 import { GatewayError } from "../errors.ts";
@@ -12,7 +12,10 @@ export interface OutgoingRequest {
 }
 
 export interface Upstream {
-  response: Response;
+  status: number;
+  headers: Headers;
+  /** An answer as it streams in, or the whole body of an error; null: the answer has none. */
+  body: ReadableStream<Uint8Array> | Bytes | null;
   /** Ends the call at OpenRouter: the connection is closed at once. */
   abort(reason: unknown): void;
 }
@@ -22,44 +25,77 @@ export class ClientDisconnected extends Error {
   override readonly name = "ClientDisconnected";
 }
 
+/** Statuses whose answers have no body (Fetch standard, "null body status"). */
+const NULL_BODY = new Set([101, 204, 205, 304]);
+
 /**
- * Sends a request and waits for the headers of the answer. Redirects are answers like any other:
- * following one could carry the DID's key elsewhere.
+ * Sends a request. Redirects are answers like any other: following one could carry the DID's key
+ * elsewhere.
  *
  * @param clientGone aborts when the client hangs up
+ * @param timeoutMs until the headers are there, and for an error until its body is
+ * @param fetch must not send a body twice (http/send_once.ts)
  * @throws {GatewayError} upstream_timeout, upstream_unreachable
  * @throws {ClientDisconnected}
  */
 export async function forward(
   request: OutgoingRequest,
   clientGone: AbortSignal,
-  headersTimeoutMs: number,
+  timeoutMs: number,
   fetch: typeof globalThis.fetch,
 ): Promise<Upstream> {
   const controller = new AbortController();
   const timeout = new GatewayError(
     "upstream_timeout",
-    `OpenRouter sent no response headers within ${headersTimeoutMs} ms`,
+    `OpenRouter sent no response headers within ${timeoutMs} ms`,
   );
-  const timer = setTimeout(() => controller.abort(timeout), headersTimeoutMs);
+  const timer = setTimeout(() => controller.abort(timeout), timeoutMs);
   const hangUp = () => controller.abort(new ClientDisconnected());
   clientGone.addEventListener("abort", hangUp);
   if (clientGone.aborted) hangUp();
+
+  const { url, ...init } = request;
+  const send = () => fetch(url, { ...init, redirect: "manual", signal: controller.signal });
   try {
-    const { url, ...init } = request;
-    const response = await fetch(url, { ...init, redirect: "manual", signal: controller.signal });
-    return { response, abort: (reason) => controller.abort(reason) };
+    const response = await send().catch((error) => {
+      if (!isUnconnected(error)) throw error;
+      return send();
+    });
+    const { status, headers } = response;
+    let body: Upstream["body"] = response.body;
+    if (NULL_BODY.has(status)) {
+      await response.body?.cancel();
+      body = null;
+    } else if (status >= 400 && body !== null) {
+      body = new Uint8Array(await response.arrayBuffer());
+    }
+    return { status, headers, body, abort: (reason) => controller.abort(reason) };
   } catch (cause) {
     if (controller.signal.aborted) throw controller.signal.reason;
-    throw new GatewayError(
-      "upstream_unreachable",
-      "OpenRouter could not be reached",
-      {},
-      {},
-      { cause },
-    );
+    throw new GatewayError("upstream_unreachable", "OpenRouter could not be reached", {}, {}, {
+      cause,
+    });
   } finally {
     clearTimeout(timer);
     clientGone.removeEventListener("abort", hangUp);
   }
+}
+
+/**
+ * Whether no connection came about, so that not a byte was sent and the request may be sent once more.
+ * Deno says so only in the message that it takes from its HTTP client (hyper-util, "client error
+ * (Connect)").
+ */
+function isUnconnected(error: unknown): boolean {
+  return error instanceof TypeError && error.message.includes("client error (Connect)");
+}
+
+/**
+ * Whether OpenRouter refuses the DID's key itself: deleted, or disabled.
+ *
+ * Source: openrouter.md, "Errors".
+ */
+export function refusesKey({ status, body }: Upstream): boolean {
+  return status === 401 && body instanceof Uint8Array &&
+    new TextDecoder().decode(body).includes("User not found.");
 }

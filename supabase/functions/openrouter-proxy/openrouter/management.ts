@@ -12,11 +12,12 @@ export interface ListedKey {
   created_at: string;
 }
 
-export interface NewKey {
-  name: string;
+/** What a key may spend. */
+export interface KeyLimit {
   /** USD, a decimal string; null: no limit. */
-  limit: string | null;
-  limitReset: "daily" | "weekly" | "monthly" | null;
+  creditLimit: string | null;
+  /** When what was spent is forgotten, at midnight UTC; null: never. */
+  creditLimitReset: "daily" | "weekly" | "monthly" | null;
 }
 
 export interface CreatedKey {
@@ -46,7 +47,9 @@ export class ManagementError extends Error {
 
 export interface Management {
   /** @throws {ManagementError} */
-  createKey(key: NewKey): Promise<CreatedKey>;
+  createKey(name: string, limit: KeyLimit): Promise<CreatedKey>;
+  /** @throws {ManagementError} */
+  setLimit(hash: string, limit: KeyLimit): Promise<void>;
   /** Deletes a key; one that is gone already counts as deleted. @throws {ManagementError} */
   deleteKey(hash: string): Promise<void>;
   /** All keys, newest first, page by page, disabled ones included. @throws {ManagementError} */
@@ -97,12 +100,9 @@ export function createManagement(
   }
 
   return {
-    async createKey({ name, limit, limitReset }) {
-      // The limit is put into the text as it is, so that no float touches it.
-      const fields = [`"name":${JSON.stringify(name)}`];
-      if (limit !== null) fields.push(`"limit":${limit}`);
-      if (limitReset !== null) fields.push(`"limit_reset":${JSON.stringify(limitReset)}`);
-      const answer = await call("POST", "/keys", `{${fields.join(",")}}`) as {
+    async createKey(name, limit) {
+      const body = `{"name":${JSON.stringify(name)},${limitMembers(limit)}}`;
+      const answer = await call("POST", "/keys", body) as {
         key?: unknown;
         data?: { hash?: unknown };
       } | null;
@@ -112,6 +112,10 @@ export function createManagement(
         throw new ManagementError("OpenRouter's answer to POST /keys lacks the key", null);
       }
       return { key, hash };
+    },
+
+    async setLimit(hash, limit) {
+      await call("PATCH", `/keys/${encodeURIComponent(hash)}`, `{${limitMembers(limit)}}`);
     },
 
     async deleteKey(hash) {
@@ -135,4 +139,9 @@ export function createManagement(
       }
     },
   };
+}
+
+/** The limit is put into the text as it is, so that no float touches it. */
+function limitMembers({ creditLimit, creditLimitReset }: KeyLimit): string {
+  return `"limit":${creditLimit},"limit_reset":${JSON.stringify(creditLimitReset)}`;
 }

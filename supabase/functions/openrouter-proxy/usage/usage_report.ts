@@ -3,6 +3,7 @@
  *
  * Source: protocol.md, "Routes".
  */
+import { decimalNumber } from "../decimal.ts";
 import { GatewayError } from "../errors.ts";
 import type { Store } from "../store.ts";
 
@@ -12,9 +13,6 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const INSTANT =
   /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+\- ]([01]\d|2[0-3]):[0-5]\d)$/;
 const DAY_MS = 86_400_000;
-
-// JSON.rawJSON is older in V8 than in TypeScript's library.
-const rawJSON = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
 /**
  * @returns the member `data` of the answer as JSON text; costs are numbers with all their digits
@@ -49,9 +47,9 @@ export async function usageReport(
     start_date: single(query, "start_date"),
     end_date: single(query, "end_date"),
     ...totals,
-    total_cost: rawJSON(total_cost),
+    total_cost: decimalNumber(total_cost),
     requests_by_model,
-    groups: groups.map(({ cost, ...group }) => ({ ...group, cost: rawJSON(cost) })),
+    groups: groups.map(({ cost, ...group }) => ({ ...group, cost: decimalNumber(cost) })),
   });
 }
 

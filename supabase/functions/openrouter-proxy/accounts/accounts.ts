@@ -1,0 +1,116 @@
+/**
+ * A DID's account: leave to spend, and the OpenRouter key to spend with.
+ */
+import { GatewayError } from "../errors.ts";
+import type { Management } from "../openrouter/management.ts";
+import { ManagementError } from "../openrouter/management.ts";
+import type { Admission, AdmissionRequest, Store } from "../store.ts";
+import type { KeyVault } from "./key_vault.ts";
+import { accessDenied, createProvisioner, type ProvisionerDeps } from "./provision.ts";
+
+export type Admitted = Extract<Admission, { decision: "admitted" }>;
+
+export interface Accounts {
+  /**
+   * Admits a request in one round trip, after creating the DID's key where it has none yet.
+   *
+   * @throws {GatewayError} access_denied, invalid_token, not_found, duplicate_request,
+   *   replayed_request, store_unavailable, provisioning_failed, provisioning_in_progress
+   */
+  admit(request: AdmissionRequest): Promise<Admitted>;
+  /**
+   * The DID's plaintext key, with the credit limit that the operator has set.
+   *
+   * @throws {GatewayError} provisioning_failed when OpenRouter does not take a changed limit
+   * @throws {VaultError}
+   */
+  openKey(did: string, admitted: Admitted): Promise<string>;
+  /**
+   * Another plaintext key for a DID whose admitted one OpenRouter no longer takes.
+   *
+   * @throws {GatewayError} access_denied, provisioning_failed, provisioning_in_progress
+   */
+  replaceKey(did: string, admitted: Admitted): Promise<string>;
+}
+
+export function createAccounts(
+  deps: Omit<ProvisionerDeps, "store" | "management" | "vault"> & {
+    store: Store;
+    management: Management;
+    vault: KeyVault;
+  },
+): Accounts {
+  const { store, management, vault } = deps;
+  const provision = createProvisioner(deps);
+
+  return {
+    async admit(request) {
+      let admission = await store.admit(request);
+      if (admission.decision === "needs_provisioning") {
+        await provision(request.did, null);
+        admission = await store.admit(request);
+      }
+      if (admission.decision === "admitted") return admission;
+      throw refusal(admission);
+    },
+
+    async openKey(did, { encryptedApiKey, keyHash, newLimit }) {
+      if (newLimit !== null) {
+        try {
+          await management.setLimit(keyHash, newLimit);
+          await store.recordKeyLimit(did, keyHash, newLimit);
+        } catch (cause) {
+          // A key that is gone is replaced when it is used, and its successor has the new limit.
+          if (!(cause instanceof ManagementError && cause.status === 404)) {
+            throw new GatewayError(
+              "provisioning_failed",
+              "the DID's new credit limit could not be set at OpenRouter; try again",
+              {},
+              {},
+              { cause },
+            );
+          }
+        }
+      }
+      return await vault.open(did, encryptedApiKey);
+    },
+
+    async replaceKey(did, { keyHash }) {
+      return await vault.open(did, await provision(did, keyHash));
+    },
+  };
+}
+
+function refusal(admission: Exclude<Admission, Admitted>): GatewayError {
+  switch (admission.decision) {
+    case "access_denied":
+      return accessDenied();
+    case "token_revoked":
+      return tokenRevoked();
+    case "not_owned":
+      return new GatewayError("not_found", "your log holds no generation or job with this id");
+    case "duplicate":
+      return new GatewayError(
+        "duplicate_request",
+        "a request with this Idempotency-Key and body was accepted before",
+        { duplicate_of: admission.duplicateOf },
+      );
+    case "replayed":
+      return new GatewayError(
+        "replayed_request",
+        "this signed message was accepted before: sign each request anew, with a fresh x-did-nonce",
+      );
+    case "needs_provisioning":
+      return new GatewayError(
+        "provisioning_in_progress",
+        "this DID's account was removed while the request was served; try again",
+        {},
+        { "retry-after": "1" },
+      );
+  }
+}
+
+/** The refusal of a token that was issued before did_policies.tokens_valid_after. */
+export function tokenRevoked(): GatewayError {
+  return new GatewayError("invalid_token", "this token has been revoked: make a new one");
+}

@@ -1,0 +1,26 @@
+/**
+ * A client's `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header), and the body that it
+ * stands for.
+ */
+import { sha256Hex } from "../auth/encoding.ts";
+import type { Bytes } from "../bytes.ts";
+import { GatewayError } from "../errors.ts";
+
+/**
+ * @returns null when the client sent no key
+ * @throws {GatewayError} invalid_request
+ */
+export async function idempotencyOf(
+  headers: Headers,
+  body: Bytes,
+): Promise<{ key: string; bodyHash: string } | null> {
+  const key = headers.get("idempotency-key");
+  if (key === null) return null;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw new GatewayError(
+      "invalid_request",
+      "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces",
+    );
+  }
+  return { key, bodyHash: await sha256Hex(body) };
+}

@@ -1,0 +1,32 @@
+/** Knows whether a stream of server-sent events stands between two events. */
+export interface EventBoundary {
+  feed(chunk: Uint8Array): void;
+  /** Whether the bytes so far end with a blank line, or are none. */
+  isAtEnd(): boolean;
+}
+
+const LF = 0x0a;
+const CR = 0x0d;
+
+export function eventBoundary(): EventBoundary {
+  let empty = true;
+  /** Line ends in a row at the end of the stream so far; a CR LF is one. */
+  let lineEnds = 0;
+  let lastByte = 0;
+  return {
+    feed(chunk) {
+      empty = false;
+      // What came before the last four bytes cannot matter: two line ends have four at most.
+      if (chunk.length > 4) lastByte = 0;
+      for (const byte of chunk.subarray(-4)) {
+        if (byte === LF && lastByte === CR) {
+          lastByte = byte;
+          continue;
+        }
+        lineEnds = byte === LF || byte === CR ? lineEnds + 1 : 0;
+        lastByte = byte;
+      }
+    },
+    isAtEnd: () => empty || lineEnds >= 2,
+  };
+}
