@@ -1,0 +1,29 @@
+/**
+ * Runs the simulator of OpenRouter alone: `deno run -A scripts/simulator.ts`.
+ *
+ * Environment: `OPENROUTER_PROVISIONING_KEY` (required), the management key; `PORT`, by default any
+ * free one; `SIMULATOR_GENERATION_DELAY_MS`, by default 0.
+ *
+ * Prints `OPENROUTER_API_URL=…`, then a line that starts with `ready`.
+ */
+import { startSimulator } from "./simulator/server.ts";
+
+function wholeNumber(name: string): number {
+  const value = Deno.env.get(name) || "0";
+  if (/^\d{1,9}$/.test(value)) return Number(value);
+  console.error(`${name} must be a whole number`);
+  Deno.exit(2);
+}
+
+const managementKey = Deno.env.get("OPENROUTER_PROVISIONING_KEY");
+if (!managementKey) {
+  console.error("OPENROUTER_PROVISIONING_KEY is not set: any text, the simulator's management key");
+  Deno.exit(2);
+}
+const { url } = await startSimulator({
+  managementKey,
+  port: wholeNumber("PORT"),
+  generationDelayMs: wholeNumber("SIMULATOR_GENERATION_DELAY_MS"),
+});
+console.log(`OPENROUTER_API_URL=${url}`);
+console.log("ready: OpenRouter, simulated");

@@ -1,0 +1,113 @@
+/** `POST /chat/completions` and `POST /completions`: JSON and streams. */
+import { type Answer, type Call, json } from "./answer.ts";
+import { apiError } from "./errors.ts";
+import { Generation } from "./generation.ts";
+import { failedJson } from "./inner_error.ts";
+import { type Dialect, sseAnswer } from "./sse.ts";
+import { planCompletion, promptTokens, wholeText } from "./tokens.ts";
+import { chatUsage } from "./usage.ts";
+
+/** What tells the two endpoints apart: the names of objects and the members of a choice. */
+interface Shape {
+  object: string;
+  chunkObject: string;
+  /** A choice's own member in a stream, before and after the JSON string of the text. */
+  delta: [before: string, after: string];
+  whole(text: string): Record<string, unknown>;
+}
+
+const CHAT: Shape = {
+  object: "chat.completion",
+  chunkObject: "chat.completion.chunk",
+  delta: ['"delta":{"content":', ',"role":"assistant"}'],
+  whole: (content) => ({ message: { role: "assistant", content, refusal: null } }),
+};
+
+const TEXT: Shape = {
+  object: "text_completion",
+  chunkObject: "text_completion",
+  delta: ['"text":', ""],
+  whole: (text) => ({ text }),
+};
+
+/** `POST /chat/completions`. */
+export function chatCompletions(call: Call): Answer {
+  if (!Array.isArray(call.body.messages) && typeof call.body.prompt !== "string") {
+    throw apiError(400, 'Input required: specify "prompt" or "messages"');
+  }
+  return answer(call, CHAT);
+}
+
+/** `POST /completions`. */
+export function completions(call: Call): Answer {
+  if (typeof call.body.prompt !== "string") {
+    throw apiError(400, 'Input required: specify "prompt"');
+  }
+  return answer(call, TEXT);
+}
+
+function answer(call: Call, shape: Shape): Answer {
+  const { body, faults } = call;
+  const streamed = body.stream === true;
+  const completion = planCompletion(body, faults);
+  const planned = { prompt: promptTokens(body), completion: completion.tokens };
+  const generation = new Generation(call, planned, streamed);
+  const finish = {
+    finish_reason: completion.finishReason,
+    native_finish_reason: completion.finishReason,
+  };
+  if (streamed) return sseAnswer(generation, completion, dialect(generation, shape, finish));
+
+  const failure = failedJson(generation);
+  if (failure !== null) return failure;
+  const failed = faults.has("choice-error")
+    ? { finish_reason: "error", error: { code: 502, message: "Provider disconnected" } }
+    : {};
+  const { id, createdS, modelId, provider } = generation;
+  const figures = generation.settle();
+  const usage = faults.has("no-usage") ? {} : { usage: chatUsage(figures, faults) };
+  const choice = { index: 0, ...finish, ...shape.whole(wholeText(completion)), ...failed };
+  return json({
+    id,
+    object: shape.object,
+    created: createdS,
+    model: modelId,
+    provider,
+    choices: [choice],
+    ...usage,
+  }, generation.headers);
+}
+
+function errorType(code: number | string): string {
+  return typeof code === "string" ? code : code === 429 ? "rate_limit_exceeded" : "provider_error";
+}
+
+function dialect(generation: Generation, shape: Shape, finish: Record<string, string>): Dialect {
+  const { id, createdS, modelId, provider, call: { faults } } = generation;
+  const head = { id, object: shape.chunkObject, created: createdS, model: modelId, provider };
+  // Joined, not serialised, for each token: a benchmark reads thousands of streams per second
+  const open = JSON.stringify(head).slice(0, -1);
+  const before = `${open},"choices":[{"index":0,${shape.delta[0]}`;
+  const after = `${shape.delta[1]},"finish_reason":null,"native_finish_reason":null}]}`;
+  const end = `${open},"choices":[{"index":0,${shape.delta[0]}""${shape.delta[1]},` +
+    `${JSON.stringify(finish).slice(1, -1)}}]`;
+  const usageOpen = faults.has("empty-choices") ? `${open},"choices":[]` : end;
+  return {
+    opening: () => [],
+    delta: (text) => before + JSON.stringify(text) + after,
+    closing: () => [`${end}}`],
+    usage(figures) {
+      if (figures === undefined) return [];
+      const usage = figures === null ? null : chatUsage(figures, faults);
+      return [`${usageOpen},"usage":${JSON.stringify(usage)}}`];
+    },
+    error: ({ code, message }) => [
+      JSON.stringify({
+        ...head,
+        error: { code, message, metadata: { error_type: errorType(code) } },
+        choices: [{ index: 0, delta: { content: "" }, finish_reason: "error" }],
+      }),
+    ],
+    done: ["[DONE]"],
+  };
+}

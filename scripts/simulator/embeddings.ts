@@ -1,0 +1,68 @@
+/** `POST /embeddings` and `POST /rerank`. */
+import { type Answer, type Call, json } from "./answer.ts";
+import { apiError } from "./errors.ts";
+import { Generation } from "./generation.ts";
+import { failedJson } from "./inner_error.ts";
+import { promptTokens } from "./tokens.ts";
+import { cost } from "./usage.ts";
+
+const DIMENSIONS = 8;
+const DOCUMENTS_PER_SEARCH_UNIT = 100;
+
+/** `POST /embeddings`: vectors that follow from the position of the input alone. */
+export function embeddings(call: Call): Answer {
+  const { body, faults } = call;
+  if (body.input === undefined) throw apiError(400, "input is required");
+  const inputs = Array.isArray(body.input) ? body.input : [body.input];
+  const generation = new Generation(call, { prompt: promptTokens(body) }, false);
+  const failure = failedJson(generation);
+  if (failure !== null) return failure;
+  const figures = generation.settle();
+  const usage = {
+    prompt_tokens: figures.prompt,
+    total_tokens: figures.prompt,
+    cost: cost(figures.cost, faults),
+  };
+  return json({
+    id: generation.id,
+    object: "list",
+    model: generation.modelId,
+    provider: generation.provider,
+    data: inputs.map((_, index) => ({
+      object: "embedding",
+      index,
+      embedding: Array.from({ length: DIMENSIONS }, (_, axis) => (axis + index) % 2 ? 0.5 : -0.25),
+    })),
+    ...(faults.has("no-usage") ? {} : { usage }),
+  }, generation.headers);
+}
+
+/** `POST /rerank`: the documents in their order, one search unit for each hundred. */
+export function rerank(call: Call): Answer {
+  const { body, faults } = call;
+  const { query, documents } = body;
+  if (typeof query !== "string" || !Array.isArray(documents)) {
+    throw apiError(400, "query and documents are required");
+  }
+  const units = Math.ceil(documents.length / DOCUMENTS_PER_SEARCH_UNIT);
+  const generation = new Generation(call, { prompt: promptTokens(body), units }, false);
+  const failure = failedJson(generation);
+  if (failure !== null) return failure;
+  const figures = generation.settle();
+  const usage = {
+    total_tokens: figures.prompt,
+    search_units: figures.units,
+    cost: cost(figures.cost, faults),
+  };
+  return json({
+    id: generation.id,
+    model: generation.modelId,
+    provider: generation.provider,
+    results: documents.map((document, index) => ({
+      index,
+      relevance_score: 1 / (index + 1),
+      document: typeof document === "string" ? { text: document } : document,
+    })),
+    ...(faults.has("no-usage") ? {} : { usage }),
+  }, generation.headers);
+}

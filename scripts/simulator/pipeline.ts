@@ -1,0 +1,177 @@
+/** The life of a request: record → route → key → faults → answer. */
+import type { IncomingMessage } from "node:http";
+import type { Answer, Call } from "./answer.ts";
+import { type Endpoint, matchEndpoint } from "./endpoints.ts";
+import {
+  ApiError,
+  apiError,
+  errorAnswer,
+  errorOfStatus,
+  htmlAnswer,
+  providerRateLimit,
+} from "./errors.ts";
+import { Faults } from "./faults.ts";
+import type { Key, Ledger } from "./ledger.ts";
+import type { RequestLog } from "./requests.ts";
+import type { Script } from "./script.ts";
+import type { Connection } from "./transport.ts";
+
+export const API_ROOT = "/api/v1";
+const MODEL_PREFIX = "simulate/";
+
+/** What a simulator knows; a reset replaces or empties it. */
+export interface World {
+  managementKey: string;
+  ledger: Ledger;
+  requests: RequestLog;
+  script: Script;
+}
+
+/** Answers a request to the API, or breaks its connection. */
+export async function respond(
+  world: World,
+  request: IncomingMessage,
+  bytes: Uint8Array<ArrayBuffer>,
+  connection: Connection,
+): Promise<void> {
+  const [path = "", query = ""] = (request.url ?? "").split("?", 2);
+  const match = path.startsWith(`${API_ROOT}/`)
+    ? matchEndpoint(request.method ?? "", path.slice(API_ROOT.length))
+    : null;
+  const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? null;
+  world.requests.add(request, match?.name ?? "unknown", bearer, bytes, connection.gone);
+
+  let faults = Faults.parse();
+  let answer: Answer | null;
+  try {
+    if (match === null) return await connection.send(edge(htmlAnswer(404)), faults);
+    const { endpoint, parameter } = match;
+    const scripted = world.script.take(match.name);
+    const key = identify(world, endpoint, bearer);
+    const body = await readMembers(request.headers["content-type"] ?? "", bytes);
+    const header = String(request.headers["x-openrouter-simulate"] ?? "");
+    faults = Faults.parse(asked(body.model), header, scripted);
+    const call: Call = {
+      query: new URLSearchParams(query),
+      body,
+      parameter,
+      faults,
+      key,
+      ledger: world.ledger,
+    };
+    answer = await perform(call, endpoint, connection);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    answer = errorAnswer(error, path.slice(API_ROOT.length));
+  }
+  if (answer !== null) await connection.send(edge(answer), faults);
+}
+
+/** Runs the endpoint unless a fault replaces its answer; null where the connection is over. */
+async function perform(
+  call: Call,
+  endpoint: Endpoint,
+  connection: Connection,
+): Promise<Answer | null> {
+  const { faults } = call;
+  const done = faults.has("after") ? worked(endpoint.answer(call)) : null;
+  const latencyMs = faults.number("latency");
+  if (latencyMs !== undefined) await connection.wait(latencyMs);
+  if (faults.text("drop") === "") await connection.drop();
+  if (faults.text("hang") === "") await connection.gone;
+  if (connection.isGone) return null;
+  return replacement(faults) ?? done ?? endpoint.answer(call);
+}
+
+/** Reads a stream to its end, which is when its work is done and billed. */
+function worked(answer: Answer): Answer {
+  const { body } = answer;
+  const isWhole = typeof body === "string" || body instanceof Uint8Array;
+  return isWhole ? answer : { ...answer, body: [...body] };
+}
+
+function replacement(faults: Faults): Answer | null {
+  const status = faults.text("status")?.split(":");
+  if (status !== undefined) {
+    const [code, retryAfterS] = status;
+    throw errorOfStatus(Number(code), retryAfterS === undefined ? undefined : Number(retryAfterS));
+  }
+  if (faults.has("provider-429")) throw providerRateLimit(faults.number("provider-429"));
+  if (faults.has("moderation")) {
+    throw apiError(403, "Your chosen model requires moderation and your input was flagged", {
+      reasons: ["violence"],
+      flagged_input: "…",
+      provider_name: "OpenAI",
+    });
+  }
+  if (faults.has("html")) return htmlAnswer(faults.number("html") ?? 404);
+  if (faults.has("no-content")) return { status: 204, headers: {}, body: "" };
+  const headers = { "Content-Type": "application/json" };
+  if (faults.has("empty")) return { status: 200, headers, body: "" };
+  if (faults.has("garbage")) return { status: 200, headers, body: '{"data":{"id":"gen-' };
+  return null;
+}
+
+/** Finds whose key this is: an ordinary one, or null for the management key or none at all. */
+function identify(
+  { managementKey, ledger }: World,
+  { auth }: Endpoint,
+  bearer: string | null,
+): Key | null {
+  if (auth === "none") return null;
+  if (bearer === null) throw apiError(401, "No cookie auth credentials found");
+  const isManagement = bearer === managementKey;
+  if (auth === "management" && !isManagement) throw apiError(401, "Invalid management key");
+  if (isManagement && (auth === "management" || auth === "any")) return null;
+  const key = ledger.authenticate(bearer);
+  if (key === undefined) throw apiError(401, "User not found.");
+  if (auth === "metered" && key.limit !== null && ledger.spentOfLimit(key) >= key.limit) {
+    throw apiError(
+      403,
+      `Key limit exceeded (${key.limitReset ?? "total"} limit). ` +
+        "Manage it using https://openrouter.ai/settings/keys",
+    );
+  }
+  return key;
+}
+
+async function readMembers(
+  contentType: string,
+  bytes: Uint8Array<ArrayBuffer>,
+): Promise<Record<string, unknown>> {
+  if (bytes.length === 0) return {};
+  try {
+    if (contentType.startsWith("multipart/form-data")) {
+      const form = new Response(bytes, { headers: { "content-type": contentType } }).formData();
+      return Object.fromEntries(await form);
+    }
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+      return value as Record<string, unknown>;
+    }
+  } catch {
+    // answered below, like every other body that is no object
+  }
+  throw apiError(400, "Invalid request body");
+}
+
+/** The faults that a model's name asks for. */
+function asked(model: unknown): string {
+  return typeof model === "string" && model.startsWith(MODEL_PREFIX)
+    ? model.slice(MODEL_PREFIX.length)
+    : "";
+}
+
+let rays = 0;
+
+/** Adds what the network in front of OpenRouter adds to every answer. */
+function edge(answer: Answer): Answer {
+  const headers: Answer["headers"] = {
+    ...answer.headers,
+    "CF-RAY": `${(++rays).toString(16).padStart(16, "0")}-FRA`,
+    "Set-Cookie": "__cf_bm=simulated; path=/; HttpOnly; Secure; SameSite=None",
+  };
+  // Its errors come chunked
+  if (answer.status >= 400) headers["Transfer-Encoding"] = "chunked";
+  return { ...answer, headers };
+}

@@ -1,0 +1,154 @@
+/**
+ * The models that the simulator sells, and what a generation costs.
+ *
+ * Source: openrouter.md, "The unit of cost" and "Others" (prices are USD-per-token strings).
+ */
+import { usd } from "./money.ts";
+
+/** What a generation consumed. Cached tokens are part of the prompt's. */
+export interface Quantities {
+  prompt: number;
+  cached: number;
+  completion: number;
+  /** Search units, seconds of audio or video, or characters of speech. */
+  units: number;
+}
+
+/** One model. Prices are decimal strings in USD per token, or per unit. */
+export interface Model {
+  id: string;
+  provider: string;
+  contextLength: number;
+  maxCompletionTokens: number | null;
+  prompt: string;
+  completion: string;
+  /** Prompt tokens read from the provider's cache; as `prompt` where absent. */
+  cacheRead?: string;
+  /** A search unit, a second, or a character. */
+  unit?: string;
+  /** The customer's own provider key: OpenRouter charges a fee of 5 % of the upstream price. */
+  byok?: true;
+  /** The provider cannot stop: an aborted stream costs the whole answer. */
+  billsWholeAnswer?: true;
+  /** `GET /generation` never knows its generations. */
+  unlisted?: true;
+  /** A router: prices read `-1`, the generation is the named model's. */
+  routesTo?: string;
+}
+
+const CHAT = { contextLength: 128_000, maxCompletionTokens: 16_384 };
+const OTHER = { contextLength: 8192, maxCompletionTokens: null, prompt: "0", completion: "0" };
+
+/** What `/models` lists and every other endpoint accepts, besides `simulate/<faults>`. */
+export const MODELS: readonly Model[] = [
+  {
+    id: "openai/gpt-4o-mini",
+    provider: "OpenAI",
+    ...CHAT,
+    prompt: "0.00000015",
+    completion: "0.0000006",
+    cacheRead: "0.000000075",
+  },
+  {
+    id: "openai/gpt-4o",
+    provider: "OpenAI",
+    ...CHAT,
+    prompt: "0.0000025",
+    completion: "0.00001",
+    cacheRead: "0.00000125",
+  },
+  {
+    id: "openai/gpt-3.5-turbo",
+    provider: "OpenAI",
+    contextLength: 16_385,
+    maxCompletionTokens: 4096,
+    prompt: "0.0000005",
+    completion: "0.0000015",
+  },
+  {
+    id: "deepseek/deepseek-v4.1-flash",
+    provider: "InferenceNet",
+    contextLength: 163_840,
+    maxCompletionTokens: null,
+    prompt: "0.000000145",
+    completion: "0.0000003",
+  },
+  {
+    id: "anthropic/claude-sonnet-4.5",
+    provider: "Anthropic",
+    contextLength: 1_000_000,
+    maxCompletionTokens: 64_000,
+    prompt: "0.000003",
+    completion: "0.000015",
+    cacheRead: "0.0000003",
+  },
+  {
+    id: "mistralai/mistral-small-byok",
+    provider: "Mistral",
+    ...CHAT,
+    prompt: "0.0000001",
+    completion: "0.0000003",
+    byok: true,
+  },
+  {
+    id: "amazon/nova-lite-v1",
+    provider: "Amazon Bedrock",
+    contextLength: 300_000,
+    maxCompletionTokens: 5120,
+    prompt: "0.00000006",
+    completion: "0.00000024",
+    billsWholeAnswer: true,
+  },
+  {
+    id: "meta-llama/llama-3.3-70b-instruct:free",
+    provider: "Venice",
+    contextLength: 65_536,
+    maxCompletionTokens: null,
+    prompt: "0",
+    completion: "0",
+    unlisted: true,
+  },
+  {
+    id: "openrouter/auto",
+    provider: "",
+    contextLength: 2_000_000,
+    maxCompletionTokens: null,
+    prompt: "-1",
+    completion: "-1",
+    routesTo: "openai/gpt-4o-mini",
+  },
+  {
+    id: "google/gemini-2.5-flash-image",
+    provider: "Google",
+    contextLength: 32_768,
+    maxCompletionTokens: 8192,
+    prompt: "0.0000003",
+    completion: "0.00003",
+  },
+  { id: "openai/text-embedding-3-small", provider: "OpenAI", ...OTHER, prompt: "0.00000002" },
+  { id: "cohere/rerank-v3.5", provider: "Cohere", ...OTHER, unit: "0.002" },
+  { id: "openai/whisper-1", provider: "OpenAI", ...OTHER, unit: "0.0001" },
+  { id: "openai/gpt-4o-mini-tts", provider: "OpenAI", ...OTHER, unit: "0.000015" },
+  { id: "google/veo-3.1", provider: "Google", ...OTHER, unit: "0.4" },
+];
+
+const BY_ID = new Map(MODELS.map((model) => [model.id, model]));
+
+/** The model that serves `id`, or undefined; `simulate/…` is sold at gpt-4o-mini's prices. */
+export function findModel(id: string): Model | undefined {
+  if (id.startsWith("simulate/")) return { ...MODELS[0]!, id };
+  const model = BY_ID.get(id);
+  return model?.routesTo === undefined ? model : BY_ID.get(model.routesTo);
+}
+
+/** What the prompt and everything else cost upstream, in units of 1e-18 USD. */
+export function upstreamPrice(
+  model: Model,
+  { prompt, cached, completion, units }: Quantities,
+): { prompt: bigint; rest: bigint } {
+  const times = (price: string, count: number) => usd(price) * BigInt(count);
+  return {
+    prompt: times(model.prompt, prompt - cached) + times(model.cacheRead ?? model.prompt, cached),
+    rest: times(model.completion, completion) + times(model.unit ?? "0", units),
+  };
+}

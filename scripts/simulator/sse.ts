@@ -1,0 +1,118 @@
+/**
+ * A generation as server-sent events: one order of events for all endpoints, with every fault that
+ * strikes inside a stream. An endpoint brings its Dialect.
+ *
+ * Source: openrouter.md, "SSE".
+ */
+import { type Answer, breakPoint, type Step } from "./answer.ts";
+import type { Generation } from "./generation.ts";
+import { type InnerError, innerError } from "./inner_error.ts";
+import type { Figures } from "./ledger.ts";
+import type { Completion } from "./tokens.ts";
+
+/** An event: its `data`, or that with an event name. */
+export type SseEvent = string | { event: string; data: string };
+
+/** The events of one endpoint. */
+export interface Dialect {
+  opening(): SseEvent[];
+  delta(text: string): SseEvent;
+  closing(): SseEvent[];
+  /** The events that carry usage: with figures, with null, or without any where undefined. */
+  usage(figures: Figures | null | undefined): SseEvent[];
+  error(error: InnerError): SseEvent[];
+  done: SseEvent[];
+}
+
+/** Shapes a generation as an event stream that settles it, whether it ends or is left. */
+export function sseAnswer(
+  generation: Generation,
+  completion: Completion,
+  dialect: Dialect,
+): Answer {
+  const { faults } = generation.call;
+  const steps = events(generation, completion, dialect);
+  return {
+    status: 200,
+    headers: {
+      "Content-Type": "text/event-stream",
+      "Cache-Control": "no-cache",
+      ...generation.headers,
+    },
+    body: faults.has("unterminated") ? unterminated(steps) : steps,
+    closed: () => generation.abandon(),
+  };
+}
+
+function* events(
+  generation: Generation,
+  completion: Completion,
+  dialect: Dialect,
+): Generator<Step> {
+  const { faults } = generation.call;
+  const eol = faults.has("crlf") ? "\r\n" : faults.has("cr") ? "\r" : "\n";
+  const colon = faults.has("no-space") ? ":" : ": ";
+  const frame = (event: SseEvent) =>
+    typeof event === "string"
+      ? `data${colon}${event}${eol}${eol}`
+      : `event${colon}${event.event}${eol}data${colon}${event.data}${eol}${eol}`;
+  const broken = breakPoint(faults);
+  const inner = innerError(faults);
+  const slowMs = faults.number("slow");
+
+  if (broken?.at === 0) yield broken.step;
+  for (let n = faults.number("comments") ?? 2; n > 0; n--) {
+    yield `: OPENROUTER PROCESSING${eol}${eol}`;
+  }
+  for (const event of dialect.opening()) yield frame(event);
+  if (faults.has("debug")) { for (const event of debugEvents(generation)) yield frame(event); }
+
+  const chunks = Math.min(completion.tokens, inner?.afterChunks ?? Infinity);
+  const breakAt = broken === null ? -1 : Math.min(broken.at, chunks);
+  for (let chunk = 1; chunk <= chunks; chunk++) {
+    if (slowMs !== undefined && chunk > 1) yield { waitMs: slowMs };
+    generation.sent = chunk;
+    yield frame(dialect.delta(completion.text(chunk - 1)));
+    if (broken !== null && chunk === breakAt) yield broken.step;
+  }
+  if (inner !== null) {
+    generation.settle(generation.figures(chunks));
+    for (const event of dialect.error(inner.error)) yield frame(event);
+    return;
+  }
+  for (const event of tail(generation, dialect)) yield frame(event);
+}
+
+function* tail(generation: Generation, dialect: Dialect): Generator<SseEvent> {
+  const { faults } = generation.call;
+  // Booked before the client can know that the answer is complete
+  const figures = generation.settle();
+  yield* dialect.closing();
+  if (faults.has("no-usage")) {
+    yield* dialect.usage(undefined);
+  } else {
+    if (faults.has("usage-twice")) yield* dialect.usage(generation.figures(0));
+    yield* dialect.usage(figures);
+    if (faults.has("null-usage")) yield* dialect.usage(null);
+  }
+  if (!faults.has("no-done")) yield* dialect.done;
+}
+
+function debugEvents({ id, modelId }: Generation): string[] {
+  const chunk = { id, object: "chat.completion.chunk", model: modelId, choices: [] };
+  return [
+    JSON.stringify({ ...chunk, debug: { echo_upstream_body: { model: modelId } } }),
+    JSON.stringify({ ...chunk, openrouter_metadata: { region: "fra", attempt: 1 } }),
+  ];
+}
+
+/** Takes the line ends off the last event. */
+function* unterminated(steps: Iterable<Step>): Generator<Step> {
+  let last: string | null = null;
+  for (const step of steps) {
+    if (last !== null) yield last;
+    last = typeof step === "string" ? step : null;
+    if (typeof step !== "string") yield step;
+  }
+  if (last !== null) yield last.trimEnd();
+}
