@@ -1,0 +1,186 @@
+/**
+ * What authentication costs: verifications per second by kind of signer, beside the bare
+ * cryptography in the same run, and what each of the function's libraries adds to a cold start,
+ * both under the Deno of Supabase's runtime. Figures of one run compare; those of two do not.
+ *
+ * Usage: deno run -A scripts/bench/auth.ts
+ */
+import {
+  authenticatorWith,
+  bearer,
+  messageOf,
+  newSigner,
+  partsOf,
+  requestOf,
+  signatureText,
+  signedToken,
+  SIGNER_KINDS,
+} from "../../supabase/functions/openrouter-proxy/auth/test_support.ts";
+import type { SignedParts } from "../../supabase/functions/openrouter-proxy/auth/authenticate.ts";
+
+const EDGE_RUNTIME_DENO = "2.1.4";
+const FUNCTION = new URL("../../supabase/functions/openrouter-proxy/", import.meta.url);
+const ROUNDS = 5;
+const ROUND_MS = 200;
+const IMPORT_ROUNDS = 9;
+
+/** Modules that stand for their package, where its name alone is not what the function imports. */
+const ENTRY_POINTS: Record<string, string> = {
+  "@noble/hashes": "@noble/hashes/sha3.js",
+  "@noble/curves": "@noble/curves/nist.js",
+};
+
+/** One operation of a series that takes the inputs in turn. */
+type Operation = () => Promise<unknown>;
+
+if (Deno.version.deno === EDGE_RUNTIME_DENO) {
+  await printVerifications();
+  await printImports();
+} else {
+  const { success } = await new Deno.Command("npx", {
+    args: [
+      ...["-y", `deno@${EDGE_RUNTIME_DENO}`, "run", "-A", "--no-lock", "--node-modules-dir=none"],
+      import.meta.filename!,
+    ],
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn().status;
+  Deno.exit(success ? 0 : 1);
+}
+
+async function printVerifications(): Promise<void> {
+  const series = new Map<string, Operation>([[
+    "bare Ed25519 verify + SHA-256",
+    await bareEd25519(),
+  ]]);
+  for (const kind of SIGNER_KINDS) {
+    const signer = await newSigner(kind);
+    const requests = await Promise.all(
+      Array.from({ length: 50 }, async (_, i) => {
+        const parts = partsOf(signer, { nonce: `n-${i}`, body: `{"n":"${"x".repeat(1000)}"}` });
+        return requestOf(parts, signatureText(await signer.sign(await messageOf(parts))));
+      }),
+    );
+    series.set(`request, ${kind}`, authenticating(requests, authenticatorWith()));
+  }
+  const signer = await newSigner("did:key Ed25519");
+  series.set("token, did:key Ed25519", authenticating([bearer(await signedToken(signer))]));
+  series.set("request, did:key Ed25519, key not cached", await authenticatingAnew());
+
+  const rates = new Map([...series.keys()].map((name): [string, number[]] => [name, []]));
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const [name, operation] of series) {
+      const rate = await ratePerSecond(operation);
+      if (round > 0) rates.get(name)!.push(rate);
+    }
+  }
+  const [bare] = [...rates.values()].map(median);
+  console.log(`\nVerifications, Deno ${Deno.version.deno}, body of 1 kB, one at a time`);
+  for (const [name, values] of rates) {
+    const rate = median(values);
+    console.log(
+      `${name.padEnd(44)} ${rate.toFixed(0).padStart(7)} /s   ${
+        ratio(bare! / rate)
+      } the time of bare`,
+    );
+  }
+}
+
+/** The least that any gateway does: one verification, one digest of the body. */
+async function bareEd25519(): Promise<Operation> {
+  const pair = await crypto.subtle.generateKey("Ed25519", true, [
+    "sign",
+    "verify",
+  ]) as CryptoKeyPair;
+  const message = crypto.getRandomValues(new Uint8Array(300));
+  const body = crypto.getRandomValues(new Uint8Array(1000));
+  const signature = await crypto.subtle.sign("Ed25519", pair.privateKey, message);
+  return async () => {
+    await crypto.subtle.digest("SHA-256", body);
+    await crypto.subtle.verify("Ed25519", pair.publicKey, signature, message);
+  };
+}
+
+function authenticating(requests: SignedParts[], authenticate = authenticatorWith()): Operation {
+  let next = 0;
+  return () => authenticate(requests[next++ % requests.length]!);
+}
+
+/** More DIDs in turn than the cache of keys holds, so that each key is parsed and imported anew. */
+async function authenticatingAnew(): Promise<Operation> {
+  const requests = await Promise.all(
+    Array.from({ length: 3000 }, async () => {
+      const signer = await newSigner("did:key Ed25519");
+      const parts = partsOf(signer);
+      return requestOf(parts, signatureText(await signer.sign(await messageOf(parts))));
+    }),
+  );
+  return authenticating(requests);
+}
+
+async function ratePerSecond(operation: Operation): Promise<number> {
+  const start = performance.now();
+  let count = 0;
+  let elapsed = 0;
+  while ((elapsed = performance.now() - start) < ROUND_MS) {
+    await operation();
+    count++;
+  }
+  return count / elapsed * 1000;
+}
+
+async function printImports(): Promise<void> {
+  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", FUNCTION)));
+  const libraries = Object.keys(config.imports).map((name) => ENTRY_POINTS[name] ?? name);
+  const authenticator = new URL("auth/authenticate.ts", FUNCTION).href;
+  const variants = [
+    libraries,
+    [authenticator],
+    ...libraries.map((library) => [library]),
+    ...libraries.map((library) => libraries.filter((other) => other !== library)),
+  ];
+  const times = variants.map((): number[] => []);
+  for (let round = 0; round <= IMPORT_ROUNDS; round++) {
+    for (const [i, modules] of variants.entries()) {
+      const time = await importMs(modules);
+      if (round > 0) times[i]!.push(time);
+    }
+  }
+  const [all, auth, ...rest] = times.map(median);
+  console.log(`\nImports in a new process, Deno ${Deno.version.deno}, ratios to all libraries`);
+  console.log(`${"all libraries".padEnd(28)} ${ms(all!)}`);
+  console.log(`${"auth/authenticate.ts".padEnd(28)} ${ms(auth!)} ${ratio(auth! / all!)}`);
+  for (const [i, library] of libraries.entries()) {
+    const [alone, without] = [rest[i]!, rest[libraries.length + i]!];
+    console.log(
+      `${library.padEnd(28)} ${ms(alone)} ${ratio(alone / all!)}   all without it ${ms(without)} ${
+        ratio(without / all!)
+      }`,
+    );
+  }
+}
+
+async function importMs(modules: string[]): Promise<number> {
+  const program = `const start = performance.now();
+    ${modules.map((module) => `await import(${JSON.stringify(module)});`).join("\n")}
+    console.log(performance.now() - start);`;
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-lock", "--node-modules-dir=none", program],
+    // The workspace member's import map applies to modules below its folder.
+    cwd: FUNCTION,
+  }).output();
+  if (!success) throw new Error(`the import failed: ${new TextDecoder().decode(stderr)}`);
+  return Number(new TextDecoder().decode(stdout));
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1).padStart(6)} ms`;
+}
+
+function ratio(value: number): string {
+  return `×${value.toFixed(2)}`;
+}

@@ -1,0 +1,66 @@
+/** DID document → the keys that may authenticate its subject (DID Core 5.2, 5.3.1). */
+import { GatewayError } from "../errors.ts";
+import { isObject } from "./encoding.ts";
+import { importJwk, importMultikey } from "./key_types.ts";
+import { invalidDid, type VerificationKey, type VerificationMethod } from "./verification_key.ts";
+
+/** A signed request may be tried against each of them, so there is a bound on the work. */
+const MAX_AUTHENTICATION_KEYS = 10;
+
+/**
+ * The usable keys of `authentication`, which holds verification methods or their ids. Methods of
+ * other DIDs, and of kinds that the gateway does not know, are passed over.
+ *
+ * @throws {GatewayError} invalid_did where the document is another DID's, or none of its keys fits
+ */
+export async function didDocumentKeys(
+  did: string,
+  document: Record<string, unknown>,
+): Promise<readonly VerificationMethod[]> {
+  if (document.id !== did) throw invalidDid("the DID document's id is not the DID");
+  const authentication = listOf(document.authentication);
+  if (authentication.length > MAX_AUTHENTICATION_KEYS) {
+    throw invalidDid(`the DID document has over ${MAX_AUTHENTICATION_KEYS} authentication keys`);
+  }
+  const declared = listOf(document.verificationMethod).filter(isObject);
+
+  const methods: VerificationMethod[] = [];
+  for (const entry of authentication) {
+    const method = typeof entry === "string"
+      ? declared.find(({ id }) => absoluteId(did, id) === absoluteId(did, entry))
+      : entry;
+    const id = isObject(method) ? absoluteId(did, method.id) : null;
+    if (!isObject(method) || id === null || method.controller !== did) continue;
+    const key = await importMethod(method);
+    if (key) methods.push({ id, key });
+  }
+  if (methods.length === 0) {
+    throw invalidDid("the DID document's authentication names no key that the gateway supports");
+  }
+  return methods;
+}
+
+async function importMethod(method: Record<string, unknown>): Promise<VerificationKey | null> {
+  const { publicKeyJwk, publicKeyMultibase } = method;
+  // DID Core 5.2: a method must not hold its key twice, because the two could differ.
+  if (publicKeyJwk !== undefined && publicKeyMultibase !== undefined) return null;
+  try {
+    if (isObject(publicKeyJwk)) return await importJwk(publicKeyJwk);
+    if (typeof publicKeyMultibase === "string") return await importMultikey(publicKeyMultibase);
+    return null;
+  } catch (error) {
+    if (error instanceof GatewayError) return null;
+    throw error;
+  }
+}
+
+/** `did#fragment` or `#fragment` → `did#fragment`; null for anything else, other DIDs included. */
+function absoluteId(did: string, id: unknown): string | null {
+  if (typeof id !== "string") return null;
+  const absolute = id.startsWith("#") ? did + id : id;
+  return absolute.startsWith(`${did}#`) ? absolute : null;
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}

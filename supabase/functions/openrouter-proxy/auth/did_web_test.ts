@@ -1,0 +1,318 @@
+import assert from "node:assert/strict";
+import { createDidWebResolver } from "./did_web.ts";
+import {
+  assertRefused,
+  authenticatorWith,
+  bearer,
+  newSigner,
+  NOW,
+  signedRequest,
+  signedToken,
+  type Signer,
+} from "./test_support.ts";
+
+const DID = "did:web:example.com";
+const keySigner = await newSigner("did:key Ed25519");
+/** The signer's key under another DID. */
+const as = (did: string, signer: Signer = keySigner): Signer => ({ ...signer, did });
+
+function documentOf(did: string, ...signers: Signer[]) {
+  return {
+    id: did,
+    authentication: signers.map(({ multikey }, i) => ({
+      id: `${did}#key-${i}`,
+      type: "Multikey",
+      controller: did,
+      publicKeyMultibase: multikey,
+    })),
+  };
+}
+
+interface Site {
+  requests: string[];
+  fetch: typeof fetch;
+}
+
+/** Stands in for the web: answers each request with what `respond` makes of its URL. */
+function siteOf(respond: (url: string) => unknown): Site {
+  const requests: string[] = [];
+  return {
+    requests,
+    fetch: (input) => {
+      const url = String(input);
+      requests.push(url);
+      const answer = respond(url);
+      if (answer instanceof Error) return Promise.reject(answer);
+      return Promise.resolve(
+        answer instanceof Response ? answer : new Response(JSON.stringify(answer)),
+      );
+    },
+  };
+}
+
+function gatewayFor(site: Site, now = () => NOW * 1000) {
+  return authenticatorWith({ didWebHosts: ["example.com", "10.0.0.1"], fetch: site.fetch, now });
+}
+
+Deno.test("did:web is resolved at its host, or below a path of it", async () => {
+  const cases = [
+    [DID, "https://example.com/.well-known/did.json"],
+    [`${DID}:user:alice`, "https://example.com/user/alice/did.json"],
+  ] as const;
+  for (const [did, url] of cases) {
+    const site = siteOf(() => documentOf(did, keySigner));
+    const identity = await gatewayFor(site)(await signedRequest(as(did)));
+    assert.equal(identity.did, did);
+    assert.deepEqual(site.requests, [url]);
+  }
+});
+
+Deno.test("did:web of hosts that are not listed is refused without a request", async () => {
+  const site = siteOf(() => documentOf(DID, keySigner));
+  const gateway = gatewayFor(site);
+  const unlisted = [
+    "did:web:example.org",
+    "did:web:sub.example.com",
+    "did:web:EXAMPLE.com",
+    "did:web:example.com.",
+    "did:web:example.com%3A443",
+    "did:web:example.com%3A8080",
+    "did:web:example.com%2Fa",
+    "did:web:127.0.0.1",
+    "did:web:localhost",
+  ];
+  for (const did of unlisted) {
+    await assertRefused(gateway(await signedRequest(as(did))), "unsupported_did_method");
+  }
+  // An address is refused even where the operator lists it.
+  await assertRefused(gateway(await signedRequest(as("did:web:10.0.0.1"))), "invalid_did");
+  assert.deepEqual(site.requests, []);
+});
+
+Deno.test("did:web paths that could lead elsewhere are refused without a request", async () => {
+  const site = siteOf(() => documentOf(DID, keySigner));
+  for (const path of ["", ".", "..", "a::b", "%2e%2e", "%2F", "a%3Fb", "a:"]) {
+    const request = await signedRequest(as(`${DID}:${path}`));
+    await assertRefused(gatewayFor(site)(request), "invalid_did");
+  }
+  assert.deepEqual(site.requests, []);
+});
+
+Deno.test("no request is made for what is refused without the key", async () => {
+  const site = siteOf(() => documentOf(DID, keySigner));
+  const gateway = gatewayFor(site);
+  const stale = await signedRequest(as(DID), { timestamp: String(NOW - 301) });
+  await assertRefused(gateway(stale), "expired_timestamp");
+  const expired = await signedToken(as(DID), { iat: NOW - 600, exp: NOW - 60 });
+  await assertRefused(gateway(bearer(expired)), "invalid_token");
+  assert.deepEqual(site.requests, []);
+});
+
+Deno.test("each kind of key and of reference in authentication is understood", async () => {
+  const signers = await Promise.all(
+    (["did:key Ed25519", "did:key P-256", "did:key secp256k1"] as const).map(newSigner),
+  );
+  for (const signer of signers) {
+    const keys = [{ publicKeyMultibase: signer.multikey }, { publicKeyJwk: signer.jwk }];
+    for (const key of keys) {
+      const method = { id: `${DID}#a`, type: "Multikey", controller: DID, ...key };
+      const relative = { ...method, id: "#a" };
+      const documents = [
+        { id: DID, authentication: [method] },
+        { id: DID, authentication: [relative] },
+        { id: DID, authentication: [`${DID}#a`], verificationMethod: [method] },
+        { id: DID, authentication: ["#a"], verificationMethod: [method] },
+        { id: DID, authentication: [`${DID}#a`], verificationMethod: [relative] },
+      ];
+      for (const document of documents) {
+        const gateway = gatewayFor(siteOf(() => document));
+        assert.equal((await gateway(await signedRequest(as(DID, signer)))).did, DID);
+        assert.equal((await gateway(bearer(await signedToken(as(DID, signer))))).did, DID);
+      }
+    }
+  }
+});
+
+Deno.test("keys outside authentication, of other DIDs or of unknown kinds do not count", async () => {
+  const key = { publicKeyMultibase: keySigner.multikey };
+  const method = { id: `${DID}#a`, type: "Multikey", controller: DID, ...key };
+  const documents: unknown[] = [
+    { id: DID },
+    { id: DID, authentication: [] },
+    { id: DID, authentication: {} },
+    { id: DID, verificationMethod: [method] },
+    { id: DID, assertionMethod: [method], keyAgreement: [method], verificationMethod: [method] },
+    { id: DID, authentication: [`${DID}#b`], verificationMethod: [method] },
+    { id: DID, authentication: [null, 1, [], {}, "a"], verificationMethod: [method, null] },
+    { id: DID, authentication: [{ ...method, id: "did:web:example.org#a" }] },
+    { id: DID, authentication: [{ ...method, id: `${DID}.evil#a` }] },
+    { id: DID, authentication: [{ ...method, id: undefined }] },
+    { id: DID, authentication: [{ ...method, controller: "did:web:example.org" }] },
+    { id: DID, authentication: [{ ...method, publicKeyJwk: keySigner.jwk }] },
+    { id: DID, authentication: [{ ...method, publicKeyMultibase: undefined }] },
+    { id: DID, authentication: [{ ...method, publicKeyMultibase: "zabc" }] },
+    {
+      id: DID,
+      authentication: [
+        { id: `${DID}#a`, controller: DID, publicKeyJwk: { ...keySigner.jwk, d: "AAAA" } },
+      ],
+    },
+    { ...documentOf("did:web:example.org", keySigner) },
+    { ...documentOf(DID, keySigner), id: `${DID}:path` },
+    { ...documentOf(DID, keySigner), id: undefined },
+    documentOf(DID, ...Array<Signer>(11).fill(keySigner)),
+    [documentOf(DID, keySigner)],
+    null,
+  ];
+  for (const document of documents) {
+    const gateway = gatewayFor(siteOf(() => document));
+    await assertRefused(gateway(await signedRequest(as(DID))), "invalid_did");
+  }
+});
+
+Deno.test("a token's kid selects among the keys, without it any key of its alg verifies", async () => {
+  const [first, second, third] = await Promise.all(
+    (["did:key Ed25519", "did:key Ed25519", "did:key P-256"] as const).map(newSigner),
+  ) as [Signer, Signer, Signer];
+  const gateway = gatewayFor(siteOf(() => documentOf(DID, first, second, third)));
+  for (const [i, signer] of [first, second, third].entries()) {
+    for (const kid of [undefined, `${DID}#key-${i}`, `#key-${i}`]) {
+      await gateway(bearer(await signedToken(as(DID, signer), {}, { kid })));
+    }
+    const other = `#key-${(i + 1) % 3}`;
+    const token = await signedToken(as(DID, signer), {}, { kid: other });
+    await assertRefused(gateway(bearer(token)), "invalid_token");
+    await gateway(await signedRequest(as(DID, signer)));
+  }
+  const stranger = as(DID, await newSigner("did:key Ed25519"));
+  await assertRefused(gateway(await signedRequest(stranger)), "invalid_signature");
+});
+
+Deno.test("answers that are no document are refused: statuses, redirects, bad and long bodies", async () => {
+  const good = JSON.stringify(documentOf(DID, keySigner));
+  const answers: unknown[] = [
+    new Error("connection refused"),
+    new Response(good, { status: 404 }),
+    new Response(good, { status: 203 }),
+    Response.redirect("https://example.com/other", 302),
+    new Response("{"),
+    new Response(""),
+    new Response(null),
+    new Response(new Uint8Array([0x22, 0xff, 0x22])),
+    new Response(good + " ".repeat(64 * 1024 - good.length + 1)),
+  ];
+  for (const answer of answers) {
+    const gateway = gatewayFor(siteOf(() => answer));
+    await assertRefused(gateway(await signedRequest(as(DID))), "invalid_did", /DID document/);
+  }
+  const longest = new Response(good + " ".repeat(64 * 1024 - good.length));
+  await gatewayFor(siteOf(() => longest))(await signedRequest(as(DID)));
+});
+
+Deno.test("a body without end is cancelled once it is too long", async () => {
+  let cancelled = false;
+  const endless = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(new Uint8Array(8 * 1024)),
+    cancel: () => void (cancelled = true),
+  });
+  const gateway = gatewayFor(siteOf(() => new Response(endless)));
+  await assertRefused(gateway(await signedRequest(as(DID))), "invalid_did", /65536 bytes/);
+  assert.ok(cancelled);
+});
+
+Deno.test("over HTTP, redirects are not followed and silence ends after 3 s", async () => {
+  const visited: string[] = [];
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    visited.push(pathname);
+    if (pathname === "/elsewhere") return Response.json(documentOf(DID, keySigner));
+    if (pathname === "/slow/did.json") {
+      // Headers and the start of a body, then nothing.
+      return new Response(
+        new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array([0x7b])) }),
+      );
+    }
+    return Response.redirect(new URL("/elsewhere", request.url), 302);
+  });
+  try {
+    const gateway = authenticatorWith({
+      didWebHosts: ["example.com"],
+      fetch: (input, init) => {
+        const local = new URL(String(input));
+        return fetch(`http://127.0.0.1:${server.addr.port}${local.pathname}`, init);
+      },
+    });
+    await assertRefused(gateway(await signedRequest(as(DID))), "invalid_did", /302/);
+    const slow = gateway(await signedRequest(as(`${DID}:slow`)));
+    await assertRefused(slow, "invalid_did", /within 3000 ms/);
+    assert.deepEqual(visited, ["/.well-known/did.json", "/slow/did.json"]);
+  } finally {
+    await server.shutdown();
+  }
+});
+
+Deno.test("a document is fetched once in 5 minutes", async () => {
+  let now = NOW * 1000;
+  const site = siteOf(() => documentOf(DID, keySigner));
+  const gateway = gatewayFor(site, () => now);
+  const call = async () =>
+    await gateway(await signedRequest(as(DID), { timestamp: String(Math.floor(now / 1000)) }));
+  await call();
+  now += 5 * 60_000 - 1;
+  await call();
+  assert.equal(site.requests.length, 1);
+  now += 1;
+  await call();
+  assert.equal(site.requests.length, 2);
+});
+
+Deno.test("a document is fetched once for all that ask while it is on its way", async () => {
+  const site = siteOf(() => documentOf(DID, keySigner));
+  const resolve = createDidWebResolver({
+    didWebHosts: ["example.com"],
+    fetch: site.fetch,
+    now: () => NOW * 1000,
+  });
+  const answers = await Promise.all([1, 2, 3].map(() => resolve(DID, "example.com")));
+  assert.deepEqual(answers.map((methods) => methods.length), [1, 1, 1]);
+  assert.equal(site.requests.length, 1);
+});
+
+Deno.test("a key that left the document is refused once the cache has expired", async () => {
+  let now = NOW * 1000;
+  const next = await newSigner("did:key Ed25519");
+  let current = keySigner;
+  const gateway = gatewayFor(siteOf(() => documentOf(DID, current)), () => now);
+  const call = async (signer: Signer) =>
+    await gateway(await signedRequest(as(DID, signer), { timestamp: String(now / 1000) }));
+  await call(keySigner);
+  current = next;
+  now += 5 * 60_000;
+  await assertRefused(call(keySigner), "invalid_signature");
+  assert.equal((await call(next)).did, DID);
+});
+
+Deno.test("a failure is remembered for 30 s, and made-up DIDs do not push out those in use", async () => {
+  let now = NOW * 1000;
+  let healthy = false;
+  const site = siteOf((url) =>
+    healthy && url.includes("well-known")
+      ? documentOf(DID, keySigner)
+      : new Response(null, { status: 500 })
+  );
+  const gateway = gatewayFor(site, () => now);
+  const call = async (did = DID) =>
+    await gateway(await signedRequest(as(did), { timestamp: String(now / 1000) }));
+  await assertRefused(call(), "invalid_did");
+  healthy = true;
+  now += 29_000;
+  await assertRefused(call(), "invalid_did");
+  assert.equal(site.requests.length, 1);
+  now += 1_000;
+  assert.equal((await call()).did, DID);
+
+  const before = site.requests.length;
+  for (let i = 0; i < 1000; i++) await assertRefused(call(`${DID}:made-up-${i}`), "invalid_did");
+  assert.equal((await call()).did, DID);
+  assert.equal(site.requests.length, before + 1000);
+});

@@ -1,0 +1,131 @@
+import { p256 } from "@noble/curves/nist.js";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { hex } from "@scure/base";
+import assert from "node:assert/strict";
+import { importP256, importSecp256k1 } from "./ecdsa.ts";
+import { type Bytes, concat, toInteger, utf8 } from "./encoding.ts";
+import { ethereumAccount } from "./ethereum_account.ts";
+import { assertRefused, newSigner } from "./test_support.ts";
+import { decodePoint, P256, SECP256K1 } from "./weierstrass.ts";
+
+const CURVES = [
+  { name: "P-256", ours: P256, reference: p256, importKey: importP256 },
+  { name: "secp256k1", ours: SECP256K1, reference: secp256k1, importKey: importSecp256k1 },
+];
+const MESSAGE = utf8("a message");
+
+function bytes32(value: bigint): Bytes {
+  return concat(hex.decode(value.toString(16).padStart(64, "0")));
+}
+
+for (const { name, ours, reference, importKey } of CURVES) {
+  const { Point } = reference;
+
+  Deno.test(`${name} points decode, compressed and not, as the reference's do`, () => {
+    for (let i = 0; i < 20; i++) {
+      const point = Point.fromBytes(reference.keygen().publicKey);
+      const uncompressed = concat(point.toBytes(false));
+      assert.deepEqual(decodePoint(ours, concat(point.toBytes(true))), uncompressed);
+      assert.deepEqual(decodePoint(ours, uncompressed), uncompressed);
+    }
+  });
+
+  Deno.test(`${name} keys are refused exactly where no point of the curve has their x`, async () => {
+    let refused = 0;
+    for (let x = 0n; x < 100n; x++) {
+      const key = concat([2 + Number(x & 1n)], bytes32(x));
+      const onCurve = isPoint(() => Point.fromBytes(key));
+      if (onCurve) await importKey(key);
+      else await assertRefused(importKey(key), "invalid_did");
+      refused += onCurve ? 0 : 1;
+    }
+    assert.ok(refused > 25 && refused < 75, `${refused} of 100`);
+  });
+
+  Deno.test(`${name} keys are refused off the curve, beyond the field and in other encodings`, async () => {
+    const { x, y } = Point.fromBytes(reference.keygen().publicKey).toAffine();
+    const keys = [
+      concat([4], bytes32(x), bytes32(y ^ 1n)),
+      concat([4], bytes32(y), bytes32(x)),
+      concat([4], bytes32(0n), bytes32(0n)),
+      concat([4], bytes32(ours.p), bytes32(y)),
+      concat([2], bytes32(ours.p)),
+      concat([2], bytes32(2n ** 256n - 1n)),
+      ...Array.from({ length: 256 }, (_, form) => concat([form], bytes32(x)))
+        .filter(([form]) => form !== 2 && form !== 3),
+      ...Array.from({ length: 256 }, (_, form) => concat([form], bytes32(x), bytes32(y)))
+        .filter(([form]) => form !== 4),
+      concat([0]),
+      concat([2], bytes32(x).slice(1)),
+      concat([2], bytes32(x), [0]),
+    ];
+    for (const key of keys) await assertRefused(importKey(key), "invalid_did");
+  });
+
+  Deno.test(`${name} signatures with r or s outside [1, n - 1] never verify`, async () => {
+    const key = await importKey(concat(reference.keygen().publicKey));
+    const specials = [0n, 1n, ours.n - 1n, ours.n, ours.n + 1n, ours.p, 2n ** 256n - 1n].map(
+      bytes32,
+    );
+    for (const r of specials) {
+      for (const s of specials) assert.equal(await key.verify(concat(r, s), MESSAGE), false);
+    }
+  });
+}
+
+function isPoint(decode: () => unknown): boolean {
+  try {
+    decode();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The other s of the same signature. */
+function twin(signature: Bytes, n: bigint): Bytes {
+  return concat(signature.slice(0, 32), bytes32(n - toInteger(signature.slice(32, 64))));
+}
+
+Deno.test("P-256 accepts both s, secp256k1 the low one", async () => {
+  const { publicKey, secretKey } = p256.keygen();
+  const key = await importP256(concat(publicKey));
+  const signature = concat(p256.sign(MESSAGE, secretKey));
+  assert.equal(await key.verify(signature, MESSAGE), true);
+  assert.equal(await key.verify(twin(signature, P256.n), MESSAGE), true);
+
+  const other = secp256k1.keygen();
+  const otherKey = await importSecp256k1(concat(other.publicKey));
+  const low = concat(secp256k1.sign(MESSAGE, other.secretKey));
+  assert.equal(await otherKey.verify(low, MESSAGE), true);
+  assert.equal(await otherKey.verify(twin(low, SECP256K1.n), MESSAGE), false);
+});
+
+Deno.test("EIP-191 takes v of 27, 28, 0 and 1, and none other", async () => {
+  const signer = await newSigner("did:pkh");
+  const account = await ethereumAccount(signer.did.split(":").at(-1)!);
+  const signature = await signer.sign(MESSAGE);
+  const recovery = signature[64]! - 27;
+  for (let v = 0; v < 256; v++) {
+    const verified = await account.verify(concat(signature.slice(0, 64), [v]), MESSAGE);
+    assert.equal(verified, v === recovery || v === recovery + 27, `v = ${v}`);
+  }
+});
+
+Deno.test("EIP-191 refuses high s with the recovery id that fits it", async () => {
+  const signer = await newSigner("did:pkh");
+  const account = await ethereumAccount(signer.did.split(":").at(-1)!);
+  const signature = await signer.sign(MESSAGE);
+  const high = twin(signature, SECP256K1.n);
+  for (const v of [0, 1, 27, 28]) {
+    assert.equal(await account.verify(concat(high, [v]), MESSAGE), false);
+  }
+});
+
+Deno.test("EIP-191 refuses r that is no x of the curve, and out of range", async () => {
+  const account = await ethereumAccount(`0x${"00".repeat(20)}`);
+  for (const r of [0n, 1n, 5n, SECP256K1.n - 1n, SECP256K1.n, SECP256K1.p, 2n ** 256n - 1n]) {
+    const signature = concat(bytes32(r), bytes32(1n), [27]);
+    assert.equal(await account.verify(signature, MESSAGE), false);
+  }
+});

@@ -1,0 +1,160 @@
+/** The first carrier: a request whose x-did* headers sign it (protocol.md, "Signed request"). */
+import { hex } from "@scure/base";
+import { GatewayError } from "../errors.ts";
+import { parseDid, type ResolveDid } from "./did.ts";
+import { type Bytes, decodeBase64url, sha256Hex, utf8 } from "./encoding.ts";
+import type { VerificationKey } from "./verification_key.ts";
+
+/** What a signature covers of a request. */
+export interface SignedParts {
+  readonly method: string;
+  /** As sent, after the function's name: `/api/v1/usage?group_by=day`. */
+  readonly pathAndQuery: string;
+  readonly headers: Headers;
+  /** Empty when there is none. */
+  readonly body: Bytes;
+}
+
+export interface VerifiedRequest {
+  /** In the one spelling that an account has. */
+  readonly did: string;
+  readonly replay: {
+    /** Lower-case hex SHA-256 of the signed message: the replay key. */
+    readonly hash: string;
+    /** From then on, no clock of ours accepts the timestamp: the replay key may be forgotten. */
+    readonly expiresAt: Date;
+  };
+}
+
+export interface SignedRequestOptions {
+  readonly audience: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly resolve: ResolveDid;
+}
+
+const MAX_AGE_MS = 300_000;
+const MAX_AHEAD_MS = 60_000;
+/** The isolate that checks a timestamp and the Postgres that forgets its key have two clocks. */
+const CLOCK_MARGIN_MS = 60_000;
+
+const TIMESTAMP = /^(?:[0-9]{10}|[0-9]{13})$/;
+const NONCE = /^[A-Za-z0-9_-]{0,64}$/;
+const HEX_SIGNATURE = /^0x(?:[0-9a-fA-F]{128}|[0-9a-fA-F]{130})$/;
+
+/** Whether a request is of this carrier: any header whose name starts with `x-did` makes it so. */
+export function isSignedRequest(headers: Headers): boolean {
+  return [...headers.keys()].some((name) => name.startsWith("x-did"));
+}
+
+/**
+ * Verifies a signed request. Whether it was accepted before is for the store to say.
+ *
+ * @throws {GatewayError} missing_credentials, invalid_request (header syntax), invalid_did,
+ * unsupported_did_method, expired_timestamp (`server_time` in seconds), invalid_signature
+ * (`signed_message` is what the signature must cover)
+ */
+export async function verifySignedRequest(
+  request: SignedParts,
+  { audience, now, resolve }: SignedRequestOptions,
+): Promise<VerifiedRequest> {
+  const { headers } = request;
+  const didHeader = requiredHeader(headers, "x-did");
+  const timestamp = requiredHeader(headers, "x-did-timestamp");
+  const signatureHeader = requiredHeader(headers, "x-did-signature");
+  const nonce = headers.get("x-did-nonce") ?? "";
+
+  // Headers joins what was sent twice with a comma and a space.
+  if (didHeader.includes(", ")) throw badHeader("x-did must be sent once");
+  const did = parseDid(didHeader);
+  if (!TIMESTAMP.test(timestamp)) {
+    throw badHeader("x-did-timestamp takes 10 digits (seconds) or 13 (milliseconds)");
+  }
+  if (!NONCE.test(nonce)) {
+    throw badHeader("x-did-nonce takes up to 64 characters of A-Z a-z 0-9 _ -");
+  }
+  const signature = decodeSignature(signatureHeader);
+  const timestampMs = Number(timestamp) * (timestamp.length === 10 ? 1000 : 1);
+  assertFresh(timestampMs, now());
+
+  const message = [
+    "llm-gateway:v1",
+    audience,
+    didHeader,
+    timestamp,
+    nonce,
+    request.method.toUpperCase(),
+    request.pathAndQuery,
+    await sha256Hex(request.body),
+  ].join("\n");
+  const messageBytes = utf8(message);
+
+  const keys = (await resolve(did)).map((method) => method.key)
+    .filter((key) => key.signatureBytes === signature.length);
+  if (keys.length === 0) {
+    throw badHeader(
+      "x-did-signature takes 64 bytes, for did:pkh 65 in hex (EIP-191 personal_sign)",
+    );
+  }
+  const [hash, valid] = await Promise.all([
+    sha256Hex(messageBytes),
+    verifiesUnderAny(keys, signature, messageBytes),
+  ]);
+  if (valid) {
+    const expiresAt = new Date(timestampMs + MAX_AGE_MS + CLOCK_MARGIN_MS);
+    return { did: did.uri, replay: { hash, expiresAt } };
+  }
+  throw new GatewayError(
+    "invalid_signature",
+    "x-did-signature is not this DID's signature of signed_message",
+    { signed_message: message },
+  );
+}
+
+async function verifiesUnderAny(
+  keys: readonly VerificationKey[],
+  signature: Bytes,
+  message: Bytes,
+): Promise<boolean> {
+  for (const key of keys) {
+    if (await key.verify(signature, message)) return true;
+  }
+  return false;
+}
+
+function requiredHeader(headers: Headers, name: string): string {
+  const value = headers.get(name);
+  if (value === null) {
+    throw new GatewayError("missing_credentials", `${name} is missing beside other x-did headers`);
+  }
+  return value;
+}
+
+/** Unpadded canonical base64url of 64 bytes, or `0x` and hex of 64 or 65. */
+function decodeSignature(text: string): Bytes {
+  if (HEX_SIGNATURE.test(text)) return new Uint8Array(hex.decode(text.slice(2)));
+  const bytes = decodeBase64url(text);
+  if (bytes?.length !== 64) {
+    throw badHeader(
+      "x-did-signature takes 64 bytes as unpadded base64url or 0x hex, for did:pkh 65 as 0x hex",
+    );
+  }
+  return bytes;
+}
+
+function assertFresh(timestampMs: number, nowMs: number): void {
+  const ageMs = nowMs - timestampMs;
+  if (ageMs <= MAX_AGE_MS && ageMs >= -MAX_AHEAD_MS) return;
+  const seconds = Math.ceil(Math.abs(ageMs) / 1000);
+  throw new GatewayError(
+    "expired_timestamp",
+    ageMs > 0
+      ? `x-did-timestamp is ${seconds} s old; at most ${MAX_AGE_MS / 1000} s are accepted`
+      : `x-did-timestamp is ${seconds} s ahead; at most ${MAX_AHEAD_MS / 1000} s are accepted`,
+    { server_time: Math.floor(nowMs / 1000) },
+  );
+}
+
+function badHeader(message: string): GatewayError {
+  return new GatewayError("invalid_request", message);
+}
