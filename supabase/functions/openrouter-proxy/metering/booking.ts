@@ -117,10 +117,15 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       end,
     };
     open.add(self);
-    waitUntil(ended.then((ending) => {
-      open.delete(self);
-      return conclude(ending, answer);
-    }));
+    waitUntil(
+      ended.then((ending) => {
+        open.delete(self);
+        return conclude(ending, answer);
+      }).catch((error: Error) => {
+        // A bug: the row stays pending, and expire_stale_requests ends it.
+        log({ level: "error", event: "booking_failed", ...describeError(error, true) });
+      }),
+    );
     return self;
   }
 

@@ -22,15 +22,11 @@ export function createSseMeter(maxEventLength: number) {
       // Thousands of events carry text alone: only those that may say more are parsed. In a JSON
       // string a quote is escaped, so that no generated text looks like one of these members.
       if (identified && !data.includes('"usage"') && !data.includes('"error"')) return;
-      let message: unknown;
       try {
-        message = parseWithExactMoney(data);
-      } catch (error) {
-        // `[DONE]`, or an event that is no JSON.
-        if (error instanceof SyntaxError) return;
-        throw error;
+        observe(observed, parseWithExactMoney(data));
+      } catch {
+        // `[DONE]`, or another event that is no JSON, or one nested too deeply: it says nothing.
       }
-      observe(observed, message);
       identified = observed.id !== null;
     },
     onError(error) {
