@@ -1,0 +1,27 @@
+/**
+ * `deno task serve`: the gateway alone, configured by its environment (protocol.md,
+ * "Environment"), on PORT (54321; 0: any free one). Prints GATEWAY_URL=… on stdout, then a line
+ * that starts with `ready`. A signal lets running requests finish and be booked.
+ */
+import { configFromEnv } from "../supabase/functions/openrouter-proxy/config.ts";
+import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";
+import { printEnvironment } from "./stack/command.ts";
+import { drainable } from "./stack/drain.ts";
+import { finishGateway, GATEWAY_PATH } from "./stack/gateway.ts";
+import { runUntilSignalled } from "./stack/lifetime.ts";
+import { LOOPBACK, portFromEnv, serveHttp } from "./stack/ports.ts";
+
+await runUntilSignalled(() => {
+  const gateway = gatewayFromEnv(Deno.env);
+  const { audience } = configFromEnv(Deno.env);
+  const { respond, drain } = drainable((request) => gateway.fetch(request));
+  const closing = new AbortController();
+  const server = serveHttp(portFromEnv("PORT", 54321), "PORT", closing.signal, respond);
+  const close = () => {
+    closing.abort();
+    return server.finished;
+  };
+  printEnvironment({ GATEWAY_URL: `http://${LOOPBACK}:${server.addr.port}${GATEWAY_PATH}` });
+  console.log(`ready: signatures name the audience ${audience}; Ctrl-C stops the gateway`);
+  return Promise.resolve({ stop: () => finishGateway(gateway, drain, close) });
+});

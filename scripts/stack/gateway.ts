@@ -1,0 +1,24 @@
+/** The gateway's end, alone or beside the stack. */
+import type { RunningGateway } from "../../supabase/functions/openrouter-proxy/runtime.ts";
+import { within } from "./within.ts";
+
+/** Where Supabase serves the function. */
+export const GATEWAY_PATH = "/functions/v1/openrouter-proxy";
+
+const FINISH_WITHIN_MS = 10_000;
+
+/**
+ * Lets running requests finish, then what they still have to book; each takes 10 s at most. Rows
+ * that stay pending are ended by `expire_stale_requests`.
+ *
+ * @param drain resolves when the running requests are answered
+ * @param breakOff cuts those that take too long, where that can be done
+ */
+export async function finishGateway(
+  gateway: RunningGateway,
+  drain: () => Promise<void>,
+  breakOff: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  if (!await within(FINISH_WITHIN_MS, drain())) await breakOff();
+  await within(FINISH_WITHIN_MS, gateway.idle());
+}

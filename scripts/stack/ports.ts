@@ -1,0 +1,57 @@
+/** TCP ports on this machine's loopback interface. */
+import { StackError } from "./errors.ts";
+
+export const LOOPBACK = "127.0.0.1";
+
+/**
+ * A port as an environment variable gives it.
+ *
+ * @throws {StackError} when it is no whole number from 0 (any free port) to 65535
+ */
+export function portFromEnv(variable: string, fallback: number): number {
+  const value = Deno.env.get(variable)?.trim() || String(fallback);
+  if (/^[0-9]{1,5}$/.test(value) && Number(value) <= 65535) return Number(value);
+  throw new StackError(`${variable} must be a port from 0 (any free one) to 65535`);
+}
+
+/**
+ * The same port if nobody listens there; for 0, one that was free a moment ago.
+ *
+ * @throws {StackError} naming the port and the variable that changes it
+ */
+export function freePort(port: number, variable: string): number {
+  return orPortInUse(port, variable, () => {
+    using listener = Deno.listen({ hostname: LOOPBACK, port });
+    return listener.addr.port;
+  });
+}
+
+/**
+ * Serves HTTP on the loopback interface.
+ *
+ * @throws {StackError} naming the port and the variable that changes it when it is taken
+ */
+export function serveHttp(
+  port: number,
+  variable: string,
+  signal: AbortSignal,
+  handler: Deno.ServeHandler<Deno.NetAddr>,
+): Deno.HttpServer<Deno.NetAddr> {
+  return orPortInUse(
+    port,
+    variable,
+    () => Deno.serve({ hostname: LOOPBACK, port, signal, onListen: () => {} }, handler),
+  );
+}
+
+function orPortInUse<T>(port: number, variable: string, bind: () => T): T {
+  try {
+    return bind();
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    throw new StackError(
+      `port ${port} is in use; set ${variable} to another one (0: any free port)`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,46 @@
+/** The secrets of one data folder, made once and kept in it. */
+
+export interface StackSecrets {
+  /** `sb_publishable_…`: the API's role anon. */
+  publishableKey: string;
+  /** `sb_secret_…`: the API's role service_role. */
+  secretKey: string;
+  /** Signs the JWTs that the API accepts, HS256. */
+  jwtSecret: string;
+  /** Of every login role of the database. */
+  databasePassword: string;
+  /** For API_KEY_ENCRYPTION_KEY where nobody sets it: 32 random bytes, base64. */
+  encryptionKey: string;
+}
+
+/**
+ * Reads the file, or makes it, readable by its owner alone. A file is written under another name
+ * and renamed, so that an interrupted attempt leaves nothing to trip over.
+ */
+export async function loadOrCreateSecrets(path: string): Promise<StackSecrets> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  const secrets: StackSecrets = {
+    publishableKey: `sb_publishable_${randomHex(16)}`,
+    secretKey: `sb_secret_${randomHex(24)}`,
+    jwtSecret: randomHex(32),
+    databasePassword: randomHex(16),
+    encryptionKey: randomBytes(32).toBase64(),
+  };
+  const unfinished = `${path}.unfinished`;
+  await Deno.writeTextFile(unfinished, JSON.stringify(secrets, null, 2), { mode: 0o600 });
+  await Deno.rename(unfinished, path);
+  return secrets;
+}
+
+function randomBytes(length: number): Uint8Array {
+  return crypto.getRandomValues(new Uint8Array(length));
+}
+
+/** Hex, so that it can stand in URLs and shell commands as it is. */
+export function randomHex(bytes: number): string {
+  return randomBytes(bytes).toHex();
+}

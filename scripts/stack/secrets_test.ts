@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { configFromEnv } from "../../supabase/functions/openrouter-proxy/config.ts";
+import { loadOrCreateSecrets } from "./secrets.ts";
+
+Deno.test("loadOrCreateSecrets makes secrets once, in a file for its owner alone", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "secrets.json");
+    const made = await loadOrCreateSecrets(path);
+    assert.deepEqual(await loadOrCreateSecrets(path), made);
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(folder), ({ name }) => name), [
+      "secrets.json",
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("loadOrCreateSecrets makes an encryption key that the gateway accepts", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const secrets = await loadOrCreateSecrets(join(folder, "secrets.json"));
+    const environment: Record<string, string> = {
+      SUPABASE_URL: "http://127.0.0.1:54321",
+      SUPABASE_SECRET_KEYS: JSON.stringify({ default: secrets.secretKey }),
+      OPENROUTER_PROVISIONING_KEY: "sk-or-v1-management",
+      API_KEY_ENCRYPTION_KEY: secrets.encryptionKey,
+    };
+    const config = configFromEnv({ get: (name) => environment[name] });
+    assert.equal(config.encryptionKey.length, 32);
+    assert.equal(config.supabaseSecretKey, secrets.secretKey);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,141 @@
+/** The development stack: PostgreSQL, a fresh Supabase project, its migrations, the Data API. */
+import postgres from "postgres";
+import { createDataApi } from "./data_api.ts";
+import { startDatabase } from "./database.ts";
+import { DEV_FOLDER, openDataFolder, PROJECT_ROOT, temporaryDataFolder } from "./data_folder.ts";
+import { type Drainable, drainable, type Handler } from "./drain.ts";
+import { StackError } from "./errors.ts";
+import { migrate } from "./migrate.ts";
+import { freePort, LOOPBACK, serveHttp } from "./ports.ts";
+import { within } from "./within.ts";
+
+export interface StackOptions {
+  /** The API's port; 0: any free one. */
+  port: number;
+  /** PostgreSQL's port; 0: any free one. */
+  dbPort: number;
+  /** A database of its own that is deleted at the end, instead of the one in `.dev/`. */
+  ephemeral: boolean;
+  /**
+   * Whether what migrations create in `public` is open to the API's roles until they revoke that,
+   * as in projects made before May 2026; true by default. Newer projects need explicit grants.
+   */
+  exposeNewTables?: boolean;
+  /** What the stack is doing, one line at a time. */
+  onProgress?: (message: string) => void;
+  /** Aborting it before the stack is there makes startStack release everything and throw. */
+  signal?: AbortSignal;
+}
+
+export interface Stack {
+  /** SUPABASE_URL, e.g. `http://127.0.0.1:54321`. */
+  url: string;
+  publishableKey: string;
+  /** By name, as SUPABASE_SECRET_KEYS holds them. */
+  secretKeys: { default: string };
+  /** Of the role `postgres`, which owns the project's objects and is no superuser. */
+  databaseUrl: string;
+  /** Signs the JWTs that the Data API accepts, HS256. */
+  jwtSecret: string;
+  /** For API_KEY_ENCRYPTION_KEY where nobody sets it; as lasting as the database. */
+  encryptionKey: string;
+  /** The Data API without the network. */
+  fetch(request: Request): Promise<Response>;
+  /**
+   * Hands requests for this path and those below it to another handler. Returns what ends that, as
+   * Drainable.drain does.
+   */
+  mount(path: string, handler: Handler): () => Promise<void>;
+  /** Where the database, the secrets and PostgreSQL's log are. */
+  dataFolder: string;
+  /** Resolves if PostgreSQL ends while the stack should be running. */
+  failed: Promise<Error>;
+  stop(): Promise<void>;
+}
+
+const SHUTDOWN_MS = 2000;
+
+/**
+ * Starts the stack on the loopback interface.
+ *
+ * @throws {StackError} for what a person can put right: a taken port, a folder in use, a migration
+ */
+export async function startStack({
+  port,
+  dbPort,
+  ephemeral,
+  exposeNewTables = true,
+  onProgress = () => {},
+  signal = new AbortController().signal,
+}: StackOptions): Promise<Stack> {
+  await using starting = new AsyncDisposableStack();
+
+  const folder = starting.use(
+    ephemeral ? await temporaryDataFolder() : await openDataFolder(DEV_FOLDER),
+  );
+  freePort(port, "PORT"); // before any work, so that a taken port is known at once
+  const { cluster, url } = await startDatabase({
+    folder,
+    port: dbPort,
+    durable: !ephemeral,
+    exposeNewTables,
+    onProgress,
+    signal,
+  });
+  let stopping = false;
+  starting.defer(() => {
+    stopping = true;
+    return cluster.stop();
+  });
+
+  const databaseUrl = url("postgres");
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    await migrate({ sql, databaseUrl, projectRoot: PROJECT_ROOT, onProgress, signal });
+  } finally {
+    await sql.end();
+  }
+
+  const dataApi = createDataApi(url("authenticator"), folder.secrets);
+  starting.defer(() => dataApi.close());
+
+  const api = drainable((request) => dataApi.fetch(request));
+  const mounted = new Map<string, Drainable>();
+  const closing = new AbortController();
+  const server = serveHttp(port, "PORT", closing.signal, (request, info) => {
+    const { pathname } = new URL(request.url);
+    for (const [path, { respond }] of mounted) {
+      if (pathname === path || pathname.startsWith(`${path}/`)) return respond(request, info);
+    }
+    return api.respond(request, info);
+  });
+  starting.defer(async () => {
+    await within(SHUTDOWN_MS, api.drain());
+    closing.abort();
+    await server.finished;
+  });
+  signal.throwIfAborted();
+
+  const failed = cluster.ended.then(() => {
+    if (stopping) return new Promise<never>(() => {});
+    return new StackError(`PostgreSQL ended; its log is ${folder.logFile}`);
+  });
+  const running = starting.move();
+  return {
+    url: `http://${LOOPBACK}:${server.addr.port}`,
+    publishableKey: folder.secrets.publishableKey,
+    secretKeys: { default: folder.secrets.secretKey },
+    databaseUrl,
+    jwtSecret: folder.secrets.jwtSecret,
+    encryptionKey: folder.secrets.encryptionKey,
+    fetch: dataApi.fetch,
+    mount(path, handler) {
+      const mount = drainable(handler);
+      mounted.set(path, mount);
+      return mount.drain;
+    },
+    dataFolder: folder.path,
+    failed,
+    stop: () => running.disposeAsync(),
+  };
+}

@@ -1,0 +1,40 @@
+/** The real Supabase CLI, run through npx. */
+import { type ChildOptions, type ChildResult, runChild } from "./child.ts";
+import { StackError } from "./errors.ts";
+
+/**
+ * Not an entry of deno.json: Deno resolves the optional packages of every platform there and stops
+ * where a registry mirror lacks one of them; npx fetches this platform's alone.
+ */
+export const SUPABASE_CLI_VERSION = "3.1.0";
+
+/**
+ * Runs `supabase <args>` and waits for its end.
+ *
+ * @throws {StackError} when npx cannot be found
+ */
+export async function supabaseCli(
+  args: string[],
+  options: ChildOptions = {},
+): Promise<ChildResult> {
+  // It unpacks a library of its own into the temporary folder at each run, and leaves it there.
+  const temporary = await Deno.makeTempDir({ prefix: "supabase-cli-" });
+  try {
+    return await runChild("npx", ["-y", `supabase@${SUPABASE_CLI_VERSION}`, ...args], {
+      ...options,
+      env: {
+        SUPABASE_TELEMETRY_DISABLED: "1",
+        DO_NOT_TRACK: "1",
+        TMPDIR: temporary,
+        npm_config_loglevel: "error",
+        npm_config_update_notifier: "false",
+        ...options.env,
+      },
+    });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new StackError("npx is not on the PATH; it comes with Node.js 20 or newer");
+  } finally {
+    await Deno.remove(temporary, { recursive: true });
+  }
+}
