@@ -1,10 +1,12 @@
 /** A request's raw body, bounded. */
 import type { Bytes } from "../bytes.ts";
 import { GatewayError } from "../errors.ts";
+import { ClientDisconnected } from "../openrouter/forward.ts";
 
 /**
  * @returns the body's bytes; empty when there is none
  * @throws {GatewayError} request_too_large, unsupported_media_type
+ * @throws {ClientDisconnected} when the body breaks off
  */
 export async function requestBytes(
   request: Request,
@@ -26,10 +28,18 @@ export async function requestBytes(
 
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body) {
-    size += chunk.length;
-    if (size > maxBytes) throw tooLarge();
-    chunks.push(chunk);
+  const reader = request.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read().catch(() => {
+      throw new ClientDisconnected();
+    });
+    if (done) break;
+    size += value.length;
+    if (size > maxBytes) {
+      await reader.cancel();
+      throw tooLarge();
+    }
+    chunks.push(value);
   }
   if (chunks.length === 1 && chunks[0]!.buffer instanceof ArrayBuffer) {
     return chunks[0] as Bytes;

@@ -7,7 +7,7 @@
  */
 export function sendOnce(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return (input, init) => {
-    const { body } = init ?? {};
+    const body: unknown = (init as { body?: unknown } | undefined)?.body;
     if (typeof body !== "string" && !(body instanceof Uint8Array)) return fetch(input, init);
     const once = new ReadableStream<Uint8Array>({
       start(controller) {

@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import { newSigner, NOW, type Parts, signedRequest, type Signer } from "./auth/test_support.ts";
+import { AUDIENCE } from "./auth/test_support.ts";
+import { configFromEnv } from "./config.ts";
+import { createGateway, type GatewayDeps } from "./gateway.ts";
+import { handlerFromEnv } from "./runtime.ts";
+import type { Admission, Settlement, Store } from "./store.ts";
+
+/** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
+function test(name: string, fn: () => Promise<void>) {
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+}
+
+const ENVIRONMENT: Record<string, string> = {
+  SUPABASE_URL: "http://supabase.test",
+  SUPABASE_SECRET_KEYS: '{"default":"sb_secret_x"}',
+  OPENROUTER_API_URL: "http://openrouter.test/api/v1",
+  OPENROUTER_PROVISIONING_KEY: "management",
+  API_KEY_ENCRYPTION_KEY: "pOJ2oJXw0uS4s7k6yT1fWm3ZqVb9cNnEaGhRrLtDxQU=",
+  GATEWAY_AUDIENCE: AUDIENCE,
+};
+const CHAT = "/api/v1/openrouter/chat/completions";
+const ANSWER = '{"id":"gen-1","model":"m","usage":{"prompt_tokens":1,"completion_tokens":2,' +
+  '"cost":0.000001}}';
+
+/** A gateway between a store that admits everybody and an OpenRouter that answers as it is told. */
+async function gatewayWith(options: {
+  admission?: Partial<Admission>;
+  openrouter?: (request: Request) => Response | Promise<Response>;
+} = {}) {
+  const config = configFromEnv({ get: (name) => ENVIRONMENT[name] });
+  const signer = await newSigner("did:key Ed25519");
+  const vault = createKeyVault(config.encryptionKey, null);
+  const seen = {
+    settlements: [] as Settlement[],
+    logs: [] as Record<string, unknown>[],
+    forwarded: [] as Request[],
+    admissions: 0,
+  };
+  const pending = new Set<Promise<unknown>>();
+  const store = {
+    admit: async () => {
+      seen.admissions++;
+      return {
+        decision: "admitted",
+        encryptedApiKey: await vault.seal(signer.did, "sk-or-v1-user"),
+        keyHash: "hash",
+        requestTime: "2026-11-22T00:00:00Z",
+        newLimit: null,
+        ...options.admission,
+      } as Admission;
+    },
+    settle: (settlement: Settlement) => {
+      seen.settlements.push(settlement);
+      return Promise.resolve({ settled: true, totalCostUsd: settlement.cost });
+    },
+    ping: () => Promise.resolve(),
+  } as Partial<Store> as Store;
+  const deps: GatewayDeps = {
+    config,
+    store,
+    fetch: async (input, init) => {
+      const request = new Request(input as string, init);
+      if (request.url.includes("/generation?")) return new Response("{}", { status: 404 });
+      seen.forwarded.push(request);
+      return await (options.openrouter ?? (() =>
+        new Response(ANSWER, {
+          headers: { "content-type": "application/json" },
+        })))(request);
+    },
+    now: () => NOW * 1000,
+    sleep: () => Promise.resolve(),
+    waitUntil: (promise) => {
+      pending.add(promise);
+      promise.finally(() => pending.delete(promise));
+    },
+    log: (event) => seen.logs.push(event),
+  };
+  const idle = async () => {
+    while (pending.size > 0) await Promise.all(pending);
+  };
+  return { ...createGateway(deps), signer, seen, idle };
+}
+
+/** A signed request as the function sees it, hosted or served locally. */
+async function requestFrom(
+  signer: Signer,
+  parts: Partial<Parts>,
+  base = "http://edge/openrouter-proxy",
+): Promise<Request> {
+  const signed = await signedRequest(signer, { path: CHAT, ...parts });
+  const hasBody = signed.method !== "GET" && signed.method !== "HEAD";
+  return new Request(base + signed.pathAndQuery, {
+    method: signed.method,
+    headers: signed.headers,
+    ...(hasBody ? { body: signed.body } : {}),
+  });
+}
+
+async function errorOf(response: Response) {
+  const { success, error } = await response.json();
+  assert.equal(success, false);
+  assert.equal(error.code, response.status);
+  assert.equal(error.request_id, response.headers.get("x-request-id"));
+  return error;
+}
+
+for (const base of ["http://edge/openrouter-proxy", "http://l/functions/v1/openrouter-proxy"]) {
+  test(`a signed call below ${base} is forwarded, answered and settled`, async () => {
+    const gateway = await gatewayWith();
+    const response = await gateway.fetch(
+      await requestFrom(gateway.signer, { body: '{"model":"m"}' }, base),
+    );
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), ANSWER);
+    assert.match(
+      response.headers.get("server-timing")!,
+      /^auth;dur=[\d.]+, admit;dur=[\d.]+, upstream;dur=[\d.]+$/,
+    );
+    const [forwarded] = gateway.seen.forwarded;
+    assert.equal(forwarded!.url, "http://openrouter.test/api/v1/chat/completions");
+    assert.equal(forwarded!.headers.get("authorization"), "Bearer sk-or-v1-user");
+    assert.equal(await forwarded!.text(), '{"usage":{"include":true},"model":"m"}');
+    await gateway.idle();
+    const [settlement] = gateway.seen.settlements;
+    assert.equal(settlement!.status, "completed");
+    assert.equal(settlement!.cost, "0.000001");
+    assert.equal(settlement!.requestId, response.headers.get("x-request-id"));
+    assert.equal(gateway.seen.logs.length, 1);
+    assert.equal(gateway.seen.logs[0]!.request_id, settlement!.requestId);
+  });
+}
+
+test("a wrong signature costs no call of the store and none of OpenRouter", async () => {
+  const gateway = await gatewayWith();
+  const request = await requestFrom(gateway.signer, {});
+  const altered = new Request(request.url + "?x=1", request);
+  const response = await gateway.fetch(altered);
+  assert.equal((await errorOf(response)).type, "invalid_signature");
+  assert.equal(response.headers.get("www-authenticate"), "DID");
+  assert.deepEqual([gateway.seen.admissions, gateway.seen.forwarded.length], [0, 0]);
+});
+
+for (
+  const [decision, status, type] of [
+    ["access_denied", 403, "access_denied"],
+    ["token_revoked", 401, "invalid_token"],
+    ["not_owned", 404, "not_found"],
+    ["replayed", 401, "replayed_request"],
+    ["duplicate", 409, "duplicate_request"],
+  ] as const
+) {
+  test(`a call that is refused as ${decision} answers ${status} and is not forwarded`, async () => {
+    const gateway = await gatewayWith({ admission: { decision } as Admission });
+    const response = await gateway.fetch(await requestFrom(gateway.signer, {}));
+    assert.equal(response.status, status);
+    assert.equal((await errorOf(response)).type, type);
+    assert.equal(gateway.seen.forwarded.length, 0);
+  });
+}
+
+test("a row that was admitted ends even when its key does not open", async () => {
+  const gateway = await gatewayWith({ admission: { encryptedApiKey: "v1.moved.a.b" } });
+  const response = await gateway.fetch(await requestFrom(gateway.signer, {}));
+  assert.equal((await errorOf(response)).type, "internal_error");
+  await gateway.idle();
+  assert.equal(gateway.seen.settlements[0]!.status, "failed");
+  assert.equal(gateway.seen.forwarded.length, 0);
+});
+
+test("known routes with another method answer 405 with Allow, unknown ones 404", async () => {
+  const gateway = await gatewayWith();
+  const wrong = await gateway.fetch(
+    new Request("http://edge/openrouter-proxy/api/v1/usage", { method: "POST" }),
+  );
+  assert.equal(wrong.headers.get("allow"), "GET");
+  assert.equal((await errorOf(wrong)).type, "method_not_allowed");
+  const unknown = await gateway.fetch(new Request("http://edge/openrouter-proxy/api/v2"));
+  assert.equal((await errorOf(unknown)).type, "not_found");
+});
+
+test("health answers at the root with and without a slash, and to HEAD", async () => {
+  const gateway = await gatewayWith();
+  for (const path of ["", "/", "/api/v1/health", "/api/v1/health?deep=1"]) {
+    const response = await gateway.fetch(new Request(`http://edge/openrouter-proxy${path}`));
+    assert.equal((await response.json()).data.status, "healthy", path);
+  }
+  const head = await gateway.fetch(
+    new Request("http://edge/openrouter-proxy/", { method: "HEAD" }),
+  );
+  assert.deepEqual([head.status, await head.text()], [200, ""]);
+});
+
+test("HEAD is forwarded as HEAD and answered without a body", async () => {
+  const gateway = await gatewayWith({ openrouter: () => new Response(null, { status: 200 }) });
+  const response = await gateway.fetch(
+    await requestFrom(gateway.signer, {
+      method: "HEAD",
+      path: "/api/v1/openrouter/models",
+      body: "",
+    }),
+  );
+  assert.equal(gateway.seen.forwarded[0]!.method, "HEAD");
+  assert.deepEqual([response.status, response.body], [200, null]);
+});
+
+test("errors carry CORS headers and what browsers may read of them", async () => {
+  const gateway = await gatewayWith();
+  const response = await gateway.fetch(
+    new Request("http://edge/openrouter-proxy/nowhere", { headers: { origin: "http://app.test" } }),
+  );
+  assert.equal(response.headers.get("access-control-allow-origin"), "*");
+  assert.match(response.headers.get("access-control-expose-headers")!, /x-request-id/);
+  await response.body?.cancel();
+});
+
+test("a client that hangs up mid-stream ends the call at OpenRouter and the row", async () => {
+  const aborted = Promise.withResolvers<void>();
+  const gateway = await gatewayWith({
+    openrouter: (request) => {
+      request.signal.addEventListener("abort", () => aborted.resolve());
+      const endless = new ReadableStream({
+        start(controller) {
+          controller.enqueue(new TextEncoder().encode('data: {"id":"gen-1","model":"m"}\n\n'));
+        },
+      });
+      return new Response(endless, { headers: { "content-type": "text/event-stream" } });
+    },
+  });
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, gateway.fetch);
+  try {
+    const base = `http://127.0.0.1:${server.addr.port}/openrouter-proxy`;
+    const hangUp = new AbortController();
+    const request = await requestFrom(gateway.signer, { body: '{"stream":true}' }, base);
+    const response = await fetch(request, { signal: hangUp.signal });
+    await response.body!.getReader().read();
+    hangUp.abort();
+    await aborted.promise;
+    await gateway.idle();
+    assert.equal(gateway.seen.settlements[0]!.errorMessage, "client_disconnected");
+  } finally {
+    await server.shutdown();
+  }
+});
+
+test("a completed stream is completed although the runtime aborts its signal afterwards", async () => {
+  const gateway = await gatewayWith();
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, gateway.fetch);
+  try {
+    const base = `http://127.0.0.1:${server.addr.port}/openrouter-proxy`;
+    const response = await fetch(await requestFrom(gateway.signer, {}, base));
+    assert.equal(await response.text(), ANSWER);
+    await gateway.idle();
+    assert.deepEqual(
+      gateway.seen.settlements.map(({ status, cost }) => [status, cost]),
+      [["completed", "0.000001"]],
+    );
+  } finally {
+    await server.shutdown();
+  }
+});
+
+test("an unusable environment is logged once by name and answers 500 misconfigured", async () => {
+  const logged: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => logged.push(line);
+  try {
+    const handler = handlerFromEnv({ get: (name) => name === "SUPABASE_URL" ? "nonsense" : "" });
+    const first = await handler(new Request("http://edge/openrouter-proxy/"));
+    const second = await handler(new Request("http://edge/openrouter-proxy/"));
+    assert.equal((await errorOf(first)).type, "misconfigured");
+    assert.equal((await errorOf(second)).message, "the gateway is not configured");
+  } finally {
+    console.log = log;
+  }
+  assert.equal(logged.length, 1);
+  for (const name of ["SUPABASE_URL", "OPENROUTER_PROVISIONING_KEY", "API_KEY_ENCRYPTION_KEY"]) {
+    assert.match(logged[0]!, new RegExp(name));
+  }
+  assert.doesNotMatch(logged[0]!, /nonsense/);
+});
