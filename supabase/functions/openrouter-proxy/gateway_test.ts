@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
-import { newSigner, NOW, type Parts, signedRequest, type Signer } from "./auth/test_support.ts";
-import { AUDIENCE } from "./auth/test_support.ts";
+import { createKeyVault } from "./accounts/key_vault.ts";
+import {
+  AUDIENCE,
+  newSigner,
+  NOW,
+  type Parts,
+  signedRequest,
+  type Signer,
+} from "./auth/test_support.ts";
 import { configFromEnv } from "./config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
 import { handlerFromEnv } from "./runtime.ts";
