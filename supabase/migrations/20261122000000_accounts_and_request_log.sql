@@ -155,6 +155,9 @@ begin
   loop
     execute format('drop table partitions.%I', v_name);
   end loop;
+  -- Rows of months for which nobody made a partition.
+  delete from partitions.request_logs_default
+  where request_time < (v_this_month - make_interval(months => v_retention)) at time zone 'utc';
 end;
 $$;
 comment on function public.maintain_request_log_partitions is 'Makes the partitions of this month and the next ones; drops those older than the retention of gateway_settings.';

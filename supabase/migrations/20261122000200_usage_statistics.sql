@@ -22,7 +22,8 @@ declare
   v_first_day timestamptz := case
     when p_start is null then '-infinity'
     when date_trunc('day', p_start, 'utc') = p_start then p_start
-    else date_trunc('day', p_start, 'utc') + interval '1 day'
+    -- A day of the session's time zone can have 23 or 25 hours.
+    else date_trunc('day', p_start, 'utc') + interval '24 hours'
   end;
   v_last_day_end timestamptz := coalesce(date_trunc('day', p_end, 'utc'), 'infinity');
   v_unknown text := (
