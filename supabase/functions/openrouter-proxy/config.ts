@@ -50,7 +50,9 @@ interface Environment {
 }
 
 const HEX = /^(?:[0-9a-fA-F]{2})+$/;
-const MAKE_A_KEY = "make one with: deno task secrets";
+/** Completes a sentence that begins with the variable's name. */
+export const ENCRYPTION_KEY_RULE =
+  "must be at least 32 random bytes in base64 or hex, no placeholder; make one with: deno task secrets";
 
 /**
  * Reads and validates the environment.
@@ -89,12 +91,8 @@ export function configFromEnv(env: Environment): Config {
   }
 
   function encryptionKey(name: string, value: string): Bytes {
-    const bytes = decodeKey(value);
-    if (value && (bytes === null || !looksRandom(value, bytes))) {
-      problems.push(
-        `${name} must be at least 32 random bytes in base64 or hex, no placeholder; ${MAKE_A_KEY}`,
-      );
-    }
+    const bytes = readEncryptionKey(value);
+    if (value && bytes === null) problems.push(`${name} ${ENCRYPTION_KEY_RULE}`);
     return bytes ?? new Uint8Array();
   }
 
@@ -154,6 +152,12 @@ export function configFromEnv(env: Environment): Config {
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** The bytes of an encryption key in base64 or hex; null when it is not at least 32 random ones. */
+export function readEncryptionKey(value: string): Bytes | null {
+  const bytes = decodeKey(value);
+  return bytes !== null && looksRandom(value, bytes) ? bytes : null;
 }
 
 /** Hex or base64 → bytes; null for anything else. */

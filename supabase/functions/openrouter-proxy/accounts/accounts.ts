@@ -2,11 +2,16 @@
  * A DID's account: leave to spend, and the OpenRouter key to spend with.
  */
 import { GatewayError } from "../errors.ts";
-import type { Management } from "../openrouter/management.ts";
+import type { KeyLimit, Management } from "../openrouter/management.ts";
 import { ManagementError } from "../openrouter/management.ts";
 import type { Admission, AdmissionRequest, Store } from "../store.ts";
 import type { KeyVault } from "./key_vault.ts";
-import { accessDenied, createProvisioner, type ProvisionerDeps } from "./provision.ts";
+import {
+  accessDenied,
+  createProvisioner,
+  type ProvisionerDeps,
+  provisioningFailed,
+} from "./provision.ts";
 
 export type Admitted = Extract<Admission, { decision: "admitted" }>;
 
@@ -21,7 +26,8 @@ export interface Accounts {
   /**
    * The DID's plaintext key, with the credit limit that the operator has set.
    *
-   * @throws {GatewayError} provisioning_failed when OpenRouter does not take a changed limit
+   * @throws {GatewayError} provisioning_failed when OpenRouter does not take a changed limit,
+   *   store_unavailable
    * @throws {VaultError}
    */
   openKey(did: string, admitted: Admitted): Promise<string>;
@@ -43,6 +49,23 @@ export function createAccounts(
   const { store, management, vault } = deps;
   const provision = createProvisioner(deps);
 
+  /**
+   * Whether the key has its new limit at OpenRouter. One that is gone there is replaced when it is
+   * used, and its successor has the limit.
+   */
+  async function takesLimit(keyHash: string, limit: KeyLimit): Promise<boolean> {
+    try {
+      await management.setLimit(keyHash, limit);
+      return true;
+    } catch (cause) {
+      if (cause instanceof ManagementError && cause.status === 404) return false;
+      throw provisioningFailed(
+        "the DID's new credit limit could not be set at OpenRouter; try again",
+        cause,
+      );
+    }
+  }
+
   return {
     async admit(request) {
       let admission = await store.admit(request);
@@ -55,22 +78,8 @@ export function createAccounts(
     },
 
     async openKey(did, { encryptedApiKey, keyHash, newLimit }) {
-      if (newLimit !== null) {
-        try {
-          await management.setLimit(keyHash, newLimit);
-          await store.recordKeyLimit(did, keyHash, newLimit);
-        } catch (cause) {
-          // A key that is gone is replaced when it is used, and its successor has the new limit.
-          if (!(cause instanceof ManagementError && cause.status === 404)) {
-            throw new GatewayError(
-              "provisioning_failed",
-              "the DID's new credit limit could not be set at OpenRouter; try again",
-              {},
-              {},
-              { cause },
-            );
-          }
-        }
+      if (newLimit !== null && await takesLimit(keyHash, newLimit)) {
+        await store.recordKeyLimit(did, keyHash, newLimit);
       }
       return await vault.open(did, encryptedApiKey);
     },

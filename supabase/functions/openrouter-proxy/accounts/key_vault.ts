@@ -33,6 +33,11 @@ interface DataKey {
   key: CryptoKey;
 }
 
+/** The id of the encryption key that sealed an envelope; null when it names none. */
+export function keyIdOf(envelope: string): string | null {
+  return /^v1\.([0-9a-f]{16})\./.exec(envelope)?.[1] ?? null;
+}
+
 /**
  * @param encryptionKey at least 32 random bytes: seals and opens
  * @param previousEncryptionKey the key it replaced, while rotation runs: opens only
@@ -63,7 +68,7 @@ export function createKeyVault(
   }
 
   async function isCurrent(envelope: string): Promise<boolean> {
-    return envelope.startsWith(`${VERSION}.${(await current).id}.`);
+    return keyIdOf(envelope) === (await current).id;
   }
 
   async function open(did: string, envelope: string): Promise<string> {

@@ -57,6 +57,11 @@ export function keyNamePrefix(did: string): string {
   return `llm-gateway:${did}#`;
 }
 
+/** The DID whose key has this name; null when it is no key of the gateway. */
+export function didOfKeyName(name: string): string | null {
+  return /^llm-gateway:(did:[^#]+)#/.exec(name)?.[1] ?? null;
+}
+
 export function createProvisioner(deps: ProvisionerDeps): Provision {
   const { store, management, vault, now, sleep, log } = deps;
   // The requests of one isolate wait together, so that a new DID's burst costs one claim.
@@ -118,7 +123,10 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
       await store.releaseProvisioning(did, attemptId, orphanPossible).catch(() => {
         // The lease expires by itself; the failure that brought us here is the one to report.
       });
-      throw provisioningFailed(error);
+      throw provisioningFailed(
+        "an OpenRouter key for this DID could not be created; try again",
+        error,
+      );
     }
   }
 
@@ -139,11 +147,14 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
     if (brokenKeyHash !== null) await management.deleteKey(brokenKeyHash);
     if (orphansSince === null) return;
     const prefix = keyNamePrefix(did);
+    const orphans: string[] = [];
     for await (const key of management.listKeys()) {
-      if (Date.parse(key.created_at) < orphansSince.getTime() - CLOCK_MARGIN_MS) return;
-      if (!key.name.startsWith(prefix)) continue;
-      await management.deleteKey(key.hash);
-      log({ level: "warn", event: "orphan_key_deleted", did, key_hash: key.hash });
+      if (Date.parse(key.created_at) < orphansSince.getTime() - CLOCK_MARGIN_MS) break;
+      if (key.name.startsWith(prefix)) orphans.push(key.hash);
+    }
+    for (const hash of orphans) {
+      await management.deleteKey(hash);
+      log({ level: "warn", event: "orphan_key_deleted", did, key_hash: hash });
     }
   }
 
@@ -167,18 +178,15 @@ export function accessDenied(): GatewayError {
   return new GatewayError("access_denied", "this DID has been disabled by the operator");
 }
 
-/** Whether OpenRouter refused to create: an answer below 500 means that no key was made. */
+/** Whether OpenRouter refused to create: then no key was made. A 408 only says that it took long. */
 function wasRefused(error: unknown): boolean {
-  return error instanceof ManagementError && error.status !== null && error.status < 500;
+  return error instanceof ManagementError && error.status !== null && error.status < 500 &&
+    error.status !== 408;
 }
 
-function provisioningFailed(cause: unknown): GatewayError {
+/** What a client is told when OpenRouter's management API failed, with its Retry-After. */
+export function provisioningFailed(message: string, cause: unknown): GatewayError {
   const retryAfter = cause instanceof ManagementError ? cause.retryAfter : null;
-  return new GatewayError(
-    "provisioning_failed",
-    "an OpenRouter key for this DID could not be created; try again",
-    {},
-    retryAfter === null ? {} : { "retry-after": retryAfter },
-    { cause },
-  );
+  const headers = retryAfter === null ? {} : { "retry-after": retryAfter };
+  return new GatewayError("provisioning_failed", message, {}, headers, { cause });
 }

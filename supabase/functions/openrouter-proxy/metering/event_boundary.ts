@@ -15,7 +15,7 @@ export function eventBoundary(): EventBoundary {
   let lastByte = 0;
   return {
     feed(chunk) {
-      empty = false;
+      if (chunk.length > 0) empty = false;
       // What came before the last four bytes cannot matter: two line ends have four at most.
       if (chunk.length > 4) lastByte = 0;
       for (const byte of chunk.subarray(-4)) {

@@ -3,7 +3,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import { ClientDisconnected } from "../openrouter/forward.ts";
-import type { Booking } from "./booking.ts";
+import type { Booking, Ending } from "./booking.ts";
 import { eventBoundary } from "./event_boundary.ts";
 import type { Meter } from "./meter.ts";
 
@@ -35,85 +35,93 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   const reader = passage.body.getReader();
   const boundary = eventBoundary();
   const silenceMs = Math.min(LONGEST_SILENCE_MS, idleTimeoutMs / 4);
-  /** The read that is under way; it outlives a pull that ended with a comment. */
-  let reading: ReturnType<typeof reader.read> | null = null;
-  let silentForMs = 0;
+  /** For how long the read that is under way has waited; null: none is, the client is the slow one. */
+  let silentForMs: number | null = null;
+  /** One timer a stream, not one a chunk. */
+  let ticker: ReturnType<typeof setInterval> | undefined;
 
-  /** The next chunk, or null when none came for a while. */
-  async function nextWithin(ms: number) {
-    reading ??= reader.read();
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const silence = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), ms);
-    });
-    try {
-      const chunk = await Promise.race([reading, silence]);
-      if (chunk !== null) reading = null;
-      return chunk;
-    } finally {
-      clearTimeout(timer);
-    }
+  let isOver = false;
+  let output: ReadableStreamDefaultController<Uint8Array>;
+
+  /** Ends the passage. False: it had ended before. */
+  function finish(ending: Ending): boolean {
+    if (isOver) return false;
+    isOver = true;
+    clearInterval(ticker);
+    clientGone.removeEventListener("abort", leave);
+    booking?.end(ending);
+    return true;
+  }
+
+  /** Ends the stream so that the client can tell: its connection breaks as OpenRouter's did. */
+  function breakOff(error: GatewayError) {
+    if (!finish({ kind: "broken", error })) return;
+    output.error(error);
+    passage.abort(error);
+  }
+
+  function cancel() {
+    if (finish({ kind: "client_disconnected" })) passage.abort(new ClientDisconnected());
   }
 
   function leave() {
-    clientGone.removeEventListener("abort", leave);
-    booking?.end({ kind: "client_disconnected" });
-    passage.abort(new ClientDisconnected());
+    if (isOver) return;
+    cancel();
+    output.close();
   }
-  clientGone.addEventListener("abort", leave);
 
-  function fail(controller: ReadableStreamDefaultController<Uint8Array>, error: GatewayError) {
-    clientGone.removeEventListener("abort", leave);
-    booking?.end({ kind: "broken", error });
+  function fallSilent() {
+    const message = `OpenRouter was silent for ${idleTimeoutMs} ms within its answer`;
+    const error = new GatewayError("upstream_timeout", message);
+    if (!isEventStream) return breakOff(error);
+    finish({ kind: "broken", error });
+    output.enqueue(errorEvent(error, boundary.isAtEnd()));
+    output.close();
     passage.abort(error);
-    if (isEventStream && error.type === "upstream_timeout") {
-      controller.enqueue(errorEvent(error, boundary.isAtEnd()));
-      controller.close();
-    } else {
-      // The client must be able to tell: its connection breaks as OpenRouter's did.
-      controller.error(error);
+  }
+
+  function tick() {
+    if (silentForMs === null) return;
+    silentForMs += silenceMs;
+    if (silentForMs >= idleTimeoutMs) fallSilent();
+    // Between two events, and only where the client has taken the last comment.
+    else if (isEventStream && boundary.isAtEnd() && output.desiredSize === 0) {
+      output.enqueue(KEEP_ALIVE);
     }
   }
 
   return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      for (;;) {
-        let chunk: Awaited<ReturnType<typeof nextWithin>>;
-        try {
-          chunk = await nextWithin(silenceMs);
-        } catch (cause) {
-          const message = "OpenRouter's connection broke before the answer was complete";
-          fail(controller, new GatewayError("upstream_unreachable", message, {}, {}, { cause }));
-          return;
-        }
-        if (chunk === null) {
-          silentForMs += silenceMs;
-          if (silentForMs >= idleTimeoutMs) {
-            const message = `OpenRouter was silent for ${idleTimeoutMs} ms within its answer`;
-            fail(controller, new GatewayError("upstream_timeout", message));
-            return;
-          }
-          if (!isEventStream || !boundary.isAtEnd()) continue;
-          controller.enqueue(KEEP_ALIVE);
-          return;
-        }
-        silentForMs = 0;
-        if (chunk.done) {
-          clientGone.removeEventListener("abort", leave);
-          meter.end();
-          booking?.end({ kind: "answered" });
-          controller.close();
-          return;
-        }
-        if (chunk.value.length === 0) continue;
-        controller.enqueue(chunk.value);
-        booking?.firstByte();
-        meter.feed(chunk.value);
-        if (isEventStream) boundary.feed(chunk.value);
+    start(controller) {
+      output = controller;
+      clientGone.addEventListener("abort", leave);
+      ticker = setInterval(tick, silenceMs);
+      if (clientGone.aborted) leave();
+    },
+    async pull() {
+      let chunk: ReadableStreamReadResult<Uint8Array>;
+      silentForMs = 0;
+      try {
+        // A pull must bring something, and an empty chunk would end a chunked HTTP body.
+        do chunk = await reader.read(); while (!chunk.done && chunk.value.length === 0);
+      } catch (cause) {
+        const message = "OpenRouter's connection broke before the answer was complete";
+        breakOff(new GatewayError("upstream_unreachable", message, {}, {}, { cause }));
         return;
       }
+      silentForMs = null;
+      if (isOver) return;
+      if (chunk.done) {
+        meter.end();
+        finish({ kind: "answered" });
+        output.close();
+        return;
+      }
+      output.enqueue(chunk.value);
+      booking?.firstByte();
+      meter.feed(chunk.value);
+      if (isEventStream) boundary.feed(chunk.value);
     },
-    cancel: leave,
+    cancel,
   }, { highWaterMark: 0 });
 }
 

@@ -16,6 +16,8 @@ export interface Observed {
   outputTokens: number | null;
   /** Part of inputTokens. */
   cachedTokens: number | null;
+  /** Messages API: what its cache buckets hold besides `input_tokens`; part of inputTokens. */
+  cacheBucketTokens: number;
   /** Part of outputTokens. */
   reasoningTokens: number | null;
   /** OpenRouter's charge in credits, the decimal as it was written. */
@@ -34,6 +36,7 @@ export function nothingObserved(): Observed {
     inputTokens: null,
     outputTokens: null,
     cachedTokens: null,
+    cacheBucketTokens: 0,
     reasoningTokens: null,
     cost: null,
     upstreamCost: null,
@@ -79,12 +82,17 @@ export function observe(seen: Observed, message: unknown): void {
 function observeUsage(seen: Observed, usage: Json): void {
   const inputDetails = first(usage.prompt_tokens_details, usage.input_tokens_details);
   const outputDetails = first(usage.completion_tokens_details, usage.output_tokens_details);
-  // Messages API: its cache buckets stand beside input_tokens. Elsewhere cached tokens are inside.
+  // Messages API: its cache buckets stand beside input_tokens, and a later usage may leave them out.
+  // Elsewhere cached tokens are inside.
   const cacheRead = count(usage.cache_read_input_tokens);
   const cacheWrite = count(usage.cache_creation_input_tokens);
-  const input = count(usage.prompt_tokens) ?? count(usage.input_tokens);
+  if (cacheRead !== null || cacheWrite !== null) {
+    seen.cacheBucketTokens = (cacheRead ?? 0) + (cacheWrite ?? 0);
+  }
+  const besideBuckets = count(usage.input_tokens);
 
-  if (input !== null) seen.inputTokens = input + (cacheRead ?? 0) + (cacheWrite ?? 0);
+  if (besideBuckets !== null) seen.inputTokens = besideBuckets + seen.cacheBucketTokens;
+  seen.inputTokens = count(usage.prompt_tokens) ?? seen.inputTokens;
   seen.outputTokens = count(usage.completion_tokens) ?? count(usage.output_tokens) ??
     seen.outputTokens;
   seen.cachedTokens = count(inputDetails.cached_tokens) ?? cacheRead ?? seen.cachedTokens;

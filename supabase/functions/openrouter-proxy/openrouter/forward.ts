@@ -62,6 +62,10 @@ export async function forward(
       return send();
     });
     const { status, headers } = response;
+    if (status > 599) {
+      await response.body?.cancel();
+      throw new RangeError(`${status} is no HTTP status`);
+    }
     let body: Upstream["body"] = response.body;
     if (NULL_BODY.has(status)) {
       await response.body?.cancel();
@@ -84,10 +88,12 @@ export async function forward(
 /**
  * Whether no connection came about, so that not a byte was sent and the request may be sent once more.
  * Deno says so only in the message that it takes from its HTTP client (hyper-util, "client error
- * (Connect)").
+ * (Connect)"): Deno 2.1.4 in the error itself, newer ones in its cause.
  */
 function isUnconnected(error: unknown): boolean {
-  return error instanceof TypeError && error.message.includes("client error (Connect)");
+  if (!(error instanceof TypeError)) return false;
+  const { message } = error.cause instanceof Error ? error.cause : error;
+  return message.includes("client error (Connect)");
 }
 
 /**

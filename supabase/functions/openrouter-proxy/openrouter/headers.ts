@@ -20,7 +20,7 @@ const TO_OPENROUTER = new Set([
 ]);
 const TO_OPENROUTER_PREFIX = "x-openrouter-";
 
-/** Hop-by-hop (RFC 9110 section 7.6.1), of a body that fetch has decoded, and OpenRouter's cookies. */
+/** Hop-by-hop (RFC 9110 section 7.6.1), and OpenRouter's cookies; a passed body is sent in chunks. */
 const NOT_TO_CLIENT = new Set([
   "connection",
   "keep-alive",
@@ -32,9 +32,10 @@ const NOT_TO_CLIENT = new Set([
   "transfer-encoding",
   "upgrade",
   "content-length",
-  "content-encoding",
   "set-cookie",
 ]);
+/** What Deno's fetch decodes, although it leaves the header; other encodings pass as they came. */
+const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
 /** The headers of the request to OpenRouter: the client's listed ones, and the DID's own key. */
 export function requestHeaders(
@@ -60,6 +61,9 @@ export function responseHeaders(upstream: Headers): Headers {
   const headers = new Headers();
   for (const [name, value] of upstream) {
     if (!NOT_TO_CLIENT.has(name) && !named.includes(name)) headers.append(name, value);
+  }
+  if (DECODED_BY_FETCH.has(headers.get("content-encoding") ?? "")) {
+    headers.delete("content-encoding");
   }
   return headers;
 }

@@ -10,6 +10,9 @@ export interface ListedKey {
   name: string;
   disabled: boolean;
   created_at: string;
+  /** USD, the decimal as it was written; null: no limit. */
+  limit: string | null;
+  limit_reset: string | null;
 }
 
 /** What a key may spend. */
@@ -52,13 +55,24 @@ export interface Management {
   setLimit(hash: string, limit: KeyLimit): Promise<void>;
   /** Deletes a key; one that is gone already counts as deleted. @throws {ManagementError} */
   deleteKey(hash: string): Promise<void>;
-  /** All keys, newest first, page by page, disabled ones included. @throws {ManagementError} */
+  /**
+   * All keys, newest first, page by page, disabled ones included, each once; none that is there from
+   * the first page to the last is missed, whatever is made or deleted meanwhile.
+   *
+   * @throws {ManagementError}
+   */
   listKeys(): AsyncGenerator<ListedKey>;
 }
 
 /** How long one management call may take. Shorter than the lease under which keys are created. */
 const CALL_TIMEOUT_MS = 20_000;
 const PAGE_SIZE = 100;
+/**
+ * How far pages overlap. A key that is deleted moves the later ones a place up, past an offset that
+ * was already read.
+ */
+const PAGE_OVERLAP = 10;
+const MAX_LISTINGS = 5;
 
 /** @param openrouterUrl OpenRouter's API without a trailing slash */
 export function createManagement(
@@ -92,7 +106,7 @@ export function createManagement(
       );
     }
     try {
-      return JSON.parse(text);
+      return JSON.parse(text, limitAsWritten);
     } catch {
       // No cause: a parser's message quotes the text, which may hold a plaintext key.
       throw new ManagementError(`OpenRouter answered ${method} /keys with no JSON`, null);
@@ -127,16 +141,24 @@ export function createManagement(
     },
 
     async *listKeys() {
-      for (let offset = 0;; offset += PAGE_SIZE) {
-        const page = await call("GET", `/keys?offset=${offset}&include_disabled=true`) as {
-          data?: ListedKey[];
-        } | null;
-        if (!Array.isArray(page?.data)) {
-          throw new ManagementError("OpenRouter's answer to GET /keys lacks the list", null);
+      const seen = new Set<string>();
+      for (let listing = 1; listing <= MAX_LISTINGS; listing++) {
+        for (let offset = 0;; offset += PAGE_SIZE - PAGE_OVERLAP) {
+          const page = await call("GET", `/keys?offset=${offset}&include_disabled=true`) as {
+            data?: ListedKey[];
+          } | null;
+          if (!Array.isArray(page?.data)) {
+            throw new ManagementError("OpenRouter's answer to GET /keys lacks the list", null);
+          }
+          const unseen = page.data.filter(({ hash }) => !seen.has(hash));
+          // More were deleted than pages overlap: there may be a gap before this one.
+          if (offset > 0 && unseen.length === page.data.length) break;
+          for (const { hash } of unseen) seen.add(hash);
+          yield* unseen;
+          if (page.data.length < PAGE_SIZE) return;
         }
-        yield* page.data;
-        if (page.data.length < PAGE_SIZE) return;
       }
+      throw new ManagementError("OpenRouter's keys are deleted faster than they are listed", null);
     },
   };
 }
@@ -144,4 +166,11 @@ export function createManagement(
 /** The limit is put into the text as it is, so that no float touches it. */
 function limitMembers({ creditLimit, creditLimitReset }: KeyLimit): string {
   return `"limit":${creditLimit},"limit_reset":${JSON.stringify(creditLimitReset)}`;
+}
+
+/** Leaves a listed limit as the text that it was: a parsed number would be rounded to a float. */
+function limitAsWritten(name: string, value: unknown, context?: { source?: string }): unknown {
+  // The third argument (ECMAScript's "JSON.parse source text access") is older in V8 than in
+  // TypeScript's library.
+  return name === "limit" && typeof value === "number" ? context?.source ?? String(value) : value;
 }

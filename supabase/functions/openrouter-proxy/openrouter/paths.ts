@@ -10,6 +10,8 @@ import { GatewayError } from "../errors.ts";
 
 const FUNCTION_PREFIX = /^[^?]*?\/openrouter-proxy(?=[/?]|$)/;
 const PROXY_PREFIX = "/api/v1/openrouter";
+/** What a URL parser would percent-encode (WHATWG URL, special-query percent-encode set), and `\`. */
+const UNSAFE_IN_QUERY = /[^\x21-\x7e]|["#'<>\\]/;
 
 /** What follows the function's name in a URL, query included: `/api/v1/usage?group_by=day`. */
 export function pathAndQueryOf(url: string): string {
@@ -37,7 +39,7 @@ export function proxyTarget(pathAndQuery: string): Target {
   const question = rest.indexOf("?");
   const path = question === -1 ? rest : rest.slice(0, question);
   const search = question === -1 ? "" : rest.slice(question);
-  const problem = problemOf(path) ?? (/[\0-\x20\x7f#\\]/.test(search) ? "its query" : null);
+  const problem = problemOf(path) ?? (UNSAFE_IN_QUERY.test(search) ? "its query" : null);
   if (problem) {
     throw new GatewayError(
       "invalid_request",

@@ -13,6 +13,9 @@ const DATE = /^\d{4}-\d{2}-\d{2}$/;
 const INSTANT =
   /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+\- ]([01]\d|2[0-3]):[0-5]\d)$/;
 const DAY_MS = 86_400_000;
+/** What RFC 3339 can write: 9999-12-31 as an end reaches beyond, and so do offsets at either edge. */
+const EARLIEST_MS = Date.parse("0001-01-01T00:00:00Z");
+const LATEST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
 /**
  * @returns the member `data` of the answer as JSON text; costs are numbers with all their digits
@@ -68,7 +71,8 @@ function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): Da
       `${name} must be a date like 2026-11-22 or an instant like 2026-11-22T10:30:00Z`,
     );
   }
-  return isDate ? new Date(instant.getTime() + wholeDayMs) : instant;
+  const ms = instant.getTime() + (isDate ? wholeDayMs : 0);
+  return new Date(Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS));
 }
 
 function single(query: URLSearchParams, name: string): string | null {

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { ConfigError, configFromEnv } from "./config.ts";
+
+const KEY = randomBytes(32);
+const BASE64 = KEY.toString("base64");
+const ENV = {
+  SUPABASE_URL: "https://ref.supabase.co",
+  SUPABASE_SECRET_KEYS: '{"default":"sb_secret_1"}',
+  OPENROUTER_PROVISIONING_KEY: "sk-or-v1-management",
+  API_KEY_ENCRYPTION_KEY: BASE64,
+};
+
+function config(changes: Record<string, string | undefined> = {}) {
+  const env: Record<string, string | undefined> = { ...ENV, ...changes };
+  return configFromEnv({ get: (name) => env[name] });
+}
+
+/** Asserts that these changes, and no others, are reported, and that no value of them is. */
+function assertProblems(changes: Record<string, string | undefined>, ...names: string[]) {
+  assert.throws(() => config(changes), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.equal(error.problems.length, names.length, error.message);
+    for (const [index, name] of names.entries()) {
+      assert.ok(error.problems[index]!.startsWith(`${name} `), error.problems[index]);
+      assert.ok(error.message.includes(`\n- ${name} `));
+    }
+    for (const value of Object.values(changes)) {
+      if (value !== undefined && value.length > 3) assert.ok(!error.message.includes(value), value);
+    }
+    return true;
+  });
+}
+
+Deno.test("the configuration has the defaults of protocol.md", () => {
+  assert.deepEqual(config(), {
+    supabaseUrl: "https://ref.supabase.co",
+    supabaseSecretKey: "sb_secret_1",
+    openrouterUrl: "https://openrouter.ai/api/v1",
+    provisioningKey: "sk-or-v1-management",
+    encryptionKey: new Uint8Array(KEY),
+    previousEncryptionKey: null,
+    audience: "https://ref.supabase.co/functions/v1/openrouter-proxy",
+    allowedOrigins: "*",
+    didWebHosts: [],
+    maxRequestBytes: 20 * 1024 * 1024,
+    maxTokenLifetimeSeconds: 3600,
+    upstreamHeadersTimeoutMs: 60_000,
+    upstreamIdleTimeoutMs: 120_000,
+    httpReferer: "https://llm-gateway.local",
+    xTitle: "LLM Gateway",
+    usdPerCredit: "1",
+  });
+});
+
+Deno.test("every variable of the environment has its place", () => {
+  const previous = randomBytes(48);
+  const read = config({
+    SUPABASE_URL: " https://ref.supabase.co/ ",
+    OPENROUTER_API_URL: "http://127.0.0.1:8080/api/v1//",
+    API_KEY_ENCRYPTION_KEY_PREVIOUS: previous.toString("hex"),
+    GATEWAY_AUDIENCE: "urn:gateway",
+    ALLOWED_ORIGINS: "https://a.example, https://b.example,",
+    DID_WEB_HOSTS: "A.example,b.example",
+    MAX_REQUEST_BYTES: "1000",
+    MAX_TOKEN_LIFETIME_SECONDS: "60",
+    UPSTREAM_HEADERS_TIMEOUT_MS: "1",
+    UPSTREAM_IDLE_TIMEOUT_MS: "2",
+    HTTP_REFERER: "https://a.example",
+    X_TITLE: "A",
+    OPENROUTER_USD_PER_CREDIT: "0.000001",
+  });
+  assert.deepEqual(read, {
+    ...config(),
+    openrouterUrl: "http://127.0.0.1:8080/api/v1",
+    previousEncryptionKey: new Uint8Array(previous),
+    audience: "urn:gateway",
+    allowedOrigins: ["https://a.example", "https://b.example"],
+    didWebHosts: ["a.example", "b.example"],
+    maxRequestBytes: 1_000,
+    maxTokenLifetimeSeconds: 60,
+    upstreamHeadersTimeoutMs: 1,
+    upstreamIdleTimeoutMs: 2,
+    httpReferer: "https://a.example",
+    xTitle: "A",
+    usdPerCredit: "0.000001",
+  });
+});
+
+Deno.test("an empty variable is one that is not set", () => {
+  assert.deepEqual(config({ X_TITLE: "", ALLOWED_ORIGINS: " ", MAX_REQUEST_BYTES: "" }), config());
+});
+
+Deno.test("the new secret keys win over the legacy one, which does without them", () => {
+  const legacy = "eyJhbGciOi.legacy";
+  assert.equal(config({ SUPABASE_SERVICE_ROLE_KEY: legacy }).supabaseSecretKey, "sb_secret_1");
+  assert.equal(
+    config({ SUPABASE_SERVICE_ROLE_KEY: legacy, SUPABASE_SECRET_KEYS: undefined })
+      .supabaseSecretKey,
+    legacy,
+  );
+});
+
+for (const bad of ["sb_secret_1", "{}", "null", "[]", '{"default":7}', '{"default":""}']) {
+  Deno.test(`SUPABASE_SECRET_KEYS of ${bad} is a problem, with or without the legacy key`, () => {
+    assertProblems(
+      { SUPABASE_SECRET_KEYS: bad, SUPABASE_SERVICE_ROLE_KEY: "eyJhbGciOi.legacy" },
+      "SUPABASE_SECRET_KEYS",
+    );
+  });
+}
+
+Deno.test("all that is missing is reported at once", () => {
+  assert.throws(() => configFromEnv({ get: () => undefined }), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.deepEqual(error.problems.map((problem) => problem.split(" ")[0]), [
+      "SUPABASE_URL",
+      "SUPABASE_SECRET_KEYS",
+      "OPENROUTER_PROVISIONING_KEY",
+      "API_KEY_ENCRYPTION_KEY",
+    ]);
+    return true;
+  });
+});
+
+Deno.test("all that is bad is reported at once, by name and without values", () => {
+  assertProblems(
+    {
+      SUPABASE_URL: "ref.supabase.co",
+      SUPABASE_SECRET_KEYS: "sb_secret_of_mine",
+      OPENROUTER_API_URL: "ftp://openrouter.example",
+      OPENROUTER_PROVISIONING_KEY: "   ",
+      API_KEY_ENCRYPTION_KEY: "too-short-a-secret",
+      API_KEY_ENCRYPTION_KEY_PREVIOUS: "another-short-secret",
+      MAX_REQUEST_BYTES: "20MiB",
+      MAX_TOKEN_LIFETIME_SECONDS: "1 hour",
+      UPSTREAM_HEADERS_TIMEOUT_MS: "-1000",
+      UPSTREAM_IDLE_TIMEOUT_MS: "1.5e3",
+      OPENROUTER_USD_PER_CREDIT: "one dollar",
+    },
+    "SUPABASE_URL",
+    "SUPABASE_SECRET_KEYS",
+    "OPENROUTER_API_URL",
+    "OPENROUTER_PROVISIONING_KEY",
+    "API_KEY_ENCRYPTION_KEY",
+    "API_KEY_ENCRYPTION_KEY_PREVIOUS",
+    "MAX_REQUEST_BYTES",
+    "MAX_TOKEN_LIFETIME_SECONDS",
+    "UPSTREAM_HEADERS_TIMEOUT_MS",
+    "UPSTREAM_IDLE_TIMEOUT_MS",
+    "OPENROUTER_USD_PER_CREDIT",
+  );
+});
+
+for (
+  const good of [
+    BASE64,
+    BASE64.replace(/=+$/, ""),
+    KEY.toString("hex"),
+    KEY.toString("hex").toUpperCase(),
+  ]
+) {
+  Deno.test(`an encryption key of ${good.length} characters is taken, as base64 or hex`, () => {
+    assert.deepEqual(Buffer.from(config({ API_KEY_ENCRYPTION_KEY: good }).encryptionKey), KEY);
+  });
+}
+
+for (
+  const [what, key] of [
+    ["a placeholder", "change-me-to-a-random-value"],
+    ["a placeholder that is base64", "your0encryption0key0goes0here0Please0changeMe0now0"],
+    ["a placeholder that is base64 of 32 bytes", "REPLACEthisWithARandomKeyOf32Bytes+123456789"],
+    ["an example", "exampleExampleKeyABCDEFGHIJKLMNOPQRSTUV012345"],
+    ["31 bytes", randomBytes(31).toString("base64")],
+    ["31 bytes in hex", randomBytes(31).toString("hex")],
+    ["zeros", Buffer.alloc(32).toString("base64")],
+    ["zeros in hex", "0".repeat(64)],
+    ["a repeated pattern", "deadbeef".repeat(8)],
+    ["lower-case words", "correcthorsebatterystaplecorrecthorsebattery"],
+    ["no base64 at all", "ß".repeat(44)],
+  ] as const
+) {
+  Deno.test(`an encryption key that is ${what} is a problem, and the message says how to make one`, () => {
+    assertProblems({ API_KEY_ENCRYPTION_KEY: key }, "API_KEY_ENCRYPTION_KEY");
+    assert.throws(() => config({ API_KEY_ENCRYPTION_KEY: key }), /make one with/);
+  });
+}
+
+for (const url of ["//h/x", "https://", "https://h/x?y=1", "https://h/x#y", "https://h/x y"]) {
+  Deno.test(`${url} is no URL of an API`, () => {
+    assertProblems({ OPENROUTER_API_URL: url }, "OPENROUTER_API_URL");
+    assertProblems({ SUPABASE_URL: url }, "SUPABASE_URL");
+  });
+}
+
+for (
+  const number of ["0", "-1", "1.5", "1e3", "0x10", "1_000", "NaN", "Infinity", "1".repeat(13)]
+) {
+  Deno.test(`${number} is no positive whole number`, () => {
+    assertProblems({ MAX_REQUEST_BYTES: number }, "MAX_REQUEST_BYTES");
+  });
+}
+
+for (const rate of ["0", "0.000", "-1", "1e-6", ".5", "1.", "NaN", "one"]) {
+  Deno.test(`${rate} is no price of a credit`, () => {
+    assertProblems({ OPENROUTER_USD_PER_CREDIT: rate }, "OPENROUTER_USD_PER_CREDIT");
+  });
+}
+
+Deno.test("one * among the origins allows all", () => {
+  assert.equal(config({ ALLOWED_ORIGINS: "https://a.example,*" }).allowedOrigins, "*");
+});

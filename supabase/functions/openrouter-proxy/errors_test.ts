@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { describeError, errorResponse, type ErrorType, GatewayError } from "./errors.ts";
+
+/** protocol.md, "Errors of the gateway itself". */
+const STATUSES: Record<ErrorType, number> = {
+  invalid_request: 400,
+  missing_credentials: 401,
+  invalid_did: 401,
+  unsupported_did_method: 401,
+  invalid_signature: 401,
+  expired_timestamp: 401,
+  invalid_token: 401,
+  replayed_request: 401,
+  access_denied: 403,
+  path_forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  duplicate_request: 409,
+  request_too_large: 413,
+  unsupported_media_type: 415,
+  internal_error: 500,
+  misconfigured: 500,
+  upstream_unreachable: 502,
+  provisioning_failed: 502,
+  store_unavailable: 503,
+  provisioning_in_progress: 503,
+  upstream_timeout: 504,
+};
+
+for (const [type, status] of Object.entries(STATUSES) as [ErrorType, number][]) {
+  Deno.test(`${type} is answered with ${status}, in the shape that OpenAI SDKs read`, async () => {
+    const error = new GatewayError(type, "what was wrong", { detail: 7 }, { "retry-after": "2" });
+    const response = errorResponse(error, "request-1");
+    assert.equal(error.status, status);
+    assert.equal(response.status, status);
+    assert.equal(response.headers.get("content-type"), "application/json");
+    assert.equal(response.headers.get("retry-after"), "2");
+    assert.equal(response.headers.get("www-authenticate"), status === 401 ? "DID" : null);
+    assert.deepEqual(await response.json(), {
+      success: false,
+      error: {
+        code: status,
+        type,
+        message: "what was wrong",
+        request_id: "request-1",
+        detail: 7,
+      },
+    });
+  });
+}
+
+const SECRET = "sk-or-v1-secret";
+
+for (
+  const [what, thrown] of [
+    ["an Error", new Error(SECRET)],
+    ["a text", SECRET],
+    ["undefined", undefined],
+    ["an object that looks like a GatewayError", {
+      type: "not_found",
+      status: 404,
+      message: SECRET,
+    }],
+  ] as const
+) {
+  Deno.test(`${what} that was thrown is internal_error and nothing of it is told`, async () => {
+    const response = errorResponse(thrown, "request-1");
+    assert.equal(response.status, 500);
+    const text = await response.text();
+    assert.equal(JSON.parse(text).error.type, "internal_error");
+    assert.ok(!text.includes(SECRET));
+  });
+}
+
+Deno.test("the cause of a GatewayError is not told to the client", async () => {
+  const cause = new Error(SECRET);
+  const error = new GatewayError("upstream_unreachable", "it broke", {}, {}, { cause });
+  assert.ok(!(await errorResponse(error, "request-1").text()).includes(SECRET));
+});
+
+Deno.test("describeError tells a refusal's type and message, and its cause only where asked for", () => {
+  const error = new GatewayError("store_unavailable", "down", {}, {}, {
+    cause: new Error("57P01"),
+  });
+  assert.deepEqual(describeError(error, false), { error: "store_unavailable: down" });
+  assert.deepEqual(describeError(error, true), {
+    error: "store_unavailable: down",
+    cause: "Error: 57P01",
+  });
+  assert.deepEqual(describeError(new GatewayError("not_found", "x"), true), {
+    error: "not_found: x",
+  });
+});
+
+Deno.test("describeError tells of another error its name, and its stack only where asked for", () => {
+  const error = new RangeError(SECRET);
+  assert.deepEqual(describeError(error, false), { error: "RangeError" });
+  assert.match(describeError(error, true).cause ?? "", /errors_test/);
+});

@@ -1,0 +1,488 @@
+import assert from "node:assert/strict";
+import { GatewayError } from "../errors.ts";
+import type { LateCost, Settlement } from "../store.ts";
+import { type Answer, type Booking, createBookkeeper, type Ending } from "./booking.ts";
+import { nothingObserved, type Observed } from "./usage.ts";
+
+const CALL = {
+  requestId: "11111111-1111-4111-8111-111111111111",
+  requestTime: "2026-11-22T10:30:00.123456+00:00",
+  did: "did:key:z6Mk",
+  route: "/api/v1/openrouter/chat/completions",
+  model: "asked/for",
+  beginsJob: false,
+  receivedAt: 1_000,
+};
+const GENERATION = {
+  model: "of/generation",
+  total_cost: "0.7",
+  native_tokens_prompt: 70,
+  native_tokens_completion: 71,
+  provider_name: "G",
+};
+const storeDown = () =>
+  new GatewayError("store_unavailable", "down", {}, {}, {
+    cause: new Error("settle_request: 57P01 terminating connection"),
+  });
+
+interface Options {
+  /** How many writes fail before one succeeds. */
+  failures?: number;
+  /** What OpenRouter knows of a generation. */
+  generation?: unknown;
+}
+
+/** A bookkeeper whose database, upstream and clock are a test's. */
+function bookkeeping({ failures = 0, generation = null }: Options = {}) {
+  const settlements: Settlement[] = [];
+  const lateCosts: LateCost[] = [];
+  const asked: [id: string, apiKey: string][] = [];
+  const lines: Record<string, unknown>[] = [];
+  const waits: number[] = [];
+  const pending: Promise<unknown>[] = [];
+  let attempts = 0;
+  let nowMs = 1_000;
+  const write = () => attempts++ < failures ? Promise.reject(storeDown()) : Promise.resolve();
+  const bookkeeper = createBookkeeper({
+    store: {
+      async settle(settlement) {
+        await write();
+        settlements.push(settlement);
+        return { settled: true, totalCostUsd: settlement.cost };
+      },
+      async bookLateCost(late) {
+        await write();
+        lateCosts.push(late);
+        return true;
+      },
+    },
+    generations: {
+      read(id, apiKey) {
+        asked.push([id, apiKey]);
+        return generation instanceof Promise ? generation : Promise.resolve(generation);
+      },
+    },
+    usdPerCredit: "1",
+    now: () => nowMs,
+    sleep(ms) {
+      waits.push(ms);
+      return Promise.resolve();
+    },
+    waitUntil: (promise) => pending.push(promise),
+    log: (line) => lines.push(line),
+  });
+  return {
+    ...bookkeeper,
+    settlements,
+    lateCosts,
+    asked,
+    lines,
+    waits,
+    attempts: () => attempts,
+    at: (ms: number) => nowMs = ms,
+    settled: () => Promise.all(pending),
+  };
+}
+
+function answer(observed: Partial<Observed>, members: Partial<Answer> = {}): Answer {
+  return {
+    httpStatus: 200,
+    generationId: "gen-1",
+    apiKey: "sk-or-v1-x",
+    observed: { ...nothingObserved(), ...observed },
+    ...members,
+  };
+}
+
+const USAGE = { inputTokens: 3, outputTokens: 4, cost: "0.5", model: "m", provider: "P" };
+const BROKEN: Ending = {
+  kind: "broken",
+  error: new GatewayError("upstream_unreachable", "it broke", {}, {}, { cause: "sk-or-v1-secret" }),
+};
+const TIMEOUT: Ending = { kind: "broken", error: new GatewayError("upstream_timeout", "silent") };
+
+interface Expected {
+  status: string;
+  error: string | null;
+  cost: string | null;
+  source: string | null;
+}
+
+const completed = (cost: string | null, source: string | null): Expected => ({
+  status: "completed",
+  error: null,
+  cost,
+  source,
+});
+const failed = (error: string, cost: string | null, source: string | null): Expected => ({
+  status: "failed",
+  error,
+  cost,
+  source,
+});
+
+const ENDINGS: [what: string, answer: Answer | null, ending: Ending, known: unknown, Expected][] = [
+  ["a whole answer", answer(USAGE), { kind: "answered" }, null, completed("0.5", "response")],
+  [
+    "a whole answer that cost nothing",
+    answer({ ...USAGE, cost: "0" }),
+    { kind: "answered" },
+    null,
+    completed("0", "response"),
+  ],
+  [
+    "a whole answer without usage",
+    answer({}),
+    { kind: "answered" },
+    GENERATION,
+    completed("0.7", "generation"),
+  ],
+  [
+    "a whole answer with tokens and without cost",
+    answer({ inputTokens: 3 }),
+    { kind: "answered" },
+    GENERATION,
+    completed("0.7", "generation"),
+  ],
+  [
+    "a whole answer of which nobody knows the cost",
+    answer({}),
+    { kind: "answered" },
+    null,
+    completed(null, null),
+  ],
+  [
+    "an error inside a 200",
+    answer({ error: "429: slow down" }),
+    { kind: "answered" },
+    { ...GENERATION, total_cost: "0" },
+    failed("429: slow down", "0", "generation"),
+  ],
+  [
+    "an error inside a 200 that was charged",
+    answer({ ...USAGE, error: "502: broke" }),
+    { kind: "answered" },
+    null,
+    failed("502: broke", "0.5", "response"),
+  ],
+  [
+    "an error status",
+    answer({ error: "402: more credits" }, { httpStatus: 402 }),
+    { kind: "refused" },
+    GENERATION,
+    failed("402: more credits", null, null),
+  ],
+  [
+    "an error status without a message",
+    answer({}, { httpStatus: 503 }),
+    { kind: "refused" },
+    GENERATION,
+    failed("OpenRouter answered with status 503", null, null),
+  ],
+  // llmgateway PR #2231: a client's cancel was logged as an error of the gateway.
+  [
+    "a client that left before the headers",
+    null,
+    { kind: "client_disconnected" },
+    GENERATION,
+    failed("client_disconnected", null, null),
+  ],
+  // LL #14457, bifrost PR #3709: free output, or one token of it.
+  [
+    "a client that left before the usage",
+    answer({ id: "gen-1" }),
+    { kind: "client_disconnected" },
+    GENERATION,
+    failed("client_disconnected", "0.7", "generation"),
+  ],
+  [
+    "a client that left before the usage, of which OpenRouter knows nothing",
+    answer({}),
+    { kind: "client_disconnected" },
+    null,
+    failed("client_disconnected", null, null),
+  ],
+  [
+    "a client that left after the usage",
+    answer(USAGE),
+    { kind: "client_disconnected" },
+    GENERATION,
+    completed("0.5", "response"),
+  ],
+  [
+    "a connection that broke before the headers",
+    null,
+    BROKEN,
+    GENERATION,
+    failed("upstream_unreachable: it broke", null, null),
+  ],
+  [
+    "a connection that broke within the answer",
+    answer({}),
+    BROKEN,
+    GENERATION,
+    failed("upstream_unreachable: it broke", "0.7", "generation"),
+  ],
+  [
+    "a connection that broke after the usage",
+    answer(USAGE),
+    BROKEN,
+    GENERATION,
+    failed("upstream_unreachable: it broke", "0.5", "response"),
+  ],
+  [
+    "silence before the headers",
+    null,
+    TIMEOUT,
+    GENERATION,
+    failed("upstream_timeout: silent", null, null),
+  ],
+  [
+    "silence within the answer",
+    answer({}),
+    TIMEOUT,
+    GENERATION,
+    failed("upstream_timeout: silent", "0.7", "generation"),
+  ],
+  [
+    "a bug of the gateway",
+    null,
+    { kind: "broken", error: new TypeError("secret of the stack") },
+    null,
+    failed("TypeError", null, null),
+  ],
+];
+
+for (const [what, answering, ending, generation, expected] of ENDINGS) {
+  Deno.test(`${what} is settled as ${expected.status}, cost ${expected.cost} of ${expected.source}`, async () => {
+    const books = bookkeeping({ generation });
+    const booking = books.openCall(CALL);
+    if (answering) booking.answering(answering);
+    booking.end(ending);
+    await books.settled();
+
+    assert.equal(books.settlements.length, 1);
+    const { status, errorMessage, cost, costSource, httpStatus, requestId, requestTime } = books
+      .settlements[0]!;
+    assert.deepEqual({ status, error: errorMessage, cost, source: costSource }, expected);
+    assert.equal(httpStatus, answering?.httpStatus ?? null);
+    assert.equal(requestId, CALL.requestId);
+    assert.equal(requestTime, CALL.requestTime);
+    assert.equal(
+      books.asked.length,
+      expected.source === "generation" || (
+          answering !== null && expected.source === null && ending.kind !== "refused"
+        )
+        ? 1
+        : 0,
+    );
+    assert.ok(!JSON.stringify(books.lines).includes("sk-or-v1"));
+
+    assert.equal(books.lines.length, 1);
+    const { event, level, outcome, error, request_id } = books.lines[0]!;
+    assert.deepEqual({ event, outcome, error, request_id }, {
+      event: "request",
+      outcome: expected.status,
+      error: expected.error ?? undefined,
+      request_id: CALL.requestId,
+    });
+    assert.equal(level, expected.status === "completed" ? "info" : "warn");
+  });
+}
+
+Deno.test("a generation is read with the key that made the call, by the id of the header before that of the body", async () => {
+  const books = bookkeeping();
+  const byHeader = books.openCall(CALL);
+  byHeader.answering(answer({ id: "of-the-body" }));
+  byHeader.end({ kind: "answered" });
+  const byBody = books.openCall(CALL);
+  byBody.answering(answer({ id: "of-the-body" }, { generationId: null, apiKey: "sk-2" }));
+  byBody.end({ kind: "answered" });
+  const unnamed = books.openCall(CALL);
+  unnamed.answering(answer({}, { generationId: null }));
+  unnamed.end({ kind: "answered" });
+  await books.settled();
+  assert.deepEqual(books.asked, [["gen-1", "sk-or-v1-x"], ["of-the-body", "sk-2"]]);
+  assert.deepEqual(books.settlements.map((settlement) => settlement.generationId), [
+    null,
+    "gen-1",
+    "of-the-body",
+  ]);
+});
+
+Deno.test("a settlement has all that was learnt, from the answer and from the generation", async () => {
+  const books = bookkeeping({ generation: { ...GENERATION, native_tokens_cached: 5 } });
+  const booking = books.openCall(CALL);
+  books.at(1_234.4);
+  booking.firstByte();
+  books.at(5_000);
+  booking.firstByte();
+  booking.answering(answer({ provider: "P", reasoningTokens: 2, outputTokens: 1 }));
+  booking.end({ kind: "client_disconnected" });
+  await books.settled();
+  const { requestId: _id, requestTime: _time, ...settlement } = books.settlements[0]!;
+  assert.deepEqual(settlement, {
+    status: "failed",
+    httpStatus: 200,
+    errorMessage: "client_disconnected",
+    model: "of/generation",
+    provider: "P",
+    generationId: "gen-1",
+    inputTokens: 70,
+    outputTokens: 71,
+    cachedTokens: 5,
+    reasoningTokens: 2,
+    cost: "0.7",
+    upstreamCost: null,
+    usdPerCredit: "1",
+    costSource: "generation",
+    firstByteMs: 234,
+  });
+});
+
+Deno.test("a request's line has its figures, the cost as a number with all its digits", async () => {
+  const books = bookkeeping();
+  const booking = books.openCall(CALL);
+  booking.answering(answer({ ...USAGE, cost: "0.12345678901234567891" }));
+  books.at(1_500.6);
+  booking.end({ kind: "answered" });
+  await books.settled();
+  assert.equal(
+    JSON.stringify(books.lines[0]),
+    '{"level":"info","event":"request","request_id":"11111111-1111-4111-8111-111111111111",' +
+      '"did":"did:key:z6Mk","method":"POST","route":"/api/v1/openrouter/chat/completions",' +
+      '"model":"m","status":200,"outcome":"completed","input_tokens":3,"output_tokens":4,' +
+      '"cost_usd":0.12345678901234567891,"ms":501}',
+  );
+});
+
+Deno.test("a booking ends once, by what came first", async () => {
+  const books = bookkeeping();
+  const booking = books.openCall(CALL);
+  booking.answering(answer(USAGE));
+  booking.end({ kind: "answered" });
+  booking.end(BROKEN);
+  booking.end({ kind: "client_disconnected" });
+  await books.settled();
+  assert.deepEqual(books.settlements.map(({ status }) => status), ["completed"]);
+});
+
+Deno.test("a settlement that Postgres does not take is tried again until it does", async () => {
+  for (const failures of [1, 4]) {
+    const books = bookkeeping({ failures });
+    const booking = books.openCall(CALL);
+    booking.answering(answer(USAGE));
+    booking.end({ kind: "answered" });
+    await books.settled();
+    assert.equal(books.settlements.length, 1);
+    assert.deepEqual(books.waits, [250, 1_000, 4_000, 15_000].slice(0, failures));
+    assert.deepEqual(books.lines.map(({ event }) => event), ["request"]);
+  }
+});
+
+// LL #38157, #34820, #33873: a failed flush lost its rows.
+Deno.test("a settlement that Postgres never takes is one line of the log, with all of it", async () => {
+  const books = bookkeeping({ failures: Infinity });
+  const booking = books.openCall(CALL);
+  booking.answering(answer({ ...USAGE, cachedTokens: 1, reasoningTokens: 2, upstreamCost: "9" }));
+  booking.firstByte();
+  booking.end({ kind: "answered" });
+  await books.settled();
+
+  assert.equal(books.attempts(), 5);
+  assert.deepEqual(books.waits, [250, 1_000, 4_000, 15_000]);
+  const deferred = books.lines.filter(({ event }) => event === "settlement_deferred");
+  assert.deepEqual(deferred, [{
+    level: "error",
+    event: "settlement_deferred",
+    cause: "Error: settle_request: 57P01 terminating connection",
+    requestId: CALL.requestId,
+    requestTime: CALL.requestTime,
+    status: "completed",
+    httpStatus: 200,
+    errorMessage: null,
+    model: "m",
+    provider: "P",
+    generationId: "gen-1",
+    inputTokens: 3,
+    outputTokens: 4,
+    cachedTokens: 1,
+    reasoningTokens: 2,
+    cost: "0.5",
+    upstreamCost: "9",
+    usdPerCredit: "1",
+    costSource: "response",
+    firstByteMs: 0,
+  }]);
+});
+
+Deno.test("retire settles what is open, without waiting for any generation", async () => {
+  const books = bookkeeping({ generation: new Promise(() => {}) });
+  const streaming = books.openCall(CALL);
+  streaming.answering(answer(USAGE));
+  const silent = books.openCall(CALL);
+  silent.answering(answer({}));
+  const waiting = books.openCall(CALL);
+  waiting.answering(answer({}));
+  waiting.end({ kind: "client_disconnected" });
+  const forwarding = books.openCall(CALL);
+  await Promise.resolve();
+
+  books.retire("wall_clock");
+  forwarding.end({ kind: "answered" });
+  await books.settled();
+
+  const entries = books.settlements.map(({ errorMessage, cost }) => `${errorMessage} ${cost}`);
+  assert.deepEqual(entries.sort(), [
+    "client_disconnected null",
+    "worker_retired: wall_clock 0.5",
+    "worker_retired: wall_clock null",
+    "worker_retired: wall_clock null",
+  ]);
+});
+
+Deno.test("a call that begins a job ends without a cost, under the job's id", async () => {
+  const books = bookkeeping({ generation: GENERATION });
+  const booking = books.openCall({ ...CALL, beginsJob: true });
+  booking.answering(answer({ id: "job-1" }, { httpStatus: 202 }));
+  booking.end({ kind: "answered" });
+  await books.settled();
+  const { generationId, status, cost, costSource } = books.settlements[0]!;
+  assert.deepEqual([generationId, status, cost, costSource], ["job-1", "completed", null, null]);
+  assert.deepEqual(books.asked, []);
+});
+
+const LOOKS: [what: string, look: (booking: Booking) => void, booked: boolean][] = [
+  ["that costs", (job) => {
+    job.answering(answer({ cost: "0.4", upstreamCost: "0.3" }));
+    job.end({ kind: "answered" });
+  }, true],
+  ["that is free", (job) => {
+    job.answering(answer({ cost: "0" }));
+    job.end({ kind: "answered" });
+  }, true],
+  ["that is not done", (job) => {
+    job.answering(answer({}));
+    job.end({ kind: "answered" });
+  }, false],
+  ["that is refused", (job) => {
+    job.answering(answer({ cost: "0.4" }, { httpStatus: 404 }));
+    job.end({ kind: "refused" });
+  }, false],
+  ["that breaks off", (job) => job.end(BROKEN), false],
+];
+
+for (const [what, look, booked] of LOOKS) {
+  Deno.test(`a look at a job ${what} ${booked ? "books its cost" : "books nothing"}`, async () => {
+    const books = bookkeeping({ failures: booked ? 2 : 0 });
+    look(books.openJob({ did: CALL.did, jobId: "job-1" }));
+    await books.settled();
+    assert.equal(books.settlements.length, 0);
+    assert.deepEqual(
+      books.lateCosts.map((
+        { did, generationId, usdPerCredit },
+      ) => [did, generationId, usdPerCredit]),
+      booked ? [[CALL.did, "job-1", "1"]] : [],
+    );
+  });
+}

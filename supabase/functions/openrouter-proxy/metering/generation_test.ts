@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { fakeFetch, scriptedFetch } from "../http/test_support.ts";
+import { createGenerationReader } from "./generation.ts";
+
+const OPENROUTER = "https://openrouter.example/api/v1";
+const notFound = () => new Response('{"error":{"code":404}}', { status: 404 });
+
+/** Reads a generation whose attempts have these outcomes; says how long each wait was. */
+async function read(...outcomes: (Response | Error)[]) {
+  const { calls, fetch } = scriptedFetch(...outcomes);
+  const waits: number[] = [];
+  const reader = createGenerationReader(OPENROUTER, fetch, (ms) => {
+    waits.push(ms);
+    return Promise.resolve();
+  });
+  return { data: await reader.read("gen-1", "sk-or-v1-x"), calls, waits };
+}
+
+Deno.test("a generation is asked for with the key that made it, and its money is exact", async () => {
+  const { data, calls, waits } = await read(
+    new Response('{"data":{"id":"gen-1","total_cost":0.12345678901234567890}}'),
+  );
+  assert.deepEqual(data, { id: "gen-1", total_cost: "0.12345678901234567890" });
+  assert.equal(calls[0]?.url, `${OPENROUTER}/generation?id=gen-1`);
+  assert.equal(new Headers(calls[0]?.headers).get("authorization"), "Bearer sk-or-v1-x");
+  assert.ok(calls[0]?.signal instanceof AbortSignal);
+  assert.deepEqual(waits, []);
+});
+
+Deno.test("a generation's id cannot change the URL", async () => {
+  const urls: string[] = [];
+  const fetch = fakeFetch(({ url }) => {
+    urls.push(url);
+    return Promise.resolve(new Response('{"data":{}}'));
+  });
+  await createGenerationReader(OPENROUTER, fetch, () => Promise.resolve()).read("a&b=/../#é", "k");
+  assert.deepEqual(urls, [`${OPENROUTER}/generation?id=a%26b%3D%2F..%2F%23%C3%A9`]);
+});
+
+Deno.test("a generation that OpenRouter does not know yet is asked for after 8, 8, 15, 30 and 60 s", async () => {
+  const { data, calls, waits } = await read(
+    notFound(),
+    notFound(),
+    notFound(),
+    notFound(),
+    notFound(),
+    new Response('{"data":{"total_cost":1}}'),
+  );
+  assert.deepEqual(data, { total_cost: "1" });
+  assert.equal(calls.length, 6);
+  assert.deepEqual(waits, [8_000, 8_000, 15_000, 30_000, 60_000]);
+});
+
+Deno.test("a generation that OpenRouter never knows is null", async () => {
+  const { data, calls } = await read(...Array.from({ length: 6 }, notFound));
+  assert.equal(data, null);
+  assert.equal(calls.length, 6);
+});
+
+for (
+  const [what, outcome] of [
+    ["a failed connection", new TypeError("fetch failed")],
+    ["an answer that is no JSON", new Response("<html>")],
+    ["an answer without data", new Response("{}")],
+    ["an answer of null", new Response("null")],
+    ["data of null", new Response('{"data":null}')],
+    ["status 500", new Response('{"data":{"total_cost":9}}', { status: 500 })],
+  ] as const
+) {
+  Deno.test(`a generation is asked for again after ${what}`, async () => {
+    const { data, waits } = await read(outcome, new Response('{"data":{"total_cost":1}}'));
+    assert.deepEqual(data, { total_cost: "1" });
+    assert.deepEqual(waits, [8_000]);
+  });
+}

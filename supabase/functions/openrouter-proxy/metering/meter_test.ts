@@ -1,0 +1,226 @@
+import assert from "node:assert/strict";
+import { createMeter, isEventStream, MAX_BUFFER } from "./meter.ts";
+import { nothingObserved, type Observed } from "./usage.ts";
+
+const FOLDER = new URL("./testdata/", import.meta.url);
+const SSE = "text/event-stream";
+
+const utf8 = (text: string) => new TextEncoder().encode(text);
+
+/** What a meter learns of a body that comes in these chunks. */
+function metered(contentType: string | null, ...chunks: (string | Uint8Array)[]): Observed {
+  const meter = createMeter(contentType);
+  for (const chunk of chunks) meter.feed(typeof chunk === "string" ? utf8(chunk) : chunk);
+  meter.end();
+  return meter.observed;
+}
+
+function expected(members: Partial<Observed>): Observed {
+  return { ...nothingObserved(), ...members };
+}
+
+const CHAT = expected({
+  id: "gen-1791383960-abcDEF0123456789",
+  model: "deepseek/deepseek-v4.1-flash",
+  provider: "InferenceNet",
+  inputTokens: 37,
+  outputTokens: 8,
+  cachedTokens: 0,
+  reasoningTokens: 8,
+  cost: "0.000007765",
+});
+
+const FIXTURES: [name: string, expected: Observed][] = [
+  ["chat.sse", CHAT],
+  ["chat_empty_choices.sse", CHAT],
+  [
+    "chat_error.sse",
+    expected({
+      id: "gen-1791383960-abcDEF0123456789",
+      model: "m",
+      provider: "OpenAI",
+      error: "429: Rate limit exceeded",
+    }),
+  ],
+  [
+    "responses.sse",
+    expected({
+      id: "gen-1791383961-r",
+      model: "openai/gpt-4o-mini",
+      inputTokens: 10,
+      outputTokens: 25,
+      cachedTokens: 4,
+      reasoningTokens: 3,
+      cost: "0.0012",
+    }),
+  ],
+  [
+    "messages.sse",
+    expected({
+      id: "gen-1791383962-m",
+      model: "anthropic/claude-sonnet-4.5",
+      provider: "Anthropic",
+      inputTokens: 117,
+      outputTokens: 15,
+      cachedTokens: 100,
+      cacheBucketTokens: 105,
+      cost: "0.000797286",
+    }),
+  ],
+  ["image.sse", expected({ inputTokens: 6, outputTokens: 1290, cost: "0.03879" })],
+];
+
+const FRAMINGS: [what: string, frame: (stream: string) => string][] = [
+  ["as it was on the wire", (stream) => stream],
+  ["with lines that end in CR", (stream) => stream.replaceAll("\n", "\r")],
+  ["with lines that end in CR LF", (stream) => stream.replaceAll("\n", "\r\n")],
+  ["with a byte order mark", (stream) => `\ufeff${stream}`],
+  ["without a space after the colon", (stream) => stream.replaceAll(/^(data|event): /gm, "$1:")],
+  ["without its last blank line", (stream) => stream.trimEnd()],
+  ["without [DONE]", (stream) => stream.replace("data: [DONE]\n\n", "")],
+  ["with comments between its events", (stream) => stream.replaceAll("\n\n", "\n\n: hi\n\n")],
+  ["with an id in each event", (stream) => stream.replaceAll(/^data/gm, "id: 1\ndata")],
+  ["with null usage at its end", (stream) => `${stream}data: {"usage":null}\n\n`],
+];
+
+for (const [name, observed] of FIXTURES) {
+  for (const [what, frame] of FRAMINGS) {
+    Deno.test(`${name} is read ${what}, cut in two anywhere in its first 2 000 bytes`, async () => {
+      const bytes = utf8(frame(await Deno.readTextFile(new URL(name, FOLDER))));
+      for (let at = 0; at <= Math.min(bytes.length, 2_000); at++) {
+        const halves = [bytes.subarray(0, at), bytes.subarray(at)];
+        assert.deepEqual(metered(SSE, ...halves), observed, `cut at ${at}`);
+      }
+    });
+
+    Deno.test(`${name} is read ${what}, byte by byte`, async () => {
+      const bytes = utf8(frame(await Deno.readTextFile(new URL(name, FOLDER))));
+      assert.deepEqual(metered(SSE, ...Array.from(bytes, (byte) => Uint8Array.of(byte))), observed);
+    });
+  }
+}
+
+const chunk = (members: string) => `data: {"id":"gen-1","choices":[],${members}}\n\n`;
+const USAGE = chunk('"usage":{"prompt_tokens":1,"completion_tokens":2,"cost":0.5}');
+const BOOKED = expected({ id: "gen-1", inputTokens: 1, outputTokens: 2, cost: "0.5" });
+
+/** A text in pieces of 64 KiB, as a network brings it. */
+function* pieces(text: string): Generator<string> {
+  for (let at = 0; at < text.length; at += 65_536) yield text.slice(at, at + 65_536);
+}
+
+// openai-go #368: lines over 64 KB or 1 MB were truncated.
+for (const megabytes of [0.1, 1.5, 7]) {
+  Deno.test(`an event of ${megabytes} MB is read`, () => {
+    const filler = chunk(
+      `"x":"${"y".repeat(megabytes * 1024 * 1024)}","usage":{"completion_tokens":7}`,
+    );
+    const observed = metered(SSE, ...pieces(filler), USAGE);
+    assert.deepEqual(observed, BOOKED);
+    assert.equal(metered(SSE, ...pieces(filler)).outputTokens, 7);
+  });
+}
+
+for (const [times, what] of [[1.1, "more than the most"], [3, "three times the most"]] as const) {
+  Deno.test(`an event of ${what} that is kept passes unread, and later events count`, () => {
+    const filler = chunk(
+      `"x":"${"y".repeat(Math.ceil(times * MAX_BUFFER))}","usage":{"prompt_tokens":9,"cost":9}`,
+    );
+    assert.deepEqual(metered(SSE, ...pieces(filler), USAGE), BOOKED);
+    assert.deepEqual(metered(SSE, ...pieces(filler.replaceAll("\n", "\r\n")), USAGE), BOOKED);
+    assert.deepEqual(metered(SSE, ...pieces(filler)), expected({}));
+  });
+}
+
+Deno.test("an event of many lines that is too long as a whole passes unread", () => {
+  const lines = `data: ${"y".repeat(1024 * 1024)}\n`.repeat(9);
+  assert.deepEqual(metered(SSE, ...pieces(`${lines}\n`), USAGE), BOOKED);
+});
+
+Deno.test("an event of several data lines is one message", () => {
+  const lines = 'data: {"id":"gen-1",\ndata: "usage":{"prompt_tokens":1,"completion_tokens":2,\n' +
+    'data: "cost":0.5}}\n\n';
+  assert.deepEqual(metered(SSE, lines), BOOKED);
+});
+
+for (const bad of ["data: {\n\n", "data\n\n", "retry: x\n\n", "nonsense\n\n", "\0\n\n", "\n\n\n"]) {
+  Deno.test(`${JSON.stringify(bad)} in a stream does no harm`, () => {
+    assert.deepEqual(metered(SSE, bad, USAGE, bad), BOOKED);
+  });
+}
+
+Deno.test("bytes that are no UTF-8 in a stream do no harm", () => {
+  assert.deepEqual(metered(SSE, Uint8Array.of(0xff, 0xc3, 0x0a, 0x0a), USAGE), BOOKED);
+});
+
+Deno.test("a message that is nested too deeply to parse does no harm", () => {
+  const deep = `data: {"id":"gen-1","usage":${"[".repeat(1_000_000)}\n\n`;
+  assert.deepEqual(metered(SSE, ...pieces(deep), USAGE), BOOKED);
+});
+
+Deno.test("a generated text that looks like usage or an error is text", () => {
+  const text = JSON.stringify('"usage":{"cost":9},"error":{"message":"no"}');
+  assert.deepEqual(
+    metered(SSE, chunk('"model":"m"'), chunk(`"x":${text}`), USAGE),
+    { ...BOOKED, model: "m" },
+  );
+});
+
+const JSON_ANSWER = '{"id":"gen-1","usage":{"prompt_tokens":1,"completion_tokens":2,"cost":0.5}}';
+
+for (
+  const contentType of [
+    "application/json",
+    "application/json; charset=utf-8",
+    "Application/JSON",
+    "application/problem+json",
+  ]
+) {
+  Deno.test(`an answer of ${contentType} is read, however it is cut`, () => {
+    for (let at = 0; at <= JSON_ANSWER.length; at++) {
+      const halves = [JSON_ANSWER.slice(0, at), JSON_ANSWER.slice(at)];
+      assert.deepEqual(metered(contentType, ...halves), BOOKED);
+    }
+  });
+}
+
+Deno.test("a JSON answer is read across characters that are cut", () => {
+  const answer = utf8('{"id":"gen-日本🙂"}');
+  for (let at = 0; at <= answer.length; at++) {
+    const { id } = metered("application/json", answer.subarray(0, at), answer.subarray(at));
+    assert.equal(id, "gen-日本🙂");
+  }
+});
+
+for (
+  const contentType of [null, "", "text/plain", "text/html", "audio/mpeg", "application/jsonl"]
+) {
+  Deno.test(`an answer of ${contentType} is not read`, () => {
+    assert.deepEqual(metered(contentType, JSON_ANSWER), expected({}));
+  });
+}
+
+for (const answer of ["", "{", '{"id":', "[]", "<html>", "\0", "[".repeat(1_000_000)]) {
+  Deno.test(`an answer of ${answer.length} bytes that is no JSON object says nothing`, () => {
+    assert.deepEqual(metered("application/json", answer), expected({}));
+  });
+}
+
+Deno.test("a JSON answer says nothing before its end", () => {
+  const meter = createMeter("application/json");
+  meter.feed(utf8(JSON_ANSWER));
+  assert.deepEqual(meter.observed, expected({}));
+});
+
+Deno.test("a JSON answer that is larger than the most that is kept says nothing", () => {
+  const large = `{"x":"${"y".repeat(MAX_BUFFER)}",${JSON_ANSWER.slice(1)}`;
+  assert.deepEqual(metered("application/json", ...pieces(large)), expected({}));
+});
+
+Deno.test("isEventStream knows a stream by its media type alone", () => {
+  assert.equal(isEventStream("text/event-stream"), true);
+  assert.equal(isEventStream("Text/Event-Stream; charset=utf-8"), true);
+  assert.equal(isEventStream("text/event-streams"), false);
+  assert.equal(isEventStream("application/json"), false);
+  assert.equal(isEventStream(null), false);
+});

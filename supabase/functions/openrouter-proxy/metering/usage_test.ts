@@ -1,0 +1,412 @@
+import assert from "node:assert/strict";
+import {
+  nothingObserved,
+  observe,
+  type Observed,
+  observeGeneration,
+  parseWithExactMoney,
+  storable,
+} from "./usage.ts";
+
+/** What these messages say, one after the other, as far as they say anything. */
+function seen(...messages: string[]): Partial<Observed> {
+  const observed = nothingObserved();
+  for (const message of messages) observe(observed, parseWithExactMoney(message));
+  return said(observed);
+}
+
+function seenOfGeneration(data: string, before = nothingObserved()): Partial<Observed> {
+  observeGeneration(before, parseWithExactMoney(data));
+  return said(before);
+}
+
+function said({ cacheBucketTokens: _, ...observed }: Observed): Partial<Observed> {
+  return Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== null));
+}
+
+const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] = [
+  [
+    "a chat completion",
+    [
+      '{"id":"gen-1","model":"a/b","provider":"P","choices":[{"message":{"content":"x"}}],"usage":{"prompt_tokens":37,"completion_tokens":8,"total_tokens":45,"cost":0.000007765,"is_byok":false,"prompt_tokens_details":{"cached_tokens":3},"cost_details":{"upstream_inference_cost":0.000007765},"completion_tokens_details":{"reasoning_tokens":8}}}',
+    ],
+    {
+      id: "gen-1",
+      model: "a/b",
+      provider: "P",
+      inputTokens: 37,
+      outputTokens: 8,
+      cachedTokens: 3,
+      reasoningTokens: 8,
+      cost: "0.000007765",
+    },
+  ],
+  [
+    "an answer of the Responses API",
+    [
+      '{"id":"gen-2","object":"response","status":"completed","model":"a/b","error":null,"usage":{"input_tokens":10,"input_tokens_details":{"cached_tokens":4},"output_tokens":25,"output_tokens_details":{"reasoning_tokens":5},"cost":0.0012,"is_byok":false}}',
+    ],
+    {
+      id: "gen-2",
+      model: "a/b",
+      inputTokens: 10,
+      outputTokens: 25,
+      cachedTokens: 4,
+      reasoningTokens: 5,
+      cost: "0.0012",
+    },
+  ],
+  ...["completed", "incomplete"].map((
+    status,
+  ): [string, string[], Partial<Observed>] => [
+    `response.${status} of a stream`,
+    [
+      '{"type":"response.created","response":{"id":"gen-2","model":"a/b","usage":null}}',
+      `{"type":"response.${status}","response":{"id":"gen-2","status":"${status}","usage":{"input_tokens":10,"output_tokens":25,"cost":0.0012}}}`,
+    ],
+    { id: "gen-2", model: "a/b", inputTokens: 10, outputTokens: 25, cost: "0.0012" },
+  ]),
+  [
+    "response.failed of a stream",
+    [
+      '{"type":"response.failed","response":{"id":"gen-2","status":"failed","error":{"code":"server_error","message":"broke"},"usage":{"input_tokens":10,"output_tokens":2,"cost":0.001}}}',
+    ],
+    {
+      id: "gen-2",
+      error: "server_error: broke",
+      inputTokens: 10,
+      outputTokens: 2,
+      cost: "0.001",
+    },
+  ],
+  [
+    "a message of the Messages API, whose cache buckets stand beside input_tokens",
+    [
+      '{"id":"gen-3","type":"message","model":"a/c","usage":{"input_tokens":12,"cache_creation_input_tokens":5,"cache_read_input_tokens":100,"output_tokens":15,"cost":0.000797286}}',
+    ],
+    {
+      id: "gen-3",
+      model: "a/c",
+      inputTokens: 117,
+      outputTokens: 15,
+      cachedTokens: 100,
+      cost: "0.000797286",
+    },
+  ],
+  // otari #256: a streaming message had 0 tokens.
+  [
+    "a stream of the Messages API",
+    [
+      '{"type":"message_start","message":{"id":"gen-3","model":"a/c","provider":"A","usage":{"input_tokens":12,"output_tokens":1}}}',
+      '{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":12,"output_tokens":15,"cost":0.000797286}}',
+      '{"type":"message_stop"}',
+    ],
+    {
+      id: "gen-3",
+      model: "a/c",
+      provider: "A",
+      inputTokens: 12,
+      outputTokens: 15,
+      cost: "0.000797286",
+    },
+  ],
+  [
+    "a stream of the Messages API whose last usage leaves the cache buckets out",
+    [
+      '{"type":"message_start","message":{"id":"gen-3","usage":{"input_tokens":12,"cache_creation_input_tokens":5,"cache_read_input_tokens":100,"output_tokens":1}}}',
+      '{"type":"message_delta","usage":{"input_tokens":12,"output_tokens":15,"cost":0.5}}',
+    ],
+    { id: "gen-3", inputTokens: 117, outputTokens: 15, cachedTokens: 100, cost: "0.5" },
+  ],
+  [
+    "a stream of the Messages API that repeats the cache buckets",
+    [
+      '{"type":"message_start","message":{"usage":{"input_tokens":12,"cache_read_input_tokens":100,"output_tokens":1}}}',
+      '{"type":"message_delta","usage":{"input_tokens":12,"cache_read_input_tokens":100,"output_tokens":15}}',
+    ],
+    { inputTokens: 112, outputTokens: 15, cachedTokens: 100 },
+  ],
+  [
+    "a stream of the Messages API whose last usage counts the output alone",
+    [
+      '{"type":"message_start","message":{"usage":{"input_tokens":12,"cache_read_input_tokens":100,"output_tokens":1}}}',
+      '{"type":"message_delta","usage":{"output_tokens":15}}',
+    ],
+    { inputTokens: 112, outputTokens: 15, cachedTokens: 100 },
+  ],
+  [
+    "embeddings",
+    ['{"object":"list","model":"a/e","usage":{"prompt_tokens":6,"total_tokens":6,"cost":1.2e-7}}'],
+    { model: "a/e", inputTokens: 6, cost: "1.2e-7" },
+  ],
+  [
+    "a reranking",
+    ['{"id":"gen-4","model":"a/r","usage":{"total_tokens":9,"search_units":1,"cost":0.002}}'],
+    { id: "gen-4", model: "a/r", cost: "0.002" },
+  ],
+  [
+    "an image of a stream",
+    [
+      '{"type":"image_generation.partial_image","b64_json":"AA=="}',
+      '{"type":"image_generation.completed","usage":{"prompt_tokens":6,"completion_tokens":1290,"cost":0.03879}}',
+    ],
+    { inputTokens: 6, outputTokens: 1290, cost: "0.03879" },
+  ],
+  [
+    "a transcription with tokens",
+    ['{"text":"x","usage":{"seconds":7.5,"input_tokens":14,"output_tokens":45,"cost":0.0007}}'],
+    { inputTokens: 14, outputTokens: 45, cost: "0.0007" },
+  ],
+  [
+    "a transcription without tokens",
+    ['{"text":"x","usage":{"seconds":7.5,"cost":0.0007}}'],
+    { cost: "0.0007" },
+  ],
+  [
+    "a video that is done",
+    ['{"id":"v1","status":"completed","usage":{"cost":0.4,"is_byok":false}}'],
+    { id: "v1", cost: "0.4" },
+  ],
+  ["a video that is not", ['{"id":"v1","status":"in_progress"}'], { id: "v1" }],
+];
+
+for (const [what, messages, expected] of SHAPES) {
+  Deno.test(`observe reads ${what}`, () => {
+    assert.deepEqual(seen(...messages), expected);
+  });
+}
+
+const chunk = (members: string) => `{"id":"gen-1","choices":[{"index":0}],"usage":${members}}`;
+const USAGE = '{"prompt_tokens":37,"completion_tokens":8,"cost":0.5}';
+const BOOKED = { id: "gen-1", inputTokens: 37, outputTokens: 8, cost: "0.5" };
+
+Deno.test("observe reads usage on a chunk that also has choices", () => {
+  // LL #36168
+  assert.deepEqual(seen(chunk(USAGE)), BOOKED);
+});
+
+Deno.test("a later usage of null, or none, erases nothing", () => {
+  assert.deepEqual(seen(chunk(USAGE), chunk("null"), '{"choices":[]}'), BOOKED);
+});
+
+Deno.test("null in a later usage erases nothing", () => {
+  const later = '{"prompt_tokens":null,"completion_tokens":null,"cost":null}';
+  assert.deepEqual(seen(chunk(USAGE), chunk(later)), BOOKED);
+});
+
+Deno.test("of two usages the last one holds, and they are not added up", () => {
+  const early = '{"prompt_tokens":37,"completion_tokens":0,"cost":0.1}';
+  assert.deepEqual(seen(chunk(early), chunk(USAGE)), BOOKED);
+});
+
+for (const details of ["null", "{}", '{"cached_tokens":null}', '"none"', "[]"]) {
+  Deno.test(`details that are ${details} say nothing`, () => {
+    assert.deepEqual(
+      seen(chunk(
+        `{"prompt_tokens":1,"prompt_tokens_details":${details},"completion_tokens_details":${details},"cost_details":${details},"is_byok":true}`,
+      )),
+      { id: "gen-1", inputTokens: 1 },
+    );
+  });
+}
+
+Deno.test("zero is not missing", () => {
+  // LL #37992
+  assert.deepEqual(
+    seen(chunk(
+      '{"prompt_tokens":0,"completion_tokens":0,"cost":0,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}',
+    )),
+    {
+      id: "gen-1",
+      inputTokens: 0,
+      outputTokens: 0,
+      cachedTokens: 0,
+      reasoningTokens: 0,
+      cost: "0",
+    },
+  );
+});
+
+Deno.test("a zero replaces an earlier count", () => {
+  assert.equal(seen(chunk(USAGE), chunk('{"completion_tokens":0,"cost":0}')).cost, "0");
+});
+
+Deno.test("cached and reasoning tokens are not added to the tokens that they are part of", () => {
+  // bifrost #3451
+  const { inputTokens, outputTokens } = seen(chunk(
+    '{"prompt_tokens":100,"completion_tokens":50,"prompt_tokens_details":{"cached_tokens":80},"completion_tokens_details":{"reasoning_tokens":40}}',
+  ));
+  assert.deepEqual([inputTokens, outputTokens], [100, 50]);
+});
+
+Deno.test("cache buckets beside prompt_tokens, which hold them already, are not added", () => {
+  const { inputTokens } = seen(chunk('{"prompt_tokens":100,"cache_read_input_tokens":80}'));
+  assert.equal(inputTokens, 100);
+});
+
+Deno.test("the upstream cost of an ordinary call is no cost of its own", () => {
+  // yvgude/lean-ctx #746
+  const usage = '{"cost":0.5,"is_byok":false,"cost_details":{"upstream_inference_cost":0.5}}';
+  assert.deepEqual(seen(chunk(usage)), { id: "gen-1", cost: "0.5" });
+});
+
+Deno.test("the upstream cost of a call with the customer's own key stands beside the fee", () => {
+  // forgecode #1641
+  const usage = '{"cost":0,"is_byok":true,"cost_details":{"upstream_inference_cost":7.765e-06}}';
+  assert.deepEqual(seen(chunk(usage)), { id: "gen-1", cost: "0", upstreamCost: "7.765e-06" });
+});
+
+for (
+  const cost of [
+    "0",
+    "0.000007765",
+    "7.765e-06",
+    "7.765E-6",
+    "1e-10",
+    "1e2",
+    "12",
+    "0.1234567890123456789",
+    "0.00000000000000000000012345",
+    "123456789012345678901234567890.5",
+    "0.10",
+    "-0.5",
+  ]
+) {
+  Deno.test(`a cost of ${cost} keeps all its digits`, () => {
+    // LL PR #16162, otari #691
+    assert.equal(seen(chunk(`{"cost":${cost}}`)).cost, cost);
+    assert.equal(seenOfGeneration(`{"total_cost":${cost}}`).cost, cost);
+  });
+}
+
+Deno.test("a cost that is a text counts when it is a number", () => {
+  assert.equal(seen(chunk('{"cost":"0.00042"}')).cost, "0.00042");
+});
+
+for (const cost of ['""', '"free"', '"NaN"', '"0x10"', '" 1"', '"1e9999"', "true", "{}", "[1]"]) {
+  Deno.test(`a cost of ${cost} is none`, () => {
+    assert.deepEqual(seen(chunk(`{"cost":${cost}}`)), { id: "gen-1" });
+  });
+}
+
+for (const tokens of ["-1", "1.5", "1e300", '"7"', "true", "{}"]) {
+  Deno.test(`${tokens} tokens are none`, () => {
+    assert.deepEqual(seen(chunk(`{"prompt_tokens":${tokens}}`)), { id: "gen-1" });
+  });
+}
+
+const ERRORS: [what: string, message: string, error: string][] = [
+  // LL #40578: an error inside a 200 was logged as success.
+  [
+    "in a chunk",
+    '{"id":"gen-1","error":{"code":429,"message":"Rate limit exceeded","metadata":{}},"choices":[{"finish_reason":"error"}]}',
+    "429: Rate limit exceeded",
+  ],
+  [
+    "alone",
+    '{"error":{"code":502,"message":"Provider returned error"}}',
+    "502: Provider returned error",
+  ],
+  ["whose code is a word", '{"error":{"code":"server_error","message":"m"}}', "server_error: m"],
+  ["in a choice", '{"choices":[{},{"error":{"code":502,"message":"m"}}]}', "502: m"],
+  [
+    "of the Messages API",
+    '{"type":"error","error":{"type":"overloaded_error","message":"m"}}',
+    "overloaded_error: m",
+  ],
+  [
+    "of the Responses API",
+    '{"type":"error","code":"rate_limit","message":"m","param":null}',
+    "rate_limit: m",
+  ],
+  ["that is a text", '{"error":"m"}', "m"],
+  ["without a message", '{"error":{"code":500}}', "500: no message"],
+  ["that is an empty object", '{"error":{}}', "no message"],
+];
+
+for (const [what, message, error] of ERRORS) {
+  Deno.test(`observe reads an error ${what}`, () => {
+    assert.equal(seen(message).error, error);
+  });
+}
+
+Deno.test("the first error holds", () => {
+  assert.equal(
+    seen('{"error":{"message":"cause"}}', '{"error":{"message":"effect"}}').error,
+    "cause",
+  );
+});
+
+for (const none of ['{"error":null}', '{"error":""}', '{"error":false}', '{"choices":[null,1]}']) {
+  Deno.test(`${none} is no error`, () => {
+    assert.deepEqual(seen(none), {});
+  });
+}
+
+for (
+  const message of [
+    "null",
+    "[]",
+    '"x"',
+    "1",
+    '{"usage":[]}',
+    '{"usage":"x"}',
+    '{"model":7,"id":{}}',
+  ]
+) {
+  Deno.test(`${message} says nothing`, () => {
+    assert.deepEqual(seen(message), {});
+  });
+}
+
+Deno.test("observe bounds texts, and keeps what Postgres cannot store out of them", () => {
+  const { model, error } = seen(
+    JSON.stringify({ model: "a\0b\ud800", error: { message: "m".repeat(10_000) } }),
+  );
+  assert.equal(model, "ab\ufffd");
+  assert.equal(error?.length, 500);
+  assert.equal(storable("x".repeat(300)).length, 256);
+});
+
+Deno.test("a bounded text is not cut inside a character", () => {
+  assert.equal(storable(`${"x".repeat(255)}🙂`), `${"x".repeat(255)}\ufffd`);
+});
+
+const GENERATION =
+  '{"id":"gen-1","model":"a/b","total_cost":0.00003452,"usage":0.00003452,"upstream_inference_cost":0.2,"is_byok":false,"tokens_prompt":65,"tokens_completion":116,"native_tokens_prompt":64,"native_tokens_completion":98,"native_tokens_reasoning":0,"native_tokens_cached":0,"provider_name":"DeepInfra"}';
+const OF_GENERATION = {
+  model: "a/b",
+  provider: "DeepInfra",
+  inputTokens: 64,
+  outputTokens: 98,
+  cachedTokens: 0,
+  reasoningTokens: 0,
+  cost: "0.00003452",
+};
+
+Deno.test("observeGeneration reads the total cost and the native tokens", () => {
+  assert.deepEqual(seenOfGeneration(GENERATION), OF_GENERATION);
+});
+
+Deno.test("observeGeneration reads the upstream cost of a call with the customer's own key", () => {
+  const data = GENERATION.replace('"is_byok":false', '"is_byok":true');
+  assert.deepEqual(seenOfGeneration(data), { ...OF_GENERATION, upstreamCost: "0.2" });
+});
+
+Deno.test("observeGeneration corrects counts and keeps the names that the answer gave", () => {
+  const before = {
+    ...nothingObserved(),
+    model: "a/b:free",
+    provider: "P",
+    inputTokens: 1,
+    outputTokens: 1,
+  };
+  const { model, provider, inputTokens, outputTokens } = seenOfGeneration(GENERATION, before);
+  assert.deepEqual([model, provider, inputTokens, outputTokens], ["a/b:free", "P", 64, 98]);
+});
+
+for (const data of ["null", "[]", '{"total_cost":null,"native_tokens_prompt":null}']) {
+  Deno.test(`observeGeneration learns nothing from ${data}`, () => {
+    assert.deepEqual(seenOfGeneration(data), {});
+  });
+}

@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import type { Bytes } from "../bytes.ts";
+import { redacted } from "./error_body.ts";
+
+const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
+const redactedText = (text: string) => new TextDecoder().decode(redacted(utf8(text)));
+const HASH = "0123456789abcdef".repeat(4);
+
+const UNTOUCHED: [what: string, body: Bytes][] = [
+  ["nothing", utf8("")],
+  ["an ordinary error", utf8('{"error":{"code":429,"message":"Rate limit exceeded"}}')],
+  ["HTML", utf8("<!DOCTYPE html><h1>404</h1>")],
+  ["white space and big integers", utf8('{ "error" : { "code" : 12345678901234567890 } }\n')],
+  ["a user_id of null", utf8('{"user_id":null}')],
+  ["63 and 65 hexadecimal digits", utf8(`${HASH.slice(1)} ${HASH}0`)],
+  ["bytes that are no UTF-8", Uint8Array.from([0xff, 0xfe, 0x00, 0x80])],
+];
+
+for (const [what, body] of UNTOUCHED) {
+  Deno.test(`redacted gives ${what} back as the same bytes`, () => {
+    assert.equal(redacted(body), body);
+  });
+}
+
+const REDACTED: [what: string, body: string, expected: string][] = [
+  [
+    "user_id",
+    '{"error":{"code":402,"metadata":{"a": 1}},"user_id":"user_2dAb"}',
+    '{"error":{"code":402,"metadata":{"a": 1}},"user_id":"[redacted]"}',
+  ],
+  ["creator_user_id", '{"creator_user_id" : "user_2d"}', '{"creator_user_id" : "[redacted]"}'],
+  [
+    "every user_id",
+    '[{"user_id":"a"},{"user_id":"b"}]',
+    '[{"user_id":"[redacted]"},{"user_id":"[redacted]"}]',
+  ],
+  ["the hash of a key", `Key ${HASH} is disabled`, "Key [redacted] is disabled"],
+  ["a plaintext key", `sk-or-v1-${HASH}`, "sk-or-v1-[redacted]"],
+];
+
+for (const [what, body, expected] of REDACTED) {
+  Deno.test(`redacted takes out ${what} and keeps all else`, () => {
+    assert.equal(redactedText(body), expected);
+  });
+}

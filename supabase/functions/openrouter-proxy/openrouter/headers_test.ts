@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { requestHeaders, responseHeaders } from "./headers.ts";
+
+const DEFAULTS = { httpReferer: "https://gateway.example", xTitle: "Gateway" };
+
+function sent(client: Record<string, string>) {
+  return Object.fromEntries(requestHeaders(new Headers(client), "sk-or-v1-x", DEFAULTS));
+}
+
+Deno.test("requestHeaders passes the listed headers and OpenRouter's own family", () => {
+  const listed = {
+    "accept": "text/event-stream",
+    "anthropic-beta": "b",
+    "anthropic-version": "2023-06-01",
+    "content-type": "application/json",
+    "http-referer": "https://app.example",
+    "idempotency-key": "k",
+    "traceparent": "00-1-2-01",
+    "tracestate": "a=b",
+    "user-agent": "sdk/1",
+    "x-anthropic-beta": "c",
+    "x-openrouter-categories": "cli",
+    "x-openrouter-title": "t",
+    "x-session-id": "s",
+    "x-title": "App",
+  };
+  assert.deepEqual(sent(listed), { ...listed, authorization: "Bearer sk-or-v1-x" });
+});
+
+Deno.test("requestHeaders replaces the client's authorization and drops what names it, its hop or its route", () => {
+  const dropped = {
+    "apikey": "a",
+    "authorization": "Bearer of-the-client",
+    "cf-connecting-ip": "1.2.3.4",
+    "connection": "upgrade",
+    "content-encoding": "gzip",
+    "content-length": "7",
+    "cookie": "c=d",
+    "expect": "100-continue",
+    "forwarded": "for=1.2.3.4",
+    "host": "evil.example",
+    "keep-alive": "timeout=5",
+    "origin": "https://app.example",
+    "proxy-authorization": "Basic x",
+    "te": "trailers",
+    "transfer-encoding": "chunked",
+    "upgrade": "websocket",
+    "x-api-key": "k",
+    "x-client-info": "i",
+    "x-did": "did:key:z6Mk",
+    "x-did-nonce": "n",
+    "x-did-signature": "s",
+    "x-did-timestamp": "1",
+    "x-forwarded-for": "1.2.3.4",
+    "x-forwarded-host": "evil.example",
+    "x-stainless-lang": "js",
+    "x-upstream-url": "https://evil.example",
+  };
+  assert.deepEqual(sent(dropped), {
+    "authorization": "Bearer sk-or-v1-x",
+    "http-referer": "https://gateway.example",
+    "x-title": "Gateway",
+  });
+});
+
+Deno.test("requestHeaders adds no title of its own beside OpenRouter's name for it", () => {
+  assert.equal(sent({ "x-openrouter-title": "App" })["x-title"], undefined);
+});
+
+Deno.test("responseHeaders passes what is for the client", () => {
+  const passed: [string, string][] = [
+    ["cache-control", "no-cache"],
+    ["cf-ray", "1-FRA"],
+    ["content-type", "text/event-stream"],
+    ["retry-after", "7"],
+    ["x-generation-id", "gen-1"],
+    ["x-provider-name", "OpenAI"],
+    ["x-ratelimit-limit", "20"],
+  ];
+  assert.deepEqual([...responseHeaders(new Headers(passed))], passed);
+});
+
+Deno.test("responseHeaders drops cookies, lengths, hop-by-hop headers and those that Connection names", () => {
+  const headers = responseHeaders(
+    new Headers([
+      ["connection", "keep-alive, X-Hop"],
+      ["content-length", "3"],
+      ["keep-alive", "timeout=5"],
+      ["proxy-authenticate", "Basic"],
+      ["proxy-connection", "keep-alive"],
+      ["set-cookie", "__cf_bm=1"],
+      ["set-cookie", "b=2"],
+      ["te", "trailers"],
+      ["trailer", "x-checksum"],
+      ["transfer-encoding", "chunked"],
+      ["upgrade", "h2c"],
+      ["x-hop", "1"],
+      ["x-kept", "1"],
+    ]),
+  );
+  assert.deepEqual([...headers], [["x-kept", "1"]]);
+});
+
+// better-ccflare PR #243: the client's ZlibError.
+for (const [encoding, kept] of [["gzip", null], ["br", null], ["deflate", "deflate"]] as const) {
+  Deno.test(`responseHeaders ${kept ? "keeps" : "drops"} content-encoding ${encoding}, as fetch leaves the bytes`, () => {
+    const headers = responseHeaders(new Headers({ "content-encoding": encoding }));
+    assert.equal(headers.get("content-encoding"), kept);
+  });
+}
+
+// Portkey #1389: mutating fetch's immutable headers.
+Deno.test("responseHeaders gives headers that can be added to", async () => {
+  const answer = await fetch("data:text/plain,x");
+  await answer.body?.cancel();
+  const mutable = responseHeaders(answer.headers);
+  mutable.set("x-request-id", "1");
+  assert.equal(mutable.get("x-request-id"), "1");
+});

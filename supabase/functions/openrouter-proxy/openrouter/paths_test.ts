@@ -1,0 +1,161 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { GatewayError } from "../errors.ts";
+import { pathAndQueryOf, proxyTarget, upstreamUrl } from "./paths.ts";
+
+const OPENROUTER = "https://openrouter.ai/api/v1";
+
+function target(rest: string) {
+  return proxyTarget(`/api/v1/openrouter${rest}`);
+}
+
+const URLS: [url: string, pathAndQuery: string][] = [
+  ["http://127.0.0.1:54321/functions/v1/openrouter-proxy/api/v1/usage?a=1", "/api/v1/usage?a=1"],
+  ["https://ref.supabase.co/openrouter-proxy/api/v1/usage", "/api/v1/usage"],
+  ["https://ref.supabase.co/openrouter-proxy", "/"],
+  ["https://ref.supabase.co/openrouter-proxy?deep=1", "/?deep=1"],
+  ["https://ref.supabase.co/openrouter-proxy/", "/"],
+  ["http://h/openrouter-proxy/openrouter-proxy/x", "/openrouter-proxy/x"],
+  ["http://h/openrouter-proxy/x?u=http://h/openrouter-proxy/y", "/x?u=http://h/openrouter-proxy/y"],
+  ["http://h/openrouter-proxyx/api", "/openrouter-proxyx/api"],
+  ["http://h/elsewhere/openrouter-proxy/api", "/elsewhere/openrouter-proxy/api"],
+  ["http://h/?u=/openrouter-proxy/x", "/?u=/openrouter-proxy/x"],
+];
+
+for (const [url, pathAndQuery] of URLS) {
+  Deno.test(`pathAndQueryOf finds ${pathAndQuery} in ${url}`, () => {
+    assert.equal(pathAndQueryOf(url), pathAndQuery);
+  });
+}
+
+const ACCEPTED = [
+  "/chat/completions",
+  "/chat/completions?",
+  "/chat/completions?a=1&a=2&b=%20%2F%2e%2e%zz+c",
+  "/models/openai/gpt-4o-mini:free/endpoints",
+  "/models/~x!$&'()*+,;=@[]|",
+  "/generation?id=gen-1&id=gen-2",
+  "/caf%C3%A9",
+  "/a.b/c..d".replace("..", "."),
+  "/100%2525",
+  "/videos/a%20b",
+  "/",
+  "/?q=//x/../y?z",
+];
+
+for (const rest of ACCEPTED) {
+  Deno.test(`proxyTarget accepts ${rest}, and it reaches OpenRouter as it is`, () => {
+    const url = upstreamUrl(OPENROUTER, target(rest));
+    assert.equal(url, OPENROUTER + rest);
+    assert.equal(new URL(url).href, url);
+  });
+}
+
+const REFUSED: [rest: string, because: RegExp][] = [
+  ["", /missing slash/],
+  ["x", /missing slash/],
+  ["?a=1", /missing slash/],
+  ["//evil.example/x", /empty segment/],
+  ["/chat//completions", /empty segment/],
+  ["/..", /dot segment/],
+  ["/../keys", /dot segment/],
+  ["/chat/../../keys", /dot segment/],
+  ["/chat/./completions", /dot segment/],
+  ["/chat/.", /dot segment/],
+  ["/a..b", /two dots/],
+  ["/%2e%2e/keys", /encoded dot/],
+  ["/%2E%2E/keys", /encoded dot/],
+  ["/.%2e/keys", /encoded dot/],
+  ["/..%2fkeys", /encoded dot/],
+  ["/chat%2fcompletions", /encoded dot, slash/],
+  ["/chat%2Fcompletions", /encoded dot, slash/],
+  ["/chat%5ccompletions", /backslash/],
+  ["/%252e%252e/keys", /encoded dot/],
+  ["/chat%252fcompletions", /encoded dot, slash/],
+  ["/%25%32%65", /encoded dot/],
+  ["/chat\\completions", /percent-encoded/],
+  ["/chat%0acompletions", /control character/],
+  ["/chat%00", /control character/],
+  ["/chat%7f", /control character/],
+  ["/chat%250d", /control character/],
+  ["/chat%zz", /broken/],
+  ["/chat%", /broken/],
+  ["/100%25", /broken/],
+  ["/%c3", /broken/],
+  ["/%c0%ae", /broken/],
+  ["/caf\u00e9", /percent-encoded/],
+  ["/a b", /percent-encoded/],
+  ["/a\tb", /percent-encoded/],
+  ["/a\nb", /percent-encoded/],
+  ["/a\0b", /percent-encoded/],
+  ["/a#b", /percent-encoded/],
+  ["/a{b}", /percent-encoded/],
+  ["/a`b", /percent-encoded/],
+  ["/a^b", /percent-encoded/],
+  ['/a"b', /percent-encoded/],
+  ["/a<b>", /percent-encoded/],
+  ["/a?b#c", /its query/],
+  ["/a?b c", /its query/],
+  ["/a?b\\c", /its query/],
+  ["/a?b\r\nhost:x", /its query/],
+  ["/a?b\u00e9", /its query/],
+  ["/a?b'c", /its query/],
+  ['/a?b"c', /its query/],
+  ["/a?b<c>", /its query/],
+  ["/a?\x7f", /its query/],
+];
+
+for (const [rest, because] of REFUSED) {
+  Deno.test(`proxyTarget refuses ${JSON.stringify(rest)}`, () => {
+    assert.throws(() => target(rest), (error) => {
+      assert.ok(error instanceof GatewayError);
+      assert.equal(error.type, "invalid_request");
+      assert.match(error.message, because);
+      return true;
+    });
+  });
+}
+
+Deno.test("upstreamUrl refuses what would leave OpenRouter's API", () => {
+  for (const path of ["/../keys", "/a/../../x", "@evil.example/", ".evil.example/"]) {
+    assert.throws(() => upstreamUrl("https://openrouter.ai", { path, search: "" }), {
+      type: "invalid_request",
+    }, path);
+  }
+});
+
+/** Characters and encodings that have meaning to some URL parser, more often than others. */
+const piece = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.constantFrom("/", ".", "..", "%2e", "%252e", "%2f", "%5C", "\\", "%"),
+  },
+  { weight: 2, arbitrary: fc.constantFrom("?", "#", "@", ":", "//", ";", "'", '"', "<", "^", "|") },
+  { weight: 3, arbitrary: fc.string({ maxLength: 3 }) },
+  { weight: 1, arbitrary: fc.string({ unit: "binary", maxLength: 2 }) },
+  { weight: 3, arbitrary: fc.constantFrom("chat", "keys", "a", "é", "%C3%A9", "%41") },
+);
+
+Deno.test("whatever proxyTarget accepts keeps its exact bytes in a URL, and stays below OpenRouter's API", () => {
+  let accepted = 0;
+  fc.assert(
+    fc.property(
+      fc.array(piece, { maxLength: 8 }).map((pieces) => `/${pieces.join("")}`),
+      (rest) => {
+        let accepts;
+        try {
+          accepts = target(rest);
+        } catch (error) {
+          assert.ok(error instanceof GatewayError);
+          return;
+        }
+        accepted++;
+        const url = upstreamUrl(OPENROUTER, accepts);
+        assert.equal(url, OPENROUTER + rest);
+        assert.equal(new URL(url).href, url);
+      },
+    ),
+    { numRuns: 5_000 },
+  );
+  assert.ok(accepted > 100, `only ${accepted} were accepted: the property says little`);
+});
