@@ -1,0 +1,18 @@
+/**
+ * `deno task bench [auth|gateway]`: measures on this machine. Figures of one run compare with each
+ * other; those of two runs do not.
+ */
+const BENCHES = ["auth", "gateway"];
+
+const chosen = Deno.args.length > 0 ? Deno.args : BENCHES;
+const unknown = chosen.find((name) => !BENCHES.includes(name));
+if (unknown !== undefined) {
+  console.error(`error: no bench ${unknown}; there are ${BENCHES.join(", ")}`);
+  Deno.exit(2);
+}
+for (const name of chosen) {
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", new URL(`bench/${name}.ts`, import.meta.url).href],
+  }).spawn().status;
+  if (!success) Deno.exit(1);
+}
