@@ -32,7 +32,8 @@ async function inFolder(
   const options = { cwd: folder, clearEnv: true, env };
   try {
     await test(
-      (...args) => run(Deno.execPath(), ["run", "-A", script, ...args], options),
+      // Quiet about Deno's own downloads, which a cold cache makes at any time.
+      (...args) => run(Deno.execPath(), ["run", "--quiet", "-A", script, ...args], options),
       folder,
       env,
     );

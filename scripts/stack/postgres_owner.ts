@@ -28,6 +28,8 @@ export async function asPostgresOwner(): Promise<PostgresOwner> {
       "--clear-groups",
       "--inh-caps=+dac_override",
       "--ambient-caps=+dac_override",
+      // access(2), by which initdb looks for its programs, ignores capabilities without this.
+      "--securebits=+no_setuid_fixup",
       "--",
       ...argv,
     ],
