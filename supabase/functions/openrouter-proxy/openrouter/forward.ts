@@ -45,11 +45,10 @@ export async function forward(
   fetch: typeof globalThis.fetch,
 ): Promise<Upstream> {
   const controller = new AbortController();
-  const timeout = new GatewayError(
-    "upstream_timeout",
-    `OpenRouter sent no response headers within ${timeoutMs} ms`,
-  );
-  const timer = setTimeout(() => controller.abort(timeout), timeoutMs);
+  const timer = setTimeout(() => {
+    const message = `OpenRouter sent no response headers within ${timeoutMs} ms`;
+    controller.abort(new GatewayError("upstream_timeout", message));
+  }, timeoutMs);
   const hangUp = () => controller.abort(new ClientDisconnected());
   clientGone.addEventListener("abort", hangUp);
   if (clientGone.aborted) hangUp();
