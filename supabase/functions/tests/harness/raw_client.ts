@@ -1,0 +1,57 @@
+/** A client that reads as far as a test wants, and goes when it wants. */
+import assert from "node:assert/strict";
+import { type Identity, signed } from "./client.ts";
+
+export interface RawClient {
+  /** Reads until what has arrived, head included, holds this text; what has arrived. */
+  until(text: string): Promise<string>;
+  /** The next bytes; null at the end. */
+  read(): Promise<Uint8Array | null>;
+  /** Hangs up. */
+  close(): void;
+}
+
+/** Sends a signed request on a connection of its own. */
+export async function connect(
+  gateway: { url: string },
+  identity: Identity,
+  path: string,
+  body: string,
+  headers: Record<string, string> = {},
+): Promise<RawClient> {
+  const { hostname, port, pathname, host } = new URL(gateway.url);
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  const head = [
+    `POST ${pathname}${path} HTTP/1.1`,
+    `host: ${host}`,
+    "content-type: application/json",
+    `content-length: ${new TextEncoder().encode(body).length}`,
+    ...Object.entries({ ...headers, ...await signed(identity, "POST", path, body) })
+      .map((pair) => pair.join(": ")),
+  ];
+  const writer = connection.writable.getWriter();
+  await writer.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n${body}`));
+  writer.releaseLock();
+
+  const buffer = new Uint8Array(65_536);
+  const decoder = new TextDecoder();
+  let arrived = "";
+
+  async function read(): Promise<Uint8Array | null> {
+    const size = await connection.read(buffer);
+    return size === null ? null : buffer.slice(0, size);
+  }
+
+  return {
+    read,
+    async until(text) {
+      while (!arrived.includes(text)) {
+        const bytes = await read();
+        assert.ok(bytes, `the connection ended before ${JSON.stringify(text)}:\n${arrived}`);
+        arrived += decoder.decode(bytes, { stream: true });
+      }
+      return arrived;
+    },
+    close: () => connection.close(),
+  };
+}

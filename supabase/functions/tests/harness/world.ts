@@ -1,0 +1,84 @@
+/** What a test file runs in: a stack, OpenRouter's simulator, and processes of the gateway. */
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import { AUDIENCE } from "./client.ts";
+import { type Database, openDatabase } from "./database.ts";
+import { type GatewayProcess, startGateways } from "./gateway_process.ts";
+import { type OpenRouter, startOpenRouter } from "./openrouter.ts";
+import { openStack, startFreshStack, type TestStack } from "./stack.ts";
+
+export interface World {
+  stack: TestStack;
+  db: Database;
+  openrouter: OpenRouter;
+  /** The first of the gateways. */
+  gateway: GatewayProcess;
+  gateways: GatewayProcess[];
+  /** API_KEY_ENCRYPTION_KEY. */
+  encryptionKey: string;
+  /** What a further gateway needs in its environment. */
+  env: Record<string, string>;
+  /** Stops something before what is here already. */
+  defer(stop: () => Promise<void>): void;
+}
+
+/**
+ * Starts a world before the file's first test and stops it after the last.
+ *
+ * @param env added to the gateways' environment
+ * @param freshStack a database of the file's own, for what looks at all accounts
+ * @returns an object whose members are there once the first test runs
+ */
+export function useWorld(
+  { gateways: count = 1, env = {}, freshStack = false }: {
+    gateways?: number;
+    env?: Record<string, string>;
+    freshStack?: boolean;
+  } = {},
+): World {
+  const world = {} as World;
+  const running = new AsyncDisposableStack();
+
+  async function start() {
+    const stack = await (freshStack ? startFreshStack() : openStack());
+    running.defer(stack.stop);
+    const db = openDatabase(stack.databaseUrl);
+    running.defer(() => db.sql.end());
+    const openrouter = await startOpenRouter();
+    running.defer(openrouter.stop);
+    const encryptionKey = Buffer.from(randomBytes(32)).toString("base64");
+    const gatewayEnv = {
+      SUPABASE_URL: stack.url,
+      SUPABASE_SECRET_KEYS: stack.secretKeys,
+      OPENROUTER_API_URL: openrouter.url,
+      OPENROUTER_PROVISIONING_KEY: openrouter.managementKey,
+      API_KEY_ENCRYPTION_KEY: encryptionKey,
+      GATEWAY_AUDIENCE: AUDIENCE,
+      ...env,
+    };
+    const gateways = await startGateways(count, gatewayEnv);
+    for (const gateway of gateways) running.defer(gateway.stop);
+    const started: World = {
+      stack,
+      db,
+      openrouter,
+      gateway: gateways[0]!,
+      gateways,
+      encryptionKey,
+      env: gatewayEnv,
+      defer: (stop) => running.defer(stop),
+    };
+    Object.assign(world, started);
+  }
+
+  Deno.test.beforeAll(async () => {
+    try {
+      await start();
+    } catch (error) {
+      await running.disposeAsync();
+      throw error;
+    }
+  });
+  Deno.test.afterAll(() => running.disposeAsync());
+  return world;
+}
