@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { AUDIENCE } from "./harness/client.ts";
+import { isInstalled } from "./harness/installed.ts";
 import { useWorld } from "./harness/world.ts";
 
 const world = useWorld();
@@ -39,7 +40,9 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
   }
 }
 
-Deno.test("the README's commands make an identity, stream an answer and show its cost", async () => {
+Deno.test("the README's commands make an identity, stream an answer and show its cost", {
+  ignore: Deno.build.os === "windows" || !await isInstalled("curl"),
+}, async () => {
   await inFolder(async (folder) => {
     const ask = blocks("sh").find((code) => code.includes("did curl --stream"))!;
     const usage = blocks("sh").find((code) => code.includes("/api/v1/usage"))!;

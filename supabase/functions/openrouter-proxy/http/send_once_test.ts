@@ -1,29 +1,54 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { sendOnce } from "./send_once.ts";
 import { scriptedFetch } from "./test_support.ts";
+
+const OK = new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
 
 /** A server that counts what arrives, and breaks the connection where it should answer a /drop. */
 async function withServer(use: (url: string, arrivals: string[]) => Promise<void>): Promise<void> {
   const arrivals: string[] = [];
-  const server = createServer((request, response) => {
-    let body = "";
-    request.setEncoding("utf8");
-    request.on("data", (chunk: string) => body += chunk);
-    request.on("end", () => {
-      arrivals.push(`${request.method} ${request.url} ${body}`);
-      if (request.url === "/drop") request.socket.destroy();
-      else response.end("ok");
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connections: Promise<void>[] = [];
+  const open = new Set<Deno.Conn>();
+
+  /** Requests on one connection: chunked bodies alone, as fetch sends streams. */
+  async function serve(connection: Deno.Conn) {
+    const decoder = new TextDecoder();
+    const buffer = new Uint8Array(4096);
+    let text = "";
+    for (;;) {
+      const size = await connection.read(buffer).catch(() => null);
+      if (size === null) return;
+      text += decoder.decode(buffer.subarray(0, size));
+      const request = /^(\S+) (\S+) .*?\r\n\r\n((?:.*?\r\n)?)0\r\n\r\n$/s.exec(text);
+      if (!request) continue;
+      const [, method, path, chunks = ""] = request;
+      arrivals.push(`${method} ${path} ${chunks.split("\r\n")[1] ?? ""}`);
+      text = "";
+      if (path === "/drop") return connection.close();
+      await connection.write(OK);
+    }
+  }
+
+  const accepting = (async () => {
+    for await (const connection of listener) {
+      open.add(connection);
+      connections.push(serve(connection));
+    }
+  })();
   try {
-    await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, arrivals);
+    await use(`http://127.0.0.1:${(listener.addr as Deno.NetAddr).port}`, arrivals);
   } finally {
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
+    listener.close();
+    await accepting;
+    for (const connection of open) {
+      try {
+        connection.close();
+      } catch {
+        // closed already
+      }
+    }
+    await Promise.all(connections);
   }
 }
 

@@ -53,15 +53,23 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     return true;
   }
 
+  /** Closes the connection to OpenRouter. */
+  function hangUp(reason: unknown) {
+    passage.abort(reason);
+    // Deno's fetch forgets its signal once its Response is collected as garbage: then only this
+    // closes the connection. Where the signal did it, this rejects with the same reason.
+    reader.cancel(reason).catch(() => {});
+  }
+
   /** Ends the stream so that the client can tell: its connection breaks as OpenRouter's did. */
   function breakOff(error: GatewayError) {
     if (!finish({ kind: "broken", error })) return;
     output.error(error);
-    passage.abort(error);
+    hangUp(error);
   }
 
   function cancel() {
-    if (finish({ kind: "client_disconnected" })) passage.abort(new ClientDisconnected());
+    if (finish({ kind: "client_disconnected" })) hangUp(new ClientDisconnected());
   }
 
   function leave() {
@@ -77,7 +85,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     finish({ kind: "broken", error });
     output.enqueue(errorEvent(error, boundary.isAtEnd()));
     output.close();
-    passage.abort(error);
+    hangUp(error);
   }
 
   function tick() {

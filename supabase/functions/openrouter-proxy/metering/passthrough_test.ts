@@ -114,6 +114,7 @@ Deno.test("passOn asks OpenRouter for a chunk only when the client wants one", a
     await settled();
     assert.equal(asked(), wanted);
   }
+  await reader.cancel();
 });
 
 Deno.test("passOn passes on what is more than the client wants only when it wants it", async () => {
@@ -124,6 +125,7 @@ Deno.test("passOn passes on what is more than the client wants only when it want
   assert.deepEqual((await read).value, utf8("a"));
   assert.equal(log.filter((entry) => entry === "first byte").length, 1);
   assert.deepEqual((await reader.read()).value, utf8("b"));
+  await reader.cancel();
 });
 
 Deno.test("passOn skips chunks without bytes", async () => {
@@ -132,6 +134,7 @@ Deno.test("passOn skips chunks without bytes", async () => {
   send("");
   send("a");
   assert.deepEqual((await read).value, utf8("a"));
+  await reader.cancel();
 });
 
 for (

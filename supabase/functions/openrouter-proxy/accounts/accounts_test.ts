@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { GatewayError } from "../errors.ts";
+import { type KeyLimit, type Management, ManagementError } from "../openrouter/management.ts";
+import type { Admission, AdmissionRequest, ProvisioningClaim, Store } from "../store.ts";
+import { createAccounts } from "./accounts.ts";
+import { createKeyVault, VaultError } from "./key_vault.ts";
+
+const DID = "did:key:zTest";
+const LIMIT: KeyLimit = { creditLimit: "3", creditLimitReset: "daily" };
+const REQUEST: AdmissionRequest = {
+  requestId: "6b7d2f0e-0000-4000-8000-000000000000",
+  did: DID,
+  method: "POST",
+  endpoint: "/chat/completions",
+  metered: true,
+  model: null,
+  streaming: false,
+  replay: null,
+  tokenIssuedAt: null,
+  ownedGeneration: null,
+  idempotency: null,
+};
+
+const vault = createKeyVault(crypto.getRandomValues(new Uint8Array(32)), null);
+
+async function admitted(newLimit: KeyLimit | null = null) {
+  return {
+    decision: "admitted" as const,
+    encryptedApiKey: await vault.seal(DID, "sk-old"),
+    keyHash: "old",
+    requestTime: "2026-11-22T10:00:00Z",
+    newLimit,
+  };
+}
+
+interface Script {
+  admissions?: Admission[];
+  claim?: ProvisioningClaim;
+  setLimit?: () => Promise<void>;
+  recordKeyLimit?: () => Promise<void>;
+}
+
+/** Accounts among fakes that note every call. */
+function scripted({ admissions = [], claim, setLimit, recordKeyLimit }: Script) {
+  const calls: string[] = [];
+  const noted = <T>(call: string, result: T) => {
+    calls.push(call);
+    return Promise.resolve(result);
+  };
+  const store: Partial<Store> = {
+    admit: (request) => {
+      assert.equal(request, REQUEST);
+      return noted("admit", admissions.shift()!);
+    },
+    claimProvisioning: (_did, _attempt, broken) =>
+      noted(
+        `claim ${broken}`,
+        claim ?? { state: "claimed", limit: LIMIT, orphansSince: null },
+      ),
+    completeProvisioning: (key) => noted(`save ${key.hash}`, true),
+    recordKeyLimit: async (_did, hash, limit) => {
+      await noted(`record ${hash} ${limit.creditLimit} ${limit.creditLimitReset}`, null);
+      await recordKeyLimit?.();
+    },
+  };
+  const management: Partial<Management> = {
+    createKey: () => noted("create", { hash: "new", key: "sk-new" }),
+    deleteKey: (hash) => noted(`delete ${hash}`, undefined),
+    setLimit: async (hash, limit) => {
+      await noted(`limit ${hash} ${limit.creditLimit} ${limit.creditLimitReset}`, null);
+      await setLimit?.();
+    },
+  };
+  const accounts = createAccounts({
+    store: store as Store,
+    management: management as Management,
+    vault,
+    now: () => 0,
+    sleep: () => Promise.resolve(),
+    log: () => {},
+  });
+  return { accounts, calls };
+}
+
+async function refusalOf(promise: Promise<unknown>): Promise<GatewayError> {
+  const error = await promise.then(() => assert.fail("it was not refused"), (error) => error);
+  assert.ok(error instanceof GatewayError, String(error));
+  return error;
+}
+
+Deno.test("a known DID is admitted in one round trip", async () => {
+  const admission = await admitted();
+  const { accounts, calls } = scripted({ admissions: [admission] });
+  assert.equal(await accounts.admit(REQUEST), admission);
+  assert.deepEqual(calls, ["admit"]);
+});
+
+Deno.test("a new DID is admitted once its key is there", async () => {
+  const admission = await admitted();
+  const { accounts, calls } = scripted({
+    admissions: [{ decision: "needs_provisioning" }, admission],
+  });
+  assert.equal(await accounts.admit(REQUEST), admission);
+  assert.deepEqual(calls, ["admit", "claim null", "create", "save new", "admit"]);
+});
+
+Deno.test("a new DID that is refused after all has a key, and the refusal", async () => {
+  const { accounts } = scripted({
+    admissions: [{ decision: "needs_provisioning" }, { decision: "replayed" }],
+  });
+  assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "replayed_request");
+});
+
+const REFUSALS: [Exclude<Admission, { decision: "admitted" }>, type: string, status: number][] = [
+  [{ decision: "access_denied" }, "access_denied", 403],
+  [{ decision: "token_revoked" }, "invalid_token", 401],
+  [{ decision: "not_owned" }, "not_found", 404],
+  [{ decision: "duplicate", duplicateOf: "first" }, "duplicate_request", 409],
+  [{ decision: "replayed" }, "replayed_request", 401],
+];
+
+for (const [admission, type, status] of REFUSALS) {
+  Deno.test(`the decision ${admission.decision} is ${status} ${type}`, async () => {
+    const { accounts, calls } = scripted({ admissions: [admission] });
+    const refusal = await refusalOf(accounts.admit(REQUEST));
+    assert.equal(refusal.type, type);
+    assert.equal(refusal.status, status);
+    assert.deepEqual(
+      refusal.details,
+      admission.decision === "duplicate" ? { duplicate_of: "first" } : {},
+    );
+    assert.deepEqual(calls, ["admit"]);
+  });
+}
+
+Deno.test("an account that vanishes while its request is served is 503 with Retry-After", async () => {
+  const { accounts } = scripted({
+    admissions: [{ decision: "needs_provisioning" }, { decision: "needs_provisioning" }],
+  });
+  const refusal = await refusalOf(accounts.admit(REQUEST));
+  assert.equal(refusal.type, "provisioning_in_progress");
+  assert.deepEqual(refusal.headers, { "retry-after": "1" });
+});
+
+Deno.test("a key whose limit OpenRouter knows is opened without a call", async () => {
+  const { accounts, calls } = scripted({});
+  assert.equal(await accounts.openKey(DID, await admitted()), "sk-old");
+  assert.deepEqual(calls, []);
+});
+
+Deno.test("a changed limit is set and noted before the key is opened", async () => {
+  const { accounts, calls } = scripted({});
+  assert.equal(await accounts.openKey(DID, await admitted(LIMIT)), "sk-old");
+  assert.deepEqual(calls, ["limit old 3 daily", "record old 3 daily"]);
+});
+
+Deno.test("a limit of a key that is gone is not noted: using the key replaces it", async () => {
+  const { accounts, calls } = scripted({
+    setLimit: () => Promise.reject(new ManagementError("gone", 404)),
+  });
+  assert.equal(await accounts.openKey(DID, await admitted(LIMIT)), "sk-old");
+  assert.deepEqual(calls, ["limit old 3 daily"]);
+});
+
+for (
+  const [status, retryAfter] of [[400, null], [401, null], [429, "7"], [500, null], [
+    null,
+    null,
+  ]] as const
+) {
+  Deno.test(`the key stays shut when OpenRouter answers ${status ?? "nothing"} to its limit`, async () => {
+    const { accounts, calls } = scripted({
+      setLimit: () => Promise.reject(new ManagementError("no", status, retryAfter)),
+    });
+    const refusal = await refusalOf(accounts.openKey(DID, await admitted(LIMIT)));
+    assert.equal(refusal.type, "provisioning_failed");
+    assert.deepEqual(refusal.headers, retryAfter === null ? {} : { "retry-after": retryAfter });
+    assert.deepEqual(calls, ["limit old 3 daily"]);
+  });
+}
+
+Deno.test("a limit that Postgres does not note is told as that", async () => {
+  const { accounts } = scripted({
+    recordKeyLimit: () => Promise.reject(new GatewayError("store_unavailable", "down")),
+  });
+  const refusal = await refusalOf(accounts.openKey(DID, await admitted(LIMIT)));
+  assert.equal(refusal.type, "store_unavailable");
+});
+
+Deno.test("another DID's envelope does not open", async () => {
+  const { accounts } = scripted({});
+  await assert.rejects(accounts.openKey("did:key:zOther", await admitted()), VaultError);
+});
+
+Deno.test("a key that OpenRouter refuses is replaced by a new one", async () => {
+  const { accounts, calls } = scripted({});
+  assert.equal(await accounts.replaceKey(DID, await admitted()), "sk-new");
+  assert.deepEqual(calls, ["claim old", "delete old", "create", "save new"]);
+});
+
+Deno.test("a key that somebody else has replaced is taken", async () => {
+  const encryptedApiKey = await vault.seal(DID, "sk-theirs");
+  const { accounts, calls } = scripted({ claim: { state: "provisioned", encryptedApiKey } });
+  assert.equal(await accounts.replaceKey(DID, await admitted()), "sk-theirs");
+  assert.deepEqual(calls, ["claim old"]);
+});
+
+Deno.test("a disabled DID's key is not replaced", async () => {
+  const { accounts, calls } = scripted({ claim: { state: "disabled" } });
+  const refusal = await refusalOf(accounts.replaceKey(DID, await admitted()));
+  assert.equal(refusal.type, "access_denied");
+  assert.deepEqual(calls, ["claim old"]);
+});

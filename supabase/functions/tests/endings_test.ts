@@ -1,0 +1,422 @@
+/** Every way in which a call can end: what the client sees, and what its row says. */
+import assert from "node:assert/strict";
+import type { ServerResponse } from "node:http";
+import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import type { RequestRow } from "./harness/database.ts";
+import { startFront } from "./harness/front.ts";
+import { connect } from "./harness/raw_client.ts";
+import { until } from "./harness/until.ts";
+import { useWorld } from "./harness/world.ts";
+
+const front = await startFront();
+const world = useWorld({ env: { OPENROUTER_API_URL: front.url } });
+Deno.test.beforeAll(() => {
+  front.target = world.openrouter.url;
+});
+Deno.test.afterAll(front.stop);
+
+const WORDS = "one two three four five";
+const FIVE_TOKENS = "0.0000039";
+
+type Client = (body: string, faults: string, did: Did) => Promise<void>;
+type Did = Awaited<ReturnType<typeof newIdentity>>;
+
+/** Sends the call, asserts its status, and reads the answer to its end. */
+function reads(status: number, seen: RegExp): Client {
+  return async (body, faults, identity) => {
+    const response = await send(body, faults, identity);
+    assert.equal(response.status, status);
+    assert.match(await response.text(), seen);
+  };
+}
+
+/** Sends the call, and has its connection broken before the answer's end. */
+const isBrokenOff: Client = async (body, faults, identity) => {
+  const response = await send(body, faults, identity);
+  assert.equal(response.status, 200);
+  await assert.rejects(response.text());
+};
+
+async function send(body: string, faults: string, identity: Did): Promise<Response> {
+  return await call(world.gateway, identity, "POST", CHAT, body, {
+    headers: { "x-openrouter-simulate": faults },
+  });
+}
+
+/** Sends the call and hangs up once this has arrived; sees to it that OpenRouter's work ends. */
+function leavesAt(text: string): Client {
+  return async (body, faults, identity) => {
+    const client = await connect(world.gateway, identity, CHAT, body, {
+      "x-openrouter-simulate": faults,
+    });
+    await client.until(text);
+    const left = performance.now();
+    client.close();
+    await world.openrouter.quiet();
+    const ms = performance.now() - left;
+    assert.ok(ms < 1_000, `OpenRouter was still working ${ms} ms after the client had gone`);
+  };
+}
+
+/** Sends the call and hangs up once OpenRouter has it, before there is an answer. */
+const leavesBeforeHeaders: Client = async (body, faults, identity) => {
+  const { db, gateway, openrouter } = world;
+  const client = await connect(gateway, identity, CHAT, body, { "x-openrouter-simulate": faults });
+  await until(
+    "the call to reach OpenRouter",
+    async () => openrouter.requestsWith(await db.keyHash(identity.did)).length > 0,
+  );
+  client.close();
+  await openrouter.quiet();
+};
+
+interface Ending {
+  what: string;
+  stream: boolean;
+  faults: string;
+  client: Client;
+  row: Partial<RequestRow> & { status: "completed" | "failed" };
+}
+
+const COMPLETED = {
+  status: "completed",
+  http_status: 200,
+  error_message: null,
+  cost_source: "response",
+  total_cost: FIVE_TOKENS,
+  output_tokens: 5,
+} as const;
+/** Settled from GET /generation, at what OpenRouter says that it charged. */
+const LEFT = {
+  status: "failed",
+  http_status: 200,
+  error_message: "client_disconnected",
+  cost_source: "generation",
+} as const;
+const FREE = { total_cost: null, cost_source: null } as const;
+const BROKE = "upstream_unreachable: OpenRouter's connection broke before the answer was complete";
+
+const ENDINGS: Ending[] = [
+  {
+    what: "a JSON answer that is complete",
+    stream: false,
+    faults: "",
+    client: reads(200, /"usage"/),
+    row: COMPLETED,
+  },
+  {
+    what: "a stream that is complete",
+    stream: true,
+    faults: "",
+    client: reads(200, /"usage".*data: \[DONE\]\n\n$/s),
+    row: COMPLETED,
+  },
+  {
+    what: "a stream without [DONE], but with usage",
+    stream: true,
+    faults: "no-done",
+    client: reads(200, /"usage"(?!.*\[DONE\])/s),
+    row: COMPLETED,
+  },
+  {
+    what: "a stream with usage twice",
+    stream: true,
+    faults: "usage-twice",
+    client: reads(200, /"usage".*"usage"/s),
+    row: COMPLETED,
+  },
+  {
+    what: "a stream with usage, then null",
+    stream: true,
+    faults: "null-usage",
+    client: reads(200, /"usage":null/),
+    row: COMPLETED,
+  },
+  {
+    what: "a stream without usage",
+    stream: true,
+    faults: "no-usage",
+    client: reads(200, /^(?!.*"usage")/s),
+    row: { ...COMPLETED, cost_source: "generation" },
+  },
+  {
+    what: "a JSON answer without usage",
+    stream: false,
+    faults: "no-usage",
+    client: reads(200, /^(?!.*"usage")/s),
+    row: { ...COMPLETED, cost_source: "generation" },
+  },
+  {
+    what: "an error event inside a 200",
+    stream: true,
+    faults: "error:429:2",
+    client: reads(200, /"error":\{"code":429/),
+    row: {
+      status: "failed",
+      http_status: 200,
+      error_message: "429: Rate limit exceeded",
+      cost_source: "generation",
+      output_tokens: 2,
+    },
+  },
+  {
+    what: "an error instead of an answer inside a 200",
+    stream: false,
+    faults: "error:502",
+    client: reads(200, /^\{"error":\{"code":502/),
+    row: {
+      status: "failed",
+      http_status: 200,
+      error_message: "502: Provider returned error",
+      cost_source: "generation",
+      total_cost: "0",
+    },
+  },
+  {
+    what: "an error in a choice",
+    stream: false,
+    faults: "choice-error",
+    client: reads(200, /"error":\{"code":502/),
+    row: {
+      ...COMPLETED,
+      status: "failed",
+      error_message: "502: Provider disconnected",
+    },
+  },
+  ...[400, 402, 403, 429, 500, 502, 503, 529].map((status): Ending => ({
+    what: `status ${status}`,
+    stream: status % 2 === 0,
+    faults: `status:${status}`,
+    client: reads(status, /"error"/),
+    row: { status: "failed", http_status: status, ...FREE },
+  })),
+  {
+    what: "an HTML error page",
+    stream: true,
+    faults: "html:502",
+    client: reads(502, /^<!DOCTYPE html>/),
+    row: {
+      status: "failed",
+      http_status: 502,
+      error_message: "OpenRouter answered with status 502",
+      ...FREE,
+    },
+  },
+  {
+    what: "a connection to OpenRouter that breaks before the headers",
+    stream: true,
+    faults: "drop",
+    client: reads(502, /upstream_unreachable/),
+    row: {
+      status: "failed",
+      http_status: null,
+      error_message: "upstream_unreachable: OpenRouter could not be reached",
+      ...FREE,
+    },
+  },
+  {
+    what: "a stream that breaks before its first byte",
+    stream: true,
+    faults: "drop:0",
+    client: isBrokenOff,
+    row: { status: "failed", http_status: 200, error_message: BROKE, cost_source: "generation" },
+  },
+  {
+    // bifrost #5546: upstream died mid-stream, and that was logged as success.
+    what: "a stream that breaks in its middle",
+    stream: true,
+    faults: "chunks:9,drop:4",
+    client: isBrokenOff,
+    row: {
+      status: "failed",
+      http_status: 200,
+      error_message: BROKE,
+      cost_source: "generation",
+      output_tokens: 4,
+    },
+  },
+  {
+    what: "a JSON answer that breaks in its middle",
+    stream: false,
+    faults: "drop:1",
+    client: isBrokenOff,
+    row: { ...COMPLETED, status: "failed", error_message: BROKE, cost_source: "generation" },
+  },
+  {
+    what: "a client that leaves before the headers",
+    stream: true,
+    faults: "hang",
+    client: leavesBeforeHeaders,
+    row: {
+      status: "failed",
+      http_status: null,
+      error_message: "client_disconnected",
+      ...FREE,
+    },
+  },
+  {
+    // vercel/ai #8325: the gateway read on for minutes.
+    what: "a client that leaves a silent stream before its first byte",
+    stream: true,
+    faults: "hang:0",
+    client: leavesAt("\r\n\r\n"),
+    row: { ...LEFT, output_tokens: 0, first_byte_ms: null },
+  },
+  {
+    what: "a client that leaves a silent stream in its middle",
+    stream: true,
+    faults: "chunks:9,hang:4",
+    client: leavesAt(" four"),
+    row: { ...LEFT, output_tokens: 4 },
+  },
+  {
+    // LL #14457, bifrost PR #3709: no row, or one token of 806.
+    what: "a client that leaves a stream that goes on",
+    stream: true,
+    faults: "chunks:2000,slow:5",
+    client: leavesAt(" five"),
+    row: LEFT,
+  },
+  {
+    what: "a client that leaves a JSON answer in its middle",
+    stream: false,
+    faults: "slow:60000",
+    client: leavesAt('"id":"gen-'),
+    row: { ...LEFT, total_cost: FIVE_TOKENS, output_tokens: 5 },
+  },
+];
+
+for (const { what, stream, faults, client, row: expected } of ENDINGS) {
+  Deno.test(`${what}: the row is ${expected.status}${expected.error_message ? `, ${expected.error_message.split(":")[0]}` : ""}`, async () => {
+    const { db, openrouter } = world;
+    const identity = await newIdentity();
+
+    await client(chat(WORDS, { stream }), faults, identity);
+
+    await openrouter.quiet();
+    const [row] = await db.endedRows(identity.did, 1);
+    assert.ok(row);
+    for (const [name, value] of Object.entries(expected)) {
+      assert.equal(row[name as keyof RequestRow], value, name);
+    }
+    const { usage } = openrouter.keyOf(await db.keyHash(identity.did));
+    assert.equal(row.total_cost ?? "0", usage);
+    assert.equal(row.streaming, stream);
+    assert.deepEqual(await db.booked(identity.did), {
+      requests: 1,
+      failed: expected.status === "failed" ? 1 : 0,
+      cost: usage,
+    });
+  });
+}
+
+Deno.test("a provider that cannot stop bills a whole answer, and so does the row of the client who left", async () => {
+  const { db, gateway, openrouter } = world;
+  const identity = await newIdentity();
+  const body = chat(WORDS, { stream: true, model: "amazon/nova-lite-v1" });
+  const client = await connect(gateway, identity, CHAT, body, {
+    "x-openrouter-simulate": "chunks:50,hang:3",
+  });
+  await client.until(" three");
+  client.close();
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.equal(row?.error_message, "client_disconnected");
+  assert.equal(row?.output_tokens, 50);
+  assert.equal(row?.total_cost, openrouter.keyOf(await db.keyHash(identity.did)).usage);
+});
+
+const USAGE_EVENT =
+  'data: {"id":"gen-1","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"cost":0.5}}\n\n';
+
+/** OpenRouter answers the calls of a test with this. */
+function frontAnswers(answer: (response: ServerResponse) => void): Disposable {
+  const route = "POST /chat/completions";
+  front.handlers.set(route, (_request, response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    answer(response);
+  });
+  return { [Symbol.dispose]: () => front.handlers.delete(route) };
+}
+
+Deno.test("a client that leaves after the usage chunk has had a complete answer", async () => {
+  const { db, gateway } = world;
+  using _ = frontAnswers((response) => response.write(USAGE_EVENT));
+  const identity = await newIdentity();
+  const client = await connect(gateway, identity, CHAT, chat(WORDS, { stream: true }));
+  await client.until('"cost":0.5}}\n\n');
+  client.close();
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.deepEqual(
+    [row?.status, row?.error_message, row?.cost_source, row?.total_cost],
+    ["completed", null, "response", "0.5"],
+  );
+  await until("the call at OpenRouter to end", () => front.inFlight() === 0);
+});
+
+Deno.test("a stream that breaks after its usage is failed, at the cost that it told", async () => {
+  const { db, gateway } = world;
+  using _ = frontAnswers((response) => response.write(USAGE_EVENT, () => response.destroy()));
+  const identity = await newIdentity();
+  const response = await call(gateway, identity, "POST", CHAT, chat(WORDS, { stream: true }));
+  await assert.rejects(response.text());
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.deepEqual(
+    [row?.status, row?.error_message, row?.cost_source, row?.total_cost],
+    ["failed", BROKE, "response", "0.5"],
+  );
+});
+
+Deno.test("an answer with a status that HTTP does not have is 502", async () => {
+  const { db, gateway } = world;
+  const route = "POST /chat/completions";
+  front.handlers.set(route, (_request, response) => response.writeHead(999).end("odd"));
+  const identity = await newIdentity();
+  const response = await call(gateway, identity, "POST", CHAT, chat(WORDS));
+  front.handlers.delete(route);
+  assert.equal(response.status, 502);
+  assert.equal((await response.json()).error.type, "upstream_unreachable");
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.equal(row?.status, "failed");
+});
+
+Deno.test("a call whose pooled connection breaks before the headers is sent once, although it is billed", async () => {
+  const { db, gateway, openrouter } = world;
+  const identity = await newIdentity();
+  const route = "POST /chat/completions";
+  const arrived = () => openrouter.ledger().requests.by_route[route] ?? 0;
+  // Leaves a connection in the pool, which fetch would replace and try again by itself.
+  await (await send(chat(WORDS), "", identity)).text();
+  const before = arrived();
+
+  const response = await send(chat(WORDS), "after,drop", identity);
+
+  assert.equal(response.status, 502);
+  await response.body?.cancel();
+  assert.equal(arrived(), before + 1);
+  await db.endedRows(identity.did, 2);
+  const { generations } = openrouter.keyOf(await db.keyHash(identity.did));
+  assert.equal(generations, 2);
+});
+
+Deno.test("a client that leaves while it sends its body is no error of the gateway", async () => {
+  // llmgateway PR #2231
+  const { gateway } = world;
+  const { hostname, port, pathname } = new URL(gateway.url);
+  const path = `${pathname}${CHAT}?leaving`;
+  const connection = await Deno.connect({ hostname, port: Number(port) });
+  await connection.write(new TextEncoder().encode(
+    `POST ${path} HTTP/1.1\r\nhost: ${hostname}\r\ncontent-length: 100000\r\n\r\n{"half":`,
+  ));
+  const seen = gateway.log.length;
+  connection.close();
+  const line = await until(
+    "the request's line",
+    () => gateway.log.slice(seen).find(({ status }) => status === 499),
+  );
+  assert.equal(line.level, "info");
+});
+
+Deno.test("no ending was an error that nobody caught", () => {
+  const output = world.gateway.output();
+  assert.doesNotMatch(output, /uncaught|unhandled|internal_error|\n\s+at /i);
+});
