@@ -89,6 +89,11 @@ create table public.request_logs (
   reserved_usd numeric not null default 0,
   first_byte_ms integer,
   primary key (id, request_time),
+  -- No NaN, which sorts above everything, and no infinity: one of them would spoil every sum.
+  constraint request_logs_costs_are_numbers check (
+    total_cost > '-Infinity' and total_cost < 'Infinity'
+    and upstream_cost > '-Infinity' and upstream_cost < 'Infinity'
+  ),
   constraint request_logs_ended_has_response_time
     check ((status = 'pending') = (response_time is null))
 ) partition by range (request_time);

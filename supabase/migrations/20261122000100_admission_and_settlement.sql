@@ -263,7 +263,7 @@ begin
     upstream_cost = trim_scale(p_upstream_cost::numeric * p_usd_per_credit::numeric),
     cost_source = p_cost_source
   where did = p_did and generation_id = p_generation_id
-    and status <> 'pending' and total_cost is null
+    and status <> 'pending' and total_cost is null and p_cost is not null
   returning * into v_row;
   if not found then
     return false;

@@ -1,0 +1,75 @@
+/**
+ * `deno task test [suite…] [deno test's options…]`: every test, or those of the suites named:
+ *
+ * - `unit`        of the function and the scripts, under the Deno that runs this
+ * - `unit-2.1.4`  types and unit tests of the function under the Deno of Supabase's Edge Runtime
+ * - `pgtap`       supabase/tests, on the migrated database
+ * - `schema`      Supabase's advisors and the generated types
+ * - `http`        supabase/functions/tests, against the stack
+ *
+ * The last line is `N passed, N failed`, and `, N skipped` where there are any. Exits with 0 when
+ * nothing failed, 1 when something did, 2 for arguments that it does not know, 130 when interrupted.
+ */
+import { startStack } from "./stack/start_stack.ts";
+import { http, unit, unitOnEdgeDeno } from "./test/deno_suites.ts";
+import { describe, type Outcome, sum } from "./test/outcome.ts";
+import { pgtap } from "./test/pgtap.ts";
+import { schema } from "./test/schema.ts";
+import { runSuite, type Suite } from "./test/suite.ts";
+
+/** In the order in which they run; those of one stage run at the same time, one per core. */
+const STAGES: Record<string, Suite>[] = [
+  { unit, "unit-2.1.4": unitOnEdgeDeno },
+  // Before anything has used the Data API, whose connections would prevent that copy.
+  { pgtap },
+  { schema },
+  { http },
+];
+
+const names = STAGES.flatMap((stage) => Object.keys(stage));
+const firstOption = Deno.args.findIndex((argument) => argument.startsWith("-"));
+const wanted = firstOption === -1 ? Deno.args : Deno.args.slice(0, firstOption);
+const unknown = wanted.find((name) => !names.includes(name));
+if (unknown !== undefined) {
+  console.error(`there is no suite "${unknown}"; the suites are: ${names.join(", ")}`);
+  Deno.exit(2);
+}
+
+const interruption = new AbortController();
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  Deno.addSignalListener(name, () => interruption.abort(new Error(`interrupted by ${name}`)));
+}
+
+async function runAll(signal: AbortSignal): Promise<Outcome> {
+  await using running = new AsyncDisposableStack();
+  let starting: ReturnType<typeof startStack> | undefined;
+  const stack = () =>
+    starting ??= startStack({ port: 0, dbPort: 0, ephemeral: true, signal }).then((stack) => {
+      running.defer(stack.stop);
+      return stack;
+    });
+  const context = {
+    signal,
+    stack,
+    denoTestArgs: firstOption === -1 ? [] : Deno.args.slice(firstOption),
+  };
+  const outcomes: Outcome[] = [];
+  for (const stage of STAGES) {
+    const runs = Object.entries(stage)
+      .filter(([name]) => wanted.length === 0 || wanted.includes(name))
+      .map(([name, suite]) => runSuite(name, suite, context, console.log));
+    // All of them end before an interruption of one ends this process, and their children's with it.
+    await Promise.allSettled(runs);
+    outcomes.push(...await Promise.all(runs));
+  }
+  return sum(outcomes);
+}
+
+try {
+  const outcome = await runAll(interruption.signal);
+  console.log(describe(outcome));
+  Deno.exit(outcome.failed === 0 ? 0 : 1);
+} catch (error) {
+  if (!interruption.signal.aborted) throw error;
+  Deno.exit(130);
+}

@@ -1,0 +1,180 @@
+-- The decision on a request, and the row that books it.
+begin;
+select plan(39);
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
+values
+  ('did:key:alice', 'hash a', 'sealed a', 'alice', 'active'),
+  ('did:key:bob', 'hash b', 'sealed b', 'bob', 'active'),
+  ('did:key:carol', 'hash c', 'sealed c', 'carol', 'disabled');
+
+create function pg_temp.request(n integer) returns uuid language sql
+return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
+
+create function pg_temp.hash(message text) returns text language sql
+return encode(sha256(message::bytea), 'hex');
+
+-- A metered chat with what a test is not about filled in.
+create function pg_temp.decision(
+  n integer, did text, message text default null, issued_at timestamptz default null,
+  generation text default null, idempotency_key text default null, body text default '{}',
+  metered boolean default true
+) returns text language sql as $$
+  select public.admit_request(
+    p_request_id => pg_temp.request(n), p_did => did, p_method => 'POST',
+    p_endpoint => '/chat/completions', p_metered => metered,
+    p_message_hash => pg_temp.hash(message), p_message_expires_at => now() + interval '6 minutes',
+    p_token_issued_at => issued_at, p_owned_generation => generation,
+    p_idempotency_key => idempotency_key, p_body_hash => pg_temp.hash(body)
+  ) ->> 'decision';
+$$;
+
+set local role service_role;
+
+-- Admission.
+create temporary table admitted on commit drop as
+select public.admit_request(
+  p_request_id => pg_temp.request(1), p_did => 'did:key:alice', p_method => 'POST',
+  p_endpoint => '/chat/completions', p_metered => true, p_model => 'openai/gpt-4o-mini',
+  p_streaming => true
+) as answer;
+select is(answer ->> 'decision', 'admitted', 'an active DID is admitted') from admitted;
+select is(answer ->> 'encrypted_api_key', 'sealed a', 'with its own key') from admitted;
+select is(answer ->> 'openrouter_key_hash', 'hash a', 'and that key''s name') from admitted;
+select results_eq(
+  $$ select did, method, endpoint, model, streaming, status, response_time, total_cost
+    from public.request_logs where id = pg_temp.request(1) $$,
+  $$ values ('did:key:alice', 'POST', '/chat/completions', 'openai/gpt-4o-mini', true,
+    'pending', null::timestamptz, null::numeric) $$,
+  'its row is pending before anything is forwarded'
+);
+select is(
+  (select request_time from public.request_logs where id = pg_temp.request(1)),
+  (select (answer ->> 'request_time')::timestamptz from admitted),
+  'the answer names the row''s time to the microsecond'
+);
+select is(pg_temp.decision(2, 'did:key:alice', metered => false), 'admitted', 'what is free is admitted');
+select is_empty(
+  'select from public.request_logs where id = pg_temp.request(2)', 'what is free has no row'
+);
+
+-- Refusals.
+select is(pg_temp.decision(10, 'did:key:new', 'm10'), 'needs_provisioning', 'a new DID needs a key first');
+select is(pg_temp.decision(11, 'did:key:carol', 'm11'), 'access_denied', 'a disabled DID is refused');
+select is(
+  pg_temp.decision(12, 'did:key:carol', metered => false), 'access_denied',
+  'a disabled DID is refused what is free as well'
+);
+select is_empty(
+  'select from public.request_logs where id <> pg_temp.request(1)', 'refusals leave no row'
+);
+select is_empty('select from public.accepted_messages', 'refused messages are not remembered');
+update public.user_api_keys set status = 'active' where did = 'did:key:carol';
+select is(
+  pg_temp.decision(13, 'did:key:carol', 'm11'), 'admitted',
+  'the same message is admitted once its DID is enabled'
+);
+
+-- Replay.
+select is(pg_temp.decision(20, 'did:key:alice', 'm20'), 'admitted', 'a message is accepted');
+select is(pg_temp.decision(21, 'did:key:alice', 'm20'), 'replayed', 'a message is accepted once');
+select is_empty(
+  'select from public.request_logs where id = pg_temp.request(21)', 'a replay leaves no row'
+);
+select is(pg_temp.decision(22, 'did:key:alice', 'm22'), 'admitted', 'another message is accepted');
+select is(
+  pg_temp.decision(23, 'did:key:alice', 'm23', metered => false), 'admitted',
+  'a message for something free is accepted'
+);
+select is(
+  pg_temp.decision(24, 'did:key:alice', 'm23', metered => false), 'replayed',
+  'a message for something free is accepted once as well'
+);
+select is(pg_temp.decision(25, 'did:key:alice'), 'admitted', 'what may be repeated is admitted');
+select is(pg_temp.decision(26, 'did:key:alice'), 'admitted', 'what may be repeated is admitted again');
+update public.accepted_messages set expires_at = now() - interval '1 minute';
+select is(
+  pg_temp.decision(27, 'did:key:alice', 'm20'), 'replayed',
+  'a message counts as seen for as long as it is remembered'
+);
+
+-- DID tokens.
+insert into public.did_policies (did, tokens_valid_after) values
+  ('did:key:alice', '2026-11-22 10:00:00+00'), ('did:key:bob', null);
+select is(
+  pg_temp.decision(30, 'did:key:alice', issued_at => '2026-11-22 09:59:59+00'), 'token_revoked',
+  'a token from before the revocation is refused'
+);
+select is(
+  pg_temp.decision(31, 'did:key:alice', issued_at => '2026-11-22 10:00:00+00'), 'admitted',
+  'a token from the instant of the revocation is admitted'
+);
+select is(pg_temp.decision(32, 'did:key:alice'), 'admitted', 'a revocation does not concern signatures');
+select is(
+  pg_temp.decision(33, 'did:key:bob', issued_at => '2026-11-22 09:59:59+00'), 'admitted',
+  'a policy without a revocation refuses nothing'
+);
+select is(
+  public.token_is_revoked('did:key:alice', '2026-11-22 09:59:59+00'), true,
+  'token_is_revoked says the same of an old token'
+);
+select is(
+  public.token_is_revoked('did:key:alice', '2026-11-22 10:00:00+00'), false,
+  'token_is_revoked says the same of a new one'
+);
+
+-- Generations.
+update public.request_logs set generation_id = 'gen-alice' where id = pg_temp.request(1);
+select is(
+  pg_temp.decision(40, 'did:key:alice', generation => 'gen-alice', metered => false), 'admitted',
+  'a DID may look at its own generation'
+);
+select is(
+  pg_temp.decision(41, 'did:key:bob', 'm41', generation => 'gen-alice', metered => false), 'not_owned',
+  'a DID may not look at another''s'
+);
+select is(
+  pg_temp.decision(42, 'did:key:bob', generation => 'gen-none', metered => false), 'not_owned',
+  'what nobody made is nobody''s'
+);
+select is(
+  pg_temp.decision(43, 'did:key:bob', 'm41', metered => false), 'admitted',
+  'a message refused for its generation is not remembered'
+);
+
+-- Idempotency keys.
+select is(
+  pg_temp.decision(50, 'did:key:alice', idempotency_key => 'k'), 'admitted',
+  'the first request with an idempotency key is admitted'
+);
+select is(
+  public.admit_request(
+    pg_temp.request(51), 'did:key:alice', 'POST', '/chat/completions', true,
+    p_idempotency_key => 'k', p_body_hash => pg_temp.hash('{}')
+  ),
+  jsonb_build_object('decision', 'duplicate', 'request_id', pg_temp.request(50)),
+  'the second one is told which request it repeats'
+);
+select is_empty(
+  'select from public.request_logs where id = pg_temp.request(51)', 'a duplicate leaves no row'
+);
+select is(
+  pg_temp.decision(52, 'did:key:alice', idempotency_key => 'k', body => '{"other":1}'), 'admitted',
+  'another body is another request'
+);
+select is(
+  pg_temp.decision(53, 'did:key:bob', idempotency_key => 'k'), 'admitted',
+  'another DID''s idempotency keys are its own'
+);
+
+-- Limits that the operator changed.
+select is(answer ->> 'new_limit', null, 'there is no news of an unchanged limit') from admitted;
+update public.user_api_keys set credit_limit = 2.50 where did = 'did:key:bob';
+select is(
+  public.admit_request(pg_temp.request(60), 'did:key:bob', 'GET', '/models', false) -> 'new_limit',
+  '{"credit_limit": "2.50", "credit_limit_reset": null}',
+  'a limit that OpenRouter does not know yet comes with the admission'
+);
+
+select * from finish();
+rollback;

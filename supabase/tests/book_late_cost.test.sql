@@ -1,0 +1,72 @@
+-- The cost of a job that is known only after its request has ended.
+begin;
+select plan(11);
+
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+values
+  ('00000000-0000-0000-0000-000000000001', 'did:key:alice', 'POST', '/videos', 'veo', '2026-03-10 23:00:00+00'),
+  ('00000000-0000-0000-0000-000000000002', 'did:key:alice', 'POST', '/videos', 'veo', '2026-03-10 12:00:00+00'),
+  ('00000000-0000-0000-0000-000000000003', 'did:key:alice', 'POST', '/videos', null, '2026-03-10 12:00:00+00');
+do $$
+begin
+  perform public.settle_request(
+    id, request_time, 'completed', p_generation_id => 'video-' || right(id::text, 1),
+    p_cost => case right(id::text, 1) when '2' then '0' end
+  )
+  from public.request_logs;
+end;
+$$;
+insert into public.request_logs (id, did, method, endpoint, generation_id)
+values ('00000000-0000-0000-0000-000000000004', 'did:key:alice', 'POST', '/videos', 'video-4');
+
+set local role service_role;
+-- A time zone in which the request's day is the next one.
+set local timezone = 'Pacific/Kiritimati';
+
+select is(
+  public.book_late_cost('did:key:bob', 'video-1', '1'), false,
+  'a DID cannot have another''s job booked'
+);
+select is(public.book_late_cost('did:key:alice', 'video-9', '1'), false, 'an unknown job is not booked');
+select is(
+  public.book_late_cost('did:key:alice', 'video-4', '1'), false,
+  'a pending request gets its cost from its settlement'
+);
+select is(
+  public.book_late_cost('did:key:alice', 'video-2', '1'), false,
+  'a cost of zero was known already'
+);
+select is(
+  (select sum(total_cost) from public.usage_daily), 0::numeric, 'none of these costs anything'
+);
+
+select is(
+  public.book_late_cost('did:key:alice', 'video-1', '400000', '1000', '0.000001'), true,
+  'the cost of an ended request is booked'
+);
+select is(
+  public.book_late_cost('did:key:alice', 'video-1', '400000', '1000', '0.000001'), false,
+  'once'
+);
+select results_eq(
+  $$ select total_cost, upstream_cost, cost_source from public.request_logs
+    where generation_id = 'video-1' $$,
+  $$ values (0.4, 0.001, 'response') $$,
+  'its row says so, in dollars'
+);
+select results_eq(
+  $$ select day, requests, total_cost, upstream_cost from public.usage_daily where model = 'veo' $$,
+  $$ values ('2026-03-10'::date, 2::bigint, 0.4, 0.001) $$,
+  'the totals of its day have the cost and no further request'
+);
+select is(
+  public.book_late_cost('did:key:alice', 'video-3', '0.1'), true,
+  'a request without a model is booked'
+);
+select is(
+  (select total_cost from public.usage_daily where model = 'unknown'), 0.1,
+  'under the totals that it is counted in'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,69 @@
+-- Rules that hold whoever writes.
+begin;
+select plan(13);
+
+select is((select count(*) from public.gateway_settings), 1::bigint, 'there is one row of settings');
+select throws_ok(
+  'insert into public.gateway_settings (only_row) values (true)', '23505', null,
+  'there cannot be two'
+);
+select throws_ok(
+  'insert into public.gateway_settings (only_row) values (false)', '23514', null,
+  'there cannot be another kind'
+);
+select throws_ok(
+  'update public.gateway_settings set request_log_retention_months = 0', '23514', null,
+  'retention keeps something'
+);
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+values ('did:key:alice', 'hash a', 'sealed', 'alice');
+select throws_ok(
+  $$ insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+    values ('did:key:alice', 'hash b', 'sealed', 'alice') $$,
+  '23505', null, 'a DID has one key'
+);
+select throws_ok(
+  $$ insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+    values ('did:key:bob', 'hash a', 'sealed', 'bob') $$,
+  '23505', null, 'a key has one DID'
+);
+select throws_ok(
+  $$ insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+    values ('bob', 'hash b', 'sealed', 'bob') $$,
+  '23514', null, 'an account belongs to a DID'
+);
+select throws_ok(
+  $$ update public.user_api_keys set status = 'deleted' $$, '23514', null,
+  'an account is active or disabled'
+);
+
+select throws_ok(
+  $$ insert into public.request_logs (id, did, method, endpoint, status)
+    values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', 'completed') $$,
+  '23514', null, 'what has ended has ended at some time'
+);
+select throws_ok(
+  $$ insert into public.request_logs (id, did, method, endpoint, response_time)
+    values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', now()) $$,
+  '23514', null, 'what is pending has not ended'
+);
+select throws_ok(
+  $$ insert into public.request_logs (id, did, method, endpoint, cost_source)
+    values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', 'guess') $$,
+  '23514', null, 'a cost comes from a known source'
+);
+
+insert into public.request_logs (id, did, method, endpoint)
+values ('00000000-0000-4000-8000-00000000000a', 'did:key:alice', 'POST', '/chat/completions');
+select throws_ok(
+  $$ update public.request_logs set total_cost = 'NaN' where did = 'did:key:alice' $$,
+  '23514', null, 'a cost is a number'
+);
+select throws_ok(
+  $$ update public.request_logs set upstream_cost = 'Infinity' where did = 'did:key:alice' $$,
+  '23514', null, 'a cost is finite'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,57 @@
+-- A row whose gateway died ends all the same.
+begin;
+select plan(10);
+
+insert into public.request_logs (id, did, method, endpoint, model, request_time, reserved_usd)
+values
+  ('00000000-0000-0000-0000-000000000001', 'did:key:alice', 'POST', '/x', 'm', now() - interval '16 minutes', 0.5),
+  ('00000000-0000-0000-0000-000000000002', 'did:key:alice', 'POST', '/x', 'm', '2020-01-01 00:00:00+00', 0.5),
+  ('00000000-0000-0000-0000-000000000003', 'did:key:alice', 'POST', '/x', 'm', now() - interval '14 minutes', 0.5),
+  ('00000000-0000-0000-0000-000000000004', 'did:key:alice', 'POST', '/x', 'm', '2020-01-02 00:00:00+00', 0.5);
+
+set local role service_role;
+do $$
+begin
+  perform public.settle_request(
+    '00000000-0000-0000-0000-000000000004', '2020-01-02 00:00:00+00', 'completed', 200, p_cost => '1'
+  );
+end;
+$$;
+
+select is(public.expire_stale_requests(), 2, 'what is pending for longer than any request lasts is ended');
+select results_eq(
+  $$ select right(id::text, 1), status, reserved_usd, split_part(error_message, ':', 1)
+    from public.request_logs order by id $$,
+  $$ values ('1', 'failed', 0::numeric, 'worker_lost'), ('2', 'failed', 0, 'worker_lost'),
+    ('3', 'pending', 0.5, null), ('4', 'completed', 0, null) $$,
+  'as failed, with its reservation released; what is young or has ended stays as it is'
+);
+select is_empty(
+  $$ select from public.request_logs where status = 'failed' and response_time is null $$,
+  'the row says when'
+);
+select is_empty(
+  $$ select from public.request_logs where status = 'failed' and total_cost is not null $$,
+  'its cost is unknown, not zero'
+);
+select results_eq(
+  'select sum(requests)::bigint, sum(failed_requests)::bigint, sum(total_cost) from public.usage_daily',
+  'values (3::bigint, 2::bigint, 1::numeric)',
+  'the totals count it as failed'
+);
+select is(public.expire_stale_requests(), 0, 'once');
+select is(
+  public.settle_request(
+    '00000000-0000-0000-0000-000000000001', now() - interval '16 minutes', 'completed', 200, p_cost => '1'
+  ) ->> 'settled',
+  'false', 'a settlement that comes too late finds it ended'
+);
+select is(
+  (select sum(requests)::bigint from public.usage_daily), 3::bigint, 'and is not counted again'
+);
+set local timezone = 'Pacific/Kiritimati';
+select is(public.expire_stale_requests('14 minutes'), 0, 'the limit itself is not past the limit');
+select is(public.expire_stale_requests('13 minutes'), 1, 'a shorter limit ends what is younger');
+
+select * from finish();
+rollback;

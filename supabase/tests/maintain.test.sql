@@ -1,0 +1,37 @@
+-- All housekeeping at once.
+begin;
+select plan(6);
+
+insert into public.request_logs (id, did, method, endpoint, request_time)
+values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', now() - interval '1 hour');
+insert into public.accepted_messages (message_hash, expires_at)
+values ('\x01', '2020-01-01 00:00:00+00'), ('\x02', '2020-01-01 00:00:00+00');
+insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id, created_at)
+select 'did:key:alice', n::text, '\x01', gen_random_uuid(), '2020-01-01 00:00:00+00'
+from generate_series(1, 3) as n;
+create temporary table newest on commit drop as
+select max(relname) as name from pg_catalog.pg_class
+where relnamespace = 'partitions'::regnamespace and relname ~ '^request_logs_[0-9_]+$';
+do $$
+begin
+  execute format('drop table partitions.%I', (select name from newest));
+end;
+$$;
+
+select is(
+  public.maintain(),
+  '{"expired_requests": 1, "purged_messages": 2, "purged_idempotency_keys": 3}',
+  'stale requests are ended, replay and idempotency keys forgotten'
+);
+select has_table('partitions'::name, name::name, 'and the log gets its partitions') from newest;
+select is_empty($$ select from public.request_logs where status = 'pending' $$, 'no stale request is left');
+select is_empty('select from public.accepted_messages', 'no replay key');
+select is_empty('select from public.idempotency_keys', 'no idempotency key');
+select is(
+  public.maintain(),
+  '{"expired_requests": 0, "purged_messages": 0, "purged_idempotency_keys": 0}',
+  'a second time there is nothing to do'
+);
+
+select * from finish();
+rollback;

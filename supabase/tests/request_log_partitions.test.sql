@@ -1,0 +1,196 @@
+-- The log's partitions: months of UTC, made ahead, dropped by retention.
+begin;
+select plan(29);
+
+create temporary view month_partitions as
+select relname, to_date(right(relname, 7), 'YYYY_MM') as month, oid,
+  pg_get_expr(relpartbound, oid) as bound
+from pg_catalog.pg_inherits join pg_catalog.pg_class on oid = inhrelid
+where inhparent = 'public.request_logs'::regclass and relname <> 'request_logs_default';
+
+create function pg_temp.this_month(plus integer default 0) returns date language sql
+return (date_trunc('month', now() at time zone 'utc') + make_interval(months => plus))::date;
+
+create function pg_temp.log_request(n integer, at timestamptz) returns void language sql as $$
+  insert into public.request_logs (id, did, method, endpoint, request_time, model, total_cost)
+  values (('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'did:key:alice', 'POST', '/x',
+    at, 'm', 0.1);
+$$;
+create function pg_temp.partition_of(n integer) returns text language sql return (
+  select tableoid::regclass::text from public.request_logs
+  where id = ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid
+);
+
+-- What the migrations leave.
+select results_eq(
+  'select month from month_partitions order by month',
+  'select pg_temp.this_month(n) from generate_series(0, 3) as n',
+  'there are partitions for this month and the next three'
+);
+select is_empty(
+  $$
+    select relname, bound from month_partitions
+    where bound <> format('FOR VALUES FROM (%L) TO (%L)',
+      month::text || ' 00:00:00+00', (month + interval '1 month')::date::text || ' 00:00:00+00')
+  $$,
+  'each is the month of UTC in its name'
+);
+
+select pg_temp.log_request(1, pg_temp.this_month(1) at time zone 'utc');
+select pg_temp.log_request(2, (pg_temp.this_month(1) at time zone 'utc') - interval '1 microsecond');
+select is(
+  pg_temp.partition_of(1), 'partitions.request_logs_' || to_char(pg_temp.this_month(1), 'YYYY_MM'),
+  'a month begins with midnight UTC'
+);
+select is(
+  pg_temp.partition_of(2), 'partitions.request_logs_' || to_char(pg_temp.this_month(), 'YYYY_MM'),
+  'and ends before it'
+);
+select pg_temp.log_request(3, '2020-02-29 12:00:00+00');
+select is(
+  pg_temp.partition_of(3), 'partitions.request_logs_default', 'no request is lost for want of a partition'
+);
+
+-- Made ahead, whatever the session's time zone is.
+select pg_temp.log_request(4, pg_temp.this_month(8) at time zone 'utc');
+select pg_temp.log_request(5, (pg_temp.this_month(9) at time zone 'utc') - interval '1 microsecond');
+select pg_temp.log_request(6, pg_temp.this_month(9) at time zone 'utc');
+create temporary table before on commit drop as
+select * from public.request_logs where id::text like '%-00000000000_';
+set local timezone = 'Pacific/Kiritimati';
+select public.maintain_request_log_partitions(6);
+set local timezone = 'America/New_York';
+select public.maintain_request_log_partitions(8);
+set local timezone = 'UTC';
+select results_eq(
+  'select month from month_partitions order by month',
+  'select pg_temp.this_month(n) from generate_series(0, 8) as n',
+  'more can be made further ahead'
+);
+select is_empty(
+  $$
+    select relname, bound from month_partitions
+    where bound <> format('FOR VALUES FROM (%L) TO (%L)',
+      month::text || ' 00:00:00+00', (month + interval '1 month')::date::text || ' 00:00:00+00')
+  $$,
+  'made from other time zones they are months of UTC as well'
+);
+select is(
+  pg_temp.partition_of(4), 'partitions.request_logs_' || to_char(pg_temp.this_month(8), 'YYYY_MM'),
+  'a row that came before its partition is moved there'
+);
+select is(
+  pg_temp.partition_of(5), 'partitions.request_logs_' || to_char(pg_temp.this_month(8), 'YYYY_MM'),
+  'to the last microsecond of the month'
+);
+select is(
+  pg_temp.partition_of(6), 'partitions.request_logs_default', 'a row of a later month stays'
+);
+select set_eq(
+  'select * from public.request_logs', 'select * from before', 'no row is lost or changed'
+);
+create temporary table partitions_before on commit drop as select * from month_partitions;
+select public.maintain_request_log_partitions(8);
+select set_eq(
+  'select * from month_partitions', 'select * from partitions_before', 'a second time nothing changes'
+);
+
+select is_empty(
+  $$ select oid::regclass from pg_catalog.pg_class
+    where relnamespace = 'partitions'::regnamespace and relkind = 'r' and not relrowsecurity $$,
+  'new partitions have row level security'
+);
+select is_empty(
+  $$ select oid::regclass from pg_catalog.pg_class
+    where relnamespace = 'partitions'::regnamespace and relkind = 'r'
+      and has_table_privilege('service_role', oid, 'select, insert, update, delete') $$,
+  'and are nobody''s to reach but by way of request_logs'
+);
+select is_empty(
+  $$
+    select parent.indexrelid::regclass, month_partitions.relname
+    from pg_catalog.pg_index as parent cross join month_partitions
+    where parent.indrelid = 'public.request_logs'::regclass and not exists (
+      select from pg_catalog.pg_inherits join pg_catalog.pg_index as child on child.indexrelid = inhrelid
+      where inhparent = parent.indexrelid and child.indrelid = month_partitions.oid
+    )
+  $$,
+  'and have every index of the log'
+);
+select throws_ok(
+  format($$ insert into public.request_logs (id, did, method, endpoint, status, request_time)
+    values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', 'completed', %L) $$,
+    pg_temp.this_month(8)),
+  '23514', null, 'and every constraint'
+);
+
+-- A row is settled wherever it is.
+grant select on before to service_role;
+set local role service_role;
+select is(
+  public.settle_request(id, request_time, 'completed') ->> 'settled', 'true',
+  'a row that was moved is settled'
+) from before where id::text like '%4';
+select is(
+  public.settle_request(id, request_time, 'completed') ->> 'settled', 'true',
+  'a row in the default partition is settled'
+) from before where id::text like '%6';
+reset role;
+
+-- Retention.
+create function pg_temp.make_partition(p_month date) returns void language plpgsql as $$
+begin
+  execute format(
+    'create table partitions.%I partition of public.request_logs for values from (%L) to (%L)',
+    'request_logs_' || to_char(p_month, 'YYYY_MM'),
+    p_month::text || ' 00:00:00+00', (p_month + interval '1 month')::date::text || ' 00:00:00+00'
+  );
+end;
+$$;
+select pg_temp.make_partition(pg_temp.this_month(-n)) from generate_series(1, 4) as n;
+select pg_temp.log_request(10 + n, pg_temp.this_month(-n) at time zone 'utc') from generate_series(1, 4) as n;
+create table partitions.unrelated ();
+
+select public.maintain_request_log_partitions();
+select is(
+  (select min(month) from month_partitions), pg_temp.this_month(-4),
+  'without a retention every month is kept'
+);
+select is(pg_temp.partition_of(3), 'partitions.request_logs_default', 'and every row without a month');
+
+update public.gateway_settings set request_log_retention_months = 2;
+set local timezone = 'Pacific/Kiritimati';
+select public.maintain_request_log_partitions();
+set local timezone = 'UTC';
+select results_eq(
+  'select month from month_partitions where month < pg_temp.this_month() order by month',
+  'select pg_temp.this_month(-n) from generate_series(2, 1, -1) as n',
+  'a retention of two months keeps two full months besides this one'
+);
+select is_empty(
+  $$ select from public.request_logs where id::text ~ '1[34]$' $$, 'the rows before are gone'
+);
+select is(pg_temp.partition_of(3), null, 'those of a month that had no partition as well');
+select is(
+  (select count(*) from public.request_logs where id::text ~ '1[12]$'), 2::bigint, 'the others are not'
+);
+select isnt_empty('select from public.usage_daily', 'the daily totals are kept');
+select has_table('partitions'::name, 'unrelated'::name, 'what is no partition is left alone');
+select has_table(
+  'partitions'::name, 'request_logs_default'::name, 'and so is the default partition'
+);
+
+update public.gateway_settings set request_log_retention_months = 1;
+select public.maintain_request_log_partitions(0);
+select is(
+  (select min(month) from month_partitions), pg_temp.this_month(-1),
+  'a shorter retention drops more'
+);
+select results_eq(
+  'select month from month_partitions where month >= pg_temp.this_month() order by month',
+  'select pg_temp.this_month(n) from generate_series(0, 8) as n',
+  'and what was made ahead stays'
+);
+
+select * from finish();
+rollback;

@@ -1,0 +1,264 @@
+-- The statistics are exactly the sums over the log, although they are read from the daily totals.
+begin;
+select plan(32);
+
+-- Four days around the change to summer time in America/New_York (8 March 2026, 07:00 UTC).
+select setseed(0.42);
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+select gen_random_uuid(),
+  (array['did:key:alice', 'did:key:alice', 'did:key:alice', 'did:key:bob'])[1 + floor(random() * 4)::integer],
+  'POST',
+  (array['/chat/completions', '/embeddings'])[1 + floor(random() * 2)::integer],
+  (array['openai/gpt-4o-mini', 'deepseek/deepseek-v4.1-flash', null])[1 + floor(random() * 3)::integer],
+  case when n <= 400 then timestamptz '2026-03-06 00:00:00+00' + random() * interval '96 hours'
+    -- And at each midnight, a microsecond before and after it.
+    else timestamptz '2026-03-06 00:00:00+00' + (n - 401) / 3 * interval '24 hours'
+      + ((n - 401) % 3 - 1) * interval '1 microsecond'
+  end
+from generate_series(1, 415) as n;
+
+do $$
+begin
+  perform public.settle_request(
+    id, request_time,
+    case when random() < 0.2 then 'failed' else 'completed' end,
+    p_input_tokens => nullif(floor(random() * 1000)::bigint, 0),
+    p_output_tokens => floor(random() * 1000)::bigint,
+    p_cached_tokens => floor(random() * 100)::bigint,
+    p_reasoning_tokens => floor(random() * 100)::bigint,
+    p_cost => case when random() < 0.9
+      then trunc(random()::numeric * 10, 3 + floor(random() * 15)::integer)::text || 'e-' || floor(random() * 9)
+    end
+  )
+  from public.request_logs
+  -- A few stay pending: they are in no statistics.
+  where random() < 0.97;
+end;
+$$;
+
+-- The same sums, over the log alone. Groups in the order of their JSON, as pg_temp.stats has them.
+create function pg_temp.expected(p_did text, p_start timestamptz, p_end timestamptz, p_group_by text[])
+returns jsonb language sql as $$
+  with ended as (
+    select *, coalesce(model, 'unknown') as name, request_time at time zone 'utc' as utc
+    from public.request_logs
+    where did = p_did and status <> 'pending'
+      and request_time >= coalesce(p_start, '-infinity') and request_time < coalesce(p_end, 'infinity')
+  ),
+  groups as (
+    select jsonb_strip_nulls(jsonb_build_object(
+        'day', case when 'day' = any (p_group_by) then to_char(utc, 'YYYY-MM-DD') end,
+        'hour', case when 'hour' = any (p_group_by) then to_char(utc, 'YYYY-MM-DD"T"HH24') || ':00:00Z' end,
+        'model', case when 'model' = any (p_group_by) then name end,
+        'endpoint', case when 'endpoint' = any (p_group_by) then endpoint end
+      )) as key,
+      jsonb_build_object(
+        'requests', count(*), 'failed_requests', count(*) filter (where status = 'failed'),
+        'input_tokens', coalesce(sum(input_tokens), 0), 'output_tokens', coalesce(sum(output_tokens), 0),
+        'cost', trim_scale(coalesce(sum(total_cost), 0))::text
+      ) as sums
+    from ended group by 1
+  )
+  select jsonb_build_object(
+    'total_requests', count(*),
+    'successful_requests', count(*) filter (where status = 'completed'),
+    'failed_requests', count(*) filter (where status = 'failed'),
+    'total_input_tokens', coalesce(sum(input_tokens), 0),
+    'total_output_tokens', coalesce(sum(output_tokens), 0),
+    'total_cached_tokens', coalesce(sum(cached_tokens), 0),
+    'total_reasoning_tokens', coalesce(sum(reasoning_tokens), 0),
+    'total_cost', trim_scale(coalesce(sum(total_cost), 0))::text,
+    'requests_by_model', (
+      select coalesce(jsonb_object_agg(name, requests), '{}')
+      from (select name, count(*) as requests from ended group by name) as by_model
+    ),
+    'groups', case when p_group_by = '{}' then '[]' else coalesce(
+      (select jsonb_agg(key || sums order by key || sums) from groups), '[]'
+    ) end
+  )
+  from ended;
+$$;
+create function pg_temp.stats(p_did text, p_start timestamptz, p_end timestamptz, p_group_by text[])
+returns jsonb language sql as $$
+  select jsonb_set(answer, '{groups}', coalesce(
+    (select jsonb_agg(g order by g) from jsonb_array_elements(answer -> 'groups') as g), '[]'
+  ))
+  from public.usage_stats(p_did, p_start, p_end, p_group_by) as answer;
+$$;
+
+create temporary table groupings on commit drop as
+select array_remove(array[
+  case when n & 1 > 0 then 'day' end, case when n & 2 > 0 then 'hour' end,
+  case when n & 4 > 0 then 'model' end, case when n & 8 > 0 then 'endpoint' end
+], null) as group_by
+from generate_series(0, 15) as n;
+
+create temporary table ranges on commit drop as
+select timestamptz '2026-03-05 12:00:00+00' + a * interval '120 hours' as range_start,
+  timestamptz '2026-03-05 12:00:00+00' + b * interval '120 hours' as range_end
+from (select random() as a, random() as b from generate_series(1, 40)) as random
+union all
+-- Whole days, unbounded ranges, parts of one day, nothing at all, and the wrong way round.
+select * from (values
+  (null::timestamptz, null::timestamptz),
+  (null, '2026-03-08 00:00:00+00'), ('2026-03-08 00:00:00+00', null),
+  (null, '2026-03-08 07:30:00+00'), ('2026-03-08 07:30:00+00', null),
+  ('2026-03-07 00:00:00+00', '2026-03-08 00:00:00+00'),
+  ('2026-03-06 00:00:00+00', '2026-03-10 00:00:00+00'),
+  ('2026-03-07 00:00:00.000001+00', '2026-03-09 00:00:00.000001+00'),
+  ('2026-03-07 23:59:59.999999+00', '2026-03-08 23:59:59.999999+00'),
+  ('2026-03-08 01:00:00+00', '2026-03-08 23:00:00+00'),
+  ('2026-03-08 00:00:00+00', '2026-03-08 23:00:00+00'),
+  ('2026-03-07 23:00:00+00', '2026-03-08 00:00:00+00'),
+  ('2026-03-07 23:00:00+00', '2026-03-08 01:00:00+00'),
+  ('2026-03-08 03:00:00+00', '2026-03-08 03:00:00+00'),
+  ('2026-03-09 00:00:00+00', '2026-03-06 00:00:00+00'),
+  ('2027-01-01 00:00:00+00', '2027-02-01 00:00:00+00')
+) as special;
+
+grant select on groupings, ranges to service_role;
+set local role service_role;
+
+select cmp_ok(
+  (pg_temp.expected('did:key:alice', null, null, '{}') ->> 'total_requests')::integer, '>', 200,
+  'there are requests to add up'
+);
+select isnt_empty(
+  $$ select from public.request_logs where did = 'did:key:alice' and status = 'pending' $$,
+  'and some that have not ended'
+);
+select set_eq(
+  $$
+    select did, (request_time at time zone 'utc')::date as day, coalesce(model, 'unknown') as model,
+      endpoint, count(*) as requests, count(*) filter (where status = 'failed') as failed_requests,
+      coalesce(sum(input_tokens), 0)::bigint as input_tokens,
+      coalesce(sum(output_tokens), 0)::bigint as output_tokens,
+      coalesce(sum(cached_tokens), 0)::bigint as cached_tokens,
+      coalesce(sum(reasoning_tokens), 0)::bigint as reasoning_tokens,
+      coalesce(sum(total_cost), 0) as total_cost, coalesce(sum(upstream_cost), 0) as upstream_cost
+    from public.request_logs where status <> 'pending' group by 1, 2, 3, 4
+  $$,
+  'select * from public.usage_daily',
+  'the daily totals are the log''s, to the last digit'
+);
+
+select is_empty(
+  format(
+    $$ select range_start, range_end from ranges
+      where pg_temp.stats('did:key:alice', range_start, range_end, %1$L)
+        is distinct from pg_temp.expected('did:key:alice', range_start, range_end, %1$L) $$,
+    group_by
+  ),
+  format('grouped by %s, every range has the sums of the log', group_by)
+)
+from groupings;
+
+-- The same in every time zone. The reference is computed with them as well, so it is kept from UTC.
+create temporary table in_utc on commit drop as
+select range_start, range_end, group_by,
+  public.usage_stats('did:key:alice', range_start, range_end, group_by) as answer
+from ranges, (values ('{}'::text[]), ('{day}'), ('{hour,model}')) as chosen (group_by);
+create function pg_temp.different() returns setof record language sql as $$
+  select range_start, range_end, group_by from in_utc
+  where public.usage_stats('did:key:alice', range_start, range_end, group_by) is distinct from answer;
+$$;
+set local timezone = 'America/New_York';
+select is_empty(
+  'select * from pg_temp.different() as (a timestamptz, b timestamptz, c text[])',
+  'a session where summer time begins answers like UTC'
+);
+set local timezone = 'Pacific/Kiritimati';
+select is_empty(
+  'select * from pg_temp.different() as (a timestamptz, b timestamptz, c text[])',
+  'a session a day ahead answers like UTC'
+);
+set local timezone = 'Asia/Kathmandu';
+select is_empty(
+  'select * from pg_temp.different() as (a timestamptz, b timestamptz, c text[])',
+  'a session that is off by three quarters of an hour answers like UTC'
+);
+set local timezone = 'UTC';
+
+-- The shape of the answer.
+select is(
+  public.usage_stats('did:key:nobody'),
+  '{"total_requests": 0, "successful_requests": 0, "failed_requests": 0, "total_input_tokens": 0,
+    "total_output_tokens": 0, "total_cached_tokens": 0, "total_reasoning_tokens": 0,
+    "total_cost": "0", "requests_by_model": {}, "groups": []}',
+  'a DID without requests has zeros'
+);
+select is(
+  public.usage_stats('did:key:nobody', p_group_by => '{day,model}') -> 'groups', '[]',
+  'and no groups'
+);
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+values
+  (gen_random_uuid(), 'did:key:carol', 'POST', '/chat/completions', 'b', '2026-03-11 10:59:59+00'),
+  (gen_random_uuid(), 'did:key:carol', 'POST', '/chat/completions', 'a', '2026-03-11 10:00:00+00'),
+  (gen_random_uuid(), 'did:key:carol', 'POST', '/embeddings', 'a', '2026-03-10 23:00:00+00');
+do $$
+begin
+  perform public.settle_request(
+    id, request_time, case endpoint when '/embeddings' then 'failed' else 'completed' end,
+    p_input_tokens => 7, p_output_tokens => 5,
+    p_cost => case model when 'b' then '0.1' when 'a' then '0.2' end
+  )
+  from public.request_logs where did = 'did:key:carol' and request_time > '2026-03-11 00:00:00+00';
+  perform public.settle_request(
+    id, request_time, 'failed', p_cost => '123456789012345678.000000000000000001'
+  )
+  from public.request_logs where did = 'did:key:carol' and endpoint = '/embeddings';
+end;
+$$;
+select is(
+  public.usage_stats('did:key:carol', '2026-03-11', null, '{hour}'),
+  '{"total_requests": 2, "successful_requests": 2, "failed_requests": 0, "total_input_tokens": 14,
+    "total_output_tokens": 10, "total_cached_tokens": 0, "total_reasoning_tokens": 0,
+    "total_cost": "0.3", "requests_by_model": {"a": 1, "b": 1},
+    "groups": [{"hour": "2026-03-11T10:00:00Z", "requests": 2, "failed_requests": 0,
+      "input_tokens": 14, "output_tokens": 10, "cost": "0.3"}]}',
+  'hours are instants in UTC, and a tenth and two tenths are three tenths'
+);
+select is(
+  public.usage_stats('did:key:carol', p_group_by => '{model,day}') -> 'groups',
+  '[{"day": "2026-03-10", "model": "a", "requests": 1, "failed_requests": 1, "input_tokens": 0,
+      "output_tokens": 0, "cost": "123456789012345678.000000000000000001"},
+    {"day": "2026-03-11", "model": "a", "requests": 1, "failed_requests": 0, "input_tokens": 7,
+      "output_tokens": 5, "cost": "0.2"},
+    {"day": "2026-03-11", "model": "b", "requests": 1, "failed_requests": 0, "input_tokens": 7,
+      "output_tokens": 5, "cost": "0.1"}]',
+  'groups are in order of time, then of name'
+);
+select is(
+  public.usage_stats('did:key:carol') ->> 'total_cost', '123456789012345678.300000000000000001',
+  'no digit is lost, large or small'
+);
+select is(
+  public.usage_stats('did:key:carol', p_group_by => '{day,day}'),
+  public.usage_stats('did:key:carol', p_group_by => '{day}'),
+  'a group named twice is one group'
+);
+select throws_ok(
+  $$ select public.usage_stats('did:key:carol', p_group_by => '{day,did}') $$,
+  '22023', 'cannot group usage by did',
+  'what cannot be grouped by is refused by name'
+);
+select throws_ok(
+  $$ select public.usage_stats('did:key:carol', p_group_by => '{"day; drop table x"}') $$,
+  '22023', null, 'whatever it is'
+);
+select is(
+  public.usage_stats('did:key:alice', p_group_by => '{endpoint}') - 'groups',
+  public.usage_stats('did:key:alice') - 'groups',
+  'groups do not change the totals'
+);
+select is(
+  (public.usage_stats('did:key:alice') ->> 'total_requests')::integer
+    + (public.usage_stats('did:key:bob') ->> 'total_requests')::integer,
+  (select count(*) from public.request_logs
+    where status <> 'pending' and did <> 'did:key:carol')::integer,
+  'every ended request is in the statistics of one DID'
+);
+
+select * from finish();
+rollback;
