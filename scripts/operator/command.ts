@@ -1,0 +1,36 @@
+/** How every operator's command begins and ends. */
+import { type Command, CommanderError } from "commander";
+
+/** A command that cannot run as it was called: a bad environment. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/**
+ * Runs a command with this process's arguments. Exit codes: 0, or what the command set; 1 when it
+ * fails, 2 when it is called wrongly, each with one line on stderr.
+ */
+export async function runCommand(program: Command): Promise<void> {
+  program.helpCommand(false);
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().showSuggestionAfterError(false);
+  }
+  try {
+    await program.parseAsync(Deno.args, { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Commander has printed its own line by the time it throws.
+      Deno.exitCode = error.exitCode === 0 ? 0 : 2;
+    } else {
+      console.error(`error: ${oneLine(error)}`);
+      Deno.exitCode = error instanceof UsageError ? 2 : 1;
+    }
+  }
+}
+
+/** What a person is told of an error. A refused connection has a code and no message. */
+export function oneLine(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: string };
+  return (error.message || code || error.name).replaceAll(/\s*\n\s*/g, " ");
+}

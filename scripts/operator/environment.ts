@@ -1,0 +1,85 @@
+/** What the operator's commands read from their environment. */
+import {
+  ENCRYPTION_KEY_RULE,
+  readEncryptionKey,
+} from "../../supabase/functions/openrouter-proxy/config.ts";
+import { UsageError } from "./command.ts";
+
+/** A value that cannot be used; completes a sentence that begins with the variable's name. */
+class Unusable {
+  constructor(readonly because: string) {}
+}
+
+interface Variable<T> {
+  what: string;
+  /** @param value undefined when the variable is not set */
+  read(value: string | undefined): T | Unusable;
+}
+
+const NOT_SET = new Unusable("is not set");
+
+function encryptionKey(value: string) {
+  return readEncryptionKey(value) ?? new Unusable(ENCRYPTION_KEY_RULE);
+}
+
+function url(value: string, protocols: string[], rule: string) {
+  const isUrl = URL.canParse(value) && protocols.includes(new URL(value).protocol);
+  return isUrl ? value.replace(/\/+$/, "") : new Unusable(rule);
+}
+
+/** Every variable, what it is, and how it is read. */
+const VARIABLES = {
+  DATABASE_URL: {
+    what: "Postgres, with the project's role postgres",
+    read: (value) =>
+      value === undefined
+        ? NOT_SET
+        : url(value, ["postgres:", "postgresql:"], "must be a URL that begins with postgres://"),
+  } satisfies Variable<string>,
+  API_KEY_ENCRYPTION_KEY: {
+    what: "the gateway's encryption key",
+    read: (value) => value === undefined ? NOT_SET : encryptionKey(value),
+  } satisfies Variable<unknown>,
+  API_KEY_ENCRYPTION_KEY_PREVIOUS: {
+    what: "the key that it replaced; optional",
+    read: (value) => value === undefined ? null : encryptionKey(value),
+  } satisfies Variable<unknown>,
+  OPENROUTER_API_URL: {
+    what: "by default https://openrouter.ai/api/v1",
+    read: (value = "https://openrouter.ai/api/v1") =>
+      url(value, ["http:", "https:"], "must be an http(s) URL"),
+  } satisfies Variable<string>,
+  OPENROUTER_PROVISIONING_KEY: {
+    what: "the gateway's management key at OpenRouter",
+    read: (value) => value ?? NOT_SET,
+  } satisfies Variable<string>,
+};
+
+type Name = keyof typeof VARIABLES;
+type Values = { [N in Name]: Exclude<ReturnType<typeof VARIABLES[N]["read"]>, Unusable> };
+
+/**
+ * Reads these variables.
+ *
+ * @throws {UsageError} naming all that are missing or bad; values never appear
+ */
+export function readEnvironment<N extends Name>(
+  names: N[],
+  env: { get(name: string): string | undefined } = Deno.env,
+): Pick<Values, N> {
+  const entries = names.map((name) =>
+    [name, VARIABLES[name].read(env.get(name)?.trim() || undefined)] as const
+  );
+  const problems = entries.flatMap(([name, value]) =>
+    value instanceof Unusable ? [`${name} ${value.because}`] : []
+  );
+  if (problems.length > 0) throw new UsageError(problems.join("; "));
+  return Object.fromEntries(entries) as Pick<Values, N>;
+}
+
+/** The part of a command's help that says which variables it reads. */
+export function environmentHelp(names: Name[]): string {
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = names.map((name) => `  ${name.padEnd(width)}  ${VARIABLES[name].what}`);
+  return `\nEnvironment:\n${lines.join("\n")}`;
+}

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { UsageError } from "./command.ts";
+import { environmentHelp, readEnvironment } from "./environment.ts";
+
+const env = (variables: Record<string, string>) => ({ get: (name: string) => variables[name] });
+
+Deno.test("all variables that are missing are named at once", () => {
+  assert.throws(
+    () =>
+      readEnvironment(
+        ["DATABASE_URL", "API_KEY_ENCRYPTION_KEY", "OPENROUTER_PROVISIONING_KEY"],
+        env({ DATABASE_URL: "  " }),
+      ),
+    new UsageError(
+      "DATABASE_URL is not set; API_KEY_ENCRYPTION_KEY is not set; " +
+        "OPENROUTER_PROVISIONING_KEY is not set",
+    ),
+  );
+});
+
+Deno.test("what may be missing has its default", () => {
+  const values = readEnvironment(
+    ["OPENROUTER_API_URL", "API_KEY_ENCRYPTION_KEY_PREVIOUS"],
+    env({}),
+  );
+  assert.deepEqual(values, {
+    OPENROUTER_API_URL: "https://openrouter.ai/api/v1",
+    API_KEY_ENCRYPTION_KEY_PREVIOUS: null,
+  });
+});
+
+Deno.test("values are read as the gateway reads them", () => {
+  const key = randomBytes(32);
+  const values = readEnvironment(
+    ["DATABASE_URL", "API_KEY_ENCRYPTION_KEY", "OPENROUTER_API_URL"],
+    env({
+      DATABASE_URL: " postgresql://postgres:p%40ss@db.example:6543/postgres ",
+      API_KEY_ENCRYPTION_KEY: key.toString("hex"),
+      OPENROUTER_API_URL: "http://127.0.0.1:1/api/v1/",
+    }),
+  );
+  assert.deepEqual(values, {
+    DATABASE_URL: "postgresql://postgres:p%40ss@db.example:6543/postgres",
+    API_KEY_ENCRYPTION_KEY: new Uint8Array(key),
+    OPENROUTER_API_URL: "http://127.0.0.1:1/api/v1",
+  });
+});
+
+Deno.test("bad values are named and never repeated", () => {
+  const bad = {
+    DATABASE_URL: "postgres://user:hunter2@",
+    API_KEY_ENCRYPTION_KEY: "hunter2",
+    API_KEY_ENCRYPTION_KEY_PREVIOUS: "change-me-hunter2-change-me-hunter2-change-me",
+    OPENROUTER_API_URL: "hunter2.example",
+  };
+  const names = Object.keys(bad) as (keyof typeof bad)[];
+  assert.throws(() => readEnvironment(names, env(bad)), (error: Error) => {
+    for (const name of names) assert.ok(error.message.includes(`${name} must be`), name);
+    assert.ok(!error.message.includes("hunter2"));
+    return error instanceof UsageError;
+  });
+});
+
+Deno.test("the help of a command lists what it reads", () => {
+  const help = environmentHelp(["DATABASE_URL", "API_KEY_ENCRYPTION_KEY"]);
+  assert.match(help, /\n {2}DATABASE_URL {12}\S/);
+  assert.match(help, /\n {2}API_KEY_ENCRYPTION_KEY {2}\S/);
+});

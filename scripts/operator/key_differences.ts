@@ -1,0 +1,130 @@
+/** What OpenRouter's keys and user_api_keys say differently. */
+import { didOfKeyName } from "../../supabase/functions/openrouter-proxy/accounts/provision.ts";
+import type {
+  KeyLimit,
+  ListedKey,
+  Management,
+} from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import type { Sql } from "./database.ts";
+
+/** How long an attempt to create a key may last: the lease of claim_key_provisioning. */
+const LEASE_MS = 60_000;
+
+/** A key of the gateway at OpenRouter that no account has. */
+export interface UnusedKey {
+  did: string;
+  hash: string;
+  name: string;
+}
+
+export interface KeyDifferences {
+  /** How many keys of the gateway OpenRouter has. */
+  listed: number;
+  /** Keys that no account has and no attempt can still save. */
+  orphans: UnusedKey[];
+  /** Keys that an attempt may be about to save. */
+  inProgress: UnusedKey[];
+  /** Accounts whose key OpenRouter does not take any more. */
+  missing: { did: string; hash: string; state: "deleted" | "disabled" }[];
+  /** Keys whose limit at OpenRouter is not the account's. */
+  limits: { did: string; hash: string; atOpenRouter: KeyLimit; wanted: KeyLimit }[];
+}
+
+interface Row {
+  account_did: string | null;
+  account_hash: string;
+  account_status: string;
+  account_is_older: boolean;
+  wanted_limit: string | null;
+  wanted_reset: KeyLimit["creditLimitReset"];
+  listed_hash: string | null;
+  listed_did: string;
+  listed_name: string;
+  listed_disabled: boolean;
+  listed_limit: string | null;
+  listed_reset: KeyLimit["creditLimitReset"];
+  may_be_saved: boolean;
+}
+
+/**
+ * Compares, and changes nothing. Keys that are not named as the gateway names them are not looked at.
+ *
+ * @throws {ManagementError}
+ */
+export async function findDifferences(
+  sql: Sql,
+  management: Pick<Management, "listKeys">,
+): Promise<KeyDifferences> {
+  // Before the list, so that an account made meanwhile is not missed in it; and by the clock of the
+  // leases.
+  const [clock] = await sql<{ started: Date }[]>`select clock_timestamp() as started`;
+  const { started } = clock!;
+  const listed: (ListedKey & { did: string | null; young: boolean })[] = [];
+  for await (const key of management.listKeys()) {
+    const ageMs = started.getTime() - Date.parse(key.created_at);
+    listed.push({ ...key, did: didOfKeyName(key.name), young: !(ageMs >= LEASE_MS) });
+  }
+
+  // One statement, so that no account is between its lease's end and its row.
+  const rows = await sql<Row[]>`
+    with listed as (
+      select * from jsonb_to_recordset(${sql.json(listed as never)}) as key (
+        hash text, did text, name text, young boolean, disabled boolean,
+        "limit" text, limit_reset text
+      )
+    )
+    select account.did as account_did,
+      account.openrouter_key_hash as account_hash,
+      account.status as account_status,
+      account.created_at < ${started} as account_is_older,
+      account.credit_limit::text as wanted_limit,
+      account.credit_limit_reset as wanted_reset,
+      listed.hash as listed_hash,
+      listed.did as listed_did,
+      listed.name as listed_name,
+      listed.disabled as listed_disabled,
+      listed."limit" as listed_limit,
+      listed.limit_reset as listed_reset,
+      listed.young or exists (
+        select from public.key_provisioning as lease
+        where lease.did = listed.did and lease.expires_at > clock_timestamp()
+      ) as may_be_saved
+    from public.user_api_keys as account
+    full join listed on listed.hash = account.openrouter_key_hash
+    where (account.did is null and listed.did is not null)
+      or (account.did is not null and (
+        listed.hash is null
+        or listed.disabled
+        or (account.credit_limit, account.credit_limit_reset)
+          is distinct from (listed."limit"::numeric, listed.limit_reset)
+      ))
+    order by coalesce(account.did, listed.did), listed.name`;
+
+  const found: KeyDifferences = {
+    listed: listed.filter(({ did }) => did !== null).length,
+    orphans: [],
+    inProgress: [],
+    missing: [],
+    limits: [],
+  };
+  for (const row of rows) {
+    const { account_did: did, account_hash: hash } = row;
+    if (did === null) {
+      const key = { did: row.listed_did, hash: row.listed_hash!, name: row.listed_name };
+      (row.may_be_saved ? found.inProgress : found.orphans).push(key);
+    } else if (row.listed_hash === null || row.listed_disabled) {
+      // An account that the operator has disabled needs no key.
+      if (row.account_status === "disabled" || !row.account_is_older) continue;
+      const state = row.listed_hash === null ? "deleted" : "disabled";
+      found.missing.push({ did, hash, state });
+    } else {
+      found.limits.push({
+        did,
+        hash,
+        atOpenRouter: { creditLimit: row.listed_limit, creditLimitReset: row.listed_reset },
+        wanted: { creditLimit: row.wanted_limit, creditLimitReset: row.wanted_reset },
+      });
+    }
+  }
+  return found;
+}

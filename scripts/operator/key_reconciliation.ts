@@ -1,0 +1,107 @@
+/** Makes OpenRouter's keys what user_api_keys says. */
+import {
+  type KeyLimit,
+  type Management,
+  ManagementError,
+} from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import type { Sql } from "./database.ts";
+import { findDifferences, type KeyDifferences, type UnusedKey } from "./key_differences.ts";
+
+export interface ReconciliationOptions {
+  /** Whether to delete orphans and set limits, instead of only showing them. */
+  apply: boolean;
+  print: (line: string) => void;
+}
+
+/** What became of one difference. */
+type Outcome = "deleted" | "set" | "no longer needed" | { failed: string };
+
+/**
+ * Shows what differs, and puts right what can be.
+ *
+ * @returns what failed, in words; one key that OpenRouter refuses to change does not keep the others
+ * @throws {ManagementError} when OpenRouter's keys cannot be listed
+ */
+export async function reconcileKeys(
+  sql: Sql,
+  management: Pick<Management, "listKeys" | "deleteKey" | "setLimit">,
+  { apply, print }: ReconciliationOptions,
+): Promise<string[]> {
+  const failures: string[] = [];
+
+  async function show(difference: string, putRight: () => Promise<Outcome>) {
+    if (!apply) return print(difference);
+    const outcome = await putRight();
+    print(`${difference}: ${typeof outcome === "string" ? outcome : "failed"}`);
+    if (typeof outcome === "object") failures.push(`${difference}: ${outcome.failed}`);
+  }
+
+  const { listed, orphans, inProgress, missing, limits } = await findDifferences(sql, management);
+  for (const { did, hash } of inProgress) print(`in progress: ${did}, key ${hash}`);
+  for (const { did, hash, state } of missing) {
+    print(`missing: ${did}, key ${hash} is ${state} at OpenRouter; its next request heals it`);
+  }
+  for (const key of orphans) {
+    await show(`orphan: ${key.did}, key ${key.hash}`, () => deleteOrphan(sql, management, key));
+  }
+  for (const key of limits) {
+    const { did, hash, atOpenRouter, wanted } = key;
+    const change = `${words(atOpenRouter)} → ${words(wanted)}`;
+    await show(`limit: ${did}, key ${hash}: ${change}`, () => setLimit(sql, management, key));
+  }
+  print(
+    `${listed} keys at OpenRouter: ${orphans.length} orphans, ${inProgress.length} in progress, ` +
+      `${missing.length} missing, ${limits.length} with another limit`,
+  );
+  if (orphans.length + limits.length === 0) print("nothing to do");
+  else if (!apply) print("nothing was changed: --apply does");
+  return failures;
+}
+
+/** Deletes an orphan, unless it is in use by now. */
+async function deleteOrphan(
+  sql: Sql,
+  management: Pick<Management, "deleteKey">,
+  { did, hash }: UnusedKey,
+): Promise<Outcome> {
+  const [answer] = await sql<{ needed: boolean }[]>`
+    select exists (select from public.user_api_keys where openrouter_key_hash = ${hash})
+      or exists (
+        select from public.key_provisioning where did = ${did} and expires_at > clock_timestamp()
+      ) as needed`;
+  if (answer!.needed) return "no longer needed";
+  return await outcomeOf("deleted", () => management.deleteKey(hash));
+}
+
+/** Tells OpenRouter the limit that the account has now, and notes it as admit_request reads it. */
+async function setLimit(
+  sql: Sql,
+  management: Pick<Management, "setLimit">,
+  { did, hash }: KeyDifferences["limits"][number],
+): Promise<Outcome> {
+  const [wanted] = await sql<KeyLimit[]>`
+    select credit_limit::text as "creditLimit", credit_limit_reset as "creditLimitReset"
+    from public.user_api_keys where openrouter_key_hash = ${hash}`;
+  if (!wanted) return "no longer needed";
+  return await outcomeOf("set", async () => {
+    await management.setLimit(hash, wanted);
+    await sql`
+      select public.record_key_limit(
+        ${did}, ${hash}, ${wanted.creditLimit}, ${wanted.creditLimitReset}
+      )`;
+  });
+}
+
+async function outcomeOf(done: Outcome, change: () => Promise<void>): Promise<Outcome> {
+  try {
+    await change();
+    return done;
+  } catch (error) {
+    if (!(error instanceof ManagementError)) throw error;
+    return { failed: error.message };
+  }
+}
+
+function words({ creditLimit, creditLimitReset }: KeyLimit): string {
+  return creditLimit === null ? "no limit" : `${creditLimit} USD ${creditLimitReset ?? "in all"}`;
+}

@@ -1,0 +1,35 @@
+/** What the tests of the operator's commands share. */
+import { fileURLToPath } from "node:url";
+
+export interface CommandResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** What the commands read: tests decide on it, not the environment that they run in. */
+const NAMES = [
+  "DATABASE_URL",
+  "API_KEY_ENCRYPTION_KEY",
+  "API_KEY_ENCRYPTION_KEY_PREVIOUS",
+  "OPENROUTER_API_URL",
+  "OPENROUTER_PROVISIONING_KEY",
+];
+
+/** Runs `scripts/<script>` to its end, with this environment alone. */
+export async function runOperatorCommand(
+  script: string,
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<CommandResult> {
+  const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !NAMES.includes(name));
+  const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "-A", path, ...args],
+    clearEnv: true,
+    env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
+    stdin: "null",
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}

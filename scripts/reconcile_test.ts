@@ -1,0 +1,265 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import postgres from "postgres";
+import {
+  createManagement,
+  type KeyLimit,
+  type Management,
+} from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import { type Proxy, startProxy } from "../supabase/functions/tests/harness/proxy.ts";
+import { reconcileKeys } from "./operator/key_reconciliation.ts";
+import { runOperatorCommand } from "./operator/testing.ts";
+import { type Simulator, startSimulator } from "./simulator/server.ts";
+import { type Stack, startStack } from "./stack/start_stack.ts";
+
+const MANAGEMENT_KEY = "sk-or-v1-management-of-the-test";
+const NO_LIMIT: KeyLimit = { creditLimit: null, creditLimitReset: null };
+
+let stack: Stack;
+let sql: postgres.Sql;
+let openrouter: Simulator;
+/** OpenRouter an hour later: what was made is not in progress any more. */
+let later: Proxy;
+
+Deno.test.beforeAll(async () => {
+  stack = await startStack({ port: 0, dbPort: 0, ephemeral: true });
+  sql = postgres(stack.databaseUrl, { max: 1 });
+  openrouter = await startSimulator({ managementKey: MANAGEMENT_KEY });
+  later = startProxy(openrouter.url, async (request, pass) => {
+    const response = await pass();
+    if (request.method !== "GET" || !response.ok) return response;
+    const text = await response.text();
+    return new Response(text.replaceAll(
+      /"created_at":"([^"]+)"/g,
+      (_, at) => `"created_at":"${new Date(Date.parse(at) - 3_600_000).toISOString()}"`,
+    ));
+  });
+});
+Deno.test.afterAll(async () => {
+  await later.stop();
+  await openrouter.stop();
+  await sql.end();
+  await stack.stop();
+});
+Deno.test.beforeEach(async () => {
+  openrouter.reset();
+  await sql`delete from public.user_api_keys`;
+  await sql`delete from public.key_provisioning`;
+});
+
+const management = (): Management => createManagement(openrouter.url, MANAGEMENT_KEY, fetch);
+
+async function reconcile(
+  args: string[],
+  env: Record<string, string> = {},
+): Promise<{ code: number; lines: string[]; stderr: string }> {
+  const { code, stdout, stderr } = await runOperatorCommand("reconcile.ts", ["keys", ...args], {
+    DATABASE_URL: stack.databaseUrl,
+    OPENROUTER_API_URL: `${later.url}/api/v1`,
+    OPENROUTER_PROVISIONING_KEY: MANAGEMENT_KEY,
+    ...env,
+  });
+  for (const secret of [MANAGEMENT_KEY, new URL(stack.databaseUrl).password]) {
+    assert.ok(!(stdout + stderr).includes(secret));
+  }
+  return { code, lines: stdout.split("\n").slice(0, -1), stderr };
+}
+
+/** Makes a key at OpenRouter, named as the gateway names it; gives its hash. */
+async function createKey(did: string, limit = NO_LIMIT): Promise<string> {
+  const { hash } = await management().createKey(`llm-gateway:${did}#0e6f3b1a`, limit);
+  return hash;
+}
+
+async function createAccount(did: string, hash: string, limit = NO_LIMIT): Promise<void> {
+  await sql`
+    insert into public.user_api_keys (
+      did, openrouter_key_hash, encrypted_api_key, key_name,
+      credit_limit, credit_limit_reset, applied_credit_limit, applied_credit_limit_reset
+    )
+    values (
+      ${did}, ${hash}, 'v1.…', 'n',
+      ${limit.creditLimit}::numeric, ${limit.creditLimitReset},
+      ${limit.creditLimit}::numeric, ${limit.creditLimitReset}
+    )`;
+}
+
+const keyOf = (hash: string) => openrouter.ledger().keys.find((key) => key.hash === hash);
+
+Deno.test("reconcile keys shows every difference, puts right what can be, and then has nothing to do", async () => {
+  const whole = await createKey("did:key:zWhole", {
+    creditLimit: "5.10",
+    creditLimitReset: "daily",
+  });
+  await createAccount("did:key:zWhole", whole, { creditLimit: "5.1", creditLimitReset: "daily" });
+  const orphans = [
+    await createKey("did:key:zWhole"),
+    ...await Promise.all(Array.from({ length: 120 }, (_, n) => createKey(`did:key:zNobody${n}`))),
+  ];
+  const strangers = await Promise.all(
+    ["my laptop", "llm-gateway:staging", "llm-gateway:u1#1", "x llm-gateway:did:key:zWhole#1"]
+      .map((name) => management().createKey(name, NO_LIMIT)),
+  );
+  const deleted = await createKey("did:key:zDeleted");
+  await createAccount("did:key:zDeleted", deleted);
+  await management().deleteKey(deleted);
+  const disabled = await createKey("did:key:zDisabled");
+  await createAccount("did:key:zDisabled", disabled);
+  await fetch(`${openrouter.url}/keys/${disabled}`, {
+    method: "PATCH",
+    headers: { authorization: `Bearer ${MANAGEMENT_KEY}` },
+    body: '{"disabled":true}',
+  }).then((response) => response.body?.cancel());
+  await createAccount("did:key:zOff", "0".repeat(64));
+  await sql`update public.user_api_keys set status = 'disabled' where did = 'did:key:zOff'`;
+  const limited = await createKey("did:key:zLimited");
+  await createAccount("did:key:zLimited", limited);
+  await sql`
+    update public.user_api_keys set credit_limit = 2.5, credit_limit_reset = 'weekly'
+    where did = 'did:key:zLimited'`;
+  const freed = await createKey("did:key:zFreed", { creditLimit: "1", creditLimitReset: null });
+  await createAccount("did:key:zFreed", freed);
+  const before = openrouter.ledger().keys;
+
+  const differences = [
+    `missing: did:key:zDeleted, key ${deleted} is deleted at OpenRouter; its next request heals it`,
+    `missing: did:key:zDisabled, key ${disabled} is disabled at OpenRouter; its next request heals it`,
+    ...orphans.map((hash) => `orphan: ${keyOf(hash)!.name.slice(12, -9)}, key ${hash}`),
+    `limit: did:key:zFreed, key ${freed}: 1 USD in all → no limit`,
+    `limit: did:key:zLimited, key ${limited}: no limit → 2.5 USD weekly`,
+  ];
+  const shown = await reconcile([]);
+  assert.equal(shown.code, 0);
+  assert.equal(shown.stderr, "");
+  assert.deepEqual(shown.lines.slice(0, -2).toSorted(), differences.toSorted());
+  assert.deepEqual(shown.lines.slice(-2), [
+    "125 keys at OpenRouter: 121 orphans, 0 in progress, 2 missing, 2 with another limit",
+    "nothing was changed: --apply does",
+  ]);
+  assert.deepEqual(openrouter.ledger().keys, before);
+
+  const applied = await reconcile(["--apply"]);
+  assert.equal(applied.code, 0, applied.stderr);
+  assert.ok(applied.lines.includes(`orphan: did:key:zWhole, key ${orphans[0]}: deleted`));
+  assert.ok(
+    applied.lines.includes(`limit: did:key:zFreed, key ${freed}: 1 USD in all → no limit: set`),
+  );
+  for (const hash of orphans) assert.equal(keyOf(hash)?.deleted, true);
+  for (const { hash } of [...strangers, { hash: whole }]) assert.equal(keyOf(hash)?.deleted, false);
+  assert.equal(keyOf(limited)?.limit, "2.5");
+  assert.equal(keyOf(freed)?.limit, null);
+  const [noted] = await sql`
+    select applied_credit_limit, applied_credit_limit_reset from public.user_api_keys
+    where did = 'did:key:zLimited'`;
+  assert.deepEqual({ ...noted }, {
+    applied_credit_limit: "2.5",
+    applied_credit_limit_reset: "weekly",
+  });
+
+  const again = await reconcile(["--apply"]);
+  assert.equal(again.code, 0);
+  assert.deepEqual(again.lines.slice(-2), [
+    "4 keys at OpenRouter: 0 orphans, 0 in progress, 2 missing, 0 with another limit",
+    "nothing to do",
+  ]);
+});
+
+Deno.test("a key that may be about to be saved is in progress, and is not deleted", async () => {
+  const leased = await createKey("did:key:zLeased");
+  await sql`
+    insert into public.key_provisioning (did, attempt_id, expires_at)
+    values
+      ('did:key:zLeased', ${randomUUID()}, clock_timestamp() + interval '1 minute'),
+      ('did:key:zExpired', ${randomUUID()}, clock_timestamp() - interval '1 second')`;
+  const expired = await createKey("did:key:zExpired");
+
+  const { lines } = await reconcile(["--apply"]);
+  assert.deepEqual(lines.slice(0, 2), [
+    `in progress: did:key:zLeased, key ${leased}`,
+    `orphan: did:key:zExpired, key ${expired}: deleted`,
+  ]);
+  assert.equal(keyOf(leased)?.deleted, false);
+
+  const young = await createKey("did:key:zYoung");
+  const now = await reconcile(["--apply"], { OPENROUTER_API_URL: openrouter.url });
+  assert.ok(now.lines.includes(`in progress: did:key:zYoung, key ${young}`));
+  assert.equal(keyOf(young)?.deleted, false);
+});
+
+Deno.test("an orphan that is saved before its turn comes is kept", async () => {
+  const first = await createKey("did:key:zA");
+  const second = await createKey("did:key:zB");
+  const inner = createManagement(`${later.url}/api/v1`, MANAGEMENT_KEY, fetch);
+  const lines: string[] = [];
+
+  const failures = await reconcileKeys(sql, {
+    ...inner,
+    async deleteKey(hash) {
+      await inner.deleteKey(hash);
+      await createAccount("did:key:zB", second);
+    },
+  }, { apply: true, print: (line) => lines.push(line) });
+
+  assert.deepEqual(failures, []);
+  assert.deepEqual(lines.slice(0, 2), [
+    `orphan: did:key:zA, key ${first}: deleted`,
+    `orphan: did:key:zB, key ${second}: no longer needed`,
+  ]);
+  assert.equal(keyOf(second)?.deleted, false);
+});
+
+Deno.test("OpenRouter's bad moments are waited out", async () => {
+  const orphan = await createKey("did:key:zNobody");
+  const limited = await createKey("did:key:zLimited");
+  await createAccount("did:key:zLimited", limited, { creditLimit: "1", creditLimitReset: null });
+  openrouter.addFault({ on: "GET /keys", faults: "status:429:0" });
+  openrouter.addFault({ on: "DELETE /keys/:hash", faults: "status:503:0" });
+  openrouter.addFault({ on: "DELETE /keys/:hash", faults: "after,status:500:0" });
+  openrouter.addFault({ on: "PATCH /keys/:hash", faults: "status:529:0" });
+
+  const { code, stderr } = await reconcile(["--apply"]);
+
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(stderr.split("\n").slice(0, -1), [
+    "OpenRouter answered 429; waiting 0 s",
+    "OpenRouter answered 503; waiting 0 s",
+    "OpenRouter answered 500; waiting 0 s",
+    "OpenRouter answered 529; waiting 0 s",
+  ]);
+  assert.equal(keyOf(orphan)?.deleted, true);
+  assert.equal(keyOf(limited)?.limit, "1");
+});
+
+Deno.test("a key that OpenRouter refuses to change fails alone", async () => {
+  const orphans = [await createKey("did:key:zA"), await createKey("did:key:zB")];
+  openrouter.addFault({ on: "DELETE /keys/:hash", faults: "status:403" });
+
+  const { code, lines, stderr } = await reconcile(["--apply"]);
+
+  assert.equal(code, 1);
+  assert.deepEqual(lines.slice(0, 2), [
+    `orphan: did:key:zA, key ${orphans[0]}: failed`,
+    `orphan: did:key:zB, key ${orphans[1]}: deleted`,
+  ]);
+  assert.equal(
+    stderr,
+    `error: orphan: did:key:zA, key ${orphans[0]}: ` +
+      "OpenRouter answered DELETE /keys with status 403\n",
+  );
+});
+
+Deno.test("a management key that OpenRouter does not take is one line", async () => {
+  const { code, lines, stderr } = await reconcile([], { OPENROUTER_PROVISIONING_KEY: "sk-wrong" });
+  assert.equal(code, 1);
+  assert.deepEqual(lines, []);
+  assert.equal(stderr, "error: OpenRouter answered GET /keys with status 401\n");
+});
+
+Deno.test("reconcile keys names everything that it lacks in one line", async () => {
+  const { code, stderr } = await reconcile([], {
+    DATABASE_URL: "",
+    OPENROUTER_PROVISIONING_KEY: "",
+  });
+  assert.equal(code, 2);
+  assert.equal(stderr, "error: DATABASE_URL is not set; OPENROUTER_PROVISIONING_KEY is not set\n");
+});

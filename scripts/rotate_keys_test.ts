@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { randomBytes } from "node:crypto";
+import postgres from "postgres";
+import {
+  createKeyVault,
+  type KeyVault,
+} from "../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
+import { countStale, rotateKeys } from "./operator/rotation.ts";
+import { runOperatorCommand } from "./operator/testing.ts";
+import { type Stack, startStack } from "./stack/start_stack.ts";
+
+let stack: Stack;
+let sql: postgres.Sql;
+
+Deno.test.beforeAll(async () => {
+  stack = await startStack({ port: 0, dbPort: 0, ephemeral: true });
+  sql = postgres(stack.databaseUrl, { max: 1 });
+});
+Deno.test.afterAll(async () => {
+  await sql.end();
+  await stack.stop();
+});
+Deno.test.beforeEach(async () => {
+  await sql`delete from public.user_api_keys`;
+});
+
+const newKey = () => new Uint8Array(randomBytes(32));
+const base64 = (key: Uint8Array) => Buffer.from(key).toString("base64");
+const plaintextOf = (did: string) => `sk-or-v1-of-${did}`;
+
+async function addAccounts(vault: KeyVault, prefix: string, count: number): Promise<void> {
+  const rows = await Promise.all(Array.from({ length: count }, async (_, index) => {
+    const did = `did:key:${prefix}${index}`;
+    return {
+      did,
+      openrouter_key_hash: randomBytes(32).toString("hex"),
+      encrypted_api_key: await vault.seal(did, plaintextOf(did)),
+      key_name: `llm-gateway:${did}#00000000`,
+    };
+  }));
+  await sql`insert into public.user_api_keys ${sql(rows)}`;
+}
+
+async function envelopes(): Promise<Map<string, string>> {
+  const rows = await sql<{ did: string; encrypted_api_key: string }[]>`
+    select did, encrypted_api_key from public.user_api_keys order by did`;
+  return new Map(rows.map((row) => [row.did, row.encrypted_api_key]));
+}
+
+async function assertAllOpen(vault: KeyVault): Promise<void> {
+  for (const [did, envelope] of await envelopes()) {
+    assert.equal(await vault.open(did, envelope), plaintextOf(did));
+  }
+}
+
+Deno.test("rotate-keys re-encrypts what is not sealed with the current key, once", async () => {
+  const [oldKey, key] = [newKey(), newKey()];
+  await addAccounts(createKeyVault(oldKey, null), "zOld", 7);
+  await addAccounts(createKeyVault(key, null), "zNew", 3);
+  const env = {
+    DATABASE_URL: stack.databaseUrl,
+    API_KEY_ENCRYPTION_KEY: base64(key),
+    API_KEY_ENCRYPTION_KEY_PREVIOUS: base64(oldKey),
+  };
+  const before = await envelopes();
+
+  const check = await runOperatorCommand("rotate_keys.ts", ["--check"], env);
+  assert.deepEqual(check, {
+    code: 1,
+    stdout: "7 of 10 keys are not sealed with API_KEY_ENCRYPTION_KEY\n",
+    stderr: "",
+  });
+  assert.deepEqual(await envelopes(), before);
+
+  const rotation = await runOperatorCommand("rotate_keys.ts", [], env);
+  assert.deepEqual(rotation, {
+    code: 0,
+    stdout: "7 keys re-encrypted, 0 unreadable\n" +
+      "0 of 10 keys are not sealed with API_KEY_ENCRYPTION_KEY\n",
+    stderr: "10 keys checked: 7 re-encrypted, 0 unreadable\n",
+  });
+  await assertAllOpen(createKeyVault(key, null));
+
+  const after = await envelopes();
+  const again = await runOperatorCommand("rotate_keys.ts", [], env);
+  assert.equal(again.code, 0);
+  assert.match(again.stdout, /^0 keys re-encrypted/);
+  assert.deepEqual(await envelopes(), after);
+  assert.equal((await runOperatorCommand("rotate_keys.ts", ["--check"], env)).code, 0);
+});
+
+Deno.test("a row that neither key opens is reported by DID and key id, and the others are done", async () => {
+  const [oldKey, key, lostKey] = [newKey(), newKey(), newKey()];
+  await addAccounts(createKeyVault(oldKey, null), "zOld", 2);
+  await addAccounts(createKeyVault(lostKey, null), "zLost", 1);
+  const lost = (await envelopes()).get("did:key:zLost0")!;
+  await sql`
+    insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+    values ('did:key:zPlain', 'h', 'sk-or-v1-stored-in-plaintext', 'n')`;
+
+  const { code, stdout, stderr } = await runOperatorCommand("rotate_keys.ts", [], {
+    DATABASE_URL: stack.databaseUrl,
+    API_KEY_ENCRYPTION_KEY: base64(key),
+    API_KEY_ENCRYPTION_KEY_PREVIOUS: base64(oldKey),
+  });
+
+  assert.equal(code, 1);
+  const [, lostKeyId, , ciphertext] = lost.split(".");
+  assert.match(stdout, new RegExp(`^unreadable: did:key:zLost0, key id ${lostKeyId}: `, "m"));
+  assert.match(stdout, /^unreadable: did:key:zPlain, key id missing: /m);
+  assert.match(stdout, /^2 keys re-encrypted, 2 unreadable$/m);
+  assert.match(stdout, /^2 of 4 keys are not sealed/m);
+  for (const secret of [ciphertext!, "stored-in-plaintext", base64(key), base64(oldKey)]) {
+    assert.ok(!(stdout + stderr).includes(secret));
+  }
+  assert.equal((await envelopes()).get("did:key:zLost0"), lost);
+});
+
+Deno.test("a key that is replaced while it is re-encrypted keeps its successor", async () => {
+  const [oldKey, key] = [newKey(), newKey()];
+  await addAccounts(createKeyVault(oldKey, null), "zOld", 3);
+  const vault = createKeyVault(key, oldKey);
+  const successors = new Map([
+    // By a gateway that has the new key, and by one that has not.
+    ["did:key:zOld0", await vault.seal("did:key:zOld0", "sk-successor")],
+    ["did:key:zOld1", await createKeyVault(oldKey, null).seal("did:key:zOld1", "sk-successor")],
+  ]);
+  const replacing: KeyVault = {
+    ...vault,
+    async seal(did, plaintext) {
+      const sealed = await vault.seal(did, plaintext);
+      const successor = successors.get(did);
+      successors.delete(did);
+      if (successor !== undefined) {
+        await sql`
+          update public.user_api_keys set encrypted_api_key = ${successor} where did = ${did}`;
+      }
+      return sealed;
+    },
+  };
+
+  const { rotated, unreadable } = await rotateKeys(sql, replacing, () => {});
+
+  assert.deepEqual({ rotated, unreadable }, { rotated: 2, unreadable: [] });
+  const alone = createKeyVault(key, null);
+  const opened = await Promise.all(
+    [...await envelopes()].map(([did, envelope]) => alone.open(did, envelope)),
+  );
+  assert.deepEqual(opened, ["sk-successor", "sk-successor", plaintextOf("did:key:zOld2")]);
+});
+
+Deno.test("a rotation that was interrupted goes on where it was", async () => {
+  const [oldKey, key] = [newKey(), newKey()];
+  await addAccounts(createKeyVault(oldKey, null), "zOld", 1_100);
+  const vault = createKeyVault(key, oldKey);
+
+  await assert.rejects(
+    rotateKeys(sql, vault, () => {
+      throw new Error("interrupted");
+    }),
+    /interrupted/,
+  );
+  assert.deepEqual(await countStale(sql, vault), { total: 1_100, stale: 600 });
+
+  const progress: number[] = [];
+  const { rotated } = await rotateKeys(sql, vault, ({ checked }) => progress.push(checked));
+  assert.equal(rotated, 600);
+  assert.deepEqual(progress, [500, 1_000, 1_100]);
+  await assertAllOpen(createKeyVault(key, null));
+});
+
+Deno.test("rotate-keys names everything that it lacks in one line", async () => {
+  const { code, stdout, stderr } = await runOperatorCommand("rotate_keys.ts", []);
+  assert.equal(code, 2);
+  assert.equal(stdout, "");
+  assert.equal(stderr, "error: DATABASE_URL is not set; API_KEY_ENCRYPTION_KEY is not set\n");
+});
