@@ -38,8 +38,19 @@ export function createDataApi(databaseUrl: string, secrets: StackSecrets): DataA
     },
     options: { server: { admin: false } },
   });
+  const apikey = { apikey: secrets.secretKey };
+  // One request alone reads the schema; many at once would all do that, and starve each other.
+  let schemaRead: Promise<unknown> | undefined;
   return {
-    fetch: async (request) => await app.fetch(request),
+    async fetch(request) {
+      schemaRead ??= app.fetch(new Request(new URL("/rest/v1/", request.url), { headers: apikey }));
+      await schemaRead;
+      // Whole, before a connection is taken: a client that leaves meanwhile would keep that one.
+      const { method, headers } = request;
+      const hasBody = request.body !== null;
+      const body = hasBody ? { body: await request.arrayBuffer() } : {};
+      return await app.fetch(new Request(request.url, { method, headers, ...body }));
+    },
     close: () => connection.close(),
   };
 }

@@ -97,7 +97,8 @@ export async function startStack({
   }
 
   const dataApi = createDataApi(url("authenticator"), folder.secrets);
-  starting.defer(() => dataApi.close());
+  // A request that hangs keeps its connection; PostgreSQL's own end closes that one.
+  starting.defer(async () => void await within(SHUTDOWN_MS, dataApi.close()));
 
   const api = drainable((request) => dataApi.fetch(request));
   const mounted = new Map<string, Drainable>();
@@ -112,7 +113,7 @@ export async function startStack({
   starting.defer(async () => {
     await within(SHUTDOWN_MS, api.drain());
     closing.abort();
-    await server.finished;
+    await within(SHUTDOWN_MS, server.finished);
   });
   signal.throwIfAborted();
 
