@@ -5,6 +5,9 @@
  * Environment: PORT, DB_PORT and EPHEMERAL as for `deno task stack`, and the gateway's own
  * variables (protocol.md, "Environment"). Prints NAME=value lines on stdout, then one that starts
  * with `ready`, then a signed request to paste.
+ *
+ * The task's --unstable-no-legacy-abort makes request.signal abort only when a client leaves, as it
+ * will for everybody. The gateway does not depend on it: Supabase's runtime has the former behaviour.
  */
 import { configFromEnv } from "../supabase/functions/openrouter-proxy/config.ts";
 import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";

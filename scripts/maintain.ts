@@ -1,6 +1,6 @@
 /** `deno task maintain`: the database's housekeeping, where no pg_cron does it. */
 import { Command } from "commander";
-import { runCommand } from "./operator/command.ts";
+import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 

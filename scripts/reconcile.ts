@@ -6,7 +6,7 @@
  */
 import { Command } from "commander";
 import { createManagement } from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
-import { runCommand } from "./operator/command.ts";
+import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";

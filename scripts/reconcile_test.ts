@@ -3,9 +3,9 @@ import { randomUUID } from "node:crypto";
 import postgres from "postgres";
 import {
   createManagement,
-  type KeyLimit,
   type Management,
 } from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import type { KeyLimit } from "../supabase/functions/openrouter-proxy/store.ts";
 import { type Proxy, startProxy } from "../supabase/functions/tests/harness/proxy.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
 import { runOperatorCommand } from "./operator/testing.ts";

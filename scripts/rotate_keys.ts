@@ -6,7 +6,7 @@
  */
 import { Command } from "commander";
 import { createKeyVault } from "../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
-import { runCommand } from "./operator/command.ts";
+import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { countStale, rotateKeys } from "./operator/rotation.ts";

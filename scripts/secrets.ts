@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Command } from "commander";
-import { runCommand } from "./operator/command.ts";
+import { runCommand } from "./command.ts";
 
 await runCommand(
   new Command("secrets")

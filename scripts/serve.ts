@@ -2,6 +2,9 @@
  * `deno task serve`: the gateway alone, configured by its environment (protocol.md,
  * "Environment"), on PORT (54321; 0: any free one). Prints GATEWAY_URL=… on stdout, then a line
  * that starts with `ready`. A signal lets running requests finish and be booked.
+ *
+ * The task's --unstable-no-legacy-abort makes request.signal abort only when a client leaves, as it
+ * will for everybody. The gateway does not depend on it: Supabase's runtime has the former behaviour.
  */
 import { configFromEnv } from "../supabase/functions/openrouter-proxy/config.ts";
 import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";

@@ -3,7 +3,7 @@ import {
   ENCRYPTION_KEY_RULE,
   readEncryptionKey,
 } from "../../supabase/functions/openrouter-proxy/config.ts";
-import { UsageError } from "./command.ts";
+import { UsageError } from "../command.ts";
 
 /** A value that cannot be used; completes a sentence that begins with the variable's name. */
 class Unusable {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { UsageError } from "./command.ts";
+import { UsageError } from "../command.ts";
 import { environmentHelp, readEnvironment } from "./environment.ts";
 
 const env = (variables: Record<string, string>) => ({ get: (name: string) => variables[name] });

@@ -1,10 +1,10 @@
 /** What OpenRouter's keys and user_api_keys say differently. */
 import { didOfKeyName } from "../../supabase/functions/openrouter-proxy/accounts/provision.ts";
 import type {
-  KeyLimit,
   ListedKey,
   Management,
 } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store.ts";
 import type { Sql } from "./database.ts";
 
 /** How long an attempt to create a key may last: the lease of claim_key_provisioning. */

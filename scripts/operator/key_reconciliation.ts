@@ -1,9 +1,9 @@
 /** Makes OpenRouter's keys what user_api_keys says. */
 import {
-  type KeyLimit,
   type Management,
   ManagementError,
 } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store.ts";
 import type { Sql } from "./database.ts";
 import { findDifferences, type KeyDifferences, type UnusedKey } from "./key_differences.ts";
 

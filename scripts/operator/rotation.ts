@@ -8,7 +8,7 @@ import {
   keyIdOf,
   type KeyVault,
 } from "../../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
-import { oneLine } from "./command.ts";
+import { oneLine } from "../command.ts";
 import type { Sql } from "./database.ts";
 
 const BATCH_SIZE = 500;

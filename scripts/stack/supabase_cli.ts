@@ -4,7 +4,7 @@ import { StackError } from "./errors.ts";
 
 /**
  * Not an entry of deno.json: Deno resolves the optional packages of every platform there and stops
- * where a registry mirror lacks one of them; npx fetches this platform's alone.
+ * where one of them is missing; npx fetches this platform's alone.
  */
 export const SUPABASE_CLI_VERSION = "3.1.0";
 

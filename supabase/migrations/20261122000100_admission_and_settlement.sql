@@ -111,11 +111,15 @@ end;
 $$;
 
 -- Ends a pending row exactly once and adds it to usage_daily in the same transaction. A second
--- settlement of the same row changes nothing.
+-- settlement of the same row changes nothing, with one exception: a row that was given up because its
+-- worker seemed lost (error_message worker_…) and has no cost yet takes the settlement of a worker that
+-- lived after all.
 --
 -- p_request_time is the one that admit_request returned: it finds the partition. Costs are decimal
 -- strings (exponents allowed) in OpenRouter's credits; this is the one place that turns them into
--- dollars. Returns {"settled": boolean, "total_cost": decimal string in USD or null}.
+-- dollars. p_never_sent: OpenRouter got no byte of the request.
+--
+-- Returns {"settled": boolean, "total_cost": decimal string in USD or null}.
 create function public.settle_request(
   p_request_id uuid,
   p_request_time timestamptz,
@@ -133,15 +137,22 @@ create function public.settle_request(
   p_upstream_cost text default null,
   p_usd_per_credit text default '1',
   p_cost_source text default null,
-  p_first_byte_ms integer default null
+  p_first_byte_ms integer default null,
+  p_never_sent boolean default false
 )
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
+  v_given_up public.request_logs;
   v_row public.request_logs;
 begin
+  select * into v_given_up from public.request_logs
+  where id = p_request_id and request_time = p_request_time
+    and status = 'failed' and error_message like 'worker\_%' and total_cost is null
+  for update;
+
   update public.request_logs
   set status = p_status,
     response_time = clock_timestamp(),
@@ -159,14 +170,29 @@ begin
     cost_source = p_cost_source,
     first_byte_ms = p_first_byte_ms,
     reserved_usd = 0
-  where id = p_request_id and request_time = p_request_time and status = 'pending'
+  where id = p_request_id and request_time = p_request_time
+    and (status = 'pending' or id = v_given_up.id)
   returning * into v_row;
   if not found then
     return jsonb_build_object('settled', false, 'total_cost', null);
   end if;
 
-  -- What OpenRouter refused was not billed: a client may try it again under the same key.
-  if p_http_status >= 400 then
+  if v_given_up.id is not null then
+    update public.usage_daily as total
+    set requests = total.requests - 1,
+      failed_requests = total.failed_requests - 1,
+      input_tokens = total.input_tokens - coalesce(v_given_up.input_tokens, 0),
+      output_tokens = total.output_tokens - coalesce(v_given_up.output_tokens, 0),
+      cached_tokens = total.cached_tokens - coalesce(v_given_up.cached_tokens, 0),
+      reasoning_tokens = total.reasoning_tokens - coalesce(v_given_up.reasoning_tokens, 0)
+    where total.did = v_given_up.did
+      and total.day = (v_given_up.request_time at time zone 'utc')::date
+      and total.model = coalesce(v_given_up.model, 'unknown')
+      and total.endpoint = v_given_up.endpoint;
+  end if;
+
+  -- What OpenRouter refused or never got was not billed: a client may try it again under the same key.
+  if p_http_status >= 400 or p_never_sent then
     delete from public.idempotency_keys where request_id = p_request_id;
   end if;
 
@@ -203,7 +229,8 @@ end;
 $$;
 
 -- Ends rows whose gateway died: pending for longer than any request can last (Supabase's longest
--- worker lives 400 s, and settlement from GET /generation takes up to two minutes more). Returns how many.
+-- worker lives 400 s, and settlement from GET /generation takes up to two minutes more). A thousand at a
+-- time, and one sweep at a time. Returns how many.
 create function public.expire_stale_requests(p_older_than interval default '15 minutes')
 returns integer
 language plpgsql
@@ -213,10 +240,14 @@ declare
   v_row record;
   v_count integer := 0;
 begin
+  if not pg_try_advisory_xact_lock(hashtext('llm-gateway: expire_stale_requests')) then
+    return 0;
+  end if;
   for v_row in
     select id, request_time from public.request_logs
     where status = 'pending' and request_time < now() - p_older_than
     order by request_time
+    limit 1000
     for update skip locked
   loop
     perform public.settle_request(
@@ -459,19 +490,22 @@ as $$
   select count(*) from purged;
 $$;
 
--- All housekeeping at once. Returns what was done, by name. For the owner: partitions are its own.
+-- All housekeeping at once. Returns what was done, by name. For the owner: partitions are its own, and
+-- they come last, because dropping one locks the log until the transaction ends.
 create function public.maintain()
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
-begin
-  perform public.maintain_request_log_partitions();
-  return jsonb_build_object(
+declare
+  v_done jsonb := jsonb_build_object(
     'expired_requests', public.expire_stale_requests(),
     'purged_messages', public.purge_accepted_messages(),
     'purged_idempotency_keys', public.purge_idempotency_keys()
   );
+begin
+  perform public.maintain_request_log_partitions();
+  return v_done;
 end;
 $$;
 

@@ -1,6 +1,6 @@
 -- Every cent is booked once, to the last digit.
 begin;
-select plan(46);
+select plan(51);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -238,6 +238,58 @@ select throws_ok(
 select is(
   (select status from public.request_logs where id = pg_temp.request(160)), 'pending',
   'the row can still be settled'
+);
+
+-- A row that was given up takes the settlement of a worker that lived after all, once.
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+values ('00000000-0000-4000-8000-0000000000aa', 'did:key:lazarus', 'POST', '/messages', 'asked', '2026-11-22T10:00:00Z');
+select public.settle_request(
+  '00000000-0000-4000-8000-0000000000aa', '2026-11-22T10:00:00Z', 'failed',
+  p_error_message => 'worker_retired: wall_clock', p_input_tokens => 7
+);
+select is(
+  public.settle_request(
+    '00000000-0000-4000-8000-0000000000aa', '2026-11-22T10:00:00Z', 'completed', 200,
+    p_model => 'answered', p_input_tokens => 8, p_output_tokens => 9, p_cost => '0.5'
+  ) ->> 'settled',
+  'true', 'a row that was given up takes the settlement of a worker that lived after all'
+);
+select results_eq(
+  $$ select status, model, total_cost, error_message from public.request_logs where did = 'did:key:lazarus' $$,
+  $$ values ('completed', 'answered', 0.5::numeric, null::text) $$,
+  'with what it learnt'
+);
+select results_eq(
+  $$ select sum(requests), sum(failed_requests), sum(input_tokens), sum(output_tokens), sum(total_cost)
+    from public.usage_daily where did = 'did:key:lazarus' $$,
+  $$ values (1::numeric, 0::numeric, 8::numeric, 9::numeric, 0.5::numeric) $$,
+  'which is counted once'
+);
+select is(
+  public.settle_request(
+    '00000000-0000-4000-8000-0000000000aa', '2026-11-22T10:00:00Z', 'completed', 200, p_cost => '0.5'
+  ) ->> 'settled',
+  'false', 'and no other settlement'
+);
+
+-- An Idempotency-Key is free again after a call that OpenRouter never got.
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+values ('did:key:again', 'hash of again', 'sealed', 'again');
+create temporary table again as
+select public.admit_request(
+  '00000000-0000-4000-8000-0000000000ab', 'did:key:again', 'POST', '/messages', true,
+  p_idempotency_key => 'k', p_body_hash => 'ab'
+) ->> 'request_time' as request_time;
+select public.settle_request(
+  '00000000-0000-4000-8000-0000000000ab', (select request_time::timestamptz from again), 'failed',
+  p_never_sent => true
+);
+select is(
+  public.admit_request(
+    '00000000-0000-4000-8000-0000000000ac', 'did:key:again', 'POST', '/messages', true,
+    p_idempotency_key => 'k', p_body_hash => 'ab'
+  ) ->> 'decision',
+  'admitted', 'an Idempotency-Key is free again after a call that OpenRouter never got'
 );
 
 select * from finish();

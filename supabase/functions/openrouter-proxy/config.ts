@@ -49,6 +49,8 @@ interface Environment {
   get(name: string): string | undefined;
 }
 
+/** Timers take no more. */
+const MAX_INTEGER = 2 ** 31 - 1;
 const HEX = /^(?:[0-9a-fA-F]{2})+$/;
 /** Completes a sentence that begins with the variable's name. */
 export const ENCRYPTION_KEY_RULE =
@@ -81,9 +83,15 @@ export function configFromEnv(env: Environment): Config {
   function positiveInteger(name: string, fallback: number): number {
     const value = optional(name);
     if (value === undefined) return fallback;
-    if (/^[1-9][0-9]{0,11}$/.test(value)) return Number(value);
-    problems.push(`${name} must be a positive whole number`);
+    if (/^[1-9][0-9]{0,9}$/.test(value) && Number(value) <= MAX_INTEGER) return Number(value);
+    problems.push(`${name} must be a whole number from 1 to ${MAX_INTEGER}`);
     return fallback;
+  }
+
+  function headerValue(name: string, fallback: string): string {
+    const value = optional(name) ?? fallback;
+    if (!/^[\x20-\x7e]+$/.test(value)) problems.push(`${name} must be printable ASCII`);
+    return value;
   }
 
   function list(name: string): string[] {
@@ -146,8 +154,8 @@ export function configFromEnv(env: Environment): Config {
     maxTokenLifetimeSeconds: positiveInteger("MAX_TOKEN_LIFETIME_SECONDS", 3600),
     upstreamHeadersTimeoutMs: positiveInteger("UPSTREAM_HEADERS_TIMEOUT_MS", 60_000),
     upstreamIdleTimeoutMs: positiveInteger("UPSTREAM_IDLE_TIMEOUT_MS", 120_000),
-    httpReferer: optional("HTTP_REFERER") ?? "https://llm-gateway.local",
-    xTitle: optional("X_TITLE") ?? "LLM Gateway",
+    httpReferer: headerValue("HTTP_REFERER", "https://llm-gateway.local"),
+    xTitle: headerValue("X_TITLE", "LLM Gateway"),
     usdPerCredit: usdPerCredit(),
   };
   if (problems.length > 0) throw new ConfigError(problems);

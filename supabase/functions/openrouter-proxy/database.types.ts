@@ -209,7 +209,7 @@ export type Database = {
 { Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined
                            },
 "settle_request":
-{ Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json
+{ Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_never_sent"?: boolean,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json
                            },
 "token_is_revoked":
 { Args: { "p_did": string,"p_issued_at": string }; Returns: boolean

@@ -27,6 +27,7 @@ const STATUS = {
   provisioning_failed: 502,
   store_unavailable: 503,
   provisioning_in_progress: 503,
+  overloaded: 503,
   upstream_timeout: 504,
 } as const;
 
@@ -37,20 +38,30 @@ export class GatewayError extends Error {
   override readonly name = "GatewayError";
   readonly status: number;
 
-  /**
-   * @param details further members of the error object, e.g. `server_time`
-   * @param headers further response headers, e.g. `retry-after`
-   */
+  /** Further members of the error object, e.g. `server_time`. */
+  readonly details: Record<string, unknown>;
+  /** Further response headers, e.g. `retry-after`. */
+  readonly headers: Record<string, string>;
+
   constructor(
     readonly type: ErrorType,
     message: string,
-    readonly details: Record<string, unknown> = {},
-    readonly headers: Record<string, string> = {},
-    options?: ErrorOptions,
+    { details = {}, headers = {}, ...options }: {
+      details?: Record<string, unknown>;
+      headers?: Record<string, string>;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, options);
     this.status = STATUS[type];
+    this.details = details;
+    this.headers = headers;
   }
+}
+
+/** The client went away; nobody reads the response that is made of this. */
+export class ClientDisconnected extends Error {
+  override readonly name = "ClientDisconnected";
 }
 
 /** Shapes any thrown value as the response that the client gets; what is no GatewayError is a bug. */
@@ -87,5 +98,8 @@ export function describeError(error: Error, withCause: boolean): { error: string
     : error.name;
   if (!withCause) return { error: description };
   const cause = error instanceof GatewayError ? error.cause : error.stack ?? error.message;
-  return { error: description, ...(cause === undefined ? {} : { cause: String(cause) }) };
+  if (cause === undefined) return { error: description };
+  // fetch's errors quote the whole URL, whose query may hold anything.
+  const text = String(cause).replaceAll(/\?[^\s)"']*/g, "?…").replaceAll(/sk-or-v1-\w*/g, "[key]");
+  return { error: description, cause: text };
 }

@@ -24,12 +24,16 @@ const STATUSES: Record<ErrorType, number> = {
   provisioning_failed: 502,
   store_unavailable: 503,
   provisioning_in_progress: 503,
+  overloaded: 503,
   upstream_timeout: 504,
 };
 
 for (const [type, status] of Object.entries(STATUSES) as [ErrorType, number][]) {
   Deno.test(`${type} is answered with ${status}, in the shape that OpenAI SDKs read`, async () => {
-    const error = new GatewayError(type, "what was wrong", { detail: 7 }, { "retry-after": "2" });
+    const error = new GatewayError(type, "what was wrong", {
+      details: { detail: 7 },
+      headers: { "retry-after": "2" },
+    });
     const response = errorResponse(error, "request-1");
     assert.equal(error.status, status);
     assert.equal(response.status, status);
@@ -74,14 +78,12 @@ for (
 
 Deno.test("the cause of a GatewayError is not told to the client", async () => {
   const cause = new Error(SECRET);
-  const error = new GatewayError("upstream_unreachable", "it broke", {}, {}, { cause });
+  const error = new GatewayError("upstream_unreachable", "it broke", { cause });
   assert.ok(!(await errorResponse(error, "request-1").text()).includes(SECRET));
 });
 
 Deno.test("describeError tells a refusal's type and message, and its cause only where asked for", () => {
-  const error = new GatewayError("store_unavailable", "down", {}, {}, {
-    cause: new Error("57P01"),
-  });
+  const error = new GatewayError("store_unavailable", "down", { cause: new Error("57P01") });
   assert.deepEqual(describeError(error, false), { error: "store_unavailable: down" });
   assert.deepEqual(describeError(error, true), {
     error: "store_unavailable: down",

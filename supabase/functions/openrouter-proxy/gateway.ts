@@ -9,10 +9,16 @@ import { createAccounts, tokenRevoked } from "./accounts/accounts.ts";
 import { createKeyVault } from "./accounts/key_vault.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import type { Config } from "./config.ts";
-import { errorResponse, GatewayError } from "./errors.ts";
+import { ClientDisconnected, errorResponse, GatewayError } from "./errors.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
+import { pathAndQueryOf } from "./http/function_path.ts";
 import { idempotencyOf } from "./http/idempotency.ts";
-import { requestBytes } from "./http/request_bytes.ts";
+import {
+  BODY_BUDGET_BYTES,
+  bodyBudget,
+  type BodyShare,
+  requestBytes,
+} from "./http/request_bytes.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { serverTiming } from "./http/server_timing.ts";
 import { clientAnswer } from "./metering/answer.ts";
@@ -20,10 +26,10 @@ import { type Booking, createBookkeeper } from "./metering/booking.ts";
 import { createGenerationReader } from "./metering/generation.ts";
 import { storable } from "./metering/usage.ts";
 import { endpointOf, isForbidden, ownedGenerationOf } from "./openrouter/endpoints.ts";
-import { ClientDisconnected, forward, refusesKey } from "./openrouter/forward.ts";
+import { forward, isUnconnected, refusesKey } from "./openrouter/forward.ts";
 import { requestHeaders } from "./openrouter/headers.ts";
 import { createManagement } from "./openrouter/management.ts";
-import { pathAndQueryOf, proxyTarget, upstreamUrl } from "./openrouter/paths.ts";
+import { proxyTarget, upstreamUrl } from "./openrouter/paths.ts";
 import { readCallBody, withUsageIncluded } from "./openrouter/request_body.ts";
 import type { Store } from "./store.ts";
 import { usageReport } from "./usage/usage_report.ts";
@@ -52,6 +58,7 @@ export interface Gateway {
   retire(reason: string): void;
 }
 
+/** Joins the parts to a gateway; nothing is asked of anybody until a request comes. */
 export function createGateway(deps: GatewayDeps): Gateway {
   const { config, store, fetch, now, sleep } = deps;
   const { openrouterUrl, usdPerCredit, upstreamHeadersTimeoutMs, upstreamIdleTimeoutMs } = config;
@@ -60,12 +67,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const management = createManagement(openrouterUrl, config.provisioningKey, fetch);
   const accounts = createAccounts({ ...deps, management, vault });
   const generations = createGenerationReader(openrouterUrl, fetch, sleep);
+  const openShare = bodyBudget(Math.max(BODY_BUDGET_BYTES, config.maxRequestBytes));
   const bookkeeper = createBookkeeper({ ...deps, generations, usdPerCredit });
 
   /** Verifies who sends a request. The signature covers the body, so it is read for that, and kept. */
-  async function authenticated(c: RequestContext) {
+  async function authenticated(c: RequestContext, share: BodyShare) {
     const { method, url, headers } = c.req.raw;
-    const body = await requestBytes(c.req.raw, config.maxRequestBytes);
+    const body = await requestBytes(c.req.raw, config.maxRequestBytes, share);
     const identity = await authenticate({
       method,
       pathAndQuery: pathAndQueryOf(url),
@@ -84,7 +92,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
     const target = proxyTarget(pathAndQueryOf(request.url));
     const url = upstreamUrl(openrouterUrl, target);
-    const { did, replay, tokenIssuedAt, body } = await authenticated(c);
+    using share = openShare();
+    const { did, replay, tokenIssuedAt, body } = await authenticated(c, share);
     if (isForbidden(method, target.path)) {
       throw new GatewayError("path_forbidden", `${target.path} is not for the keys of users`);
     }
@@ -125,6 +134,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
     timing.mark("admit");
 
+    let isSent = false;
     try {
       const sent = reads
         ? null
@@ -132,6 +142,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
         ? withUsageIncluded(body, call)
         : body;
       const send = (apiKey: string) => {
+        isSent = true;
         const headers = requestHeaders(request.headers, apiKey, config);
         const outgoing = { url, method, headers, body: sent };
         return forward(outgoing, request.signal, upstreamHeadersTimeoutMs, fetch);
@@ -140,8 +151,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
       let upstream = await send(apiKey);
       if (refusesKey(upstream)) {
         // Nothing was billed, and the body is still here: the same request goes on with another key.
-        apiKey = await accounts.replaceKey(did, admitted);
-        upstream = await send(apiKey);
+        const another = await accounts.replaceKey(did, admitted);
+        if (another !== null) {
+          apiKey = another;
+          upstream = await send(apiKey);
+        }
       }
       timing.mark("upstream");
       const response = clientAnswer(
@@ -152,19 +166,28 @@ export function createGateway(deps: GatewayDeps): Gateway {
         request.signal,
       );
       response.headers.append("server-timing", timing.header());
-      return response;
+      return endpoint.beginsJob && booking ? await whenBooked(response, booking) : response;
     } catch (error) {
       booking?.end(
-        error instanceof ClientDisconnected
-          ? { kind: "client_disconnected" }
-          : { kind: "broken", error: error as Error },
+        error instanceof ClientDisconnected ? { kind: "client_disconnected" } : {
+          kind: isSent && !isUnconnected(error) ? "broken" : "not_sent",
+          error: error as Error,
+        },
       );
       throw error;
     }
   }
 
+  /** The answer that begins a job, once the job is in the log: its owner may ask for it at once. */
+  async function whenBooked(response: Response, booking: Booking): Promise<Response> {
+    const body = response.body && await response.arrayBuffer();
+    await booking.settled;
+    return new Response(body, response);
+  }
+
   async function usage(c: RequestContext): Promise<Response> {
-    const { did, tokenIssuedAt } = await authenticated(c);
+    using share = openShare();
+    const { did, tokenIssuedAt } = await authenticated(c, share);
     const [isRevoked, data] = await Promise.all([
       tokenIssuedAt !== null && store.tokenIsRevoked(did, tokenIssuedAt),
       usageReport(did, new URL(c.req.raw.url).searchParams, store),
@@ -192,8 +215,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       throw new GatewayError(
         "method_not_allowed",
         `${c.req.method} is not for ${path}`,
-        {},
-        { allow: methods.join(", ") },
+        { headers: { allow: methods.join(", ") } },
       );
     });
   }

@@ -16,7 +16,11 @@ export interface RunningGateway {
   idle(): Promise<void>;
 }
 
-/** @throws {ConfigError} */
+/**
+ * A gateway on this runtime, configured by its environment.
+ *
+ * @throws {ConfigError} naming all variables that are missing or bad
+ */
 export function gatewayFromEnv(env: { get(name: string): string | undefined }): RunningGateway {
   const config = configFromEnv(env);
   const once = sendOnce(fetch);

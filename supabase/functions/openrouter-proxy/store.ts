@@ -7,12 +7,19 @@
 import { createClient } from "@supabase/supabase-js";
 import type { Database } from "./database.types.ts";
 import { GatewayError } from "./errors.ts";
-import type { KeyLimit } from "./openrouter/management.ts";
 
 /** How long one call may take before the store counts as unavailable. */
 const CALL_TIMEOUT_MS = 10_000;
 
 type Functions = Database["public"]["Functions"];
+
+/** What a key may spend at OpenRouter. */
+export interface KeyLimit {
+  /** USD, a decimal string; null: no limit. */
+  creditLimit: string | null;
+  /** When what was spent is forgotten, at midnight UTC; null: never. */
+  creditLimitReset: "daily" | "weekly" | "monthly" | null;
+}
 
 /** One authenticated request, as admit_request decides on it. */
 export interface AdmissionRequest {
@@ -71,6 +78,8 @@ export interface Settlement {
   usdPerCredit: string;
   costSource: "response" | "generation" | null;
   firstByteMs: number | null;
+  /** Whether OpenRouter never got the request: its Idempotency-Key may then be used again. */
+  neverSent: boolean;
 }
 
 export type ProvisioningClaim =
@@ -147,13 +156,7 @@ export function createStore(
     const { data, error } = await client.rpc(name, args as never)
       .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
     if (error) {
-      throw new GatewayError(
-        "store_unavailable",
-        "the gateway's database did not take the request; nothing was forwarded, try again",
-        {},
-        { "retry-after": "2" },
-        { cause: new Error(`${name}: ${error.code} ${error.message}`) },
-      );
+      throw storeUnavailable(`${name}: ${error.code} ${error.message}`);
     }
     return data;
   }
@@ -219,6 +222,7 @@ export function createStore(
           p_usd_per_credit: settlement.usdPerCredit,
           p_cost_source: settlement.costSource,
           p_first_byte_ms: settlement.firstByteMs,
+          p_never_sent: settlement.neverSent,
         }),
       ) as { settled: boolean; total_cost: string | null };
       return { settled: answer.settled, totalCostUsd: answer.total_cost };
@@ -309,6 +313,7 @@ export function createStore(
       }) as boolean;
     },
 
+    /** Sums over a DID's ended requests. */
     async usageStats(query: UsageQuery): Promise<UsageStats> {
       return await call(
         "usage_stats",
@@ -325,9 +330,17 @@ export function createStore(
     async ping(): Promise<void> {
       const { error } = await client.from("gateway_settings").select("only_row").limit(1)
         .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
-      if (error) throw new GatewayError("store_unavailable", "the gateway's database is down");
+      if (error) throw storeUnavailable(`ping: ${error.code} ${error.message}`);
     },
   };
+}
+
+function storeUnavailable(cause: string): GatewayError {
+  return new GatewayError(
+    "store_unavailable",
+    "the gateway's database did not take the request; nothing was forwarded, try again",
+    { headers: { "retry-after": "2" }, cause },
+  );
 }
 
 interface LimitRow {

@@ -281,7 +281,7 @@ const ENDINGS: Ending[] = [
     row: { ...LEFT, output_tokens: 4 },
   },
   {
-    // LL #14457, bifrost PR #3709: no row, or one token of 806.
+    // BerriAI/litellm #14457, bifrost PR #3709: no row, or one token of 806.
     what: "a client that leaves a stream that goes on",
     stream: true,
     faults: "chunks:2000,slow:5",

@@ -276,7 +276,7 @@ Deno.test("a generation can be read by the DID that made it alone", async () => 
 });
 
 Deno.test("reading stored responses and generations again is never billed", async () => {
-  // LL #17814
+  // BerriAI/litellm #17814
   const { db, gateway, openrouter } = world;
   const identity = await newIdentity();
   const body = JSON.stringify({ model: "openai/gpt-4o-mini", input: "one two three" });

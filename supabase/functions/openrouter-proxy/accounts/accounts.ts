@@ -2,9 +2,8 @@
  * A DID's account: leave to spend, and the OpenRouter key to spend with.
  */
 import { GatewayError } from "../errors.ts";
-import type { KeyLimit, Management } from "../openrouter/management.ts";
-import { ManagementError } from "../openrouter/management.ts";
-import type { Admission, AdmissionRequest, Store } from "../store.ts";
+import { type Management, ManagementError } from "../openrouter/management.ts";
+import type { Admission, AdmissionRequest, KeyLimit, Store } from "../store.ts";
 import type { KeyVault } from "./key_vault.ts";
 import {
   accessDenied,
@@ -32,13 +31,15 @@ export interface Accounts {
    */
   openKey(did: string, admitted: Admitted): Promise<string>;
   /**
-   * Another plaintext key for a DID whose admitted one OpenRouter no longer takes.
+   * Another plaintext key for a DID whose admitted one was refused; null when OpenRouter has it and
+   * refused it all the same, because replacing keys at every whim of it would lift their limits.
    *
    * @throws {GatewayError} access_denied, provisioning_failed, provisioning_in_progress
    */
-  replaceKey(did: string, admitted: Admitted): Promise<string>;
+  replaceKey(did: string, admitted: Admitted): Promise<string | null>;
 }
 
+/** Accounts over a store, OpenRouter's management API, and the vault that their keys are sealed in. */
 export function createAccounts(
   deps: Omit<ProvisionerDeps, "store" | "management" | "vault"> & {
     store: Store;
@@ -85,6 +86,11 @@ export function createAccounts(
     },
 
     async replaceKey(did, { keyHash }) {
+      try {
+        if (await management.isAlive(keyHash)) return null;
+      } catch (cause) {
+        throw provisioningFailed("OpenRouter refused the DID's key; try again", cause);
+      }
       return await vault.open(did, await provision(did, keyHash));
     },
   };
@@ -102,7 +108,7 @@ function refusal(admission: Exclude<Admission, Admitted>): GatewayError {
       return new GatewayError(
         "duplicate_request",
         "a request with this Idempotency-Key and body was accepted before",
-        { duplicate_of: admission.duplicateOf },
+        { details: { duplicate_of: admission.duplicateOf } },
       );
     case "replayed":
       return new GatewayError(
@@ -113,8 +119,7 @@ function refusal(admission: Exclude<Admission, Admitted>): GatewayError {
       return new GatewayError(
         "provisioning_in_progress",
         "this DID's account was removed while the request was served; try again",
-        {},
-        { "retry-after": "1" },
+        { headers: { "retry-after": "1" } },
       );
   }
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { type KeyLimit, type Management, ManagementError } from "../openrouter/management.ts";
-import type { Admission, AdmissionRequest, ProvisioningClaim, Store } from "../store.ts";
+import { type Management, ManagementError } from "../openrouter/management.ts";
+import type { Admission, AdmissionRequest, KeyLimit, ProvisioningClaim, Store } from "../store.ts";
 import { createAccounts } from "./accounts.ts";
 import { createKeyVault, VaultError } from "./key_vault.ts";
 
@@ -36,12 +36,15 @@ async function admitted(newLimit: KeyLimit | null = null) {
 interface Script {
   admissions?: Admission[];
   claim?: ProvisioningClaim;
+  isAlive?: boolean;
   setLimit?: () => Promise<void>;
   recordKeyLimit?: () => Promise<void>;
 }
 
 /** Accounts among fakes that note every call. */
-function scripted({ admissions = [], claim, setLimit, recordKeyLimit }: Script) {
+function scripted(
+  { admissions = [], claim, isAlive = false, setLimit, recordKeyLimit }: Script,
+) {
   const calls: string[] = [];
   const noted = <T>(call: string, result: T) => {
     calls.push(call);
@@ -65,6 +68,7 @@ function scripted({ admissions = [], claim, setLimit, recordKeyLimit }: Script) 
   };
   const management: Partial<Management> = {
     createKey: () => noted("create", { hash: "new", key: "sk-new" }),
+    isAlive: (hash) => noted(`alive? ${hash}`, isAlive),
     deleteKey: (hash) => noted(`delete ${hash}`, undefined),
     setLimit: async (hash, limit) => {
       await noted(`limit ${hash} ${limit.creditLimit} ${limit.creditLimitReset}`, null);
@@ -195,19 +199,25 @@ Deno.test("another DID's envelope does not open", async () => {
 Deno.test("a key that OpenRouter refuses is replaced by a new one", async () => {
   const { accounts, calls } = scripted({});
   assert.equal(await accounts.replaceKey(DID, await admitted()), "sk-new");
-  assert.deepEqual(calls, ["claim old", "delete old", "create", "save new"]);
+  assert.deepEqual(calls, ["alive? old", "claim old", "delete old", "create", "save new"]);
 });
 
 Deno.test("a key that somebody else has replaced is taken", async () => {
   const encryptedApiKey = await vault.seal(DID, "sk-theirs");
   const { accounts, calls } = scripted({ claim: { state: "provisioned", encryptedApiKey } });
   assert.equal(await accounts.replaceKey(DID, await admitted()), "sk-theirs");
-  assert.deepEqual(calls, ["claim old"]);
+  assert.deepEqual(calls, ["alive? old", "claim old"]);
 });
 
 Deno.test("a disabled DID's key is not replaced", async () => {
   const { accounts, calls } = scripted({ claim: { state: "disabled" } });
   const refusal = await refusalOf(accounts.replaceKey(DID, await admitted()));
   assert.equal(refusal.type, "access_denied");
-  assert.deepEqual(calls, ["claim old"]);
+  assert.deepEqual(calls, ["alive? old", "claim old"]);
+});
+
+Deno.test("a key that OpenRouter refuses but has is not replaced: that would lift its limit", async () => {
+  const { accounts, calls } = scripted({ isAlive: true });
+  assert.equal(await accounts.replaceKey(DID, await admitted()), null);
+  assert.deepEqual(calls, ["alive? old"]);
 });

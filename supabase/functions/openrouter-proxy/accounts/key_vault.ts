@@ -7,8 +7,9 @@
  *
  *     v1.<key id, 16 hex>.<nonce, 96 bits base64url>.<ciphertext and tag, base64url>
  */
+import { base64urlnopad, hex } from "@scure/base";
+import { BoundedCache } from "../bounded_cache.ts";
 import type { Bytes } from "../bytes.ts";
-import { base64urlnopad } from "@scure/base";
 
 const VERSION = "v1";
 const PURPOSE = "llm-gateway:openrouter-api-key:v1";
@@ -48,8 +49,8 @@ export function createKeyVault(
 ): KeyVault {
   const current = deriveDataKey(encryptionKey);
   const previous = previousEncryptionKey === null ? null : deriveDataKey(previousEncryptionKey);
-  // Keyed by DID and envelope, so that an entry dies with the row's ciphertext. Oldest use first.
-  const opened = new Map<string, string>();
+  // Keyed by DID and envelope, so that an entry dies with the row's ciphertext.
+  const opened = new BoundedCache<string>(MAX_CACHED_KEYS);
 
   async function seal(did: string, plaintext: string): Promise<string> {
     const { id, key } = await current;
@@ -74,9 +75,7 @@ export function createKeyVault(
   async function open(did: string, envelope: string): Promise<string> {
     const cacheKey = `${did} ${envelope}`;
     const plaintext = opened.get(cacheKey) ?? await decrypt(did, envelope);
-    opened.delete(cacheKey);
     opened.set(cacheKey, plaintext);
-    if (opened.size > MAX_CACHED_KEYS) opened.delete(opened.keys().next().value!);
     return plaintext;
   }
 
@@ -134,7 +133,7 @@ async function deriveDataKey(encryptionKey: Bytes): Promise<DataKey> {
     ["encrypt", "decrypt"],
   );
   return {
-    id: Array.from(new Uint8Array(id), (byte) => byte.toString(16).padStart(2, "0")).join(""),
+    id: hex.encode(new Uint8Array(id)),
     key,
   };
 }

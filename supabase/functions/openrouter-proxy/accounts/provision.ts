@@ -6,13 +6,8 @@
  * carries the DID, by which an attempt that died is found and its key deleted.
  */
 import { GatewayError } from "../errors.ts";
-import {
-  type CreatedKey,
-  type KeyLimit,
-  type Management,
-  ManagementError,
-} from "../openrouter/management.ts";
-import type { ProvisionedKey, Store } from "../store.ts";
+import { type CreatedKey, type Management, ManagementError } from "../openrouter/management.ts";
+import type { KeyLimit, ProvisionedKey, Store } from "../store.ts";
 import type { KeyVault } from "./key_vault.ts";
 
 /** How long a request waits for another one that is creating the same DID's key. */
@@ -62,6 +57,7 @@ export function didOfKeyName(name: string): string | null {
   return /^llm-gateway:(did:[^#]+)#/.exec(name)?.[1] ?? null;
 }
 
+/** Returns what gives DIDs their keys; requests of one isolate for the same DID share one attempt. */
 export function createProvisioner(deps: ProvisionerDeps): Provision {
   const { store, management, vault, now, sleep, log } = deps;
   // The requests of one isolate wait together, so that a new DID's burst costs one claim.
@@ -94,8 +90,7 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
         throw new GatewayError(
           "provisioning_in_progress",
           "this DID's OpenRouter key is still being created; try again",
-          {},
-          { "retry-after": "2" },
+          { headers: { "retry-after": "2" } },
         );
       }
       await sleep(pollMs);
@@ -188,5 +183,5 @@ function wasRefused(error: unknown): boolean {
 export function provisioningFailed(message: string, cause: unknown): GatewayError {
   const retryAfter = cause instanceof ManagementError ? cause.retryAfter : null;
   const headers = retryAfter === null ? {} : { "retry-after": retryAfter };
-  return new GatewayError("provisioning_failed", message, {}, headers, { cause });
+  return new GatewayError("provisioning_failed", message, { headers, cause });
 }

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import {
-  type CreatedKey,
-  type KeyLimit,
-  type ListedKey,
-  ManagementError,
-} from "../openrouter/management.ts";
-import type { ProvisionedKey, ProvisioningClaim } from "../store.ts";
+import { type CreatedKey, type ListedKey, ManagementError } from "../openrouter/management.ts";
+import type { KeyLimit, ProvisionedKey, ProvisioningClaim } from "../store.ts";
 import { createProvisioner, didOfKeyName, keyNamePrefix } from "./provision.ts";
 
 const DID = "did:key:zTest";

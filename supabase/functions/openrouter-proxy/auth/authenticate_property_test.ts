@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { concat, utf8 } from "./encoding.ts";
+import { concat, utf8 } from "../bytes.ts";
 import type { SignedParts } from "./signed_request.ts";
 import {
   authenticatorWith,

@@ -1,7 +1,7 @@
 import { base58, base64urlnopad, hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { createDidResolver, parseDid } from "./did.ts";
-import { concat, utf8 } from "./encoding.ts";
+import { concat, utf8 } from "../bytes.ts";
 import { assertRefused, didOfJwk, multikey, newSigner } from "./test_support.ts";
 
 const resolveDid = createDidResolver({

@@ -1,7 +1,7 @@
 /** The second carrier: a JWT that the DID's own key signs (protocol.md, "DID token"; RFC 7519). */
 import { GatewayError } from "../errors.ts";
 import { parseDid, type ResolveDid } from "./did.ts";
-import { type Bytes, decodeBase64url, parseJsonObject, utf8 } from "./encoding.ts";
+import { type Bytes, decodeBase64url, parseJsonObject, utf8 } from "../bytes.ts";
 
 export interface DidTokenOptions {
   readonly audience: string;
@@ -43,7 +43,9 @@ export async function verifyDidToken(
 ): Promise<VerifiedToken> {
   const nowSeconds = now() / 1000;
   const invalid = (message: string) =>
-    new GatewayError("invalid_token", message, { server_time: Math.floor(nowSeconds) });
+    new GatewayError("invalid_token", message, {
+      details: { server_time: Math.floor(nowSeconds) },
+    });
 
   const jwt = parseJwt(token);
   const issuer = didIssuer(jwt);

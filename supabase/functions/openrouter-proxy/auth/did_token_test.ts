@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
 import assert from "node:assert/strict";
-import { utf8 } from "./encoding.ts";
+import { utf8 } from "../bytes.ts";
 import {
   assertRefused,
   AUDIENCE,

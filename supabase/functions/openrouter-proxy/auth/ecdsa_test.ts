@@ -3,7 +3,7 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { importP256, importSecp256k1 } from "./ecdsa.ts";
-import { type Bytes, concat, toInteger, utf8 } from "./encoding.ts";
+import { type Bytes, concat, toInteger, utf8 } from "../bytes.ts";
 import { ethereumAccount } from "./ethereum_account.ts";
 import { assertRefused, newSigner } from "./test_support.ts";
 import { decodePoint, P256, SECP256K1 } from "./weierstrass.ts";

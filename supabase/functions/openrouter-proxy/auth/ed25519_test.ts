@@ -3,7 +3,7 @@ import { sha512 } from "@noble/hashes/sha2.js";
 import { hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { importEd25519 } from "./ed25519.ts";
-import { type Bytes, concat, utf8 } from "./encoding.ts";
+import { type Bytes, concat, utf8 } from "../bytes.ts";
 import { assertRefused } from "./test_support.ts";
 
 const { Point } = ed25519;

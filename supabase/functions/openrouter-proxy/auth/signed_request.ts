@@ -2,7 +2,7 @@
 import { hex } from "@scure/base";
 import { GatewayError } from "../errors.ts";
 import { parseDid, type ResolveDid } from "./did.ts";
-import { type Bytes, decodeBase64url, sha256Hex, utf8 } from "./encoding.ts";
+import { type Bytes, decodeBase64url, sha256Hex, utf8 } from "../bytes.ts";
 import type { VerificationKey } from "./verification_key.ts";
 
 /** What a signature covers of a request. */
@@ -107,7 +107,7 @@ export async function verifySignedRequest(
   throw new GatewayError(
     "invalid_signature",
     "x-did-signature is not this DID's signature of signed_message",
-    { signed_message: message },
+    { details: { signed_message: message } },
   );
 }
 
@@ -151,7 +151,7 @@ function assertFresh(timestampMs: number, nowMs: number): void {
     ageMs > 0
       ? `x-did-timestamp is ${seconds} s old; at most ${MAX_AGE_MS / 1000} s are accepted`
       : `x-did-timestamp is ${seconds} s ahead; at most ${MAX_AHEAD_MS / 1000} s are accepted`,
-    { server_time: Math.floor(nowMs / 1000) },
+    { details: { server_time: Math.floor(nowMs / 1000) } },
   );
 }
 

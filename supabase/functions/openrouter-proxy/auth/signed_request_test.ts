@@ -15,7 +15,7 @@ import {
   signedToken,
   SIGNER_KINDS,
 } from "./test_support.ts";
-import { concat } from "./encoding.ts";
+import { concat } from "../bytes.ts";
 
 const authenticate = authenticatorWith();
 const signer = await newSigner("did:key Ed25519");

@@ -1,6 +1,6 @@
 /** What a DID resolves to. */
 import { GatewayError } from "../errors.ts";
-import type { Bytes } from "./encoding.ts";
+import type { Bytes } from "../bytes.ts";
 
 /** A public key, or an account, that signatures are verified against. */
 export interface VerificationKey {
@@ -20,5 +20,5 @@ export interface VerificationMethod {
 
 /** The refusal of a DID whose key is not usable, or that is not spelled as it must be. */
 export function invalidDid(message: string, cause?: unknown): GatewayError {
-  return new GatewayError("invalid_did", message, {}, {}, { cause });
+  return new GatewayError("invalid_did", message, { cause });
 }

@@ -2,8 +2,7 @@
  * A client's `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header), and the body that it
  * stands for.
  */
-import { sha256Hex } from "../auth/encoding.ts";
-import type { Bytes } from "../bytes.ts";
+import { type Bytes, sha256Hex } from "../bytes.ts";
 import { GatewayError } from "../errors.ts";
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ClientDisconnected } from "../openrouter/forward.ts";
-import { requestBytes } from "./request_bytes.ts";
+import { ClientDisconnected } from "../errors.ts";
+import { bodyBudget, requestBytes } from "./request_bytes.ts";
 
 const URL = "http://127.0.0.1/";
 
@@ -25,7 +25,7 @@ function chunked(chunks: string[], log: string[] = []): ReadableStream<Uint8Arra
 }
 
 async function text(request: Request, maxBytes = 100): Promise<string> {
-  return new TextDecoder().decode(await requestBytes(request, maxBytes));
+  return new TextDecoder().decode(await requestBytes(request, maxBytes, bodyBudget(1000)()));
 }
 
 Deno.test("requestBytes reads a body, in one chunk or in many", async () => {
@@ -76,4 +76,21 @@ Deno.test("requestBytes knows a client that went while it sent its body", async 
     },
   });
   await assert.rejects(text(post(body)), ClientDisconnected);
+});
+
+Deno.test("requestBytes refuses what all requests together may not hold, until one gives it back", async () => {
+  const openShare = bodyBudget(10);
+  const first = openShare();
+  await requestBytes(post("12345678"), 100, first);
+  {
+    using second = openShare();
+    await assert.rejects(requestBytes(post(chunked(["12", "3"])), 100, second), {
+      type: "overloaded",
+      status: 503,
+      headers: { "retry-after": "1" },
+    });
+  }
+  first[Symbol.dispose]();
+  using third = openShare();
+  assert.equal((await requestBytes(post("1234567890"), 100, third)).length, 10);
 });

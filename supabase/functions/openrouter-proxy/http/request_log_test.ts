@@ -48,7 +48,7 @@ Deno.test("a request that is booked leaves its line to the booking", async () =>
 Deno.test("a refusal is no error of the gateway's, and its cause is not told", async () => {
   const { app, lines } = logged();
   app.get("/x", () => {
-    throw new GatewayError("invalid_request", "bad dates", {}, {}, { cause: new Error("private") });
+    throw new GatewayError("invalid_request", "bad dates", { cause: new Error("private") });
   });
   assert.equal((await app.request("http://h/x")).status, 400);
   const { level, status, error } = lines[0]!;

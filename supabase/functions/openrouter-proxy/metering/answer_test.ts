@@ -9,6 +9,7 @@ const utf8 = (text: string) => new TextEncoder().encode(text);
 function answered(upstream: Partial<Upstream>, booked = true) {
   const events: (Answer | Ending)[] = [];
   const booking: Booking = {
+    settled: Promise.resolve(),
     answering: (answer) => events.push(answer),
     firstByte() {},
     end: (ending) => events.push(ending),

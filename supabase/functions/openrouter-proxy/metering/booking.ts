@@ -20,7 +20,9 @@ export type Ending =
   | { kind: "client_disconnected" }
   /** The gateway or the connection to OpenRouter failed. */
   | { kind: "broken"; error: Error }
-  /** The runtime is ending this worker: there is no time to ask for anything. */
+  /** It failed before OpenRouter got a byte, so that nothing can have been billed. */
+  | { kind: "not_sent"; error: Error }
+  /** The runtime is about to end this worker; should the answer end before, that counts instead. */
   | { kind: "worker_retired"; reason: string };
 
 export interface Answer {
@@ -40,6 +42,8 @@ export interface Booking {
   firstByte(): void;
   /** Ends the booking, once: later calls change nothing. */
   end(ending: Ending): void;
+  /** Resolves when the ended booking is in Postgres, or never will be. */
+  readonly settled: Promise<void>;
 }
 
 /** A call whose pending row is in request_logs. */
@@ -62,7 +66,7 @@ export interface Bookkeeper {
   openCall(call: BookedCall): Booking;
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
   openJob(job: { did: string; jobId: string }): Booking;
-  /** Ends all open bookings now, because the worker ends. */
+  /** Settles all open bookings as they stand, because the worker may end at any time. */
   retire(reason: string): void;
 }
 
@@ -82,9 +86,11 @@ export interface BookkeeperDeps {
 /** Waits between the attempts to settle a row, in milliseconds. */
 const SETTLE_RETRY_DELAYS_MS = [250, 1_000, 4_000, 15_000];
 
+/** Opens bookings, and keeps count of them until they are settled. */
 export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   const { store, generations, usdPerCredit, now, sleep, waitUntil, log } = deps;
-  const open = new Set<Booking>();
+  /** What settles each open booking as it stands. */
+  const open = new Set<(reason: string) => void>();
   const retired = Promise.withResolvers<null>();
 
   /** Tries until Postgres takes an entry; one that it never takes is left to operators in the log. */
@@ -109,24 +115,26 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   function booking(conclude: (ending: Ending, answer: Answer | null) => Promise<void>): Booking {
     const { promise: ended, resolve: end } = Promise.withResolvers<Ending>();
     let answer: Answer | null = null;
-    const self: Booking = {
+    const settle = (ending: Ending) =>
+      conclude(ending, answer).catch((error: Error) => {
+        // A bug: the row stays pending, and expire_stale_requests ends it.
+        log({ level: "error", event: "booking_failed", ...describeError(error, true) });
+      });
+    const retire = (reason: string) => waitUntil(settle({ kind: "worker_retired", reason }));
+    open.add(retire);
+    const settled = ended.then((ending) => {
+      open.delete(retire);
+      return settle(ending);
+    });
+    waitUntil(settled);
+    return {
+      settled,
       answering(answering) {
         answer = answering;
       },
       firstByte() {},
       end,
     };
-    open.add(self);
-    waitUntil(
-      ended.then((ending) => {
-        open.delete(self);
-        return conclude(ending, answer);
-      }).catch((error: Error) => {
-        // A bug: the row stays pending, and expire_stale_requests ends it.
-        log({ level: "error", event: "booking_failed", ...describeError(error, true) });
-      }),
-    );
-    return self;
   }
 
   function openCall(call: BookedCall): Booking {
@@ -143,7 +151,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       let costSource: Settlement["costSource"] = observed.cost === null ? null : "response";
       if (
         costSource === null && answer !== null && generationId !== null && !call.beginsJob &&
-        ending.kind !== "refused"
+        ending.kind !== "refused" && ending.kind !== "worker_retired"
       ) {
         const reading = generations.read(generationId, answer.apiKey);
         observeGeneration(observed, await Promise.race([reading, retired.promise]));
@@ -170,8 +178,12 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         usdPerCredit,
         costSource,
         firstByteMs,
+        neverSent: ending.kind === "not_sent",
       };
       const settled = await enter(() => store.settle(settlement), settlement);
+      if (settled?.settled === false) {
+        log({ level: "error", event: "settlement_ignored", ...settlement });
+      }
       log({
         level: status === "completed" ? "info" : "warn",
         event: "request",
@@ -183,6 +195,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         status: httpStatus,
         outcome: status,
         ...(errorMessage === null ? {} : { error: errorMessage }),
+        ...("error" in ending && { cause: describeError(ending.error, true).cause }),
         input_tokens: observed.inputTokens,
         output_tokens: observed.outputTokens,
         cost_usd: settled?.totalCostUsd ? decimalNumber(settled.totalCostUsd) : null,
@@ -209,7 +222,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
   function retire(reason: string) {
     retired.resolve(null);
-    for (const booking of open) booking.end({ kind: "worker_retired", reason });
+    for (const settleNow of open) settleNow(reason);
   }
 
   return { openCall, openJob, retire };
@@ -232,6 +245,7 @@ function errorOf(
       // Usage is the last thing of a stream: a client that left after it has had its answer.
       return costSource === "response" ? null : "client_disconnected";
     case "broken":
+    case "not_sent":
       return storable(describeError(ending.error, false).error);
     case "worker_retired":
       return storable(`worker_retired: ${ending.reason}`);

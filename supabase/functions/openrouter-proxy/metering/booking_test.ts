@@ -21,7 +21,7 @@ const GENERATION = {
   provider_name: "G",
 };
 const storeDown = () =>
-  new GatewayError("store_unavailable", "down", {}, {}, {
+  new GatewayError("store_unavailable", "down", {
     cause: new Error("settle_request: 57P01 terminating connection"),
   });
 
@@ -97,7 +97,7 @@ function answer(observed: Partial<Observed>, members: Partial<Answer> = {}): Ans
 const USAGE = { inputTokens: 3, outputTokens: 4, cost: "0.5", model: "m", provider: "P" };
 const BROKEN: Ending = {
   kind: "broken",
-  error: new GatewayError("upstream_unreachable", "it broke", {}, {}, { cause: "sk-or-v1-secret" }),
+  error: new GatewayError("upstream_unreachable", "it broke", { cause: "sk-or-v1-secret" }),
 };
 const TIMEOUT: Ending = { kind: "broken", error: new GatewayError("upstream_timeout", "silent") };
 
@@ -187,7 +187,7 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, known: unkn
     GENERATION,
     failed("client_disconnected", null, null),
   ],
-  // LL #14457, bifrost PR #3709: free output, or one token of it.
+  // BerriAI/litellm #14457, bifrost PR #3709: free output, or one token of it.
   [
     "a client that left before the usage",
     answer({ id: "gen-1" }),
@@ -337,6 +337,7 @@ Deno.test("a settlement has all that was learnt, from the answer and from the ge
     usdPerCredit: "1",
     costSource: "generation",
     firstByteMs: 234,
+    neverSent: false,
   });
 });
 
@@ -380,7 +381,7 @@ Deno.test("a settlement that Postgres does not take is tried again until it does
   }
 });
 
-// LL #38157, #34820, #33873: a failed flush lost its rows.
+// BerriAI/litellm #38157, #34820, #33873: a failed flush lost its rows.
 Deno.test("a settlement that Postgres never takes is one line of the log, with all of it", async () => {
   const books = bookkeeping({ failures: Infinity });
   const booking = books.openCall(CALL);
@@ -413,31 +414,37 @@ Deno.test("a settlement that Postgres never takes is one line of the log, with a
     usdPerCredit: "1",
     costSource: "response",
     firstByteMs: 0,
+    neverSent: false,
   }]);
 });
 
-Deno.test("retire settles what is open, without waiting for any generation", async () => {
+Deno.test("retire settles what is open, and what ends afterwards is settled once more", async () => {
   const books = bookkeeping({ generation: new Promise(() => {}) });
   const streaming = books.openCall(CALL);
-  streaming.answering(answer(USAGE));
+  streaming.answering(answer({ id: "gen-1" }));
   const silent = books.openCall(CALL);
   silent.answering(answer({}));
   const waiting = books.openCall(CALL);
   waiting.answering(answer({}));
   waiting.end({ kind: "client_disconnected" });
-  const forwarding = books.openCall(CALL);
   await Promise.resolve();
 
   books.retire("wall_clock");
-  forwarding.end({ kind: "answered" });
+  // The worker lives on for a while: one of the streams comes to its end.
+  streaming.answering(answer(USAGE));
+  streaming.end({ kind: "answered" });
+  silent.end({ kind: "client_disconnected" });
   await books.settled();
 
-  const entries = books.settlements.map(({ errorMessage, cost }) => `${errorMessage} ${cost}`);
+  const entries = books.settlements.map(({ status, errorMessage, cost }) =>
+    `${status} ${errorMessage} ${cost}`
+  );
   assert.deepEqual(entries.sort(), [
-    "client_disconnected null",
-    "worker_retired: wall_clock 0.5",
-    "worker_retired: wall_clock null",
-    "worker_retired: wall_clock null",
+    "completed null 0.5",
+    "failed client_disconnected null",
+    "failed client_disconnected null",
+    "failed worker_retired: wall_clock null",
+    "failed worker_retired: wall_clock null",
   ]);
 });
 

@@ -28,6 +28,7 @@ export function createGenerationReader(
     try {
       const response = await fetch(url, {
         headers: { authorization: `Bearer ${apiKey}` },
+        redirect: "error",
         signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
       });
       const text = await response.text();

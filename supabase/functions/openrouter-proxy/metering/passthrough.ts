@@ -1,14 +1,16 @@
 /**
  * An answer's body on its way to the client: the same chunks, at the client's pace, seen by a meter.
  */
-import { GatewayError } from "../errors.ts";
-import { ClientDisconnected } from "../openrouter/forward.ts";
+import { ClientDisconnected, GatewayError } from "../errors.ts";
 import type { Booking, Ending } from "./booking.ts";
+import { chunkReader } from "./chunk_reader.ts";
 import { eventBoundary } from "./event_boundary.ts";
 import type { Meter } from "./meter.ts";
 
 /** How long a stream of events may be silent before a comment tells both ends that it lives. */
 const LONGEST_SILENCE_MS = 15_000;
+/** A client may stop reading for this many times as long as OpenRouter may be silent. */
+const CLIENT_PATIENCE = 3;
 const KEEP_ALIVE = new TextEncoder().encode(": keep-alive\n\n");
 
 export interface Passage {
@@ -32,11 +34,15 @@ export interface Passage {
  */
 export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   const { meter, booking, isEventStream, idleTimeoutMs, clientGone } = passage;
-  const reader = passage.body.getReader();
+  const reader = chunkReader(passage.body);
   const boundary = eventBoundary();
   const silenceMs = Math.min(LONGEST_SILENCE_MS, idleTimeoutMs / 4);
-  /** For how long the read that is under way has waited; null: none is, the client is the slow one. */
-  let silentForMs: number | null = null;
+  /** Whether a read is under way; otherwise the client is the slow one. */
+  let isReading = false;
+  /** When the side that is to act now became that. */
+  let waitingSince = performance.now();
+  /** When the client last got something. */
+  let quietSince = waitingSince;
   /** One timer a stream, not one a chunk. */
   let ticker: ReturnType<typeof setInterval> | undefined;
 
@@ -89,12 +95,18 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   }
 
   function tick() {
-    if (silentForMs === null) return;
-    silentForMs += silenceMs;
-    if (silentForMs >= idleTimeoutMs) fallSilent();
+    const now = performance.now();
+    const waitedMs = now - waitingSince;
+    if (!isReading) {
+      if (waitedMs >= idleTimeoutMs * CLIENT_PATIENCE) leave();
+    } else if (waitedMs >= idleTimeoutMs) fallSilent();
     // Between two events, and only where the client has taken the last comment.
-    else if (isEventStream && boundary.isAtEnd() && output.desiredSize === 0) {
+    else if (
+      now - quietSince >= silenceMs && isEventStream && boundary.isAtEnd() &&
+      output.desiredSize === 0
+    ) {
       output.enqueue(KEEP_ALIVE);
+      quietSince = now;
     }
   }
 
@@ -102,21 +114,23 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     start(controller) {
       output = controller;
       clientGone.addEventListener("abort", leave);
-      ticker = setInterval(tick, silenceMs);
+      ticker = setInterval(tick, silenceMs / 2);
       if (clientGone.aborted) leave();
     },
     async pull() {
-      let chunk: ReadableStreamReadResult<Uint8Array>;
-      silentForMs = 0;
+      let chunk: Awaited<ReturnType<typeof reader.read>>;
+      isReading = true;
+      waitingSince = performance.now();
       try {
         // A pull must bring something, and an empty chunk would end a chunked HTTP body.
         do chunk = await reader.read(); while (!chunk.done && chunk.value.length === 0);
       } catch (cause) {
         const message = "OpenRouter's connection broke before the answer was complete";
-        breakOff(new GatewayError("upstream_unreachable", message, {}, {}, { cause }));
+        breakOff(new GatewayError("upstream_unreachable", message, { cause }));
         return;
       }
-      silentForMs = null;
+      isReading = false;
+      waitingSince = quietSince = performance.now();
       if (isOver) return;
       if (chunk.done) {
         meter.end();

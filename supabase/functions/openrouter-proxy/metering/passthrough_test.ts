@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { ClientDisconnected } from "../openrouter/forward.ts";
+import { ClientDisconnected } from "../errors.ts";
 import type { Ending } from "./booking.ts";
 import { createMeter } from "./meter.ts";
 import { passOn } from "./passthrough.ts";
@@ -45,6 +45,7 @@ function passage(
     },
     meter,
     booking: {
+      settled: Promise.resolve(),
       answering() {},
       firstByte: () => log.push("first byte"),
       end(ending) {
@@ -216,8 +217,8 @@ const COMMENT = ": keep-alive\n\n";
 
 for (
   const [where, sent, received] of [
-    ["before its first event", "", COMMENT.repeat(3) + ERROR_EVENT],
-    ["between two events", EVENT, EVENT + COMMENT.repeat(3) + ERROR_EVENT],
+    ["before its first event", "", COMMENT + ERROR_EVENT],
+    ["between two events", EVENT, EVENT + COMMENT + ERROR_EVENT],
     ["within an event", 'data: {"x', `data: {"x\n\n${ERROR_EVENT}`],
     ["within an event's end", "data: 1\n", `data: 1\n\n\n${ERROR_EVENT}`],
   ]
@@ -226,7 +227,8 @@ for (
     // Total deadlines killed long streams (nvcf #1060): silence alone ends one.
     const { endings, reader, send, aborted } = readPassage({ idleTimeoutMs: 40 });
     if (sent) send(sent!);
-    assert.equal(await rest(reader), received);
+    // How many comments there are is the timers' affair; where they stand is not.
+    assert.equal((await rest(reader)).replace(/(?:: keep-alive\n\n)+/, COMMENT), received);
     assert.equal(endings.length, 1);
     assert.ok(endings[0]?.kind === "broken");
     assert.equal((endings[0].error as { type?: string }).type, "upstream_timeout");

@@ -6,6 +6,8 @@
  * messages: the last one that is not null holds, so that a later `"usage": null` erases nothing and
  * cumulative counts replace earlier ones. Zero is a value.
  */
+import { isObject } from "../bytes.ts";
+import { parseKeepingDecimals } from "../decimal.ts";
 
 /** What was learnt so far. Null: not said yet. */
 export interface Observed {
@@ -52,13 +54,9 @@ const MAX_ERROR_LENGTH = 500;
 
 type Json = Record<string, unknown>;
 
-/** Parses JSON with amounts of money as the strings that they were written as. */
+/** Parses an answer, with amounts of money as the strings that they were written as. */
 export function parseWithExactMoney(text: string): unknown {
-  // The reviver's third argument (ECMAScript's "JSON.parse source text access") is older in V8
-  // than in TypeScript's library.
-  const reviver = (key: string, value: unknown, context?: { source?: string }) =>
-    typeof value === "number" && MONEY.has(key) ? context?.source ?? String(value) : value;
-  return JSON.parse(text, reviver);
+  return parseKeepingDecimals(text, MONEY);
 }
 
 /** Adds what one message says: a whole JSON answer, or one event of a stream. */
@@ -159,8 +157,4 @@ function decimal(value: unknown): string | null {
 
 function first(...candidates: unknown[]): Json {
   return candidates.find(isObject) ?? {};
-}
-
-function isObject(value: unknown): value is Json {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -181,7 +181,7 @@ const USAGE = '{"prompt_tokens":37,"completion_tokens":8,"cost":0.5}';
 const BOOKED = { id: "gen-1", inputTokens: 37, outputTokens: 8, cost: "0.5" };
 
 Deno.test("observe reads usage on a chunk that also has choices", () => {
-  // LL #36168
+  // BerriAI/litellm #36168
   assert.deepEqual(seen(chunk(USAGE)), BOOKED);
 });
 
@@ -211,7 +211,7 @@ for (const details of ["null", "{}", '{"cached_tokens":null}', '"none"', "[]"]) 
 }
 
 Deno.test("zero is not missing", () => {
-  // LL #37992
+  // BerriAI/litellm #37992
   assert.deepEqual(
     seen(chunk(
       '{"prompt_tokens":0,"completion_tokens":0,"cost":0,"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}',
@@ -273,7 +273,7 @@ for (
   ]
 ) {
   Deno.test(`a cost of ${cost} keeps all its digits`, () => {
-    // LL PR #16162, otari #691
+    // BerriAI/litellm PR #16162, otari #691
     assert.equal(seen(chunk(`{"cost":${cost}}`)).cost, cost);
     assert.equal(seenOfGeneration(`{"total_cost":${cost}}`).cost, cost);
   });
@@ -296,7 +296,7 @@ for (const tokens of ["-1", "1.5", "1e300", '"7"', "true", "{}"]) {
 }
 
 const ERRORS: [what: string, message: string, error: string][] = [
-  // LL #40578: an error inside a 200 was logged as success.
+  // BerriAI/litellm #40578: an error inside a 200 was logged as success.
   [
     "in a chunk",
     '{"id":"gen-1","error":{"code":429,"message":"Rate limit exceeded","metadata":{}},"choices":[{"finish_reason":"error"}]}',

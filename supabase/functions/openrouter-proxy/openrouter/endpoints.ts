@@ -42,10 +42,10 @@ const JOB: Endpoint = { ...FREE, books: "job" };
 /** @param path OpenRouter's path, without the query */
 export function endpointOf(method: string, path: string): Endpoint {
   if (method === "POST") return CALLS.get(path) ?? UNKNOWN_CALL;
-  return method === "GET" && /^\/videos\/[^/]+$/.test(path) ? JOB : FREE;
+  return method === "GET" && /^\/videos\/(?!models$)[^/]+$/.test(path) ? JOB : FREE;
 }
 
-/** Whose paths no user key may reach, with any method, and everything below them. */
+/** Prefixes of paths that no user key may reach, with any method. */
 const FORBIDDEN = [
   "/keys",
   "/auth",
@@ -83,9 +83,11 @@ export function ownedGenerationOf(path: string, search: string): string | null {
   const plain = decoded(path);
   if (/^\/generation(?:\/|$)/i.test(plain)) {
     const ids = new URLSearchParams(search).getAll("id");
-    return ids.length === 1 ? ids[0]! : "";
+    // Postgres holds no NUL.
+    return ids.length === 1 && !ids[0]!.includes("\0") ? ids[0]! : "";
   }
-  return /^\/videos\/([^/]+)/i.exec(plain)?.[1] ?? null;
+  // `/videos/models` is a list, not a job.
+  return /^\/videos\/(?!models(?:\/|$))([^/]+)/i.exec(plain)?.[1] ?? null;
 }
 
 /** A path without percent-encodings, doubled ones included; proxyTarget has refused broken ones. */

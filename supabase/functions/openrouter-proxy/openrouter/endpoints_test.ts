@@ -28,7 +28,7 @@ for (const [path, jsonBody, includeUsage, beginsJob] of CALLS) {
   });
 }
 
-// LL #17814: a GET of a stored response was billed again.
+// BerriAI/litellm #17814: a GET of a stored response was billed again.
 for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
   Deno.test(`a ${method} is not booked as a call`, () => {
     for (const path of ["/responses/gen-1", "/generation", "/models", "/chat/completions"]) {

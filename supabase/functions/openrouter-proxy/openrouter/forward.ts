@@ -2,7 +2,7 @@
  * One request to OpenRouter, up to its answer's headers; to the end of the answer when it is an error.
  */
 import type { Bytes } from "../bytes.ts";
-import { GatewayError } from "../errors.ts";
+import { ClientDisconnected, GatewayError } from "../errors.ts";
 
 export interface OutgoingRequest {
   url: string;
@@ -18,11 +18,6 @@ export interface Upstream {
   body: ReadableStream<Uint8Array> | Bytes | null;
   /** Ends the call at OpenRouter: the connection is closed at once. */
   abort(reason: unknown): void;
-}
-
-/** The client went away; nobody reads the response that is made of this. */
-export class ClientDisconnected extends Error {
-  override readonly name = "ClientDisconnected";
 }
 
 /** Statuses whose answers have no body (Fetch standard, "null body status"). */
@@ -75,9 +70,7 @@ export async function forward(
     return { status, headers, body, abort: (reason) => controller.abort(reason) };
   } catch (cause) {
     if (controller.signal.aborted) throw controller.signal.reason;
-    throw new GatewayError("upstream_unreachable", "OpenRouter could not be reached", {}, {}, {
-      cause,
-    });
+    throw new GatewayError("upstream_unreachable", "OpenRouter could not be reached", { cause });
   } finally {
     clearTimeout(timer);
     clientGone.removeEventListener("abort", hangUp);
@@ -85,14 +78,15 @@ export async function forward(
 }
 
 /**
- * Whether no connection came about, so that not a byte was sent and the request may be sent once more.
- * Deno says so only in the message that it takes from its HTTP client (hyper-util, "client error
- * (Connect)"): Deno 2.1.4 in the error itself, newer ones in its cause.
+ * Whether an error, of fetch or of `forward`, means that no connection came about: not a byte was
+ * sent. Deno says so only in the message that it takes from its HTTP client (hyper-util, "client error
+ * (Connect)"): Deno 2.1.4 in fetch's error itself, newer ones in its cause.
  */
-function isUnconnected(error: unknown): boolean {
-  if (!(error instanceof TypeError)) return false;
-  const { message } = error.cause instanceof Error ? error.cause : error;
-  return message.includes("client error (Connect)");
+export function isUnconnected(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.message.includes("client error (Connect)")) return true;
+  }
+  return false;
 }
 
 /**

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { sendOnce } from "../http/send_once.ts";
 import { fakeFetch, scriptedFetch, silentFetch } from "../http/test_support.ts";
-import { ClientDisconnected, forward, type OutgoingRequest, refusesKey } from "./forward.ts";
+import { ClientDisconnected } from "../errors.ts";
+import { forward, type OutgoingRequest, refusesKey } from "./forward.ts";
 
 const NEVER = new AbortController().signal;
 const LONG_MS = 600_000;

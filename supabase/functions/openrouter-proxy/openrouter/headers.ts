@@ -33,7 +33,11 @@ const NOT_TO_CLIENT = new Set([
   "upgrade",
   "content-length",
   "set-cookie",
+  // What holds for OpenRouter's origin, not for the gateway's.
+  "alt-svc",
+  "strict-transport-security",
 ]);
+const NOT_TO_CLIENT_PREFIX = "access-control-";
 /** What Deno's fetch decodes, although it leaves the header; other encodings pass as they came. */
 const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
@@ -60,7 +64,9 @@ export function responseHeaders(upstream: Headers): Headers {
   const named = (upstream.get("connection") ?? "").toLowerCase().split(",").map((s) => s.trim());
   const headers = new Headers();
   for (const [name, value] of upstream) {
-    if (!NOT_TO_CLIENT.has(name) && !named.includes(name)) headers.append(name, value);
+    const stays = NOT_TO_CLIENT.has(name) || name.startsWith(NOT_TO_CLIENT_PREFIX) ||
+      named.includes(name);
+    if (!stays) headers.append(name, value);
   }
   if (DECODED_BY_FETCH.has(headers.get("content-encoding") ?? "")) {
     headers.delete("content-encoding");

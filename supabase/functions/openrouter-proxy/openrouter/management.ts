@@ -4,6 +4,9 @@
  * Source: openrouter.md, "Keys". Called with the provisioning key, which proxied calls never carry.
  */
 
+import { parseKeepingDecimals } from "../decimal.ts";
+import type { KeyLimit } from "../store.ts";
+
 /** A key as `GET /keys` shows it. */
 export interface ListedKey {
   hash: string;
@@ -13,14 +16,6 @@ export interface ListedKey {
   /** USD, the decimal as it was written; null: no limit. */
   limit: string | null;
   limit_reset: string | null;
-}
-
-/** What a key may spend. */
-export interface KeyLimit {
-  /** USD, a decimal string; null: no limit. */
-  creditLimit: string | null;
-  /** When what was spent is forgotten, at midnight UTC; null: never. */
-  creditLimitReset: "daily" | "weekly" | "monthly" | null;
 }
 
 export interface CreatedKey {
@@ -53,6 +48,8 @@ export interface Management {
   createKey(name: string, limit: KeyLimit): Promise<CreatedKey>;
   /** @throws {ManagementError} */
   setLimit(hash: string, limit: KeyLimit): Promise<void>;
+  /** Whether OpenRouter still takes a key: it is there, and not disabled. @throws {ManagementError} */
+  isAlive(hash: string): Promise<boolean>;
   /** Deletes a key; one that is gone already counts as deleted. @throws {ManagementError} */
   deleteKey(hash: string): Promise<void>;
   /**
@@ -67,6 +64,8 @@ export interface Management {
 /** How long one management call may take. Shorter than the lease under which keys are created. */
 const CALL_TIMEOUT_MS = 20_000;
 const PAGE_SIZE = 100;
+/** Members whose digits matter. */
+const EXACT = new Set(["limit"]);
 /**
  * How far pages overlap. A key that is deleted moves the later ones a place up, past an offset that
  * was already read.
@@ -106,7 +105,7 @@ export function createManagement(
       );
     }
     try {
-      return JSON.parse(text, limitAsWritten);
+      return parseKeepingDecimals(text, EXACT);
     } catch {
       // No cause: a parser's message quotes the text, which may hold a plaintext key.
       throw new ManagementError(`OpenRouter answered ${method} /keys with no JSON`, null);
@@ -130,6 +129,18 @@ export function createManagement(
 
     async setLimit(hash, limit) {
       await call("PATCH", `/keys/${encodeURIComponent(hash)}`, `{${limitMembers(limit)}}`);
+    },
+
+    async isAlive(hash) {
+      try {
+        const answer = await call("GET", `/keys/${encodeURIComponent(hash)}`) as {
+          data?: { disabled?: unknown };
+        } | null;
+        return answer?.data?.disabled !== true;
+      } catch (error) {
+        if (error instanceof ManagementError && error.status === 404) return false;
+        throw error;
+      }
     },
 
     async deleteKey(hash) {
@@ -166,11 +177,4 @@ export function createManagement(
 /** The limit is put into the text as it is, so that no float touches it. */
 function limitMembers({ creditLimit, creditLimitReset }: KeyLimit): string {
   return `"limit":${creditLimit},"limit_reset":${JSON.stringify(creditLimitReset)}`;
-}
-
-/** Leaves a listed limit as the text that it was: a parsed number would be rounded to a float. */
-function limitAsWritten(name: string, value: unknown, context?: { source?: string }): unknown {
-  // The third argument (ECMAScript's "JSON.parse source text access") is older in V8 than in
-  // TypeScript's library.
-  return name === "limit" && typeof value === "number" ? context?.source ?? String(value) : value;
 }

@@ -8,19 +8,9 @@
  */
 import { GatewayError } from "../errors.ts";
 
-const FUNCTION_PREFIX = /^[^?]*?\/openrouter-proxy(?=[/?]|$)/;
 const PROXY_PREFIX = "/api/v1/openrouter";
 /** What a URL parser would percent-encode (WHATWG URL, special-query percent-encode set), and `\`. */
 const UNSAFE_IN_QUERY = /[^\x21-\x7e]|["#'<>\\]/;
-
-/** What follows the function's name in a URL, query included: `/api/v1/usage?group_by=day`. */
-export function pathAndQueryOf(url: string): string {
-  const target = url.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i, "");
-  const match = FUNCTION_PREFIX.exec(target);
-  if (!match || !/^(?:\/functions\/v1)?\/openrouter-proxy$/.test(match[0])) return target;
-  const path = target.slice(match[0].length);
-  return path.startsWith("/") ? path : `/${path}`;
-}
 
 /** Where a proxied request goes, below OpenRouter's API. */
 export interface Target {
@@ -86,7 +76,10 @@ export function upstreamUrl(openrouterUrl: string, target: Target): string {
   // What fetch makes of it must be what was checked.
   const parsed = new URL(url);
   const base = new URL(openrouterUrl);
-  if (parsed.origin !== base.origin || parsed.pathname !== `${base.pathname}${target.path}`) {
+  if (
+    parsed.origin !== base.origin ||
+    parsed.pathname !== `${base.pathname.replace(/\/$/, "")}${target.path}`
+  ) {
     throw new GatewayError("invalid_request", "the path leads out of OpenRouter's API");
   }
   return url;

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { pathAndQueryOf, proxyTarget, upstreamUrl } from "./paths.ts";
+import { pathAndQueryOf } from "../http/function_path.ts";
+import { proxyTarget, upstreamUrl } from "./paths.ts";
 
 const OPENROUTER = "https://openrouter.ai/api/v1";
 

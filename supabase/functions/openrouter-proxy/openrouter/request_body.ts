@@ -28,9 +28,7 @@ export function readCallBody(body: Uint8Array): CallBody {
   try {
     parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
   } catch (cause) {
-    throw new GatewayError("invalid_request", "the request body is not valid JSON", {}, {}, {
-      cause,
-    });
+    throw new GatewayError("invalid_request", "the request body is not valid JSON", { cause });
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw new GatewayError("invalid_request", "the request body must be a JSON object");

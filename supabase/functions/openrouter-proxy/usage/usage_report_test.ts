@@ -11,7 +11,7 @@ const STATS: UsageStats = {
   total_output_tokens: 850,
   total_cached_tokens: 0,
   total_reasoning_tokens: 0,
-  // LL #8867: 0.1 + 0.2 in binary floats.
+  // BerriAI/litellm #8867: 0.1 + 0.2 in binary floats.
   total_cost: "0.30000000000000000001",
   requests_by_model: { "openai/gpt-4o-mini": 3 },
   groups: [{ day: "2026-11-22", requests: 3, cost: "0.662" }],

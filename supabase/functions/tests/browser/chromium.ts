@@ -1,7 +1,7 @@
 /** Chromium without a window. */
 
-/** Debian's, unless CHROMIUM_BIN names another one. */
-export const CHROMIUM = Deno.env.get("CHROMIUM_BIN") ?? "/usr/bin/chromium";
+/** The one on PATH, unless CHROMIUM_BIN names another. */
+export const CHROMIUM = Deno.env.get("CHROMIUM_BIN") ?? "chromium";
 
 /**
  * Opens a page in a Chromium of its own, which ends when `done` is settled.

@@ -9,7 +9,11 @@ import {
 import type { AddressInfo } from "node:net";
 
 /** Answers one request on the wire; its body has been read. */
-export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+export type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Uint8Array,
+) => void;
 
 export interface Front {
   /** What belongs into OPENROUTER_API_URL. */
@@ -37,7 +41,7 @@ export async function startFront(): Promise<Front> {
     if (!handler) return passOn(path, request, Buffer.concat(chunks), response);
     inFlight++;
     response.once("close", () => inFlight--);
-    handler(request, response);
+    handler(request, response, Buffer.concat(chunks));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 

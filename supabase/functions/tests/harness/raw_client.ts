@@ -5,8 +5,8 @@ import { type Identity, signed } from "./client.ts";
 export interface RawClient {
   /** Reads until what has arrived, head included, holds this text; what has arrived. */
   until(text: string): Promise<string>;
-  /** The next bytes; null at the end. */
-  read(): Promise<Uint8Array | null>;
+  /** The next bytes, that many at most; null at the end. */
+  read(maxBytes: number): Promise<Uint8Array | null>;
   /** Hangs up. */
   close(): void;
 }
@@ -33,20 +33,20 @@ export async function connect(
   await writer.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n${body}`));
   writer.releaseLock();
 
-  const buffer = new Uint8Array(65_536);
   const decoder = new TextDecoder();
   let arrived = "";
 
-  async function read(): Promise<Uint8Array | null> {
+  async function read(maxBytes: number): Promise<Uint8Array | null> {
+    const buffer = new Uint8Array(maxBytes);
     const size = await connection.read(buffer);
-    return size === null ? null : buffer.slice(0, size);
+    return size === null ? null : buffer.subarray(0, size);
   }
 
   return {
     read,
     async until(text) {
       while (!arrived.includes(text)) {
-        const bytes = await read();
+        const bytes = await read(65_536);
         assert.ok(bytes, `the connection ended before ${JSON.stringify(text)}:\n${arrived}`);
         arrived += decoder.decode(bytes, { stream: true });
       }

@@ -1,4 +1,4 @@
-/** How every operator's command begins and ends. */
+/** How every command for people begins and ends. */
 import { type Command, CommanderError } from "commander";
 
 /** A command that cannot run as it was called: a bad environment. */
