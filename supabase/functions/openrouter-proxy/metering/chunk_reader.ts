@@ -1,0 +1,43 @@
+/**
+ * A body's chunks, read through one buffer that is used again and again.
+ *
+ * Deno's fetch puts each chunk, however small, into a new buffer of 64 KiB. With that, the chunks of
+ * an event stream cost three times the CPU time and twice the memory of all else that is done to them.
+ */
+import type { Bytes } from "../bytes.ts";
+
+/** As large as the chunks that Deno's fetch makes. */
+const BUFFER_BYTES = 64 * 1024;
+
+export interface ChunkReader {
+  /** The next chunk, in memory of its own. */
+  read(): Promise<{ done: false; value: Uint8Array } | { done: true; value?: unknown }>;
+  cancel(reason: unknown): Promise<void>;
+}
+
+export function chunkReader(body: ReadableStream<Uint8Array>): ChunkReader {
+  const reader = byteReader(body);
+  if (reader === null) return body.getReader();
+  let buffer: Bytes = new Uint8Array(BUFFER_BYTES);
+  return {
+    async read() {
+      // The buffer is the stream's from here on; it comes back with the chunk.
+      const { done, value } = await reader.read(buffer);
+      if (done) return { done };
+      const chunk = value.slice();
+      buffer = new Uint8Array(value.buffer);
+      return { done, value: chunk };
+    },
+    cancel: (reason) => reader.cancel(reason),
+  };
+}
+
+/** Null for a stream that is not one of bytes: fetch's are, those that JavaScript makes need not be. */
+function byteReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
+  try {
+    return body.getReader({ mode: "byob" });
+  } catch (error) {
+    if (error instanceof TypeError && !body.locked) return null;
+    throw error;
+  }
+}

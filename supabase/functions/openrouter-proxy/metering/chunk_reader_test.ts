@@ -1,0 +1,84 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { chunkReader } from "./chunk_reader.ts";
+
+/** A stream of bytes, as fetch gives it, or of anything, as JavaScript makes it. */
+function streamOf(chunks: Uint8Array[], type: "bytes" | undefined): ReadableStream<Uint8Array> {
+  const source = {
+    start(controller: ReadableStreamDefaultController | ReadableByteStreamController) {
+      for (const chunk of chunks) controller.enqueue(chunk.slice());
+      controller.close();
+    },
+  };
+  return type === "bytes"
+    ? new ReadableStream({ ...source, type })
+    : new ReadableStream<Uint8Array>(source);
+}
+
+async function readAll(body: ReadableStream<Uint8Array>): Promise<Uint8Array[]> {
+  const reader = chunkReader(body);
+  const chunks = [];
+  for (;;) {
+    const chunk = await reader.read();
+    if (chunk.done) return chunks;
+    chunks.push(chunk.value);
+  }
+}
+
+const bytesOf = (chunks: Uint8Array[]) => chunks.flatMap((chunk) => [...chunk]);
+
+for (const type of ["bytes", undefined] as const) {
+  Deno.test(`chunkReader reads all bytes of a ${type ?? "plain"} stream, and keeps each chunk as it was read`, async () => {
+    const chunk = fc.uint8Array({ minLength: 1, maxLength: 50 });
+    await fc.assert(
+      fc.asyncProperty(fc.array(chunk, { maxLength: 20 }), async (chunks) => {
+        assert.deepEqual(bytesOf(await readAll(streamOf(chunks, type))), bytesOf(chunks));
+      }),
+      { numRuns: 200 },
+    );
+  });
+}
+
+Deno.test("chunkReader gives a chunk that is larger than its buffer in pieces", async () => {
+  const large = Uint8Array.from({ length: 200_000 }, (_, index) => index % 251);
+  const pieces = await readAll(streamOf([large], "bytes"));
+  assert.ok(pieces.length > 1);
+  assert.deepEqual(new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()), large);
+});
+
+Deno.test("chunkReader spends no more memory on a chunk than its bytes need", async () => {
+  const [chunk] = await readAll(streamOf([Uint8Array.of(1, 2, 3)], "bytes"));
+  assert.equal(chunk?.buffer.byteLength, 3);
+});
+
+Deno.test("chunkReader passes a stream's error on", async () => {
+  const broken = new TypeError("connection reset");
+  const body = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      controller.error(broken);
+    },
+  });
+  await assert.rejects(chunkReader(body).read(), broken);
+});
+
+Deno.test("chunkReader cancels the stream, and a read that is under way ends", async () => {
+  let cancelled: unknown;
+  const body = new ReadableStream({
+    type: "bytes",
+    cancel(reason) {
+      cancelled = reason;
+    },
+  });
+  const reader = chunkReader(body);
+  const reading = reader.read();
+  await reader.cancel("why");
+  assert.equal(cancelled, "why");
+  assert.equal((await reading).done, true);
+});
+
+Deno.test("chunkReader refuses a stream that somebody else reads", () => {
+  const body = streamOf([], "bytes");
+  body.getReader();
+  assert.throws(() => chunkReader(body), TypeError);
+});
