@@ -95,10 +95,10 @@ function answer(observed: Partial<Observed>, members: Partial<Answer> = {}): Ans
 }
 
 const USAGE = { inputTokens: 3, outputTokens: 4, cost: "0.5", model: "m", provider: "P" };
-const BROKEN: Ending = {
+const BROKEN = {
   kind: "broken",
   error: new GatewayError("upstream_unreachable", "it broke", { cause: "sk-or-v1-secret" }),
-};
+} satisfies Ending;
 const TIMEOUT: Ending = { kind: "broken", error: new GatewayError("upstream_timeout", "silent") };
 
 interface Expected {
@@ -231,6 +231,13 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, known: unkn
     failed("upstream_unreachable: it broke", "0.5", "response"),
   ],
   [
+    "a request that could not be sent",
+    null,
+    { kind: "not_sent", error: BROKEN.error },
+    GENERATION,
+    failed("upstream_unreachable: it broke", null, null),
+  ],
+  [
     "silence before the headers",
     null,
     TIMEOUT,
@@ -268,6 +275,7 @@ for (const [what, answering, ending, generation, expected] of ENDINGS) {
     assert.equal(httpStatus, answering?.httpStatus ?? null);
     assert.equal(requestId, CALL.requestId);
     assert.equal(requestTime, CALL.requestTime);
+    assert.equal(books.settlements[0]?.neverSent, ending.kind === "not_sent");
     assert.equal(
       books.asked.length,
       expected.source === "generation" || (

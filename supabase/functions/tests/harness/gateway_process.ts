@@ -12,7 +12,7 @@ export interface GatewayProcess {
   log: LogLine[];
   /** All that was written to stdout and stderr so far. */
   output(): string;
-  /** Ends it with SIGTERM, which lets it finish and book what is running; once it is killed, nothing. */
+  /** Ends it with SIGTERM, which lets it finish and book what is running; once it is ending, nothing. */
   stop(): Promise<void>;
   /** Ends it with SIGKILL, as a crash does. */
   kill(): Promise<void>;
@@ -40,7 +40,7 @@ async function startGateway(env: Record<string, string>): Promise<GatewayProcess
   const log: LogLine[] = [];
   let output = "";
   let url = "";
-  let killed = false;
+  let isEnding = false;
   const { promise: ready, resolve } = Promise.withResolvers<void>();
 
   async function read(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
@@ -69,11 +69,12 @@ async function startGateway(env: Record<string, string>): Promise<GatewayProcess
     log,
     output: () => output,
     async stop() {
-      if (!killed) child.kill("SIGTERM");
+      if (!isEnding) child.kill("SIGTERM");
+      isEnding = true;
       await ended;
     },
     async kill() {
-      killed = true;
+      isEnding = true;
       child.kill("SIGKILL");
       await ended;
     },

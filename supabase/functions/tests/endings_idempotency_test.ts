@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import { startFront } from "./harness/front.ts";
+import { assertRefused } from "./harness/refusal.ts";
+import { useWorld } from "./harness/world.ts";
+
+const world = useWorld({ gateways: 2 });
+/** Where OpenRouter can go away. */
+const front = await startFront();
+const fronted = useWorld({ env: { OPENROUTER_API_URL: front.url } });
+Deno.test.beforeAll(() => {
+  front.target = fronted.openrouter.url;
+});
+const BODY = chat("hello");
+const KEY = { "idempotency-key": "an-order-of-mine" };
+
+type Did = Awaited<ReturnType<typeof newIdentity>>;
+
+async function send(
+  identity: Did,
+  body = BODY,
+  headers: Record<string, string> = KEY,
+  process = 0,
+) {
+  return await call(world.gateways[process]!, identity, "POST", CHAT, body, { headers });
+}
+
+async function assertServed(response: Response): Promise<string> {
+  assert.equal(response.status, 200);
+  await response.text();
+  return response.headers.get("x-request-id")!;
+}
+
+Deno.test("a call with the Idempotency-Key and body of one before is 409, names it, and is not forwarded", async () => {
+  const { db, openrouter } = world;
+  const identity = await newIdentity();
+  const first = await assertServed(await send(identity));
+  await db.endedRows(identity.did, 1);
+  const before = openrouter.requestCount();
+
+  for (const process of [0, 1]) {
+    const { duplicate_of } = await assertRefused(
+      await send(identity, BODY, KEY, process),
+      409,
+      "duplicate_request",
+    );
+    assert.equal(duplicate_of, first);
+  }
+
+  assert.equal(openrouter.requestCount(), before);
+  assert.equal((await db.rowsOf(identity.did)).length, 1);
+});
+
+Deno.test("of 20 calls at once with one Idempotency-Key and body, over two processes, one is forwarded", async () => {
+  const { db, openrouter } = world;
+  const identity = await newIdentity();
+  await assertServed(await send(identity, BODY, {}));
+  const statuses = await Promise.all(Array.from({ length: 20 }, async (_, index) => {
+    const response = await send(identity, BODY, KEY, index % 2);
+    await response.text();
+    return response.status;
+  }));
+  assert.equal(statuses.filter((status) => status === 200).length, 1);
+  assert.equal(statuses.filter((status) => status === 409).length, 19);
+  const rows = await db.endedRows(identity.did, 2);
+  assert.equal(rows.length, 2);
+  assert.equal(openrouter.keyOf(await db.keyHash(identity.did)).generations, 2);
+});
+
+Deno.test("another body, another key, no key and another DID are served", async () => {
+  const identity = await newIdentity();
+  await assertServed(await send(identity));
+  await assertServed(await send(identity, chat("something else")));
+  await assertServed(await send(identity, BODY, { "idempotency-key": "another" }));
+  await assertServed(await send(identity, BODY, {}));
+  await assertServed(await send(identity, BODY, {}));
+  await assertServed(await send(await newIdentity()));
+});
+
+Deno.test("a call that OpenRouter refused may be sent again, until it is served", async () => {
+  const { db } = world;
+  const identity = await newIdentity();
+  for (const [index, faults] of ["status:429:1", "status:503"].entries()) {
+    const refused = await send(identity, BODY, { ...KEY, "x-openrouter-simulate": faults });
+    assert.equal(refused.status, index === 0 ? 429 : 503);
+    await refused.text();
+    await db.endedRows(identity.did, index + 1);
+  }
+  const served = await assertServed(await send(identity));
+  await db.endedRows(identity.did, 3);
+  const { duplicate_of } = await assertRefused(await send(identity), 409, "duplicate_request");
+  assert.equal(duplicate_of, served);
+});
+
+Deno.test("a call whose answer broke off may have been billed, and is not sent again", async () => {
+  const { db } = world;
+  const identity = await newIdentity();
+  const first = await send(identity, BODY, { ...KEY, "x-openrouter-simulate": "drop:1" });
+  await assert.rejects(first.text());
+  await db.endedRows(identity.did, 1);
+  await assertRefused(await send(identity), 409, "duplicate_request");
+});
+
+Deno.test("a call that never reached OpenRouter may be sent again", async () => {
+  const { db, gateway } = fronted;
+  const identity = await newIdentity();
+  const again = () => call(gateway, identity, "POST", CHAT, BODY, { headers: KEY });
+  await (await call(gateway, identity, "POST", CHAT, chat("first"))).text();
+  await db.endedRows(identity.did, 1);
+
+  await front.stop();
+
+  for (const count of [2, 3]) {
+    await assertRefused(await again(), 502, "upstream_unreachable");
+    const rows = await db.endedRows(identity.did, count);
+    assert.equal(rows.at(-1)?.status, "failed");
+    assert.equal(rows.at(-1)?.http_status, null);
+  }
+});
+
+Deno.test("the Idempotency-Key reaches OpenRouter as well", async () => {
+  const { db, openrouter } = world;
+  const identity = await newIdentity();
+  await assertServed(await send(identity));
+  const [request] = openrouter.requestsWith(await db.keyHash(identity.did));
+  assert.equal(request?.headers["idempotency-key"], "an-order-of-mine");
+});
+
+Deno.test("an Idempotency-Key that is none is 400, and nothing is forwarded", async () => {
+  const { db } = world;
+  const identity = await newIdentity();
+  for (const key of ["two words", "x".repeat(256)]) {
+    const response = await send(identity, BODY, { "idempotency-key": key });
+    await assertRefused(response, 400, "invalid_request");
+  }
+  assert.deepEqual(await db.rowsOf(identity.did), []);
+});

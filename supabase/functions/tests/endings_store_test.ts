@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import { assertRefused } from "./harness/refusal.ts";
+import { startTcpProxy } from "./harness/tcp_proxy.ts";
+import { until } from "./harness/until.ts";
+import { useWorld } from "./harness/world.ts";
+
+const line = startTcpProxy();
+const world = useWorld({ env: { SUPABASE_URL: line.url } });
+Deno.test.beforeAll(() => {
+  line.target = world.stack.url;
+});
+Deno.test.afterAll(line.stop);
+
+/** A stream whose line to Postgres is cut while it runs; read to its end. */
+async function streamWithoutPostgres() {
+  const { gateway } = world;
+  const identity = await newIdentity();
+  const response = await call(gateway, identity, "POST", CHAT, chat("one two", { stream: true }), {
+    headers: { "x-openrouter-simulate": "chunks:5,slow:30,reasoning:2" },
+  });
+  assert.equal(response.status, 200);
+  line.cut();
+  assert.match(await response.text(), /data: \[DONE\]\n\n$/);
+  return { identity, id: response.headers.get("x-request-id") };
+}
+
+Deno.test("a request that Postgres cannot admit is 503, and nothing is forwarded", async () => {
+  // BerriAI/litellm #33923: the gateway failed open.
+  const { gateway, openrouter, db } = world;
+  const identity = await newIdentity();
+  await (await call(gateway, identity, "POST", CHAT, chat("hi"))).text();
+  await db.endedRows(identity.did, 1);
+  const before = openrouter.requestCount();
+  line.cut();
+  const response = await call(gateway, identity, "POST", CHAT, chat("hi"));
+  line.mend();
+  await assertRefused(response, 503, "store_unavailable");
+  assert.equal(response.headers.get("retry-after"), "2");
+  assert.equal(openrouter.requestCount(), before);
+  assert.equal((await db.rowsOf(identity.did)).length, 1);
+});
+
+Deno.test("a call that Postgres could not settle is booked when it is back, once", async () => {
+  const { db, gateway, openrouter } = world;
+  const before = line.refused();
+  const { identity } = await streamWithoutPostgres();
+  await until("two attempts to settle", () => line.refused() >= before + 2);
+  assert.deepEqual((await db.rowsOf(identity.did)).map(({ status }) => status), ["pending"]);
+
+  line.mend();
+
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.deepEqual([row?.status, row?.output_tokens, row?.cost_source], [
+    "completed",
+    5,
+    "response",
+  ]);
+  const { usage } = openrouter.keyOf(await db.keyHash(identity.did));
+  assert.equal(row?.total_cost, usage);
+  assert.deepEqual(await db.booked(identity.did), { requests: 1, failed: 0, cost: usage });
+  assert.ok(!gateway.log.some(({ event }) => event === "settlement_deferred"));
+});
+
+Deno.test("a call that Postgres never settles is one line of the log, from which it can be booked", async () => {
+  const { db, gateway, openrouter } = world;
+  const { identity, id } = await streamWithoutPostgres();
+  const deferred = () => gateway.log.filter(({ event }) => event === "settlement_deferred");
+  await until("the line", () => deferred().length > 0);
+  line.mend();
+
+  const [row] = await db.rowsOf(identity.did);
+  assert.equal(row?.status, "pending");
+  const { usage } = openrouter.keyOf(await db.keyHash(identity.did));
+  assert.equal(deferred().length, 1);
+  const { time: _time, cause, requestTime, firstByteMs, generationId, ...settlement } =
+    deferred()[0]!;
+  assert.deepEqual(settlement, {
+    level: "error",
+    event: "settlement_deferred",
+    requestId: id,
+    status: "completed",
+    httpStatus: 200,
+    errorMessage: null,
+    model: "openai/gpt-4o-mini",
+    provider: "OpenAI",
+    inputTokens: 2,
+    outputTokens: 5,
+    cachedTokens: 0,
+    reasoningTokens: 2,
+    cost: usage,
+    upstreamCost: null,
+    usdPerCredit: "1",
+    costSource: "response",
+    neverSent: false,
+  });
+  assert.match(String(cause), /settle_request/);
+  assert.match(String(generationId), /^gen-/);
+  assert.equal(typeof firstByteMs, "number");
+  // The line is enough for an operator to settle the row with.
+  await db.sql`
+    select public.settle_request(
+      p_request_id => ${String(id)}, p_request_time => ${String(requestTime)}::text::timestamptz,
+      p_status => 'completed', p_cost => ${String(settlement.cost)}, p_cost_source => 'response')`;
+  const [settled] = await db.endedRows(identity.did, 1);
+  assert.equal(settled?.total_cost, usage);
+});
