@@ -388,7 +388,7 @@ Deno.test("an answer with a status that HTTP does not have is 502", async () => 
 });
 
 Deno.test("a call whose pooled connection breaks before the headers is sent once, although it is billed", async () => {
-  const { db, gateway, openrouter } = world;
+  const { db, openrouter } = world;
   const identity = await newIdentity();
   const route = "POST /chat/completions";
   const arrived = () => openrouter.ledger().requests.by_route[route] ?? 0;
