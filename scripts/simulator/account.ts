@@ -1,5 +1,6 @@
 /** `GET /key`, `GET /credits`, `GET /models`. */
-import { type Answer, type Call, json } from "./answer.ts";
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { jsonUsd } from "./money.ts";
 import { MODELS } from "./pricing.ts";
 import { amount, remaining, spent } from "./keys.ts";

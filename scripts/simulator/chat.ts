@@ -1,5 +1,6 @@
 /** `POST /chat/completions` and `POST /completions`: JSON and streams. */
-import { type Answer, type Call, json } from "./answer.ts";
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { failedJson } from "./inner_error.ts";

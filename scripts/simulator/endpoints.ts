@@ -1,6 +1,7 @@
 /** The one table of the endpoints: who may call each, and what answers. */
 import { credits, currentKey, models } from "./account.ts";
-import type { Answer, Call } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { chatCompletions, completions } from "./chat.ts";
 import { embeddings, rerank } from "./embeddings.ts";
 import { generation } from "./generations.ts";

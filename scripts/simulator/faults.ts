@@ -147,3 +147,14 @@ export class Faults {
     return text === undefined || text === "" ? undefined : Number(text);
   }
 }
+
+/** Where `drop:N` or `hang:N` breaks a body, in chunks. */
+export function breakPoint(
+  faults: Faults,
+): { at: number; step: { breaks: "drop" | "hang" } } | null {
+  for (const breaks of ["drop", "hang"] as const) {
+    const at = faults.number(breaks);
+    if (at !== undefined) return { at, step: { breaks } };
+  }
+  return null;
+}

@@ -1,5 +1,5 @@
 /** One generation from its start to its only booking. */
-import type { Call } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { type Figures, type GenerationRecord, type Key, newGenerationId } from "./ledger.ts";
 import { usd } from "./money.ts";

@@ -1,5 +1,6 @@
 /** `GET /generation?id=`: what a generation cost, some time after it. */
-import { type Answer, type Call, json } from "./answer.ts";
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { cost } from "./usage.ts";
 

@@ -3,7 +3,8 @@
  *
  * Source: openrouter.md, "Keys".
  */
-import { type Answer, type Call, json } from "./answer.ts";
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { apiError, USER_ID } from "./errors.ts";
 import type { Key, KeySettings, Ledger } from "./ledger.ts";
 import { jsonUsd, usd } from "./money.ts";

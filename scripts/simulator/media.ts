@@ -1,6 +1,7 @@
 /** `POST /images`, `/audio/transcriptions`, `/audio/speech`, `/videos` and `GET /videos/:id`. */
 import { randomUUID } from "node:crypto";
-import { type Answer, type Call, json } from "./answer.ts";
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { failedJson } from "./inner_error.ts";

@@ -1,5 +1,6 @@
 /** `POST /messages`: Anthropic's dialect, JSON and streams. */
-import { type Answer, type Call, json } from "./answer.ts";
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { anthropicType, apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { failedJson, type InnerError } from "./inner_error.ts";

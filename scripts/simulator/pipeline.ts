@@ -1,6 +1,7 @@
 /** The life of a request: record → route → key → faults → answer. */
 import type { IncomingMessage } from "node:http";
-import type { Answer, Call } from "./answer.ts";
+import type { Answer } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { type Endpoint, matchEndpoint } from "./endpoints.ts";
 import {
   ApiError,

@@ -1,5 +1,6 @@
 /** `POST /responses`: JSON and streams; `GET /responses/:id`: a stored one, never billed again. */
-import { type Answer, type Call, json } from "./answer.ts";
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { failedJson, type InnerError } from "./inner_error.ts";

@@ -4,7 +4,8 @@
  *
  * Source: openrouter.md, "SSE".
  */
-import { type Answer, breakPoint, type Step } from "./answer.ts";
+import type { Answer, Step } from "./answer.ts";
+import { breakPoint } from "./faults.ts";
 import type { Generation } from "./generation.ts";
 import { type InnerError, innerError } from "./inner_error.ts";
 import type { Figures } from "./ledger.ts";

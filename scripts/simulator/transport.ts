@@ -6,8 +6,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, createGzip, gzipSync } from "node:zlib";
-import { type Answer, breakPoint, type Step } from "./answer.ts";
-import type { Faults } from "./faults.ts";
+import type { Answer, Step } from "./answer.ts";
+import { breakPoint, type Faults } from "./faults.ts";
 
 /** Reads a request's body; throws if the client leaves before its end. */
 export async function readBody(request: IncomingMessage): Promise<Uint8Array<ArrayBuffer>> {
