@@ -47,13 +47,17 @@ export function createKeyVault(
   encryptionKey: Bytes,
   previousEncryptionKey: Bytes | null,
 ): KeyVault {
-  const current = deriveDataKey(encryptionKey);
-  const previous = previousEncryptionKey === null ? null : deriveDataKey(previousEncryptionKey);
+  // Derived when they are first needed, and once.
+  let derived: Promise<DataKey> | undefined;
+  let derivedPrevious: Promise<DataKey> | undefined;
+  const current = () => derived ??= deriveDataKey(encryptionKey);
+  const previous = () =>
+    previousEncryptionKey && (derivedPrevious ??= deriveDataKey(previousEncryptionKey));
   // Keyed by DID and envelope, so that an entry dies with the row's ciphertext.
   const opened = new BoundedCache<string>(MAX_CACHED_KEYS);
 
   async function seal(did: string, plaintext: string): Promise<string> {
-    const { id, key } = await current;
+    const { id, key } = await current();
     const nonce = crypto.getRandomValues(new Uint8Array(12));
     const ciphertext = await crypto.subtle.encrypt(
       gcm(did, nonce),
@@ -69,7 +73,7 @@ export function createKeyVault(
   }
 
   async function isCurrent(envelope: string): Promise<boolean> {
-    return keyIdOf(envelope) === (await current).id;
+    return keyIdOf(envelope) === (await current()).id;
   }
 
   async function open(did: string, envelope: string): Promise<string> {
@@ -84,7 +88,9 @@ export function createKeyVault(
     if (version !== VERSION || !nonce || !ciphertext || rest.length > 0) {
       throw new VaultError(`the stored key of ${did} is no ${VERSION} envelope`);
     }
-    const dataKey = [await current, await previous].find((candidate) => candidate?.id === keyId);
+    const dataKey = [await current(), await previous()].find((candidate) =>
+      candidate?.id === keyId
+    );
     if (!dataKey) {
       throw new VaultError(
         `the stored key of ${did} was sealed with key ${keyId}, which is neither ` +
