@@ -279,8 +279,7 @@ create function public.book_late_cost(
   p_generation_id text,
   p_cost text,
   p_upstream_cost text default null,
-  p_usd_per_credit text default '1',
-  p_cost_source text default 'response'
+  p_usd_per_credit text default '1'
 )
 returns boolean
 language plpgsql
@@ -292,7 +291,7 @@ begin
   update public.request_logs
   set total_cost = trim_scale(p_cost::numeric * p_usd_per_credit::numeric),
     upstream_cost = trim_scale(p_upstream_cost::numeric * p_usd_per_credit::numeric),
-    cost_source = p_cost_source
+    cost_source = 'response'
   where did = p_did and generation_id = p_generation_id
     and status <> 'pending' and total_cost is null and p_cost is not null
   returning * into v_row;

@@ -179,7 +179,7 @@ export type Database = {
 { Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_request_id": string,"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
                            },
 "book_late_cost":
-{ Args: { "p_cost": string,"p_cost_source"?: string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
+{ Args: { "p_cost": string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
                            },
 "claim_key_provisioning":
 { Args: { "p_attempt_id": string,"p_broken_key_hash"?: string,"p_did": string,"p_lease"?: string }; Returns: Json

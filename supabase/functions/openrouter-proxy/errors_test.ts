@@ -99,3 +99,14 @@ Deno.test("describeError tells of another error its name, and its stack only whe
   assert.deepEqual(describeError(error, false), { error: "RangeError" });
   assert.match(describeError(error, true).cause ?? "", /errors_test/);
 });
+
+Deno.test("describeError shows neither queries nor keys of a cause", () => {
+  const cause = new TypeError(
+    "error sending request for url (http://o.test/models?a=hunter2): sk-or-v1-abc",
+  );
+  const error = new GatewayError("upstream_unreachable", "it broke", { cause });
+  assert.equal(
+    describeError(error, true).cause,
+    "TypeError: error sending request for url (http://o.test/models?…): [key]",
+  );
+});

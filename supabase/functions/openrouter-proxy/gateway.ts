@@ -151,6 +151,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       let upstream = await send(apiKey);
       if (refusesKey(upstream)) {
         // Nothing was billed, and the body is still here: the same request goes on with another key.
+        isSent = false;
         const another = await accounts.replaceKey(did, admitted);
         if (another !== null) {
           apiKey = another;

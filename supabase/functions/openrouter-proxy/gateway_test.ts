@@ -175,6 +175,35 @@ test("a row that was admitted ends even when its key does not open", async () =>
   assert.equal(gateway.seen.forwarded.length, 0);
 });
 
+test("the answer that begins a job comes when the job is in the log, so that it can be asked for", async () => {
+  const gateway = await gatewayWith({
+    openrouter: () =>
+      new Response('{"id":"job-1"}', {
+        status: 202,
+        headers: { "content-type": "application/json" },
+      }),
+  });
+  const response = await gateway.fetch(
+    await requestFrom(gateway.signer, { path: "/api/v1/openrouter/videos" }),
+  );
+  assert.deepEqual(gateway.seen.settlements.map((row) => row.generationId), ["job-1"]);
+  assert.deepEqual([response.status, await response.text()], [202, '{"id":"job-1"}']);
+});
+
+test("a key that cannot be replaced leaves a row of which nothing was billed", async () => {
+  const gateway = await gatewayWith({
+    openrouter: ({ url }) =>
+      url.includes("/keys/")
+        ? new Response("{}", { status: 500 })
+        : new Response('{"error":{"message":"User not found.","code":401}}', { status: 401 }),
+  });
+  const response = await gateway.fetch(await requestFrom(gateway.signer, {}));
+  assert.equal((await errorOf(response)).type, "provisioning_failed");
+  await gateway.idle();
+  const [row] = gateway.seen.settlements;
+  assert.deepEqual([row!.status, row!.neverSent], ["failed", true]);
+});
+
 test("known routes with another method answer 405 with Allow, unknown ones 404", async () => {
   const gateway = await gatewayWith();
   const wrong = await gateway.fetch(

@@ -94,3 +94,25 @@ Deno.test("requestBytes refuses what all requests together may not hold, until o
   using third = openShare();
   assert.equal((await requestBytes(post("1234567890"), 100, third)).length, 10);
 });
+
+Deno.test("requestBytes waits for a body for a minute, and tells the client that it did", async () => {
+  const { setTimeout } = globalThis;
+  const delays: unknown[] = [];
+  const log: string[] = [];
+  const silent = new ReadableStream<Uint8Array>({
+    cancel() {
+      log.push("cancelled");
+    },
+  });
+  try {
+    // A minute is over as soon as it has begun.
+    globalThis.setTimeout = ((late: () => void, ms: unknown) => {
+      delays.push(ms);
+      return setTimeout(late, 0);
+    }) as typeof setTimeout;
+    await assert.rejects(text(post(silent)), { type: "invalid_request", status: 400 });
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  assert.deepEqual([delays, log], [[60_000], ["cancelled"]]);
+});

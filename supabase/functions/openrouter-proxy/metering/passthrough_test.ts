@@ -263,3 +263,71 @@ Deno.test("passOn loses nothing of a stream that goes on after a silence", async
   assert.equal(received, (COMMENT + EVENT).repeat(5));
   assert.deepEqual(endings.map(({ kind }) => kind), ["answered"]);
 });
+
+/** Runs a test whose time passes only when it says so: `pass(ms)` lets the passage look at its clock. */
+async function withClock(test: (pass: (ms: number) => void) => Promise<void>): Promise<void> {
+  const { setInterval } = globalThis;
+  const { now } = performance;
+  let ms = 0;
+  let look = () => {};
+  globalThis.setInterval = ((tick: () => void) => {
+    look = tick;
+    return 0;
+  }) as unknown as typeof setInterval;
+  performance.now = () => ms;
+  try {
+    await test((passed) => {
+      ms += passed;
+      look();
+    });
+  } finally {
+    globalThis.setInterval = setInterval;
+    performance.now = now;
+  }
+}
+
+Deno.test("passOn adds nothing to a stream that lasts long without ever being silent", async () => {
+  await withClock(async (pass) => {
+    const { reader, send, close } = readPassage({ idleTimeoutMs: 60_000 });
+    let received = "";
+    for (let event = 0; event < 10; event++) {
+      const read = reader.read();
+      pass(10_000);
+      send(EVENT);
+      received += new TextDecoder().decode((await read).value);
+    }
+    close();
+    assert.equal(received + await rest(reader), EVENT.repeat(10));
+  });
+});
+
+Deno.test("passOn counts silence from its beginning, not from the clock's last look", async () => {
+  await withClock(async (pass) => {
+    const { endings, reader, send } = readPassage({ idleTimeoutMs: 60_000 });
+    pass(59_000);
+    const read = reader.read();
+    pass(59_000);
+    assert.equal(endings.length, 0);
+    send(EVENT);
+    await read;
+    const next = reader.read();
+    await settled();
+    pass(60_000);
+    assert.equal(endings[0]?.kind, "broken");
+    await next;
+  });
+});
+
+Deno.test("passOn lets go of a client that has stopped reading", async () => {
+  await withClock(async (pass) => {
+    const { endings, reader, send, aborted } = readPassage({ idleTimeoutMs: 60_000 });
+    send(EVENT);
+    await reader.read();
+    await settled();
+    pass(179_999);
+    assert.equal(endings.length, 0);
+    pass(1);
+    assert.deepEqual(endings, [{ kind: "client_disconnected" }]);
+    assert.ok(aborted() instanceof ClientDisconnected);
+  });
+});
