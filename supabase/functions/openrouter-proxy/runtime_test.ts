@@ -6,7 +6,10 @@ Deno.test("a gateway without a usable environment says so once, and tells client
   const { log } = console;
   console.log = (line: string) => lines.push(line);
   try {
-    const env = { API_KEY_ENCRYPTION_KEY: "too-short-a-secret" } as Record<string, string>;
+    const env: Record<string, string> = {
+      API_KEY_ENCRYPTION_KEY: "too-short-a-secret",
+      SUPABASE_URL: "nonsense",
+    };
     const handler = handlerFromEnv({ get: (name) => env[name] });
     for (let request = 0; request < 2; request++) {
       const response = await handler(new Request("http://h/openrouter-proxy/api/v1/health"));
@@ -25,5 +28,8 @@ Deno.test("a gateway without a usable environment says so once, and tells client
   const line = JSON.parse(lines[0]!);
   assert.equal(line.event, "misconfigured");
   assert.equal(line.problems.length, 4);
-  assert.ok(!lines[0]!.includes("too-short"));
+  for (const name of ["SUPABASE_URL", "OPENROUTER_PROVISIONING_KEY", "API_KEY_ENCRYPTION_KEY"]) {
+    assert.match(lines[0]!, new RegExp(name));
+  }
+  assert.doesNotMatch(lines[0]!, /too-short|nonsense/);
 });

@@ -181,7 +181,8 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         neverSent: ending.kind === "not_sent",
       };
       const settled = await enter(() => store.settle(settlement), settlement);
-      if (settled?.settled === false) {
+      // What is settled as it stands may have come to its end meanwhile; anything else is a surprise.
+      if (settled?.settled === false && ending.kind !== "worker_retired") {
         log({ level: "error", event: "settlement_ignored", ...settlement });
       }
       log({

@@ -30,10 +30,12 @@ interface Options {
   failures?: number;
   /** What OpenRouter knows of a generation. */
   generation?: unknown;
+  /** Whether the row has ended before. */
+  hasEnded?: boolean;
 }
 
 /** A bookkeeper whose database, upstream and clock are a test's. */
-function bookkeeping({ failures = 0, generation = null }: Options = {}) {
+function bookkeeping({ failures = 0, generation = null, hasEnded = false }: Options = {}) {
   const settlements: Settlement[] = [];
   const lateCosts: LateCost[] = [];
   const asked: [id: string, apiKey: string][] = [];
@@ -48,7 +50,7 @@ function bookkeeping({ failures = 0, generation = null }: Options = {}) {
       async settle(settlement) {
         await write();
         settlements.push(settlement);
-        return { settled: true, totalCostUsd: settlement.cost };
+        return { settled: !hasEnded, totalCostUsd: hasEnded ? null : settlement.cost };
       },
       async bookLateCost(late) {
         await write();
@@ -501,3 +503,16 @@ for (const [what, look, booked] of LOOKS) {
     );
   });
 }
+
+Deno.test("a settlement that finds its row ended leaves all of it in the log", async () => {
+  const books = bookkeeping({ hasEnded: true });
+  const booking = books.openCall(CALL);
+  booking.answering(answer(USAGE));
+  books.retire("wall_clock");
+  booking.end({ kind: "answered" });
+  await books.settled();
+  const ignored = books.lines.filter(({ event }) => event === "settlement_ignored");
+  assert.deepEqual(ignored.map(({ level, requestId, cost }) => [level, requestId, cost]), [
+    ["error", CALL.requestId, "0.5"],
+  ]);
+});
