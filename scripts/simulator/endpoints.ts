@@ -6,7 +6,7 @@ import { chatCompletions, completions } from "./chat.ts";
 import { embeddings, rerank } from "./embeddings.ts";
 import { generation } from "./generations.ts";
 import { createKey, deleteKey, listKeys, readKey, updateKey } from "./keys.ts";
-import { createVideo, images, speech, transcriptions, video } from "./media.ts";
+import { createVideo, images, speech, transcriptions, video, videoContent } from "./media.ts";
 import { messages } from "./messages.ts";
 import { responses, storedResponse } from "./responses.ts";
 
@@ -16,7 +16,7 @@ export interface Endpoint {
   answer: (call: Call) => Answer;
 }
 
-/** Method and route; the last segment of a route may be a `:parameter`. */
+/** Method and route; one segment of a route may be a `:parameter`. */
 export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   "POST /chat/completions": { auth: "metered", answer: chatCompletions },
   "POST /completions": { auth: "metered", answer: completions },
@@ -30,6 +30,7 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   "POST /audio/speech": { auth: "metered", answer: speech },
   "POST /videos": { auth: "metered", answer: createVideo },
   "GET /videos/:id": { auth: "ordinary", answer: video },
+  "GET /videos/:id/content": { auth: "ordinary", answer: videoContent },
   "GET /generation": { auth: "ordinary", answer: generation },
   "GET /key": { auth: "any", answer: currentKey },
   "GET /credits": { auth: "management", answer: credits },
@@ -48,19 +49,17 @@ export interface Match {
   parameter: string;
 }
 
-const WITH_PARAMETER = new Map(
-  Object.keys(ENDPOINTS).filter((name) => name.includes("/:"))
-    .map((name) => [name.slice(0, name.lastIndexOf("/")), name]),
-);
+const WITH_PARAMETER = Object.keys(ENDPOINTS).filter((name) => name.includes("/:"))
+  .map((name) => ({ name, pattern: new RegExp(`^${name.replace(/:\w+/, "([^/]+)")}$`) }));
 
 /** Finds the endpoint for a method and a path below the API's root. */
 export function matchEndpoint(method: string, path: string): Match | null {
   const exact = `${method} ${path}`;
   const endpoint = Object.hasOwn(ENDPOINTS, exact) ? ENDPOINTS[exact] : undefined;
   if (endpoint !== undefined) return { name: exact, endpoint, parameter: "" };
-  const slash = exact.lastIndexOf("/");
-  const name = WITH_PARAMETER.get(exact.slice(0, slash));
-  const parameter = exact.slice(slash + 1);
-  if (name === undefined || parameter === "") return null;
-  return { name, endpoint: ENDPOINTS[name]!, parameter };
+  for (const { name, pattern } of WITH_PARAMETER) {
+    const parameter = pattern.exec(exact)?.[1];
+    if (parameter !== undefined) return { name, endpoint: ENDPOINTS[name]!, parameter };
+  }
+  return null;
 }

@@ -150,6 +150,9 @@ Deno.test("a video is a job; its usage appears when it is completed, and is book
     const poll = async () => await (await call(`/videos/${id}`)).json();
     const pending = await poll();
     assert.deepEqual([pending.status, pending.usage], ["in_progress", undefined]);
+    const content = await call(`/videos/${id}/content`);
+    assert.equal(content.headers.get("content-type"), "video/mp4");
+    await content.body?.cancel();
     for (let n = 0; n < 2; n++) {
       assert.deepEqual((await poll()).usage, { cost: 2, is_byok: false });
     }

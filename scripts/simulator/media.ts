@@ -1,4 +1,4 @@
-/** `POST /images`, `/audio/transcriptions`, `/audio/speech`, `/videos` and `GET /videos/:id`. */
+/** `POST /images`, `/audio/transcriptions`, `/audio/speech`, `/videos`, `GET /videos/:id` and its content. */
 import { randomUUID } from "node:crypto";
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
@@ -108,9 +108,9 @@ export function createVideo(call: Call): Answer {
 }
 
 /** `GET /videos/:id`: usage once it is completed. */
-export function video({ parameter: id, faults, ledger }: Call): Answer {
-  const job = ledger.videos.get(id);
-  if (job === undefined) throw apiError(404, `Video ${id} not found`);
+export function video(call: Call): Answer {
+  const { parameter: id, faults } = call;
+  const job = jobOf(call);
   const { generation } = job;
   const base = { id, polling_url: `/api/v1/videos/${id}`, generation_id: generation.id };
   if (job.pendingPolls > 0) {
@@ -123,4 +123,17 @@ export function video({ parameter: id, faults, ledger }: Call): Answer {
     unsigned_urls: [`https://videos.invalid/${id}.mp4`],
     usage: { cost: cost(generation.cost, faults), is_byok: generation.isByok },
   });
+}
+
+/** `GET /videos/:id/content`: the video, which says nothing of its cost. */
+export function videoContent(call: Call): Answer {
+  if (jobOf(call).pendingPolls > 0) throw apiError(400, "Video generation is not completed yet");
+  const body = new TextEncoder().encode("\0\0\0\x18ftypmp42");
+  return { status: 200, headers: { "Content-Type": "video/mp4" }, body };
+}
+
+function jobOf({ parameter: id, ledger }: Call) {
+  const job = ledger.videos.get(id);
+  if (job === undefined) throw apiError(404, `Video ${id} not found`);
+  return job;
 }

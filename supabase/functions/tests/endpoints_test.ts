@@ -246,6 +246,24 @@ Deno.test("a video is charged once, at the first sight of it, however often it i
   });
 });
 
+for (const path of ["/content", "/content?index=0"]) {
+  Deno.test(`a video of which nothing but /videos/{id}${path} is asked is charged as well`, async () => {
+    const { db, gateway } = world;
+    const identity = await newIdentity();
+    const id = await createVideo(identity);
+    const response = await call(gateway, identity, "GET", `${API}/videos/${id}${path}`);
+    assert.equal(response.headers.get("content-type"), "video/mp4");
+    await response.body?.cancel();
+    await until("the video's cost", async () => (await db.rowsOf(identity.did))[0]?.total_cost);
+    await assertBooked(identity.did, {
+      endpoint: "/videos",
+      generation_id: id,
+      total_cost: "1.6",
+      cost_source: "response",
+    });
+  });
+}
+
 for (const path of ["/videos/$", "/videos/$/content", "/VIDEOS/$", "/videos/$?x=1"]) {
   Deno.test(`another DID's job is 404 at GET ${path}, and nothing is asked of OpenRouter`, async () => {
     const { gateway, openrouter } = world;

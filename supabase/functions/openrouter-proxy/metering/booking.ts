@@ -8,7 +8,7 @@ import { decimalNumber } from "../decimal.ts";
 import { describeError } from "../errors.ts";
 import type { Settlement, Store } from "../store.ts";
 import type { GenerationReader } from "./generation.ts";
-import { nothingObserved, type Observed, observeGeneration, storable } from "./usage.ts";
+import { nothingObserved, observe, type Observed, observeGeneration, storable } from "./usage.ts";
 
 /** How a request can end. */
 export type Ending =
@@ -214,8 +214,14 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
   function openJob({ did, jobId }: { did: string; jobId: string }): Booking {
     return booking(async (_ending, answer) => {
-      const { cost = null, upstreamCost = null } = answer?.observed ?? {};
-      if (cost === null || answer!.httpStatus >= 400) return;
+      if (answer === null || answer.httpStatus >= 400) return;
+      const { observed, apiKey } = answer;
+      // The video itself, or HEAD, is no account of the job: whoever has it may never ask for one.
+      if (observed.id === null && observed.cost === null) {
+        observe(observed, await generations.readJob(jobId, apiKey));
+      }
+      const { cost, upstreamCost } = observed;
+      if (cost === null) return;
       const late = { did, generationId: jobId, cost, upstreamCost, usdPerCredit };
       await enter(() => store.bookLateCost(late), late);
     });

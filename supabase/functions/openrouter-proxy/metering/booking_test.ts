@@ -30,12 +30,15 @@ interface Options {
   failures?: number;
   /** What OpenRouter knows of a generation. */
   generation?: unknown;
+  /** What OpenRouter says of a job. */
+  job?: unknown;
   /** Whether the row has ended before. */
   hasEnded?: boolean;
 }
 
 /** A bookkeeper whose database, upstream and clock are a test's. */
-function bookkeeping({ failures = 0, generation = null, hasEnded = false }: Options = {}) {
+function bookkeeping(options: Options = {}) {
+  const { failures = 0, generation = null, job = null, hasEnded = false } = options;
   const settlements: Settlement[] = [];
   const lateCosts: LateCost[] = [];
   const asked: [id: string, apiKey: string][] = [];
@@ -62,6 +65,10 @@ function bookkeeping({ failures = 0, generation = null, hasEnded = false }: Opti
       read(id, apiKey) {
         asked.push([id, apiKey]);
         return generation instanceof Promise ? generation : Promise.resolve(generation);
+      },
+      readJob(id, apiKey) {
+        asked.push([id, apiKey]);
+        return Promise.resolve(job);
       },
     },
     usdPerCredit: "1",
@@ -479,7 +486,7 @@ const LOOKS: [what: string, look: (booking: Booking) => void, booked: boolean][]
     job.end({ kind: "answered" });
   }, true],
   ["that is not done", (job) => {
-    job.answering(answer({}));
+    job.answering(answer({ id: "job-1" }));
     job.end({ kind: "answered" });
   }, false],
   ["that is refused", (job) => {
@@ -501,6 +508,24 @@ for (const [what, look, booked] of LOOKS) {
       ) => [did, generationId, usdPerCredit]),
       booked ? [[CALL.did, "job-1", "1"]] : [],
     );
+  });
+}
+
+for (
+  const [what, job, costs] of [
+    ["books what the job costs", { id: "job-1", usage: { cost: "0.4" } }, ["0.4"]],
+    ["of a job without a cost books nothing", { id: "job-1" }, []],
+    ["of a job that nobody can be asked for books nothing", null, []],
+  ] as const
+) {
+  Deno.test(`a look at a job's content, which says nothing of it, ${what}`, async () => {
+    const books = bookkeeping({ job });
+    const booking = books.openJob({ did: CALL.did, jobId: "job-1" });
+    booking.answering(answer({}));
+    booking.end({ kind: "answered" });
+    await books.settled();
+    assert.deepEqual(books.asked, [["job-1", "sk-or-v1-x"]]);
+    assert.deepEqual(books.lateCosts.map(({ cost }) => cost), costs);
   });
 }
 

@@ -2,8 +2,9 @@
  * What a call cost, asked of OpenRouter afterwards.
  *
  * Source: openrouter.md, "GET /generation": it answers 404 for about ten seconds after a call, longer
- * after an interrupted stream.
+ * after an interrupted stream; "Where usage sits, by endpoint" for the jobs of `/videos`.
  */
+import { isObject } from "../bytes.ts";
 import { parseWithExactMoney } from "./usage.ts";
 
 /** Waits between the attempts, in milliseconds. */
@@ -16,6 +17,11 @@ export interface GenerationReader {
    * @returns the member `data` of the answer, with exact money, or null when OpenRouter never knew it
    */
   read(generationId: string, apiKey: string): Promise<unknown>;
+  /**
+   * @param apiKey a key of the job's account
+   * @returns the answer of `GET /videos/{id}`, with exact money, or null when there is none now
+   */
+  readJob(jobId: string, apiKey: string): Promise<unknown>;
 }
 
 /** @param openrouterUrl OpenRouter's API without a trailing slash */
@@ -32,8 +38,7 @@ export function createGenerationReader(
         signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
       });
       const text = await response.text();
-      if (!response.ok) return null;
-      return (parseWithExactMoney(text) as { data?: unknown } | null)?.data ?? null;
+      return response.ok ? parseWithExactMoney(text) : null;
     } catch {
       // Unreachable, too slow, or no JSON: the next attempt may do better.
       return null;
@@ -43,12 +48,18 @@ export function createGenerationReader(
   return {
     async read(generationId, apiKey) {
       const url = `${openrouterUrl}/generation?id=${encodeURIComponent(generationId)}`;
+      const attemptData = async () => {
+        const answer = await attempt(url, apiKey);
+        return isObject(answer) ? answer.data ?? null : null;
+      };
       for (const delayMs of RETRY_DELAYS_MS) {
-        const data = await attempt(url, apiKey);
+        const data = await attemptData();
         if (data !== null) return data;
         await sleep(delayMs);
       }
-      return await attempt(url, apiKey);
+      return await attemptData();
     },
+    readJob: (jobId, apiKey) =>
+      attempt(`${openrouterUrl}/videos/${encodeURIComponent(jobId)}`, apiKey),
   };
 }

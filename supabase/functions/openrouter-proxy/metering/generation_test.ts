@@ -73,3 +73,15 @@ for (
     assert.deepEqual(waits, [8_000]);
   });
 }
+
+Deno.test("a job is asked for once, with exact money, and its id cannot change the URL", async () => {
+  const answers = [new Response('{"id":"a","usage":{"cost":0.10}}'), notFound()];
+  const { calls, fetch } = scriptedFetch(...answers);
+  const reader = createGenerationReader(OPENROUTER, fetch, () => Promise.reject("no waiting"));
+  assert.deepEqual(await reader.readJob("a/../b", "k"), { id: "a", usage: { cost: "0.10" } });
+  assert.equal(await reader.readJob("a", "k"), null);
+  assert.deepEqual(calls.map(({ url }) => url), [
+    `${OPENROUTER}/videos/a%2F..%2Fb`,
+    `${OPENROUTER}/videos/a`,
+  ]);
+});

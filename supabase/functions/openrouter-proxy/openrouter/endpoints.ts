@@ -42,7 +42,8 @@ const JOB: Endpoint = { ...FREE, books: "job" };
 /** @param path OpenRouter's path, without the query */
 export function endpointOf(method: string, path: string): Endpoint {
   if (method === "POST") return CALLS.get(path) ?? UNKNOWN_CALL;
-  return method === "GET" && /^\/videos\/(?!models$)[^/]+$/.test(path) ? JOB : FREE;
+  const reads = method === "GET" || method === "HEAD";
+  return reads && /^\/videos\/(?!models$)[^/]+(\/content)?$/.test(path) ? JOB : FREE;
 }
 
 /** Prefixes of paths that no user key may reach, with any method. */

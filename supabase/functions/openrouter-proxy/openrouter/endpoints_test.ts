@@ -37,11 +37,11 @@ for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
   });
 }
 
-Deno.test("a GET of a video is a look at a job", () => {
+Deno.test("a GET of a video, or of what it shows, is a look at a job", () => {
   assert.equal(endpointOf("GET", "/videos/abc").books, "job");
-  assert.equal(endpointOf("GET", "/videos/abc/content").books, "nothing");
+  assert.equal(endpointOf("GET", "/videos/abc/content").books, "job");
+  assert.equal(endpointOf("HEAD", "/videos/abc").books, "job");
   assert.equal(endpointOf("GET", "/videos").books, "nothing");
-  assert.equal(endpointOf("HEAD", "/videos/abc").books, "nothing");
 });
 
 const FORBIDDEN = [
