@@ -79,6 +79,33 @@ Deno.test("after: the work is done and billed, and its answer lost", () =>
     assert.equal(simulator.ledger().total_cost, "0.0000042");
   }));
 
+Deno.test("gate: calls answer when as many as were asked for are here, but for those that left", () =>
+  withSimulator(async ({ call, simulator }) => {
+    const waiting = (signal?: AbortSignal) =>
+      call("/chat/completions", chat(1), { simulate: "gate:2", ...(signal && { signal }) });
+    const inFlight = async (count: number) => {
+      while (simulator.ledger().requests.in_flight !== count) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+    };
+    const leaving = new AbortController();
+    const left = assert.rejects(waiting(leaving.signal));
+    await inFlight(1);
+    leaving.abort();
+    await left;
+    await inFlight(0);
+
+    let answered = 0;
+    const first = waiting().then(async (response) => {
+      answered++;
+      return await response.json();
+    });
+    await inFlight(1);
+    assert.equal(answered, 0);
+    const second = await (await waiting()).json();
+    assert.equal((await first).usage.cost, second.usage.cost);
+  }));
+
 Deno.test("a scripted fault strikes as many calls of its route as it says", () =>
   withSimulator(async ({ manage, simulator }) => {
     simulator.addFault({ on: "POST /keys", faults: "status:500", times: 2 });

@@ -22,6 +22,7 @@
  * | `drop[:N]` | the connection breaks before the headers; `0`: after them; N: after N chunks (half of a JSON body) |
  * | `hang[:N]` | as `drop`, but silent until the client goes |
  * | `latency:MS` | wait before the headers |
+ * | `gate:N` | wait before the headers until N such calls are here together |
  * | `after` | latency, and what replaces the answer, come when the work is done and billed |
  * | `slow:MS` | wait between chunks (between the halves of a JSON body) |
  * | `error[:CODE[:N]]` | error event after N chunks (CODE 429, N 2), terminal; CODE may be a word; JSON: 200 with only `error`, free |
@@ -71,6 +72,7 @@ export const FAULTS = {
   "drop": NUMBER_OR_NONE,
   "hang": NUMBER_OR_NONE,
   "latency": NUMBER,
+  "gate": NUMBER,
   "after": NONE,
   "slow": NUMBER,
   "error": /^([\w-]+(:\d+)?)?$/,

@@ -12,6 +12,7 @@ import {
   providerRateLimit,
 } from "./errors.ts";
 import { Faults } from "./faults.ts";
+import type { Gate } from "./gate.ts";
 import type { Key, Ledger } from "./ledger.ts";
 import type { RequestLog } from "./requests.ts";
 import type { Script } from "./script.ts";
@@ -26,6 +27,7 @@ export interface World {
   ledger: Ledger;
   requests: RequestLog;
   script: Script;
+  gate: Gate;
 }
 
 /** Answers a request to the API, or breaks its connection. */
@@ -60,7 +62,7 @@ export async function respond(
       key,
       ledger: world.ledger,
     };
-    answer = await perform(call, endpoint, connection);
+    answer = await perform(call, endpoint, connection, world.gate);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     answer = errorAnswer(error, path.slice(API_ROOT.length));
@@ -73,9 +75,12 @@ async function perform(
   call: Call,
   endpoint: Endpoint,
   connection: Connection,
+  gate: Gate,
 ): Promise<Answer | null> {
   const { faults } = call;
   const done = faults.has("after") ? worked(endpoint.answer(call)) : null;
+  const together = faults.number("gate");
+  if (together !== undefined) await gate.pass(together, connection.gone);
   const latencyMs = faults.number("latency");
   if (latencyMs !== undefined) await connection.wait(latencyMs);
   if (faults.text("drop") === "") await connection.drop();

@@ -24,12 +24,15 @@ export interface RequestsSnapshot {
   by_route: Record<string, number>;
   /** Answers that are not finished yet. */
   in_flight: number;
+  /** The most that there ever were at the same time. */
+  most_in_flight: number;
   /** Oldest first, at most the last 1000. */
   recent: SeenRequest[];
 }
 
 export class RequestLog {
   #inFlight = 0;
+  #mostInFlight = 0;
   #count = 0;
   #byRoute: Record<string, number> = {};
   #recent: SeenRequest[] = [];
@@ -43,6 +46,7 @@ export class RequestLog {
     finished: Promise<void>,
   ): void {
     this.#inFlight++;
+    this.#mostInFlight = Math.max(this.#mostInFlight, this.#inFlight);
     finished.then(() => this.#inFlight--);
     const { authorization: _, ...headers } = request.headers;
     const seen: SeenRequest = {
@@ -66,12 +70,14 @@ export class RequestLog {
       count: this.#count,
       by_route: { ...this.#byRoute },
       in_flight: this.#inFlight,
+      most_in_flight: this.#mostInFlight,
       recent,
     };
   }
 
   /** Forgets everything but what is in flight. */
   reset(): void {
+    this.#mostInFlight = this.#inFlight;
     this.#count = 0;
     this.#byRoute = {};
     this.#recent = [];

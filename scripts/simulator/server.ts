@@ -13,6 +13,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { control, CONTROL_ROOT, type Controls } from "./control.ts";
 import { Faults } from "./faults.ts";
+import { Gate } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
 import { API_ROOT, respond, type World } from "./pipeline.ts";
 import { RequestLog } from "./requests.ts";
@@ -45,6 +46,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     ledger: new Ledger(generationDelayMs),
     requests: new RequestLog(),
     script: new Script(),
+    gate: new Gate(),
   };
   const controls: Controls = {
     addFault: (fault) => world.script.add(fault),
