@@ -3,6 +3,7 @@ import { runChild } from "../stack/child.ts";
 import { stackEnvironment } from "../stack/command.ts";
 import { PROJECT_ROOT } from "../stack/data_folder.ts";
 import { denoTest } from "./deno_runner.ts";
+import { EDGE_DENO, EDGE_DENO_ENV, EDGE_DENO_OPTIONS } from "./edge_deno.ts";
 import { sum } from "./outcome.ts";
 import type { Suite } from "./suite.ts";
 
@@ -12,23 +13,17 @@ const FUNCTION = "supabase/functions/openrouter-proxy";
 export const unit: Suite = (context) =>
   denoTest([Deno.execPath(), "test", "-A", FUNCTION, "scripts"], context);
 
-/** The Deno that Supabase's Edge Runtime is built on. */
-const EDGE_DENO: [string, ...string[]] = ["npx", "-y", "deno@2.1.4"];
-
 /** The function's types and unit tests under the Deno that Supabase runs it with. */
 export const unitOnEdgeDeno: Suite = async (context) => {
-  const env = {
-    // Its default knows the certificates of Mozilla's list alone, which a company's proxy is not in.
-    DENO_TLS_CA_STORE: Deno.env.get("DENO_TLS_CA_STORE") ?? "mozilla,system",
-    npm_config_loglevel: "error",
-    npm_config_update_notifier: "false",
-  };
-  // It cannot read the lock file, and the project's node_modules belongs to the newer Deno.
-  const options = ["--no-lock", "--node-modules-dir=none"];
   const [npx, ...deno] = EDGE_DENO;
-  const { code } = await runChild(npx, [...deno, "check", ...options, `${FUNCTION}/index.ts`], {
+  const { code } = await runChild(npx, [
+    ...deno,
+    "check",
+    ...EDGE_DENO_OPTIONS,
+    `${FUNCTION}/index.ts`,
+  ], {
     cwd: PROJECT_ROOT,
-    env,
+    env: EDGE_DENO_ENV,
     onOutput: context.write,
     signal: context.signal,
   });
@@ -36,7 +31,11 @@ export const unitOnEdgeDeno: Suite = async (context) => {
   context.write(`types of ${FUNCTION} ... ${code === 0 ? "ok" : "FAILED"}\n`);
   return sum([
     typeCheck,
-    await denoTest([...EDGE_DENO, "test", "-A", ...options, FUNCTION], context, env),
+    await denoTest(
+      [...EDGE_DENO, "test", "-A", ...EDGE_DENO_OPTIONS, FUNCTION],
+      context,
+      EDGE_DENO_ENV,
+    ),
   ]);
 };
 

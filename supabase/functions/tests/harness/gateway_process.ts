@@ -1,5 +1,10 @@
 /** The gateway as operators run it: processes of `deno task serve` over one stack. */
 import { fileURLToPath } from "node:url";
+import {
+  EDGE_DENO_ENV,
+  EDGE_DENO_OPTIONS,
+  edgeDenoPath,
+} from "../../../../scripts/test/edge_deno.ts";
 
 /** One line of the gateway's structured log. */
 export type LogLine = Record<string, unknown>;
@@ -8,6 +13,8 @@ export interface GatewayProcess {
   /** `http://127.0.0.1:PORT/functions/v1/openrouter-proxy`. */
   url: string;
   pid: number;
+  /** Where it tells its memory (measured_gateway.ts); empty unless it is measured. */
+  memoryUrl: string;
   /** The lines logged so far. */
   log: LogLine[];
   /** All that was written to stdout and stderr so far. */
@@ -18,21 +25,55 @@ export interface GatewayProcess {
   kill(): Promise<void>;
 }
 
+export interface GatewayOptions {
+  /**
+   * Under the Deno that Supabase's Edge Runtime is built on, with the heap that Supabase allows
+   * (edge-runtime's `heap_limits`), instead of the Deno that runs the test.
+   */
+  edge?: boolean;
+  /** In a process that tells its memory. */
+  measured?: boolean;
+}
+
+const EDGE_HEAP_MB = 256;
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 
 /** Starts `count` processes on ports of their own. */
 export async function startGateways(
   count: number,
   env: Record<string, string>,
+  { edge = false, measured = false }: GatewayOptions = {},
 ): Promise<GatewayProcess[]> {
-  return await Promise.all(Array.from({ length: count }, () => startGateway(env)));
+  const v8Flags: string[] = [];
+  if (edge) v8Flags.push(`--max-heap-size=${EDGE_HEAP_MB}`);
+  if (measured) v8Flags.push("--expose-gc");
+  const runtime: Runtime = {
+    program: edge ? await edgeDenoPath() : Deno.execPath(),
+    args: [
+      ...(edge ? EDGE_DENO_OPTIONS : []),
+      ...(v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : []),
+      measured ? "supabase/functions/tests/harness/measured_gateway.ts" : "scripts/serve.ts",
+    ],
+    env: edge ? EDGE_DENO_ENV : {},
+  };
+  return await Promise.all(Array.from({ length: count }, () => startGateway(runtime, env)));
 }
 
-async function startGateway(env: Record<string, string>): Promise<GatewayProcess> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/serve.ts"],
+interface Runtime {
+  program: string;
+  /** What follows `deno run -A`. */
+  args: string[];
+  env: Record<string, string>;
+}
+
+async function startGateway(
+  runtime: Runtime,
+  env: Record<string, string>,
+): Promise<GatewayProcess> {
+  const child = new Deno.Command(runtime.program, {
+    args: ["run", "-A", ...runtime.args],
     cwd: ROOT,
-    env: { ...env, PORT: "0" },
+    env: { ...runtime.env, ...env, PORT: "0" },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -40,6 +81,7 @@ async function startGateway(env: Record<string, string>): Promise<GatewayProcess
   const log: LogLine[] = [];
   let output = "";
   let url = "";
+  let memoryUrl = "";
   let isEnding = false;
   const { promise: ready, resolve } = Promise.withResolvers<void>();
 
@@ -52,6 +94,7 @@ async function startGateway(env: Record<string, string>): Promise<GatewayProcess
       for (const line of lines) {
         if (line.startsWith("{")) log.push(JSON.parse(line));
         else if (line.startsWith("GATEWAY_URL=")) url = line.slice("GATEWAY_URL=".length);
+        else if (line.startsWith("MEMORY_URL=")) memoryUrl = line.slice("MEMORY_URL=".length);
         else if (line.startsWith("ready")) resolve();
       }
     }
@@ -66,6 +109,7 @@ async function startGateway(env: Record<string, string>): Promise<GatewayProcess
   return {
     url,
     pid: child.pid,
+    memoryUrl,
     log,
     output: () => output,
     async stop() {

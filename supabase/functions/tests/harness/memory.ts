@@ -1,13 +1,59 @@
-/** What the kernel says of another process's memory; Linux alone says it. */
+/** A gateway's memory, as its own process tells it. */
+import type { GatewayProcess } from "./gateway_process.ts";
 
-/** The most memory that a process has held since resetPeak, in megabytes; null where nobody says. */
-export function peakMemoryMb(pid: number): number | null {
-  if (Deno.build.os !== "linux") return null;
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
+const MEGABYTE = 1024 * 1024;
+const SAMPLED_EVERY_MS = 20;
+
+/**
+ * What is in use now, in megabytes, garbage included: V8's heap, and what it holds outside, array
+ * buffers above all. Supabase's Edge Runtime counts the same against a worker's limit (its `MemCheck`).
+ *
+ * @param gateway started as `measured`
+ */
+export async function usedMb({ memoryUrl }: GatewayProcess): Promise<number> {
+  return await told(memoryUrl);
 }
 
-/** Forgets the peak so far (proc(5), "clear_refs"). */
-export function resetPeak(pid: number): void {
-  if (Deno.build.os === "linux") Deno.writeTextFileSync(`/proc/${pid}/clear_refs`, "5");
+/** What is in use once all garbage is collected, in megabytes. */
+export async function liveMb({ memoryUrl }: GatewayProcess): Promise<number> {
+  return await told(`${memoryUrl}?collect`);
+}
+
+/** The most that is in use at any moment of some work, in megabytes. */
+export async function peakMbDuring(
+  gateway: GatewayProcess,
+  work: () => Promise<void>,
+): Promise<number> {
+  let peak = 0;
+  let isOver = false;
+  const sampling = (async () => {
+    while (!isOver) {
+      peak = Math.max(peak, await usedMb(gateway));
+      await new Promise((resolve) => setTimeout(resolve, SAMPLED_EVERY_MS));
+    }
+  })();
+  try {
+    await work();
+  } finally {
+    isOver = true;
+    await sampling;
+  }
+  return peak;
+}
+
+async function told(url: string): Promise<number> {
+  const { heapUsed, external }: Deno.MemoryUsage = await (await fetch(url)).json();
+  return (heapUsed + external) / MEGABYTE;
+}
+
+/**
+ * The most memory that the process has held, of whatever kind, but for Deno's own program, in
+ * megabytes; null where the kernel does not say it (proc(5)).
+ */
+export function peakPrivateMb({ pid }: GatewayProcess): number | null {
+  if (Deno.build.os !== "linux") return null;
+  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+  const kilobytes = (name: string) => Number(status.match(`${name}:\\s+(\\d+) kB`)?.[1]);
+  // Of the program more and more is read in; nothing of it is given back.
+  return (kilobytes("VmHWM") - kilobytes("RssFile")) / 1024;
 }

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import { AUDIENCE } from "./client.ts";
 import { type Database, openDatabase } from "./database.ts";
-import { type GatewayProcess, startGateways } from "./gateway_process.ts";
+import { type GatewayOptions, type GatewayProcess, startGateways } from "./gateway_process.ts";
 import { type OpenRouter, startOpenRouter } from "./openrouter.ts";
 import { openStack, startFreshStack, type TestStack } from "./stack.ts";
 
@@ -30,11 +30,11 @@ export interface World {
  * @returns an object whose members are there once the first test runs
  */
 export function useWorld(
-  { gateways: count = 1, env = {}, freshStack = false }: {
+  { gateways: count = 1, env = {}, freshStack = false, ...options }: {
     gateways?: number;
     env?: Record<string, string>;
     freshStack?: boolean;
-  } = {},
+  } & GatewayOptions = {},
 ): World {
   const world = {} as World;
   const running = new AsyncDisposableStack();
@@ -56,7 +56,7 @@ export function useWorld(
       GATEWAY_AUDIENCE: AUDIENCE,
       ...env,
     };
-    const gateways = await startGateways(count, gatewayEnv);
+    const gateways = await startGateways(count, gatewayEnv, options);
     for (const gateway of gateways) running.defer(gateway.stop);
     const started: World = {
       stack,
