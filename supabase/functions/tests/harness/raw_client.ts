@@ -11,13 +11,20 @@ export interface RawClient {
   close(): void;
 }
 
-/** Sends a signed request on a connection of its own. */
+const BETWEEN_PIECES_MS = 20;
+
+/**
+ * Sends a signed request on a connection of its own.
+ *
+ * @param pieces the body as it is sent: the first with the head, each other one by itself
+ */
 export async function connect(
   gateway: { url: string },
   identity: Identity,
   path: string,
   body: string,
   headers: Record<string, string> = {},
+  pieces = [body],
 ): Promise<RawClient> {
   const { hostname, port, pathname, host } = new URL(gateway.url);
   const connection = await Deno.connect({ hostname, port: Number(port) });
@@ -25,12 +32,20 @@ export async function connect(
     `POST ${pathname}${path} HTTP/1.1`,
     `host: ${host}`,
     "content-type: application/json",
-    `content-length: ${new TextEncoder().encode(body).length}`,
+    ...("transfer-encoding" in headers
+      ? []
+      : [`content-length: ${new TextEncoder().encode(body).length}`]),
     ...Object.entries({ ...headers, ...await signed(identity, "POST", path, body) })
       .map((pair) => pair.join(": ")),
   ];
   const writer = connection.writable.getWriter();
-  await writer.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n${body}`));
+  const [first, ...others] = pieces;
+  await writer.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n${first}`));
+  for (const piece of others) {
+    // Otherwise the kernel may join it to the one before.
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_PIECES_MS));
+    await writer.write(new TextEncoder().encode(piece));
+  }
   writer.releaseLock();
 
   const decoder = new TextDecoder();
