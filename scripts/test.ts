@@ -6,12 +6,13 @@
  * - `pgtap`       supabase/tests, on the migrated database
  * - `schema`      Supabase's advisors and the generated types
  * - `http`        supabase/functions/tests, against the stack
+ * - `http-2.1.4`  those of them about bytes, headers and endings, with the gateway under that Deno
  *
  * The last line is `N passed, N failed`, and `, N skipped` where there are any. Exits with 0 when
  * nothing failed, 1 when something did, 2 for arguments that it does not know, 130 when interrupted.
  */
 import { startStack } from "./stack/start_stack.ts";
-import { http, unit, unitOnEdgeDeno } from "./test/deno_suites.ts";
+import { http, httpOnEdgeDeno, unit, unitOnEdgeDeno } from "./test/deno_suites.ts";
 import { describe, type Outcome, sum } from "./test/outcome.ts";
 import { pgtap } from "./test/pgtap.ts";
 import { schema } from "./test/schema.ts";
@@ -24,6 +25,7 @@ const STAGES: Record<string, Suite>[] = [
   { pgtap },
   { schema },
   { http },
+  { "http-2.1.4": httpOnEdgeDeno },
 ];
 
 const names = STAGES.flatMap((stage) => Object.keys(stage));

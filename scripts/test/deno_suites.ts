@@ -39,10 +39,36 @@ export const unitOnEdgeDeno: Suite = async (context) => {
   ]);
 };
 
+const HTTP_TESTS = "supabase/functions/tests";
+
 /** The black-box tests over HTTP, which find the stack by the variables that `deno task stack` prints. */
 export const http: Suite = async (context) =>
   await denoTest(
-    [Deno.execPath(), "test", "-A", "supabase/functions/tests"],
+    [Deno.execPath(), "test", "-A", HTTP_TESTS],
     context,
     stackEnvironment(await context.stack()),
+  );
+
+/** Those that show what a runtime's own server and fetch do to bytes, headers and endings. */
+const WIRE_TESTS = [
+  "booking",
+  "client_disconnect",
+  "clients_leaving",
+  "endings",
+  "endings_shutdown",
+  "endings_timeouts",
+  "endpoints",
+  "fidelity",
+  "headers",
+  "paths",
+  "request_body",
+  "upstream_failure",
+];
+
+/** With the gateway under the Deno that Supabase runs it with. */
+export const httpOnEdgeDeno: Suite = async (context) =>
+  await denoTest(
+    [Deno.execPath(), "test", "-A", ...WIRE_TESTS.map((name) => `${HTTP_TESTS}/${name}_test.ts`)],
+    context,
+    { ...stackEnvironment(await context.stack()), GATEWAY_ON_EDGE_DENO: "1" },
   );

@@ -35,7 +35,11 @@ function reads(status: number, seen: RegExp): Client {
 
 /** Sends the call, and has its connection broken before the answer's end. */
 const isBrokenOff: Client = async (body, faults, identity) => {
-  const response = await send(body, faults, identity);
+  // Deno 2.1.4 does not even send the headers of a body that breaks before its first byte.
+  const response = await send(body, faults, identity).catch((error) => error as TypeError);
+  if (response instanceof TypeError) {
+    return assert.match(response.message, /fetch failed|error sending/);
+  }
   assert.equal(response.status, 200);
   await assert.rejects(response.text());
 };

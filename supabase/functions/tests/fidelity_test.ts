@@ -84,7 +84,12 @@ const SAMPLES: Sample[] = [
   {
     what: "status 201 with validators and a cache",
     status: 201,
-    headers: { "etag": 'W/"1"', "cache-control": "no-store", "vary": "accept", "age": "3" },
+    headers: {
+      "etag": 'W/"1"',
+      "cache-control": "no-store",
+      "vary": "accept, accept-encoding",
+      "age": "3",
+    },
     body: "made",
   },
   {

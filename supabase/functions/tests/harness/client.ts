@@ -54,6 +54,8 @@ export async function call(
   return await fetch(gateway.url + path, {
     method,
     headers: {
+      // Deno 2.1.4 compresses what it serves to whoever takes that.
+      "accept-encoding": "identity",
       ...(body === undefined ? {} : { "content-type": "application/json" }),
       ...headers,
       ...await signed(identity, method, path, body),

@@ -28,7 +28,8 @@ export interface GatewayProcess {
 export interface GatewayOptions {
   /**
    * Under the Deno that Supabase's Edge Runtime is built on, with the heap that Supabase allows
-   * (edge-runtime's `heap_limits`), instead of the Deno that runs the test.
+   * (edge-runtime's `heap_limits`), instead of the Deno that runs the test. So are all gateways where
+   * GATEWAY_ON_EDGE_DENO is set.
    */
   edge?: boolean;
   /** In a process that tells its memory. */
@@ -42,7 +43,7 @@ const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 export async function startGateways(
   count: number,
   env: Record<string, string>,
-  { edge = false, measured = false }: GatewayOptions = {},
+  { edge = Deno.env.has("GATEWAY_ON_EDGE_DENO"), measured = false }: GatewayOptions = {},
 ): Promise<GatewayProcess[]> {
   const v8Flags: string[] = [];
   if (edge) v8Flags.push(`--max-heap-size=${EDGE_HEAP_MB}`);
