@@ -63,8 +63,8 @@ select is(
     pg_temp.request(1), '2026-03-10 23:59:59.999999+00', 'failed', 502, 'again', 'other/model',
     p_input_tokens => 1, p_cost => '99'
   ),
-  '{"settled": false, "total_cost": null}',
-  'a second settlement is refused'
+  '{"settled": false, "total_cost": "0.00142"}',
+  'a second settlement is refused, and told what the first one cost'
 );
 select is(
   (select request_logs from public.request_logs where id = pg_temp.request(1)),

@@ -77,14 +77,14 @@ export type Database = {
                   ]
                 },"request_logs": {
                   Row: {
-                    "cached_tokens": number | null,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"first_byte_ms": number | null,"generation_id": string | null,"http_status": number | null,"id": string,"input_tokens": number | null,"method": string,"model": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_usd": number,"response_time": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"first_byte_ms": number | null,"generation_id": string | null,"http_status": number | null,"id": string,"input_tokens": number | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_usd": number,"response_time": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Insert: {
-                    "cached_tokens"?: number | null,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"method": string,"model"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                    "cached_tokens"?: number | null,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"method": string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
                   Update: {
-                    "cached_tokens"?: number | null,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"method"?: string,"model"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                    "cached_tokens"?: number | null,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"method"?: string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
                   Relationships: [
                     
@@ -209,13 +209,16 @@ export type Database = {
 { Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined
                            },
 "settle_request":
-{ Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_never_sent"?: boolean,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json
+{ Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_native_finish_reason"?: string,"p_never_sent"?: boolean,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json
                            },
 "token_is_revoked":
 { Args: { "p_did": string,"p_issued_at": string }; Returns: boolean
                            },
 "usage_stats":
 { Args: { "p_did": string,"p_end"?: string,"p_group_by"?: (string)[],"p_start"?: string }; Returns: Json
+                           },
+"withdraw_request":
+{ Args: { "p_request_id": string }; Returns: boolean
                            }
           }
           Enums: {
