@@ -1,51 +1,21 @@
 /** A request's raw body, bounded. */
-import { type Bytes, concat } from "../bytes.ts";
+import type { Bytes } from "../bytes.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
+import { growingBytes } from "../growing_bytes.ts";
+import type { MemoryShare } from "../memory_budget.ts";
+import { chunkReader } from "../chunk_reader.ts";
 
 /** How long a body may take to arrive, in milliseconds. */
 const ARRIVAL_TIMEOUT_MS = 60_000;
 
 /**
  * How many bytes of bodies an isolate holds at once: each exists a few times over while it is hashed,
- * parsed and sent, and Supabase gives a worker 256 MB.
+ * parsed and sent.
  */
 export const BODY_BUDGET_BYTES = 48 * 1024 * 1024;
 
-/** A part of the budget that one request has taken. */
-export interface BodyShare {
-  /** @throws {GatewayError} overloaded when the budget is spent */
-  take(bytes: number): void;
-  /** Gives back what was taken. */
-  [Symbol.dispose](): void;
-}
-
-/** @returns what opens a share of one budget */
-export function bodyBudget(totalBytes: number): () => BodyShare {
-  let takenBytes = 0;
-  return () => {
-    let ownBytes = 0;
-    return {
-      take(bytes) {
-        if (takenBytes + bytes > totalBytes) {
-          throw new GatewayError(
-            "overloaded",
-            "the gateway is receiving too many large requests at once; try again",
-            { headers: { "retry-after": "1" } },
-          );
-        }
-        takenBytes += bytes;
-        ownBytes += bytes;
-      },
-      [Symbol.dispose]() {
-        takenBytes -= ownBytes;
-        ownBytes = 0;
-      },
-    };
-  };
-}
-
 /**
- * @param share where each chunk is counted
+ * @param share what the memory that the body takes is counted in
  * @returns the body's bytes; empty when there is none
  * @throws {GatewayError} request_too_large, unsupported_media_type, overloaded, invalid_request when
  *   it takes too long
@@ -54,9 +24,10 @@ export function bodyBudget(totalBytes: number): () => BodyShare {
 export async function requestBytes(
   request: Request,
   maxBytes: number,
-  share: BodyShare,
+  share: MemoryShare,
 ): Promise<Bytes> {
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge(maxBytes);
+  const contentLength = Number(request.headers.get("content-length") ?? 0);
+  if (contentLength > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
     throw new GatewayError(
@@ -67,14 +38,15 @@ export async function requestBytes(
   }
   if (request.body === null) return new Uint8Array();
 
-  const chunks: Uint8Array[] = [];
+  // A length is only announced: the memory for it is taken as the bytes come.
+  const body = growingBytes(contentLength > 0 ? contentLength : maxBytes, share);
   let size = 0;
   let isLate = false;
-  const reader = request.body.getReader();
+  const reader = chunkReader(request.body);
   const timer = setTimeout(() => {
     isLate = true;
     // A body that broke off at this very moment rejects here; the read that waits for it tells.
-    reader.cancel().catch(() => {});
+    reader.cancel(tooSlow()).catch(() => {});
   }, ARRIVAL_TIMEOUT_MS);
   try {
     for (;;) {
@@ -85,21 +57,17 @@ export async function requestBytes(
       if (done) break;
       size += value.length;
       if (size > maxBytes) throw tooLarge(maxBytes);
-      share.take(value.length);
-      chunks.push(value);
+      if (!body.append(value)) throw overloaded();
     }
   } catch (error) {
-    await reader.cancel().catch(() => {
+    await reader.cancel(error).catch(() => {
       // The error that brought us here is the one to report.
     });
     throw error;
   } finally {
     clearTimeout(timer);
   }
-  if (chunks.length === 1 && chunks[0]!.buffer instanceof ArrayBuffer) {
-    return chunks[0] as Bytes;
-  }
-  return concat(...chunks);
+  return body.bytes();
 }
 
 function tooLarge(maxBytes: number): GatewayError {
@@ -113,5 +81,13 @@ function tooSlow(): GatewayError {
   return new GatewayError(
     "invalid_request",
     `the request body did not arrive within ${ARRIVAL_TIMEOUT_MS / 1000} s`,
+  );
+}
+
+function overloaded(): GatewayError {
+  return new GatewayError(
+    "overloaded",
+    "the gateway is receiving too many large requests at once; try again",
+    { headers: { "retry-after": "1" } },
   );
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { ClientDisconnected } from "../errors.ts";
-import { bodyBudget, requestBytes } from "./request_bytes.ts";
+import { UNCOUNTED_BYTES } from "../memory_budget.ts";
+import { memoryBudget } from "../memory_budget.ts";
+import { requestBytes } from "./request_bytes.ts";
 
 const URL = "http://127.0.0.1/";
 
@@ -25,7 +27,7 @@ function chunked(chunks: string[], log: string[] = []): ReadableStream<Uint8Arra
 }
 
 async function text(request: Request, maxBytes = 100): Promise<string> {
-  return new TextDecoder().decode(await requestBytes(request, maxBytes, bodyBudget(1000)()));
+  return new TextDecoder().decode(await requestBytes(request, maxBytes, memoryBudget(1000)()));
 }
 
 Deno.test("requestBytes reads a body, in one chunk or in many", async () => {
@@ -33,6 +35,7 @@ Deno.test("requestBytes reads a body, in one chunk or in many", async () => {
   assert.equal(await text(post("")), "");
   assert.equal(await text(post("abc")), "abc");
   assert.equal(await text(post(chunked(["a", "bc", "", "déf"]))), "abcdéf");
+  assert.equal(await text(post(chunked(["a", "bc"]), { "content-length": "3" })), "abc");
 });
 
 Deno.test("requestBytes takes as many bytes as are allowed, and not one more", async () => {
@@ -78,13 +81,16 @@ Deno.test("requestBytes knows a client that went while it sent its body", async 
   await assert.rejects(text(post(body)), ClientDisconnected);
 });
 
+const MEGABYTE = 1024 * 1024;
+
 Deno.test("requestBytes refuses what all requests together may not hold, until one gives it back", async () => {
-  const openShare = bodyBudget(10);
+  const openShare = memoryBudget(2 * MEGABYTE);
+  const large = () => post(new Uint8Array(2 * MEGABYTE));
   const first = openShare();
-  await requestBytes(post("12345678"), 100, first);
+  await requestBytes(large(), 5 * MEGABYTE, first);
   {
     using second = openShare();
-    await assert.rejects(requestBytes(post(chunked(["12", "3"])), 100, second), {
+    await assert.rejects(requestBytes(large(), 5 * MEGABYTE, second), {
       type: "overloaded",
       status: 503,
       headers: { "retry-after": "1" },
@@ -92,7 +98,52 @@ Deno.test("requestBytes refuses what all requests together may not hold, until o
   }
   first[Symbol.dispose]();
   using third = openShare();
-  assert.equal((await requestBytes(post("1234567890"), 100, third)).length, 10);
+  assert.equal((await requestBytes(large(), 5 * MEGABYTE, third)).length, 2 * MEGABYTE);
+});
+
+Deno.test("requestBytes takes ordinary bodies while large ones hold all that there is", async () => {
+  const openShare = memoryBudget(2 * MEGABYTE);
+  using first = openShare();
+  assert.equal(first.hold(2 * MEGABYTE + UNCOUNTED_BYTES), true);
+  for (let i = 0; i < 100; i++) {
+    const ordinary = post("x".repeat(UNCOUNTED_BYTES));
+    assert.equal((await requestBytes(ordinary, MEGABYTE, openShare())).length, UNCOUNTED_BYTES);
+  }
+});
+
+for (const headers of [{}, { "content-length": "3000000" }]) {
+  Deno.test(`requestBytes holds at most twice of what has come, with ${JSON.stringify(headers)}`, async () => {
+    const log: [size: number, held: number][] = [];
+    let sent = 0;
+    const share = {
+      hold(bytes: number) {
+        log.push([sent, bytes]);
+        return true;
+      },
+      [Symbol.dispose]() {},
+    };
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (sent === 3_000_000) return controller.close();
+        sent += 50_000;
+        controller.enqueue(new Uint8Array(50_000));
+      },
+    }, { highWaterMark: 0 });
+    const bytes = await requestBytes(post(body, headers), 20 * MEGABYTE, share);
+    assert.equal(bytes.length, 3_000_000);
+    assert.ok(log.length > 1);
+    for (const [size, held] of log) assert.ok(held <= 2 * size, `${held} for ${size}`);
+    assert.equal(bytes.buffer.byteLength, log.at(-1)?.[1]);
+  });
+}
+
+Deno.test("requestBytes keeps a body in chunks of one byte in one small buffer", async () => {
+  const bytes = await requestBytes(
+    post(chunked(Array.from({ length: 5000 }, () => "x"))),
+    MEGABYTE,
+    memoryBudget(0)(),
+  );
+  assert.deepEqual([bytes.length, bytes.buffer.byteLength], [5000, 8192]);
 });
 
 Deno.test("requestBytes waits for a body for a minute, and tells the client that it did", async () => {

@@ -1,12 +1,13 @@
 /**
  * A body's chunks, read through one buffer that is used again and again.
  *
- * Deno's fetch puts each chunk, however small, into a new buffer of 64 KiB. With that, the chunks of
- * an event stream cost three times the CPU time and twice the memory of all else that is done to them.
+ * Deno puts each chunk of a request or an answer, however small, into a new buffer of 64 KiB. With
+ * that, the chunks of an event stream cost three times the CPU time and twice the memory of all else
+ * that is done to them, and 8 000 chunks of one byte, kept, take 500 MB.
  */
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "./bytes.ts";
 
-/** As large as the chunks that Deno's fetch makes. */
+/** As large as the chunks that Deno makes. */
 const BUFFER_BYTES = 64 * 1024;
 
 export interface ChunkReader {
@@ -32,7 +33,7 @@ export function chunkReader(body: ReadableStream<Uint8Array>): ChunkReader {
   };
 }
 
-/** Null for a stream that is not one of bytes: fetch's are, those that JavaScript makes need not be. */
+/** Null for a stream that is not one of bytes: Deno's are, those that JavaScript makes need not be. */
 function byteReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
   try {
     return body.getReader({ mode: "byob" });

@@ -1,0 +1,41 @@
+/**
+ * Bytes that come in pieces, in one buffer: kept by themselves, pieces of one byte would take some
+ * hundred times their size.
+ */
+import type { Bytes } from "./bytes.ts";
+import type { MemoryShare } from "./memory_budget.ts";
+
+const FIRST_CAPACITY_BYTES = 4096;
+
+export interface GrowingBytes {
+  /** @returns false, and takes nothing, where the share has no room for it */
+  append(piece: Uint8Array): boolean;
+  /** All that was appended; it may lie in a larger buffer. */
+  bytes(): Bytes;
+}
+
+/**
+ * @param expectedBytes how far the buffer doubles; what comes beyond gets just the room that it needs
+ * @param share what the whole buffer is counted in, its empty end included
+ */
+export function growingBytes(expectedBytes: number, share: MemoryShare): GrowingBytes {
+  let buffer: Bytes = new Uint8Array();
+  let size = 0;
+  return {
+    append(piece) {
+      const needed = size + piece.length;
+      if (needed > buffer.length) {
+        const doubled = Math.max(FIRST_CAPACITY_BYTES, 2 * buffer.length);
+        const capacity = Math.max(needed, Math.min(doubled, expectedBytes));
+        if (!share.hold(capacity)) return false;
+        const larger = new Uint8Array(capacity);
+        larger.set(buffer.subarray(0, size));
+        buffer = larger;
+      }
+      buffer.set(piece, size);
+      size = needed;
+      return true;
+    },
+    bytes: () => buffer.subarray(0, size),
+  };
+}
