@@ -140,6 +140,61 @@ for (const [name, encode, decoded] of ENCODINGS) {
   }
 }
 
+Deno.test("what names the operator's account leaves an error page's other bytes as they were", async () => {
+  const latin1 = (text: string) => Uint8Array.from(text, (char) => char.charCodeAt(0));
+  using _ = answering("GET /sample", (response) => {
+    const page = latin1('<p>caf\xe9 {"user_id":"user_2d"} \x80</p>');
+    response.writeHead(403, { "content-type": "text/html", "content-length": page.length }).end(
+      page,
+    );
+  });
+  const response = await get("/sample");
+  const expected = latin1('<p>caf\xe9 {"user_id":"[redacted]"} \x80</p>');
+  assert.deepEqual(new Uint8Array(await response.arrayBuffer()), expected);
+});
+
+Deno.test("a download arrives with its length", async () => {
+  using _ = answering("GET /sample", (response) => {
+    const headers = { "content-type": "video/mp4", "content-length": BINARY.length };
+    response.writeHead(200, headers).end(BINARY);
+  });
+  const response = await get("/sample");
+  assert.equal(response.headers.get("content-length"), `${BINARY.length}`);
+  assert.equal(response.headers.get("transfer-encoding"), null);
+  assert.deepEqual(new Uint8Array(await response.arrayBuffer()), BINARY);
+});
+
+const LENGTHLESS: [what: string, headers: Record<string, string>, body: Uint8Array | string][] = [
+  ["a decoded answer", { "content-encoding": "gzip" }, gzipSync(TEXT)],
+  ["a stream of events", { "content-type": "text/event-stream" }, "data: 1\n\n"],
+];
+
+for (const [what, headers, body] of LENGTHLESS) {
+  Deno.test(`${what} arrives without OpenRouter's content-length`, async () => {
+    using _ = answering("GET /sample", (response) => {
+      response.writeHead(200, { ...headers, "content-length": body.length }).end(body);
+    });
+    const response = await get("/sample");
+    assert.equal(response.headers.get("content-length"), null);
+    assert.equal(response.headers.get("transfer-encoding"), "chunked");
+    await response.body?.cancel();
+  });
+}
+
+for (const status of [200, 500]) {
+  Deno.test(`a download with status ${status} that breaks before its length is a broken connection`, async () => {
+    const half = new Uint8Array(1_500_000);
+    using _ = answering("GET /sample", (response) => {
+      const headers = { "content-type": "video/mp4", "content-length": 2 * half.length };
+      response.writeHead(status, headers).write(half, () => response.destroy());
+    });
+    const response = await get("/sample");
+    assert.equal(response.status, status);
+    assert.equal(response.headers.get("content-length"), `${2 * half.length}`);
+    await assert.rejects(response.arrayBuffer());
+  });
+}
+
 Deno.test("headers of one hop, and cookies, do not reach the client", async () => {
   using _ = answering("GET /sample", (response) => {
     response.writeHead(200, {
@@ -205,21 +260,37 @@ for (const status of [204, 304]) {
   });
 }
 
-Deno.test("HEAD is HEAD at OpenRouter, and its answer has headers and no body", async () => {
-  using sample = answering("HEAD /sample", (response) => {
-    response.writeHead(200, { "content-type": "text/plain", "x-new": "1", "content-length": 99 })
-      .end();
+for (const status of [200, 404]) {
+  Deno.test(`HEAD is HEAD at OpenRouter, and its answer with status ${status} has headers and no body`, async () => {
+    using sample = answering("HEAD /sample", (response) => {
+      const headers = { "content-type": "text/plain", "x-new": "1", "content-length": 99 };
+      response.writeHead(status, headers).end();
+    });
+    for (let time = 0; time < 2; time++) {
+      const response = await get("/sample", "HEAD");
+      assert.equal(response.status, status);
+      assert.equal(response.headers.get("content-type"), "text/plain");
+      assert.equal(response.headers.get("content-length"), "99");
+      assert.equal(response.headers.get("x-new"), "1");
+      assert.equal(await response.text(), "");
+    }
+    assert.deepEqual(sample.asked.map(({ method }) => method), ["HEAD", "HEAD"]);
   });
-  for (let time = 0; time < 2; time++) {
-    const response = await get("/sample", "HEAD");
-    assert.equal(response.status, 200);
-    assert.equal(response.headers.get("content-type"), "text/plain");
-    assert.equal(response.headers.get("x-new"), "1");
-    assert.equal(await response.text(), "");
-  }
-  assert.equal(sample.asked.length, 2);
-  assert.deepEqual(sample.asked.map(({ method }) => method), ["HEAD", "HEAD"]);
-});
+}
+
+for (const length of [0, 2, 200_000]) {
+  Deno.test(`a metered answer of ${length} bytes, whose length is known, is booked as completed`, async () => {
+    const body = " ".repeat(Math.max(0, length - 2)) + "{}".slice(0, length);
+    using _ = answering("POST /chat/completions", (response) => {
+      const headers = { "content-type": "application/json", "content-length": length };
+      response.writeHead(200, headers).end(body);
+    });
+    const response = await call(world.gateway, await newIdentity(), "POST", CHAT, chat("hi"));
+    assert.equal(response.headers.get("content-length"), `${length}`);
+    assert.equal(await response.text(), body);
+    assert.equal((await world.db.endedRow(response)).status, "completed");
+  });
+}
 
 const TARGETS = [
   "/sample?a=1&a=2&a=1&b&c=&=d&&e==f",

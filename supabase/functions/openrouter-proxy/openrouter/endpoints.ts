@@ -41,9 +41,10 @@ const JOB: Endpoint = { ...FREE, books: "job" };
 
 /** @param path OpenRouter's path, without the query */
 export function endpointOf(method: string, path: string): Endpoint {
-  if (method === "POST") return CALLS.get(path) ?? UNKNOWN_CALL;
+  const plain = plainOf(path);
+  if (method === "POST") return CALLS.get(plain) ?? UNKNOWN_CALL;
   const reads = method === "GET" || method === "HEAD";
-  return reads && /^\/videos\/(?!models$)[^/]+(\/content)?$/.test(path) ? JOB : FREE;
+  return reads && /^\/videos\/(?!models$)[^/]+(\/content)?$/.test(plain) ? JOB : FREE;
 }
 
 /** Prefixes of paths that no user key may reach, with any method. */
@@ -70,7 +71,7 @@ const READ_ONLY = ["/presets"];
 
 /** Whether no user key may make this request. Case and percent-encodings do not hide a path. */
 export function isForbidden(method: string, path: string): boolean {
-  const plain = decoded(path).toLowerCase();
+  const plain = plainOf(path);
   const below = (prefix: string) => plain.startsWith(prefix);
   const reads = method === "GET" || method === "HEAD";
   return FORBIDDEN.some(below) || (!reads && READ_ONLY.some(below));
@@ -89,6 +90,11 @@ export function ownedGenerationOf(path: string, search: string): string | null {
   }
   // `/videos/models` is a list, not a job.
   return /^\/videos\/(?!models(?:\/|$))([^/]+)/i.exec(plain)?.[1] ?? null;
+}
+
+/** A path in the spelling of the tables here: what stands before OpenRouter may not tell them apart. */
+function plainOf(path: string): string {
+  return decoded(path).toLowerCase().replace(/(?<=.)\/+$/, "");
 }
 
 /** A path without percent-encodings, doubled ones included; proxyTarget has refused broken ones. */

@@ -13,8 +13,9 @@ const CALLS: [path: string, jsonBody: boolean, includeUsage: boolean, beginsJob:
   ["/audio/speech", true, false, false],
   ["/videos", true, false, true],
   ["/something/new", false, false, false],
-  ["/chat/completions/", false, false, false],
-  ["/Chat/Completions", false, false, false],
+  ["/chat/completions/", true, true, false],
+  ["/Chat/Completions", true, true, false],
+  ["/%76ideos", true, false, true],
 ];
 
 for (const [path, jsonBody, includeUsage, beginsJob] of CALLS) {
@@ -41,7 +42,12 @@ Deno.test("a GET of a video, or of what it shows, is a look at a job", () => {
   assert.equal(endpointOf("GET", "/videos/abc").books, "job");
   assert.equal(endpointOf("GET", "/videos/abc/content").books, "job");
   assert.equal(endpointOf("HEAD", "/videos/abc").books, "job");
-  assert.equal(endpointOf("GET", "/videos").books, "nothing");
+  for (const path of ["/%76ideos/abc", "/videos/abc/", "/Videos/abc", "/videos/abc/Content"]) {
+    assert.equal(endpointOf("GET", path).books, "job", path);
+  }
+  for (const path of ["/videos", "/videos/", "/videos/models"]) {
+    assert.equal(endpointOf("GET", path).books, "nothing", path);
+  }
 });
 
 const FORBIDDEN = [

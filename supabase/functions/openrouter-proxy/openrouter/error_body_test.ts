@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import type { Bytes } from "../bytes.ts";
+import { type Bytes, concat, utf8 } from "../bytes.ts";
 import { redacted } from "./error_body.ts";
 
-const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
 const redactedText = (text: string) => new TextDecoder().decode(redacted(utf8(text)));
 const HASH = "0123456789abcdef".repeat(4);
 
@@ -43,3 +42,24 @@ for (const [what, body, expected] of REDACTED) {
     assert.equal(redactedText(body), expected);
   });
 }
+
+const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+
+const AROUND: [what: string, bytes: Bytes][] = [
+  ["every byte there is", ALL_BYTES],
+  ["UTF-8 after a byte order mark", utf8("\ufeffcaf\u00e9 \u{1f600} ")],
+  ["latin1", Uint8Array.from("caf\xe9 ", (character) => character.charCodeAt(0))],
+];
+
+for (const [what, bytes] of AROUND) {
+  Deno.test(`redacted keeps ${what} around what it takes out`, () => {
+    const body = concat(bytes, utf8(`{"user_id":"us\u00e9r"} ${HASH}.`), bytes);
+    const expected = concat(bytes, utf8('{"user_id":"[redacted]"} [redacted].'), bytes);
+    assert.deepEqual(redacted(body), expected);
+  });
+}
+
+Deno.test("redacted reads a part of a buffer and no more", () => {
+  const whole = utf8(`${HASH} a ${HASH} b`);
+  assert.deepEqual(redacted(whole.subarray(64, 67)), utf8(" a "));
+});

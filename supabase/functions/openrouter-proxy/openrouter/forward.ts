@@ -3,6 +3,7 @@
  */
 import type { Bytes } from "../bytes.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
+import { wholeIfSmall } from "./small_body.ts";
 
 export interface OutgoingRequest {
   url: string;
@@ -14,7 +15,7 @@ export interface OutgoingRequest {
 export interface Upstream {
   status: number;
   headers: Headers;
-  /** An answer as it streams in, or the whole body of an error; null: the answer has none. */
+  /** An answer as it streams in, or the whole body of an error that is not huge; null: it has none. */
   body: ReadableStream<Uint8Array> | Bytes | null;
   /** Ends the call at OpenRouter: the connection is closed at once. */
   abort(reason: unknown): void;
@@ -28,7 +29,8 @@ const NULL_BODY = new Set([101, 204, 205, 304]);
  * elsewhere.
  *
  * @param clientGone aborts when the client hangs up
- * @param timeoutMs until the headers are there, and for an error until its body is
+ * @param timeoutMs until the headers are there, and for an error until its body is; one whose body
+ *   takes longer, or breaks, comes with what there is of it
  * @param fetch must not send a body twice (http/send_once.ts)
  * @throws {GatewayError} upstream_timeout, upstream_unreachable
  * @throws {ClientDisconnected}
@@ -65,9 +67,9 @@ export async function forward(
       await response.body?.cancel();
       body = null;
     } else if (status >= 400 && body !== null) {
-      body = new Uint8Array(await response.arrayBuffer());
+      body = await wholeIfSmall(body);
     }
-    return { status, headers, body, abort: (reason) => controller.abort(reason) };
+    return { status, headers, body, abort: aborter(controller) };
   } catch (cause) {
     if (controller.signal.aborted) throw controller.signal.reason;
     throw new GatewayError("upstream_unreachable", "OpenRouter could not be reached", { cause });
@@ -75,6 +77,25 @@ export async function forward(
     clearTimeout(timer);
     clientGone.removeEventListener("abort", hangUp);
   }
+}
+
+/** An answer that begins a job, read to its end; one that is late, breaks or is large stays a stream. */
+export async function wholeJob(upstream: Upstream, timeoutMs: number): Promise<Upstream> {
+  const { body, abort } = upstream;
+  if (!(body instanceof ReadableStream)) return upstream;
+  const timer = setTimeout(() => {
+    abort(new GatewayError("upstream_timeout", `OpenRouter took over ${timeoutMs} ms to answer`));
+  }, timeoutMs);
+  try {
+    return { ...upstream, body: await wholeIfSmall(body) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** By itself: a closure above would hold the request's body for as long as its answer lasts. */
+function aborter(controller: AbortController): Upstream["abort"] {
+  return (reason) => controller.abort(reason);
 }
 
 /**

@@ -67,16 +67,19 @@ Deno.test("forward gives up on an upstream that sends no headers", async () => {
   });
 });
 
-Deno.test("forward gives up on an error whose body does not end", async () => {
+Deno.test("forward gives up on an error's body that does not end, and keeps its status", async () => {
   const hanging = fakeFetch(({ signal }) => {
     const body = new ReadableStream({
       start(controller) {
         signal?.addEventListener("abort", () => controller.error(signal.reason));
       },
     });
-    return Promise.resolve(new Response(body, { status: 500 }));
+    return Promise.resolve(new Response(body, { status: 500, headers: { "retry-after": "7" } }));
   });
-  await assert.rejects(forward(post(), NEVER, 1, hanging), { type: "upstream_timeout" });
+  const { status, headers, body } = await forward(post(), NEVER, 1, hanging);
+  assert.deepEqual([status, headers.get("retry-after")], [500, "7"]);
+  assert.ok(body instanceof ReadableStream);
+  await assert.rejects(new Response(body).text(), { type: "upstream_timeout" });
 });
 
 Deno.test("forward ends the call when the client goes, and sends nothing for one that has gone", async () => {

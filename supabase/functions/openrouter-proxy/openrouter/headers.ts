@@ -20,7 +20,7 @@ const TO_OPENROUTER = new Set([
 ]);
 const TO_OPENROUTER_PREFIX = "x-openrouter-";
 
-/** Hop-by-hop (RFC 9110 section 7.6.1), and OpenRouter's cookies; a passed body is sent in chunks. */
+/** Hop-by-hop (RFC 9110 section 7.6.1), and OpenRouter's cookies. */
 const NOT_TO_CLIENT = new Set([
   "connection",
   "keep-alive",
@@ -31,14 +31,13 @@ const NOT_TO_CLIENT = new Set([
   "trailer",
   "transfer-encoding",
   "upgrade",
-  "content-length",
   "set-cookie",
   // What holds for OpenRouter's origin, not for the gateway's.
   "alt-svc",
   "strict-transport-security",
 ]);
 const NOT_TO_CLIENT_PREFIX = "access-control-";
-/** What Deno's fetch decodes, although it leaves the header; other encodings pass as they came. */
+/** What Deno's fetch decodes; newer ones leave the headers. Other encodings pass as they came. */
 const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
 /** The headers of the request to OpenRouter: the client's listed ones, and the DID's own key. */
@@ -59,7 +58,12 @@ export function requestHeaders(
   return headers;
 }
 
-/** The headers of the answer to the client: OpenRouter's, less those that hold for its hop alone. */
+/**
+ * The headers of the answer to the client: OpenRouter's, less those that hold for its hop alone.
+ *
+ * `content-length` stays where it counts the bytes that fetch gives. Whoever changes these bytes has
+ * to drop it: Deno sends it as it is, with a body of any other length.
+ */
 export function responseHeaders(upstream: Headers): Headers {
   const named = (upstream.get("connection") ?? "").toLowerCase().split(",").map((s) => s.trim());
   const headers = new Headers();
@@ -68,8 +72,12 @@ export function responseHeaders(upstream: Headers): Headers {
       named.includes(name);
     if (!stays) headers.append(name, value);
   }
-  if (DECODED_BY_FETCH.has(headers.get("content-encoding") ?? "")) {
-    headers.delete("content-encoding");
+  const encoding = headers.get("content-encoding") ?? "";
+  if (DECODED_BY_FETCH.has(encoding)) headers.delete("content-encoding");
+  // Some versions of Deno decode an encoding in capitals too. And chunks overrule a length (RFC 9112
+  // section 6.3).
+  if (DECODED_BY_FETCH.has(encoding.toLowerCase()) || upstream.has("transfer-encoding")) {
+    headers.delete("content-length");
   }
   return headers;
 }

@@ -71,7 +71,8 @@ Deno.test("responseHeaders passes what is for the client", () => {
   const passed: [string, string][] = [
     ["cache-control", "no-cache"],
     ["cf-ray", "1-FRA"],
-    ["content-type", "text/event-stream"],
+    ["content-length", "3"],
+    ["content-type", "audio/mpeg"],
     ["retry-after", "7"],
     ["x-generation-id", "gen-1"],
     ["x-provider-name", "OpenAI"],
@@ -80,11 +81,10 @@ Deno.test("responseHeaders passes what is for the client", () => {
   assert.deepEqual([...responseHeaders(new Headers(passed))], passed);
 });
 
-Deno.test("responseHeaders drops cookies, lengths, hop-by-hop headers and those that Connection names", () => {
+Deno.test("responseHeaders drops cookies, hop-by-hop headers and those that Connection names", () => {
   const headers = responseHeaders(
     new Headers([
       ["connection", "keep-alive, X-Hop"],
-      ["content-length", "3"],
       ["keep-alive", "timeout=5"],
       ["proxy-authenticate", "Basic"],
       ["proxy-connection", "keep-alive"],
@@ -106,6 +106,22 @@ for (const [encoding, kept] of [["gzip", null], ["br", null], ["deflate", "defla
   Deno.test(`responseHeaders ${kept ? "keeps" : "drops"} content-encoding ${encoding}, as fetch leaves the bytes`, () => {
     const headers = responseHeaders(new Headers({ "content-encoding": encoding }));
     assert.equal(headers.get("content-encoding"), kept);
+  });
+}
+
+const LENGTHS: [what: string, headers: Record<string, string>, kept: boolean][] = [
+  ["gzip, which fetch decodes", { "content-encoding": "gzip" }, false],
+  ["br, which fetch decodes", { "content-encoding": "br" }, false],
+  ["GZIP, which some versions of fetch decode", { "content-encoding": "GZIP" }, false],
+  ["deflate, which fetch leaves", { "content-encoding": "deflate" }, true],
+  ["two encodings, which fetch leaves", { "content-encoding": "gzip, br" }, true],
+  ["chunks, which overrule it", { "transfer-encoding": "chunked" }, false],
+];
+
+for (const [what, others, kept] of LENGTHS) {
+  Deno.test(`responseHeaders ${kept ? "keeps" : "drops"} the content-length of ${what}`, () => {
+    const headers = responseHeaders(new Headers({ ...others, "content-length": "3" }));
+    assert.equal(headers.get("content-length"), kept ? "3" : null);
   });
 }
 

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { SMALL_BODY_BYTES, wholeIfSmall } from "./small_body.ts";
+
+/** A stream of bytes that counts what was asked of it. */
+function source(bytes: number, chunkBytes: number) {
+  const seen = { pulled: 0, cancelled: undefined as unknown };
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (seen.pulled >= bytes) return controller.close();
+      const chunk = new Uint8Array(Math.min(chunkBytes, bytes - seen.pulled));
+      chunk.fill(seen.pulled / chunkBytes % 251);
+      seen.pulled += chunk.length;
+      controller.enqueue(chunk);
+    },
+    cancel(reason) {
+      seen.cancelled = reason;
+    },
+  }, { highWaterMark: 0 });
+  return { body, seen };
+}
+
+for (const bytes of [0, 1, 100_000, SMALL_BODY_BYTES]) {
+  Deno.test(`a body of ${bytes} bytes is read whole`, async () => {
+    const expected = new Uint8Array(await new Response(source(bytes, 65_536).body).arrayBuffer());
+    assert.deepEqual(await wholeIfSmall(source(bytes, 65_536).body), expected);
+  });
+}
+
+Deno.test("a larger body stays a stream of the same bytes, read no faster than it is asked for", async () => {
+  const bytes = 10 * SMALL_BODY_BYTES;
+  const { body, seen } = source(bytes, 65_536);
+  const stream = await wholeIfSmall(body);
+  assert.ok(stream instanceof ReadableStream);
+  assert.ok(seen.pulled <= SMALL_BODY_BYTES + 65_536);
+  const expected = new Uint8Array(await new Response(source(bytes, 65_536).body).arrayBuffer());
+  assert.deepEqual(new Uint8Array(await new Response(stream).arrayBuffer()), expected);
+});
+
+Deno.test("whoever cancels what stayed a stream cancels its source", async () => {
+  const { body, seen } = source(10 * SMALL_BODY_BYTES, 65_536);
+  const stream = await wholeIfSmall(body) as ReadableStream<Uint8Array>;
+  await stream.cancel("enough");
+  assert.equal(seen.cancelled, "enough");
+});
+
+Deno.test("a body that breaks is a stream of what came, which breaks as well", async () => {
+  let pulls = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (pulls++ === 0) controller.enqueue(new Uint8Array([1]));
+      else controller.error(new Error("cut"));
+    },
+  }, { highWaterMark: 0 });
+  const stream = await wholeIfSmall(body);
+  assert.ok(stream instanceof ReadableStream);
+  const reader = stream.getReader();
+  assert.deepEqual((await reader.read()).value, new Uint8Array([1]));
+  await assert.rejects(reader.read(), /cut/);
+});
