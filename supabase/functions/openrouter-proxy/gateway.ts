@@ -13,20 +13,16 @@ import { ClientDisconnected, errorResponse, GatewayError } from "./errors.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { idempotencyOf } from "./http/idempotency.ts";
-import {
-  BODY_BUDGET_BYTES,
-  bodyBudget,
-  type BodyShare,
-  requestBytes,
-} from "./http/request_bytes.ts";
+import { BODY_BUDGET_BYTES, requestBytes } from "./http/request_bytes.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { serverTiming } from "./http/server_timing.ts";
+import { memoryBudget, type MemoryShare } from "./memory_budget.ts";
 import { clientAnswer } from "./metering/answer.ts";
 import { type Booking, createBookkeeper } from "./metering/booking.ts";
 import { createGenerationReader } from "./metering/generation.ts";
 import { storable } from "./metering/usage.ts";
 import { endpointOf, isForbidden, ownedGenerationOf } from "./openrouter/endpoints.ts";
-import { forward, isUnconnected, refusesKey } from "./openrouter/forward.ts";
+import { forward, isUnconnected, refusesKey, wholeJob } from "./openrouter/forward.ts";
 import { requestHeaders } from "./openrouter/headers.ts";
 import { createManagement } from "./openrouter/management.ts";
 import { proxyTarget, upstreamUrl } from "./openrouter/paths.ts";
@@ -49,6 +45,8 @@ export interface GatewayDeps {
 
 type RequestContext = Context<RequestEnv>;
 
+const SETTLED_SOON_MS = 1_000;
+const NEVER = new AbortController().signal;
 const PROXIED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
 export interface Gateway {
@@ -67,11 +65,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const management = createManagement(openrouterUrl, config.provisioningKey, fetch);
   const accounts = createAccounts({ ...deps, management, vault });
   const generations = createGenerationReader(openrouterUrl, fetch, sleep);
-  const openShare = bodyBudget(Math.max(BODY_BUDGET_BYTES, config.maxRequestBytes));
+  const openShare = memoryBudget(Math.max(BODY_BUDGET_BYTES, config.maxRequestBytes));
   const bookkeeper = createBookkeeper({ ...deps, generations, usdPerCredit });
 
   /** Verifies who sends a request. The signature covers the body, so it is read for that, and kept. */
-  async function authenticated(c: RequestContext, share: BodyShare) {
+  async function authenticated(c: RequestContext, share: MemoryShare) {
     const { method, url, headers } = c.req.raw;
     const body = await requestBytes(c.req.raw, config.maxRequestBytes, share);
     const identity = await authenticate({
@@ -86,7 +84,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
 
   async function proxy(c: RequestContext): Promise<Response> {
     const { raw: request } = c.req;
-    const { method } = request;
+    // Deno 2.1.4 tells of a hang-up only if the signal was asked for before it.
+    const { method, signal: clientGone } = request;
     const reads = method === "GET" || method === "HEAD";
     const timing = serverTiming(now);
 
@@ -104,7 +103,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     const requestId = c.get("requestId");
     const model = call?.model ? storable(call.model) : null;
     const ownedGeneration = ownedGenerationOf(target.path, target.search);
-    const admitted = await accounts.admit({
+    const idempotency = endpoint.books === "call"
+      ? await idempotencyOf(request.headers, body)
+      : null;
+    const admission = accounts.admit({
       requestId,
       did,
       method,
@@ -115,7 +117,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
       replay: reads ? null : replay,
       tokenIssuedAt,
       ownedGeneration,
-      idempotency: endpoint.books === "call" ? await idempotencyOf(request.headers, body) : null,
+      idempotency,
+    });
+    const admitted = await admission.catch((error) => {
+      // Postgres may have booked the call all the same: its answer may be what got lost.
+      const isLost = error instanceof GatewayError && error.type === "store_unavailable";
+      if (isLost && endpoint.books === "call") bookkeeper.withdraw(requestId);
+      throw error;
     });
     let booking: Booking | null = null;
     if (endpoint.books === "call") {
@@ -134,6 +142,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     }
     timing.mark("admit");
 
+    /** What was not billed may be sent again at once, which is for Postgres to know first. */
+    async function settledSoon() {
+      if (idempotency !== null) await Promise.race([booking?.settled, sleep(SETTLED_SOON_MS)]);
+    }
+
     let isSent = false;
     try {
       const sent = reads
@@ -142,10 +155,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
         ? withUsageIncluded(body, call)
         : body;
       const send = (apiKey: string) => {
+        if (clientGone.aborted) throw new ClientDisconnected();
         isSent = true;
         const headers = requestHeaders(request.headers, apiKey, config);
         const outgoing = { url, method, headers, body: sent };
-        return forward(outgoing, request.signal, upstreamHeadersTimeoutMs, fetch);
+        // A job costs whether or not its client stays to hear its name.
+        const abort = endpoint.beginsJob ? NEVER : clientGone;
+        return forward(outgoing, abort, upstreamHeadersTimeoutMs, fetch);
       };
       let apiKey = await accounts.openKey(did, admitted);
       let upstream = await send(apiKey);
@@ -159,31 +175,31 @@ export function createGateway(deps: GatewayDeps): Gateway {
         }
       }
       timing.mark("upstream");
+      if (endpoint.beginsJob) upstream = await wholeJob(upstream, upstreamIdleTimeoutMs);
       const response = clientAnswer(
         upstream,
         apiKey,
         booking,
         upstreamIdleTimeoutMs,
-        request.signal,
+        clientGone,
       );
       response.headers.append("server-timing", timing.header());
-      return endpoint.beginsJob && booking ? await whenBooked(response, booking) : response;
+      if (response.status >= 300) await settledSoon();
+      // The owner of a job may ask for it at once, which is for Postgres to know first as well.
+      else if (endpoint.beginsJob && upstream.body instanceof Uint8Array) await booking?.settled;
+      return response;
     } catch (error) {
       booking?.end(
-        error instanceof ClientDisconnected ? { kind: "client_disconnected" } : {
-          kind: isSent && !isUnconnected(error) ? "broken" : "not_sent",
-          error: error as Error,
-        },
+        error instanceof ClientDisconnected
+          ? { kind: "client_disconnected", neverSent: !isSent }
+          : {
+            kind: isSent && !isUnconnected(error) ? "broken" : "not_sent",
+            error: error as Error,
+          },
       );
+      await settledSoon();
       throw error;
     }
-  }
-
-  /** The answer that begins a job, once the job is in the log: its owner may ask for it at once. */
-  async function whenBooked(response: Response, booking: Booking): Promise<Response> {
-    const body = response.body && await response.arrayBuffer();
-    await booking.settled;
-    return new Response(body, response);
   }
 
   async function usage(c: RequestContext): Promise<Response> {

@@ -1,5 +1,9 @@
+import { hex } from "@scure/base";
 import assert from "node:assert/strict";
-import { handlerFromEnv } from "./runtime.ts";
+import { createKeyVault } from "./accounts/key_vault.ts";
+import { AUDIENCE, newSigner, signedRequest } from "./auth/test_support.ts";
+import { utf8 } from "./bytes.ts";
+import { gatewayFromEnv, handlerFromEnv } from "./runtime.ts";
 
 Deno.test("a gateway without a usable environment says so once, and tells clients nothing more", async () => {
   const lines: string[] = [];
@@ -32,4 +36,136 @@ Deno.test("a gateway without a usable environment says so once, and tells client
     assert.match(lines[0]!, new RegExp(name));
   }
   assert.doesNotMatch(lines[0]!, /too-short|nonsense/);
+});
+
+interface Call {
+  name: string;
+  args: Record<string, unknown>;
+}
+
+/** Supabase's RPCs, which admit everybody with this key; `settlements` holds what was settled. */
+function startSupabase(encryptedApiKey: string) {
+  const settlements: Record<string, unknown>[] = [];
+  const { promise: settled, resolve, reject } = Promise.withResolvers<void>();
+  const giveUp = setTimeout(
+    () => reject(new Error("gave up waiting for settle_request")),
+    GIVE_UP_AFTER_MS,
+  );
+  function answer({ name, args }: Call): unknown {
+    if (name === "admit_request") {
+      return {
+        decision: "admitted",
+        encrypted_api_key: encryptedApiKey,
+        openrouter_key_hash: "hash",
+        request_time: "2026-11-22T00:00:00Z",
+        new_limit: null,
+      };
+    }
+    assert.equal(name, "settle_request");
+    clearTimeout(giveUp);
+    settlements.push(args);
+    resolve();
+    return { settled: true, total_cost: null };
+  }
+  const server = serve(async (request) => {
+    const name = new URL(request.url).pathname.replace("/rest/v1/rpc/", "");
+    return Response.json(answer({ name, args: await request.json() }));
+  });
+  return { ...server, settlements, settled };
+}
+
+/** An OpenRouter whose one answer is a stream that ends when the test says so. */
+function startOpenRouter() {
+  let stream!: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      stream = controller;
+    },
+  });
+  const headers = { "content-type": "text/event-stream", "x-generation-id": "gen-1" };
+  const server = serve(() => new Response(body, { headers }));
+  return {
+    ...server,
+    send: (text: string) => stream.enqueue(utf8(text)),
+    end: () => stream.close(),
+  };
+}
+
+function serve(handler: (request: Request) => Response | Promise<Response>) {
+  const stopping = new AbortController();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, signal: stopping.signal, onListen() {} },
+    handler,
+  );
+  return {
+    url: `http://127.0.0.1:${server.addr.port}`,
+    async stop() {
+      stopping.abort();
+      await server.finished;
+    },
+  };
+}
+
+/** The end of hope for a test that fails. */
+const GIVE_UP_AFTER_MS = 60_000;
+
+Deno.test({
+  name: "a worker that the runtime is about to end settles its open streams, and says why",
+  // The timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4, and fetch its connections.
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    const signer = await newSigner("did:key Ed25519");
+    const encryptionKey = crypto.getRandomValues(new Uint8Array(32));
+    const vault = createKeyVault(encryptionKey, null);
+    const supabase = startSupabase(await vault.seal(signer.did, "sk-or-v1-user"));
+    const openrouter = startOpenRouter();
+    const env: Record<string, string> = {
+      SUPABASE_URL: supabase.url,
+      SUPABASE_SECRET_KEYS: '{"default":"sb_secret_x"}',
+      OPENROUTER_API_URL: openrouter.url,
+      OPENROUTER_PROVISIONING_KEY: "management",
+      API_KEY_ENCRYPTION_KEY: hex.encode(encryptionKey),
+      GATEWAY_AUDIENCE: AUDIENCE,
+    };
+    const { log } = console;
+    console.log = () => {};
+    try {
+      const gateway = gatewayFromEnv({ get: (name) => env[name] });
+      const { method, pathAndQuery, headers, body } = await signedRequest(signer, {
+        path: "/api/v1/openrouter/chat/completions",
+        timestamp: String(Math.floor(Date.now() / 1000)),
+      });
+      openrouter.send('data: {"id":"gen-1","model":"m"}\n\n');
+      const request = new Request(`http://edge/openrouter-proxy${pathAndQuery}`, {
+        method,
+        headers,
+        body,
+      });
+      const response = await gateway.fetch(request);
+      assert.equal(response.status, 200);
+      const reader = response.body!.getReader();
+      await reader.read();
+
+      dispatchEvent(new CustomEvent("beforeunload", { detail: { reason: "wall_clock" } }));
+
+      await supabase.settled;
+      const [settlement] = supabase.settlements;
+      assert.equal(settlement?.p_request_id, response.headers.get("x-request-id"));
+      assert.equal(settlement?.p_status, "failed");
+      assert.match(String(settlement?.p_error_message), /^worker_retired: wall_clock/);
+      assert.equal(settlement?.p_generation_id, "gen-1");
+
+      // The worker lived until the stream's end after all.
+      openrouter.send('data: {"id":"gen-1","usage":{"completion_tokens":2,"cost":0.5}}\n\n');
+      openrouter.end();
+      while (!(await reader.read()).done);
+      await gateway.idle();
+      const [, last, ...more] = supabase.settlements;
+      assert.deepEqual([last?.p_status, last?.p_cost, more.length], ["completed", "0.5", 0]);
+    } finally {
+      console.log = log;
+      await Promise.all([supabase.stop(), openrouter.stop()]);
+    }
+  },
 });

@@ -69,6 +69,7 @@ export interface Settlement {
   model: string | null;
   provider: string | null;
   generationId: string | null;
+  nativeFinishReason: string | null;
   inputTokens: number | null;
   outputTokens: number | null;
   cachedTokens: number | null;
@@ -195,9 +196,10 @@ export function createStore(
     },
 
     /**
-     * Ends a pending row, once.
+     * Ends a pending row. One that has ended takes no more, but for a cost that it lacks, and the end
+     * of a row that was given up.
      *
-     * @returns what it cost in USD, a decimal string, or null when unknown or ended before
+     * @returns whether this ended the row, and what the row costs in USD, a decimal string or null
      */
     async settle(
       settlement: Settlement,
@@ -213,6 +215,7 @@ export function createStore(
           p_model: settlement.model,
           p_provider: settlement.provider,
           p_generation_id: settlement.generationId,
+          p_native_finish_reason: settlement.nativeFinishReason,
           p_input_tokens: settlement.inputTokens,
           p_output_tokens: settlement.outputTokens,
           p_cached_tokens: settlement.cachedTokens,
@@ -226,6 +229,15 @@ export function createStore(
         }),
       ) as { settled: boolean; total_cost: string | null };
       return { settled: answer.settled, totalCostUsd: answer.total_cost };
+    },
+
+    /**
+     * Ends the row of a request whose admission was not heard of.
+     *
+     * @returns whether there is such a row; false may only mean that its admission is still under way
+     */
+    async withdraw(requestId: string): Promise<boolean> {
+      return await call("withdraw_request", { p_request_id: requestId }) as boolean;
     },
 
     /** Books what a job cost, once, when that becomes known after its row has ended. */

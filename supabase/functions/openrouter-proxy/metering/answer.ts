@@ -4,7 +4,7 @@
 import { redacted } from "../openrouter/error_body.ts";
 import type { Upstream } from "../openrouter/forward.ts";
 import { responseHeaders } from "../openrouter/headers.ts";
-import type { Booking } from "./booking.ts";
+import type { Booking, Ending } from "./booking.ts";
 import { createMeter, isEventStream } from "./meter.ts";
 import { passOn } from "./passthrough.ts";
 
@@ -23,6 +23,8 @@ export function clientAnswer(
   const { status, body } = upstream;
   const contentType = upstream.headers.get("content-type");
   const headers = responseHeaders(upstream.headers);
+  // Redaction and the gateway's own events change how many bytes there are.
+  if (body instanceof Uint8Array || isEventStream(contentType)) headers.delete("content-length");
   const meter = createMeter(contentType);
   booking?.answering({
     httpStatus: status,
@@ -30,16 +32,25 @@ export function clientAnswer(
     apiKey,
     observed: meter.observed,
   });
+  const whenRead: Ending = { kind: status >= 300 ? "refused" : "answered" };
   if (body instanceof ReadableStream) {
-    const passage = { ...upstream, body, meter, booking, idleTimeoutMs, clientGone };
-    return new Response(passOn({ ...passage, isEventStream: isEventStream(contentType) }), {
-      status,
-      headers,
+    const told = headers.get("content-length");
+    const passed = passOn({
+      body,
+      length: told === null ? null : Number(told),
+      abort: upstream.abort,
+      meter,
+      booking,
+      whenRead,
+      isEventStream: isEventStream(contentType),
+      idleTimeoutMs,
+      clientGone,
     });
+    return new Response(passed, { status, headers });
   }
-  const whole = body === null ? null : redacted(body);
+  const whole = body !== null && status >= 400 ? redacted(body) : body;
   if (whole) meter.feed(whole);
   meter.end();
-  booking?.end({ kind: status >= 400 ? "refused" : "answered" });
+  booking?.end(whenRead);
   return new Response(whole, { status, headers });
 }

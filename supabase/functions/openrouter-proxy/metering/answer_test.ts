@@ -54,6 +54,13 @@ Deno.test("clientAnswer passes an error on without the operator's account, and e
   assert.deepEqual(events[1], { kind: "refused" });
 });
 
+Deno.test("clientAnswer ends the booking of an error that is too large to be whole", async () => {
+  const { response, events } = answered({ status: 502, body: new Response("<html>").body });
+  assert.equal(response.status, 502);
+  assert.equal(await response.text(), "<html>");
+  assert.deepEqual(events[1], { kind: "refused" });
+});
+
 Deno.test("clientAnswer ends the booking of an answer without a body", () => {
   const { response, events } = answered({ status: 204 });
   assert.equal(response.status, 204);

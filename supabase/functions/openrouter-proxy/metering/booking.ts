@@ -16,8 +16,8 @@ export type Ending =
   | { kind: "answered" }
   /** OpenRouter answered with an error status. */
   | { kind: "refused" }
-  /** The client hung up first. */
-  | { kind: "client_disconnected" }
+  /** The client hung up first; before OpenRouter got a byte, where `neverSent`. */
+  | { kind: "client_disconnected"; neverSent?: boolean }
   /** The gateway or the connection to OpenRouter failed. */
   | { kind: "broken"; error: Error }
   /** It failed before OpenRouter got a byte, so that nothing can have been billed. */
@@ -66,12 +66,14 @@ export interface Bookkeeper {
   openCall(call: BookedCall): Booking;
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
   openJob(job: { did: string; jobId: string }): Booking;
+  /** Ends the row of a request, should it have one: its admission was not heard of. */
+  withdraw(requestId: string): void;
   /** Settles all open bookings as they stand, because the worker may end at any time. */
   retire(reason: string): void;
 }
 
 export interface BookkeeperDeps {
-  store: Pick<Store, "settle" | "bookLateCost">;
+  store: Pick<Store, "settle" | "withdraw" | "bookLateCost">;
   generations: GenerationReader;
   /** US dollars in one of OpenRouter's credits, a decimal string. */
   usdPerCredit: string;
@@ -83,27 +85,31 @@ export interface BookkeeperDeps {
   log: (event: Record<string, unknown>) => void;
 }
 
-/** Waits between the attempts to settle a row, in milliseconds. */
-const SETTLE_RETRY_DELAYS_MS = [250, 1_000, 4_000, 15_000];
+/** Waits between the attempts to enter something in the books, in milliseconds. */
+const RETRY_DELAYS_MS = [250, 1_000, 4_000, 15_000];
 
 /** Opens bookings, and keeps count of them until they are settled. */
 export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   const { store, generations, usdPerCredit, now, sleep, waitUntil, log } = deps;
   /** What settles each open booking as it stands. */
   const open = new Set<(reason: string) => void>();
-  const retired = Promise.withResolvers<null>();
+  const retired = Promise.withResolvers<void>();
+  let isRetiring = false;
 
   /** Tries until Postgres takes an entry; one that it never takes is left to operators in the log. */
-  async function enter<T>(write: () => Promise<T>, entry: object): Promise<T | null> {
-    for (const delayMs of SETTLE_RETRY_DELAYS_MS) {
+  async function enter<T>(
+    write: () => Promise<T>,
+    entry: object,
+  ): Promise<{ answer: T; isFirstAttempt: boolean } | null> {
+    for (const [attempt, delayMs] of RETRY_DELAYS_MS.entries()) {
       try {
-        return await write();
+        return { answer: await write(), isFirstAttempt: attempt === 0 };
       } catch {
         await sleep(delayMs);
       }
     }
     try {
-      return await write();
+      return { answer: await write(), isFirstAttempt: false };
     } catch (error) {
       const { cause } = describeError(error as Error, true);
       log({ level: "error", event: "settlement_deferred", cause, ...entry });
@@ -143,50 +149,63 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     async function conclude(ending: Ending, answer: Answer | null) {
       const observed = answer?.observed ?? nothingObserved();
       // The header names the generation for every endpoint; a body may name something else.
-      const generationId = call.beginsJob
-        ? observed.id
-        : answer?.generationId
-        ? storable(answer.generationId)
-        : observed.id;
+      const named = answer?.generationId ? storable(answer.generationId) : null;
+      const generationId = call.beginsJob ? observed.id ?? named : named ?? observed.id;
+      const httpStatus = answer?.httpStatus ?? null;
+
+      /** Enters what is known by now. */
+      async function settle(costSource: Settlement["costSource"]) {
+        const errorMessage = errorOf(ending, observed, costSource, httpStatus);
+        const settlement: Settlement = {
+          requestId: call.requestId,
+          requestTime: call.requestTime,
+          status: errorMessage === null ? "completed" : "failed",
+          httpStatus,
+          errorMessage,
+          model: observed.model,
+          provider: observed.provider,
+          generationId,
+          nativeFinishReason: observed.nativeFinishReason,
+          inputTokens: observed.inputTokens,
+          outputTokens: observed.outputTokens,
+          cachedTokens: observed.cachedTokens,
+          reasoningTokens: observed.reasoningTokens,
+          cost: observed.cost,
+          upstreamCost: observed.upstreamCost,
+          usdPerCredit,
+          costSource,
+          firstByteMs,
+          neverSent: ending.kind === "not_sent" ||
+            (ending.kind === "client_disconnected" && ending.neverSent === true),
+        };
+        const entered = await enter(() => store.settle(settlement), settlement);
+        const { settled, totalCostUsd } = entered?.answer ?? { settled: true, totalCostUsd: null };
+        // What is settled as it stands may have come to its end meanwhile, and what is sent again may
+        // have arrived before; anything else is a surprise.
+        if (!settled && entered?.isFirstAttempt && ending.kind !== "worker_retired") {
+          log({ level: "error", event: "settlement_ignored", ...settlement });
+        }
+        return { ...settlement, totalCostUsd };
+      }
+
+      let booked: Awaited<ReturnType<typeof settle>> | null = null;
       let costSource: Settlement["costSource"] = observed.cost === null ? null : "response";
       if (
-        costSource === null && answer !== null && generationId !== null && !call.beginsJob &&
-        ending.kind !== "refused" && ending.kind !== "worker_retired"
+        costSource === null && answer !== null && generationId !== null &&
+        !(call.beginsJob && observed.id !== null) && ending.kind !== "refused" &&
+        ending.kind !== "worker_retired"
       ) {
         const reading = generations.read(generationId, answer.apiKey);
-        observeGeneration(observed, await Promise.race([reading, retired.promise]));
+        await Promise.race([reading, retired.promise]);
+        // The worker may end before OpenRouter knows the cost; if it does not, the cost is settled too.
+        if (isRetiring) booked = await settle(null);
+        observeGeneration(observed, await reading);
         if (observed.cost !== null) costSource = "generation";
       }
-      const httpStatus = answer?.httpStatus ?? null;
-      const errorMessage = errorOf(ending, observed, costSource, httpStatus);
-      const status = errorMessage === null ? "completed" : "failed";
-      const settlement: Settlement = {
-        requestId: call.requestId,
-        requestTime: call.requestTime,
-        status,
-        httpStatus,
-        errorMessage,
-        model: observed.model,
-        provider: observed.provider,
-        generationId,
-        inputTokens: observed.inputTokens,
-        outputTokens: observed.outputTokens,
-        cachedTokens: observed.cachedTokens,
-        reasoningTokens: observed.reasoningTokens,
-        cost: observed.cost,
-        upstreamCost: observed.upstreamCost,
-        usdPerCredit,
-        costSource,
-        firstByteMs,
-        neverSent: ending.kind === "not_sent",
-      };
-      const settled = await enter(() => store.settle(settlement), settlement);
-      // What is settled as it stands may have come to its end meanwhile; anything else is a surprise.
-      if (settled?.settled === false && ending.kind !== "worker_retired") {
-        log({ level: "error", event: "settlement_ignored", ...settlement });
-      }
+      if (booked === null || costSource !== null) booked = await settle(costSource);
+
       log({
-        level: status === "completed" ? "info" : "warn",
+        level: booked.status === "completed" ? "info" : "warn",
         event: "request",
         request_id: call.requestId,
         did: call.did,
@@ -194,12 +213,12 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         route: call.route,
         model: observed.model ?? call.model,
         status: httpStatus,
-        outcome: status,
-        ...(errorMessage === null ? {} : { error: errorMessage }),
+        outcome: booked.status,
+        ...(booked.errorMessage === null ? {} : { error: booked.errorMessage }),
         ...("error" in ending && { cause: describeError(ending.error, true).cause }),
         input_tokens: observed.inputTokens,
         output_tokens: observed.outputTokens,
-        cost_usd: settled?.totalCostUsd ? decimalNumber(settled.totalCostUsd) : null,
+        cost_usd: booked.totalCostUsd ? decimalNumber(booked.totalCostUsd) : null,
         ms: Math.round(now() - call.receivedAt),
       });
     }
@@ -227,12 +246,23 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     });
   }
 
+  function withdraw(requestId: string) {
+    async function attempts() {
+      for (const delayMs of RETRY_DELAYS_MS) {
+        if (await store.withdraw(requestId).catch(() => false)) return;
+        await sleep(delayMs);
+      }
+    }
+    waitUntil(attempts());
+  }
+
   function retire(reason: string) {
-    retired.resolve(null);
+    isRetiring = true;
+    retired.resolve();
     for (const settleNow of open) settleNow(reason);
   }
 
-  return { openCall, openJob, retire };
+  return { openCall, openJob, withdraw, retire };
 }
 
 /** Why the row counts as failed; null: it is completed. */

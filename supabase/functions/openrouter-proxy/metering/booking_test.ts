@@ -19,6 +19,7 @@ const GENERATION = {
   native_tokens_prompt: 70,
   native_tokens_completion: 71,
   provider_name: "G",
+  native_finish_reason: "stop",
 };
 const storeDown = () =>
   new GatewayError("store_unavailable", "down", {
@@ -41,6 +42,7 @@ function bookkeeping(options: Options = {}) {
   const { failures = 0, generation = null, job = null, hasEnded = false } = options;
   const settlements: Settlement[] = [];
   const lateCosts: LateCost[] = [];
+  const withdrawn: string[] = [];
   const asked: [id: string, apiKey: string][] = [];
   const lines: Record<string, unknown>[] = [];
   const waits: number[] = [];
@@ -54,6 +56,10 @@ function bookkeeping(options: Options = {}) {
         await write();
         settlements.push(settlement);
         return { settled: !hasEnded, totalCostUsd: hasEnded ? null : settlement.cost };
+      },
+      async withdraw(requestId) {
+        await write();
+        return hasEnded || (withdrawn.push(requestId), false);
       },
       async bookLateCost(late) {
         await write();
@@ -84,6 +90,7 @@ function bookkeeping(options: Options = {}) {
     ...bookkeeper,
     settlements,
     lateCosts,
+    withdrawn,
     asked,
     lines,
     waits,
@@ -345,6 +352,7 @@ Deno.test("a settlement has all that was learnt, from the answer and from the ge
     model: "of/generation",
     provider: "P",
     generationId: "gen-1",
+    nativeFinishReason: "stop",
     inputTokens: 70,
     outputTokens: 71,
     cachedTokens: 5,
@@ -422,6 +430,7 @@ Deno.test("a settlement that Postgres never takes is one line of the log, with a
     model: "m",
     provider: "P",
     generationId: "gen-1",
+    nativeFinishReason: null,
     inputTokens: 3,
     outputTokens: 4,
     cachedTokens: 1,
@@ -435,8 +444,13 @@ Deno.test("a settlement that Postgres never takes is one line of the log, with a
   }]);
 });
 
-Deno.test("retire settles what is open, and what ends afterwards is settled once more", async () => {
-  const books = bookkeeping({ generation: new Promise(() => {}) });
+Deno.test("retire settles what is open, and what ends or is learnt afterwards is settled once more", async () => {
+  const generation = Promise.withResolvers<unknown>();
+  const books = bookkeeping({ generation: generation.promise });
+  const entries = () =>
+    books.settlements.splice(0).map(({ status, errorMessage, cost }) =>
+      `${status} ${errorMessage} ${cost}`
+    ).sort();
   const streaming = books.openCall(CALL);
   streaming.answering(answer({ id: "gen-1" }));
   const silent = books.openCall(CALL);
@@ -447,21 +461,41 @@ Deno.test("retire settles what is open, and what ends afterwards is settled once
   await Promise.resolve();
 
   books.retire("wall_clock");
-  // The worker lives on for a while: one of the streams comes to its end.
+  // The worker lives on for a while: two of the calls come to their end, and one begins.
   streaming.answering(answer(USAGE));
   streaming.end({ kind: "answered" });
   silent.end({ kind: "client_disconnected" });
-  await books.settled();
-
-  const entries = books.settlements.map(({ status, errorMessage, cost }) =>
-    `${status} ${errorMessage} ${cost}`
-  );
-  assert.deepEqual(entries.sort(), [
+  const late = books.openCall(CALL);
+  late.answering(answer({}));
+  late.end({ kind: "answered" });
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(entries(), [
     "completed null 0.5",
+    "completed null null",
     "failed client_disconnected null",
     "failed client_disconnected null",
     "failed worker_retired: wall_clock null",
     "failed worker_retired: wall_clock null",
+  ]);
+
+  generation.resolve(GENERATION);
+  await books.settled();
+  assert.deepEqual(entries(), [
+    "completed null 0.7",
+    "failed client_disconnected 0.7",
+    "failed client_disconnected 0.7",
+  ]);
+});
+
+Deno.test("a call whose generation stays unknown after retire is settled as it stood", async () => {
+  const books = bookkeeping({ generation: null });
+  books.retire("wall_clock");
+  const booking = books.openCall(CALL);
+  booking.answering(answer({}));
+  booking.end({ kind: "answered" });
+  await books.settled();
+  assert.deepEqual(books.settlements.map(({ status, cost }) => [status, cost]), [
+    ["completed", null],
   ]);
 });
 
@@ -529,6 +563,23 @@ for (
   });
 }
 
+Deno.test("a settlement that was sent again, because its answer got lost, is no surprise", async () => {
+  const books = bookkeeping({ failures: 1, hasEnded: true });
+  const booking = books.openCall(CALL);
+  booking.answering(answer(USAGE));
+  booking.end({ kind: "answered" });
+  await books.settled();
+  assert.deepEqual(books.lines.map(({ level, event }) => [level, event]), [["info", "request"]]);
+});
+
+Deno.test("a client that left before OpenRouter got a byte has sent nothing", async () => {
+  const books = bookkeeping();
+  books.openCall(CALL).end({ kind: "client_disconnected", neverSent: true });
+  books.openCall(CALL).end({ kind: "client_disconnected" });
+  await books.settled();
+  assert.deepEqual(books.settlements.map(({ neverSent }) => neverSent), [true, false]);
+});
+
 Deno.test("a settlement that finds its row ended leaves all of it in the log", async () => {
   const books = bookkeeping({ hasEnded: true });
   const booking = books.openCall(CALL);
@@ -540,4 +591,19 @@ Deno.test("a settlement that finds its row ended leaves all of it in the log", a
   assert.deepEqual(ignored.map(({ level, requestId, cost }) => [level, requestId, cost]), [
     ["error", CALL.requestId, "0.5"],
   ]);
+});
+
+Deno.test("a request is withdrawn until its row is found, at most four times", async () => {
+  const books = bookkeeping({ failures: 1 });
+  books.withdraw("request");
+  await books.settled();
+  assert.deepEqual(books.withdrawn, ["request", "request", "request"]);
+  assert.deepEqual(books.waits, [250, 1_000, 4_000, 15_000]);
+});
+
+Deno.test("a request that is found is withdrawn once", async () => {
+  const books = bookkeeping({ hasEnded: true });
+  books.withdraw("request");
+  await books.settled();
+  assert.deepEqual([books.attempts(), books.waits], [1, []]);
 });

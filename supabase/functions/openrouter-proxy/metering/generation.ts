@@ -48,16 +48,20 @@ export function createGenerationReader(
   return {
     async read(generationId, apiKey) {
       const url = `${openrouterUrl}/generation?id=${encodeURIComponent(generationId)}`;
-      const attemptData = async () => {
+      let known: unknown = null;
+      /** Whether OpenRouter knows the cost; before that it may know the rest. */
+      async function isPriced(): Promise<boolean> {
         const answer = await attempt(url, apiKey);
-        return isObject(answer) ? answer.data ?? null : null;
-      };
+        const data = isObject(answer) && isObject(answer.data) ? answer.data : null;
+        known = data ?? known;
+        return data !== null && data.total_cost !== null && data.total_cost !== undefined;
+      }
       for (const delayMs of RETRY_DELAYS_MS) {
-        const data = await attemptData();
-        if (data !== null) return data;
+        if (await isPriced()) return known;
         await sleep(delayMs);
       }
-      return await attemptData();
+      await isPriced();
+      return known;
     },
     readJob: (jobId, apiKey) =>
       attempt(`${openrouterUrl}/videos/${encodeURIComponent(jobId)}`, apiKey),

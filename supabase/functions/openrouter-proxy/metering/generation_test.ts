@@ -31,7 +31,7 @@ Deno.test("a generation's id cannot change the URL", async () => {
   const urls: string[] = [];
   const fetch = fakeFetch(({ url }) => {
     urls.push(url);
-    return Promise.resolve(new Response('{"data":{}}'));
+    return Promise.resolve(new Response('{"data":{"total_cost":0}}'));
   });
   await createGenerationReader(OPENROUTER, fetch, () => Promise.resolve()).read("a&b=/../#é", "k");
   assert.deepEqual(urls, [`${OPENROUTER}/generation?id=a%26b%3D%2F..%2F%23%C3%A9`]);
@@ -64,6 +64,7 @@ for (
     ["an answer without data", new Response("{}")],
     ["an answer of null", new Response("null")],
     ["data of null", new Response('{"data":null}')],
+    ["data without a cost", new Response('{"data":{"total_cost":null}}')],
     ["status 500", new Response('{"data":{"total_cost":9}}', { status: 500 })],
   ] as const
 ) {
@@ -84,4 +85,11 @@ Deno.test("a job is asked for once, with exact money, and its id cannot change t
     `${OPENROUTER}/videos/a%2F..%2Fb`,
     `${OPENROUTER}/videos/a`,
   ]);
+});
+
+Deno.test("what OpenRouter knows of a generation is told although it never knew the cost", async () => {
+  const unpriced = () => new Response('{"data":{"model":"m","total_cost":null}}');
+  const { data, calls } = await read(unpriced(), ...Array.from({ length: 5 }, notFound));
+  assert.deepEqual(data, { model: "m", total_cost: null });
+  assert.equal(calls.length, 6);
 });

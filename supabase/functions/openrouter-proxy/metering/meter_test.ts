@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { memoryBudget, type MemoryShare, UNCOUNTED_BYTES } from "../memory_budget.ts";
 import { createMeter, isEventStream, MAX_BUFFER } from "./meter.ts";
 import { nothingObserved, type Observed } from "./usage.ts";
 
@@ -27,12 +28,13 @@ const CHAT = expected({
   outputTokens: 8,
   cachedTokens: 0,
   reasoningTokens: 8,
+  nativeFinishReason: "length",
   cost: "0.000007765",
 });
 
 const FIXTURES: [name: string, expected: Observed][] = [
   ["chat.sse", CHAT],
-  ["chat_empty_choices.sse", CHAT],
+  ["chat_empty_choices.sse", { ...CHAT, nativeFinishReason: null }],
   [
     "chat_error.sse",
     expected({
@@ -51,6 +53,7 @@ const FIXTURES: [name: string, expected: Observed][] = [
       outputTokens: 25,
       cachedTokens: 4,
       reasoningTokens: 3,
+      nativeFinishReason: "completed",
       cost: "0.0012",
     }),
   ],
@@ -64,6 +67,7 @@ const FIXTURES: [name: string, expected: Observed][] = [
       outputTokens: 15,
       cachedTokens: 100,
       cacheBucketTokens: 105,
+      nativeFinishReason: "end_turn",
       cost: "0.000797286",
     }),
   ],
@@ -217,6 +221,100 @@ Deno.test("a JSON answer that is larger than the most that is kept says nothing"
   assert.deepEqual(metered("application/json", ...pieces(large)), expected({}));
 });
 
+const MEGABYTE = 1024 * 1024;
+
+/** A JSON answer of that many bytes. */
+function jsonOf(bytes: number): string {
+  const rest = JSON_ANSWER.slice(1);
+  return `{"x":"${"y".repeat(bytes - `{"x":"",${rest}`.length)}",${rest}`;
+}
+
+/** A budget, and how much of it is left. */
+function budgetOf(totalBytes: number): { openShare: () => MemoryShare; leftBytes(): number } {
+  const openShare = memoryBudget(totalBytes);
+  return {
+    openShare,
+    leftBytes() {
+      let bytes = totalBytes;
+      using share = openShare();
+      while (!share.hold(bytes + UNCOUNTED_BYTES)) bytes -= 1024;
+      return bytes;
+    },
+  };
+}
+
+Deno.test("a JSON answer that does not fit beside the others passes unread, and gives back what it held", () => {
+  const { openShare, leftBytes } = budgetOf(MEGABYTE);
+  const large = utf8(jsonOf(900_000));
+  const [first, second] = [0, 1].map(() => createMeter("application/json", openShare));
+  first!.feed(large);
+  const left = leftBytes();
+  second!.feed(large.subarray(0, 150_000));
+  assert.ok(leftBytes() < left);
+  second!.feed(large.subarray(150_000));
+  assert.equal(leftBytes(), left);
+  for (const meter of [first!, second!]) meter.end();
+  assert.deepEqual(first!.observed, BOOKED);
+  assert.deepEqual(second!.observed, expected({}));
+});
+
+Deno.test("an answer that once did not fit stays unread, even if there is room again", () => {
+  const { openShare } = budgetOf(MEGABYTE);
+  const first = createMeter("application/json", openShare);
+  const second = createMeter("application/json", openShare);
+  first.feed(utf8(jsonOf(900_000)));
+  second.feed(utf8(" ".repeat(900_000)));
+  first.end();
+  second.feed(utf8(JSON_ANSWER));
+  second.end();
+  assert.deepEqual(second.observed, expected({}));
+});
+
+Deno.test("ordinary JSON answers are read while large ones hold all that there is", () => {
+  const { openShare, leftBytes } = budgetOf(MEGABYTE);
+  using share = openShare();
+  share.hold(MEGABYTE + UNCOUNTED_BYTES);
+  assert.equal(leftBytes(), 0);
+  const meters = Array.from({ length: 100 }, () => createMeter("application/json", openShare));
+  for (const meter of meters) meter.feed(utf8(jsonOf(UNCOUNTED_BYTES)));
+  for (const meter of meters) {
+    meter.end();
+    assert.deepEqual(meter.observed, BOOKED);
+  }
+});
+
+for (
+  const [how, end] of [
+    ["ended", (meter) => meter.end()],
+    ["was left", (meter) => meter[Symbol.dispose]()],
+    ["was larger than the most that is kept", (meter) => meter.feed(new Uint8Array(MAX_BUFFER))],
+  ] as [string, (meter: ReturnType<typeof createMeter>) => void][]
+) {
+  Deno.test(`a JSON answer holds nothing once it ${how}`, () => {
+    const { openShare, leftBytes } = budgetOf(MEGABYTE);
+    const meter = createMeter("application/json", openShare);
+    meter.feed(utf8(jsonOf(900_000)));
+    assert.ok(leftBytes() < MEGABYTE);
+    end(meter);
+    assert.equal(leftBytes(), MEGABYTE);
+    // What may still come, or be called.
+    meter.feed(utf8(jsonOf(900_000)));
+    meter[Symbol.dispose]();
+    meter.end();
+    assert.equal(leftBytes(), MEGABYTE);
+  });
+}
+
+Deno.test("a meter that was disposed of still says what it had learnt", () => {
+  for (const [contentType, body] of [[SSE, USAGE], ["application/json", JSON_ANSWER]]) {
+    const meter = createMeter(contentType!);
+    meter.feed(utf8(body!));
+    meter.end();
+    meter[Symbol.dispose]();
+    assert.deepEqual(meter.observed, BOOKED);
+  }
+});
+
 Deno.test("isEventStream knows a stream by its media type alone", () => {
   assert.equal(isEventStream("text/event-stream"), true);
   assert.equal(isEventStream("Text/Event-Stream; charset=utf-8"), true);
@@ -224,3 +322,31 @@ Deno.test("isEventStream knows a stream by its media type alone", () => {
   assert.equal(isEventStream("application/json"), false);
   assert.equal(isEventStream(null), false);
 });
+
+const CHUNK = '{"id":"gen-1","choices":[{"delta":{"content":"x"},"finish_reason":null}]}';
+const CUTS: [what: string, events: string[], isCut: boolean][] = [
+  ["a chat without an end", [CHUNK, CHUNK], true],
+  ["a chat that stops in the middle of an event", [CHUNK, '{"id":"gen-1","choi'], true],
+  ["a response without an end", ['{"type":"response.created","response":{"id":"r"}}'], true],
+  ["a message without an end", ['{"type":"message_start","message":{"id":"m"}}'], true],
+  ["[DONE]", [CHUNK, "[DONE]"], false],
+  ["a reason to stop", [CHUNK, '{"choices":[{"finish_reason":"stop"}]}'], false],
+  ["usage", [CHUNK, '{"choices":[],"usage":{"completion_tokens":0}}'], false],
+  ["an error", [CHUNK, '{"error":{"code":502,"message":"x"}}'], false],
+  [
+    "the end of a message",
+    ['{"type":"message_start","message":{"id":"m"}}', '{"type":"message_stop"}'],
+    false,
+  ],
+  ["events of another kind", ['{"type":"progress"}', "hello"], false],
+  ["no events", [], false],
+];
+
+for (const [what, events, isCut] of CUTS) {
+  Deno.test(`a stream that ends with ${what} ${isCut ? "was cut" : "is whole"}`, () => {
+    const meter = createMeter("text/event-stream");
+    for (const data of events) meter.feed(new TextEncoder().encode(`data: ${data}\n\n`));
+    meter.end();
+    assert.equal(meter.isCut(), isCut);
+  });
+}

@@ -3,23 +3,30 @@
  */
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import type { Booking, Ending } from "./booking.ts";
-import { chunkReader } from "./chunk_reader.ts";
+import { chunkReader } from "../chunk_reader.ts";
 import { eventBoundary } from "./event_boundary.ts";
 import type { Meter } from "./meter.ts";
 
 /** How long a stream of events may be silent before a comment tells both ends that it lives. */
 const LONGEST_SILENCE_MS = 15_000;
-/** A client may stop reading for this many times as long as OpenRouter may be silent. */
-const CLIENT_PATIENCE = 3;
+/**
+ * How long a client may take nothing. The kernel asks for more in steps of a megabyte or two: one that
+ * reads a kilobyte a second takes nothing for half an hour.
+ */
+const LONGEST_STALL_MS = 3_600_000;
 const KEEP_ALIVE = new TextEncoder().encode(": keep-alive\n\n");
 
 export interface Passage {
   body: ReadableStream<Uint8Array>;
+  /** How many bytes the client was told to expect; null: it was not told. */
+  length: number | null;
   /** Closes the connection to OpenRouter. */
   abort(reason: unknown): void;
   meter: Meter;
   /** What ends when the body ends; null for requests that are not booked. */
   booking: Booking | null;
+  /** How the booking ends when the whole body was read. */
+  whenRead: Ending;
   /** Whether the body is a stream of server-sent events. */
   isEventStream: boolean;
   /** How long OpenRouter may be silent between two chunks. */
@@ -46,6 +53,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   /** One timer a stream, not one a chunk. */
   let ticker: ReturnType<typeof setInterval> | undefined;
 
+  let passedBytes = 0;
   let isOver = false;
   let output: ReadableStreamDefaultController<Uint8Array>;
 
@@ -53,6 +61,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   function finish(ending: Ending): boolean {
     if (isOver) return false;
     isOver = true;
+    meter[Symbol.dispose]();
     clearInterval(ticker);
     clientGone.removeEventListener("abort", leave);
     booking?.end(ending);
@@ -74,6 +83,23 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     hangUp(error);
   }
 
+  function complete() {
+    meter.end();
+    if (meter.isCut()) {
+      const message = "OpenRouter's answer ended before it was complete";
+      return breakOff(new GatewayError("upstream_unreachable", message));
+    }
+    finish(passage.whenRead);
+    output.close();
+  }
+
+  /** At the last byte of a known length: Deno's server then cancels a body that is not closed. */
+  function completeEarly() {
+    complete();
+    // The end, which lets go of fetch's connection.
+    reader.read().catch(() => {});
+  }
+
   function cancel() {
     if (finish({ kind: "client_disconnected" })) hangUp(new ClientDisconnected());
   }
@@ -82,6 +108,12 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     if (isOver) return;
     cancel();
     output.close();
+  }
+
+  /** Should the client read on after all, it must not take a part of the answer for the whole. */
+  function giveUp() {
+    cancel();
+    output.error(new ClientDisconnected());
   }
 
   function fallSilent() {
@@ -98,7 +130,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     const now = performance.now();
     const waitedMs = now - waitingSince;
     if (!isReading) {
-      if (waitedMs >= idleTimeoutMs * CLIENT_PATIENCE) leave();
+      if (waitedMs >= LONGEST_STALL_MS) giveUp();
     } else if (waitedMs >= idleTimeoutMs) fallSilent();
     // Between two events, and only where the client has taken the last comment.
     else if (
@@ -116,6 +148,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
       clientGone.addEventListener("abort", leave);
       ticker = setInterval(tick, silenceMs / 2);
       if (clientGone.aborted) leave();
+      else if (passage.length === 0) completeEarly();
     },
     async pull() {
       let chunk: Awaited<ReturnType<typeof reader.read>>;
@@ -133,15 +166,15 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
       waitingSince = quietSince = performance.now();
       if (isOver) return;
       if (chunk.done) {
-        meter.end();
-        finish({ kind: "answered" });
-        output.close();
+        complete();
         return;
       }
       output.enqueue(chunk.value);
       booking?.firstByte();
       meter.feed(chunk.value);
       if (isEventStream) boundary.feed(chunk.value);
+      passedBytes += chunk.value.length;
+      if (passedBytes === passage.length) completeEarly();
     },
     cancel,
   }, { highWaterMark: 0 });

@@ -14,13 +14,15 @@ interface Options {
   contentType?: string;
   idleTimeoutMs?: number;
   clientGone?: AbortSignal;
+  length?: number;
   /** What OpenRouter has for whoever asks. */
   supply?: string;
 }
 
 /** A passage whose upstream is a test; `log` holds what happened, in order. */
 function passage(
-  { contentType = "text/event-stream", idleTimeoutMs = LONG_MS, clientGone, supply }: Options = {},
+  { contentType = "text/event-stream", idleTimeoutMs = LONG_MS, clientGone, length, supply }:
+    Options = {},
 ) {
   const log: string[] = [];
   const endings: Ending[] = [];
@@ -55,6 +57,8 @@ function passage(
     },
     isEventStream: contentType === "text/event-stream",
     idleTimeoutMs,
+    whenRead: { kind: "answered" },
+    length: length ?? null,
     clientGone: clientGone ?? new AbortController().signal,
   });
   return {
@@ -286,6 +290,26 @@ async function withClock(test: (pass: (ms: number) => void) => Promise<void>): P
   }
 }
 
+for (const answer of ["", '{"usage":{"cost":0.5}}']) {
+  Deno.test(`passOn ends with the last byte of a length of ${answer.length}, however late the end comes`, async () => {
+    const length = answer.length;
+    const { log, reader, send } = readPassage({ contentType: "application/json", length });
+    if (length > 0) send(answer);
+    assert.equal(await rest(reader), answer);
+    assert.ok(log.includes(`answered, cost ${length > 0 ? "0.5" : "null"}`), log.join());
+  });
+}
+
+Deno.test("passOn breaks off a stream that ends before it said that it was over", async () => {
+  const { endings, reader, send, close } = readPassage();
+  const event = 'data: {"id":"gen-1","choices":[{"delta":{"content":"x"}}]}\n\n';
+  send(event);
+  close();
+  assert.equal(new TextDecoder().decode((await reader.read()).value), event);
+  await assert.rejects(reader.read(), { type: "upstream_unreachable" });
+  assert.deepEqual(endings.map(({ kind }) => kind), ["broken"]);
+});
+
 Deno.test("passOn adds nothing to a stream that lasts long without ever being silent", async () => {
   await withClock(async (pass) => {
     const { reader, send, close } = readPassage({ idleTimeoutMs: 60_000 });
@@ -324,10 +348,12 @@ Deno.test("passOn lets go of a client that has stopped reading", async () => {
     send(EVENT);
     await reader.read();
     await settled();
-    pass(179_999);
+    pass(3_599_999);
     assert.equal(endings.length, 0);
     pass(1);
     assert.deepEqual(endings, [{ kind: "client_disconnected" }]);
     assert.ok(aborted() instanceof ClientDisconnected);
+    // One that reads on after all can tell that this was not all of it.
+    await assert.rejects(reader.read(), ClientDisconnected);
   });
 });

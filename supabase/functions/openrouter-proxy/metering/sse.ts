@@ -4,7 +4,16 @@
  * Source: openrouter.md, "SSE" and "Usage in a chat completion".
  */
 import { createParser } from "eventsource-parser";
-import { nothingObserved, observe, parseWithExactMoney } from "./usage.ts";
+import {
+  announcesItsEnd,
+  nothingObserved,
+  observe,
+  parseWithExactMoney,
+  saysItStopped,
+} from "./usage.ts";
+
+/** What of an event's data tells that it may say more than text. */
+const TELLING = ['"usage"', '"error"', 'finish_reason":"', '"stop_reason":"', '"message_stop"'];
 
 /**
  * A Meter (meter.ts) of a stream of events.
@@ -15,15 +24,22 @@ export function createSseMeter(maxEventLength: number) {
   const observed = nothingObserved();
   const decoder = new TextDecoder();
   let identified = false;
+  /** Whether this is a stream that says when it is over, and whether it has. */
+  let hasAnEnd = false;
+  let isOver = false;
 
   const parser = createParser({
     maxBufferSize: maxEventLength,
     onEvent({ data }) {
       // Thousands of events carry text alone: only those that may say more are parsed. In a JSON
       // string a quote is escaped, so that no generated text looks like one of these members.
-      if (identified && !data.includes('"usage"') && !data.includes('"error"')) return;
+      if (data === "[DONE]") isOver = true;
+      if (identified && !TELLING.some((sign) => data.includes(sign))) return;
       try {
-        observe(observed, parseWithExactMoney(data));
+        const message = parseWithExactMoney(data);
+        observe(observed, message);
+        hasAnEnd ||= announcesItsEnd(message);
+        isOver ||= saysItStopped(message);
       } catch {
         // `[DONE]`, or another event that is no JSON, or one nested too deeply: it says nothing.
       }
@@ -37,6 +53,10 @@ export function createSseMeter(maxEventLength: number) {
 
   return {
     observed,
+    isCut() {
+      const { outputTokens, cost, error } = observed;
+      return hasAnEnd && !isOver && outputTokens === null && cost === null && error === null;
+    },
     feed(chunk: Uint8Array) {
       parser.feed(decoder.decode(chunk, { stream: true }));
     },

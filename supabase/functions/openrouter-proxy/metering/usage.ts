@@ -22,6 +22,8 @@ export interface Observed {
   cacheBucketTokens: number;
   /** Part of outputTokens. */
   reasoningTokens: number | null;
+  /** Why the model stopped, in its provider's own word. */
+  nativeFinishReason: string | null;
   /** OpenRouter's charge in credits, the decimal as it was written. */
   cost: string | null;
   /** What the provider charged the owner of a BYOK key, in credits; never part of cost. */
@@ -40,6 +42,7 @@ export function nothingObserved(): Observed {
     cachedTokens: null,
     cacheBucketTokens: 0,
     reasoningTokens: null,
+    nativeFinishReason: null,
     cost: null,
     upstreamCost: null,
     error: null,
@@ -71,6 +74,7 @@ export function observe(seen: Observed, message: unknown): void {
   seen.model = text(envelope.model) ?? seen.model;
   seen.provider = text(envelope.provider) ?? seen.provider;
   seen.id ??= text(envelope.id);
+  seen.nativeFinishReason = finishReasonOf(envelope, message) ?? seen.nativeFinishReason;
   seen.error ??= errorOf(message) ?? errorOf(envelope);
   for (const usage of [envelope.usage, message.usage]) {
     if (isObject(usage)) observeUsage(seen, usage);
@@ -110,6 +114,7 @@ function observeUsage(seen: Observed, usage: Json): void {
 export function observeGeneration(seen: Observed, data: unknown): void {
   if (!isObject(data)) return;
   seen.model ??= text(data.model);
+  seen.nativeFinishReason ??= text(data.native_finish_reason);
   seen.provider ??= text(data.provider_name);
   seen.inputTokens = count(data.native_tokens_prompt) ?? seen.inputTokens;
   seen.outputTokens = count(data.native_tokens_completion) ?? seen.outputTokens;
@@ -121,10 +126,41 @@ export function observeGeneration(seen: Observed, data: unknown): void {
   }
 }
 
+function finishReasonOf(envelope: Json, message: Json): string | null {
+  // Messages API: in a whole answer, and at the end of a stream.
+  const delta = isObject(message.delta) ? message.delta : {};
+  const stop = text(envelope.stop_reason) ?? text(delta.stop_reason);
+  if (stop !== null) return stop;
+  if (envelope.object === "response") {
+    const why = isObject(envelope.incomplete_details) ? envelope.incomplete_details.reason : null;
+    return text(why) ?? (envelope.status === "completed" ? "completed" : null);
+  }
+  return choicesOf(message).map((choice) => text(choice.native_finish_reason))
+    .find((reason) => reason !== null) ?? null;
+}
+
+/**
+ * Whether a message belongs to a stream that says at its end that it is over: by a reason to stop, usage,
+ * an error, or `[DONE]`.
+ */
+export function announcesItsEnd(message: unknown): boolean {
+  return isObject(message) && (choicesOf(message).length > 0 ||
+    message.type === "response.created" || message.type === "message_start");
+}
+
+/** Whether a message says that the model has stopped. */
+export function saysItStopped(message: unknown): boolean {
+  return isObject(message) && (message.type === "message_stop" ||
+    choicesOf(message).some((choice) => text(choice.finish_reason) !== null));
+}
+
+function choicesOf(message: Json): Json[] {
+  return Array.isArray(message.choices) ? message.choices.filter(isObject) : [];
+}
+
 /** The message of an error in an answer: at its top, in a choice, or an event of type `error`. */
 function errorOf(message: Json): string | null {
-  const choices = Array.isArray(message.choices) ? message.choices : [];
-  const error = [message.error, ...choices.map((choice) => isObject(choice) && choice.error)]
+  const error = [message.error, ...choicesOf(message).map((choice) => choice.error)]
     .find((candidate) => isObject(candidate) || (typeof candidate === "string" && candidate));
   if (error === undefined) {
     return message.type === "error" ? describe(message) : null;

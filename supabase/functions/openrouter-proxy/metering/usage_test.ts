@@ -53,6 +53,7 @@ const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] 
       outputTokens: 25,
       cachedTokens: 4,
       reasoningTokens: 5,
+      nativeFinishReason: "completed",
       cost: "0.0012",
     },
   ],
@@ -107,6 +108,7 @@ const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] 
       provider: "A",
       inputTokens: 12,
       outputTokens: 15,
+      nativeFinishReason: "end_turn",
       cost: "0.000797286",
     },
   ],
@@ -410,3 +412,37 @@ for (const data of ["null", "[]", '{"total_cost":null,"native_tokens_prompt":nul
     assert.deepEqual(seenOfGeneration(data), {});
   });
 }
+
+const REASONS: [what: string, message: string, reason: string | undefined][] = [
+  [
+    "a chat",
+    '{"choices":[{"finish_reason":"stop","native_finish_reason":"STOP"}]}',
+    "STOP",
+  ],
+  [
+    "a chat that goes on",
+    '{"choices":[{"finish_reason":null,"native_finish_reason":null}]}',
+    undefined,
+  ],
+  ["a message", '{"type":"message","stop_reason":"max_tokens"}', "max_tokens"],
+  ["a response", '{"object":"response","status":"completed"}', "completed"],
+  [
+    "a response that is incomplete",
+    '{"type":"response.incomplete","response":{"object":"response","status":"incomplete",' +
+    '"incomplete_details":{"reason":"max_output_tokens"}}}',
+    "max_output_tokens",
+  ],
+  ["a response that goes on", '{"object":"response","status":"in_progress"}', undefined],
+  ["a video", '{"id":"v1","status":"completed"}', undefined],
+];
+
+for (const [what, message, reason] of REASONS) {
+  Deno.test(`${what} says why the model stopped: ${reason ?? "not yet"}`, () => {
+    assert.equal(seen(message).nativeFinishReason, reason);
+  });
+}
+
+Deno.test("a later event without a reason to stop erases none", () => {
+  const stop = '{"choices":[{"native_finish_reason":"STOP"}]}';
+  assert.equal(seen(stop, '{"choices":[],"usage":{"cost":1}}').nativeFinishReason, "STOP");
+});
