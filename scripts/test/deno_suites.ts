@@ -55,6 +55,7 @@ const WIRE_TESTS = [
   "client_disconnect",
   "clients_leaving",
   "endings",
+  "endings_other_endpoints",
   "endings_shutdown",
   "endings_timeouts",
   "endpoints",
@@ -62,6 +63,7 @@ const WIRE_TESTS = [
   "headers",
   "paths",
   "request_body",
+  "routing_attacks",
   "upstream_failure",
 ];
 

@@ -29,6 +29,7 @@ async function assertBooked(did: string, answer: string, expected: Partial<Reque
     http_status: 200,
     model: "openai/gpt-4o-mini",
     provider: "OpenAI",
+    native_finish_reason: "stop",
     generation_id: /"id":"(gen-[^"]+)"/.exec(answer)?.[1],
     input_tokens: INPUT_TOKENS,
     output_tokens: OUTPUT_TOKENS,

@@ -3,7 +3,7 @@
  * runs: 2.9.6 tells the gateway of it only if the request came in one small piece.
  */
 import assert from "node:assert/strict";
-import { CHAT, chat, newIdentity } from "./harness/client.ts";
+import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
 import { connect } from "./harness/raw_client.ts";
 import { until } from "./harness/until.ts";
 import { useWorld } from "./harness/world.ts";
@@ -44,3 +44,28 @@ for (
     assert.equal(row?.total_cost, null);
   });
 }
+
+Deno.test("a client that leaves while its key is created sends nothing, and may send the same again", async () => {
+  const { db, gateway, openrouter } = world;
+  const identity = await newIdentity();
+  const key = { "idempotency-key": "once" };
+  openrouter.addFault({ on: "POST /keys", faults: "gate:2" });
+  const created = () => openrouter.ledger().requests.by_route["POST /keys"] ?? 0;
+  const before = created();
+  const client = await connect(gateway, identity, CHAT, BODY, key);
+  await until("the key to be asked for", () => created() > before);
+
+  client.close();
+  // What follows on the gateway's side is not to be seen from here; another request takes as long.
+  await (await call(gateway, await newIdentity(), "POST", CHAT, BODY)).text();
+  openrouter.addFault({ on: "POST /keys", faults: "gate:2" });
+  await (await call(gateway, await newIdentity(), "POST", CHAT, BODY)).text();
+
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.equal(row?.error_message, "client_disconnected");
+  const hash = await db.keyHash(identity.did);
+  assert.equal(openrouter.requestsWith(hash).length, 0);
+  const again = await call(gateway, identity, "POST", CHAT, BODY, { headers: key });
+  assert.equal(again.status, 200);
+  await again.text();
+});

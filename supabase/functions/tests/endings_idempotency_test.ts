@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import { startFailingDataApi } from "./harness/failing_data_api.ts";
 import { startFront } from "./harness/front.ts";
+import { startGateways } from "./harness/gateway_process.ts";
 import { assertRefused } from "./harness/refusal.ts";
 import { useWorld } from "./harness/world.ts";
 
@@ -77,17 +79,17 @@ Deno.test("another body, another key, no key and another DID are served", async 
   await assertServed(await send(await newIdentity()));
 });
 
-Deno.test("a call that OpenRouter refused may be sent again, until it is served", async () => {
+Deno.test("a call that OpenRouter refused may be sent again at once, until it is served", async () => {
   const { db } = world;
   const identity = await newIdentity();
-  for (const [index, faults] of ["status:429:1", "status:503"].entries()) {
-    const refused = await send(identity, BODY, { ...KEY, "x-openrouter-simulate": faults });
-    assert.equal(refused.status, index === 0 ? 429 : 503);
+  for (let n = 0; n < 20; n++) {
+    const faults = { "x-openrouter-simulate": n % 2 === 0 ? "status:429:1" : "status:503" };
+    const refused = await send(identity, BODY, { ...KEY, ...faults }, n % 2);
+    assert.equal(refused.status, n % 2 === 0 ? 429 : 503);
     await refused.text();
-    await db.endedRows(identity.did, index + 1);
   }
   const served = await assertServed(await send(identity));
-  await db.endedRows(identity.did, 3);
+  await db.endedRows(identity.did, 21);
   const { duplicate_of } = await assertRefused(await send(identity), 409, "duplicate_request");
   assert.equal(duplicate_of, served);
 });
@@ -110,11 +112,34 @@ Deno.test("a call that never reached OpenRouter may be sent again", async () => 
 
   await front.stop();
 
-  for (const count of [2, 3]) {
-    await assertRefused(await again(), 502, "upstream_unreachable");
-    const rows = await db.endedRows(identity.did, count);
-    assert.equal(rows.at(-1)?.status, "failed");
-    assert.equal(rows.at(-1)?.http_status, null);
+  for (let n = 0; n < 5; n++) await assertRefused(await again(), 502, "upstream_unreachable");
+  for (const row of (await db.endedRows(identity.did, 6)).slice(1)) {
+    assert.deepEqual([row.status, row.http_status], ["failed", null]);
+  }
+});
+
+Deno.test("a call whose admission the gateway did not hear of may be sent again, and is in no doubt", async () => {
+  const { db, openrouter, stack } = world;
+  const dataApi = startFailingDataApi(stack.url);
+  const [gateway] = await startGateways(1, { ...world.env, SUPABASE_URL: dataApi.url });
+  assert.ok(gateway);
+  try {
+    const identity = await newIdentity();
+    await (await call(gateway, identity, "POST", CHAT, chat("first"))).text();
+    await db.endedRows(identity.did, 1);
+    const before = openrouter.requestCount();
+    dataApi.strike("admit_request", "done, answer lost");
+    const again = () => call(gateway, identity, "POST", CHAT, BODY, { headers: KEY });
+    await assertRefused(await again(), 503, "store_unavailable");
+    assert.equal(openrouter.requestCount(), before);
+
+    const [, row] = await db.endedRows(identity.did, 2);
+    assert.equal(row?.status, "failed");
+    assert.match(row?.error_message ?? "", /^store_unavailable: /);
+    await assertServed(await again());
+  } finally {
+    await gateway.stop();
+    await dataApi.stop();
   }
 });
 

@@ -84,6 +84,7 @@ Deno.test("a call that Postgres never settles is one line of the log, from which
     errorMessage: null,
     model: "openai/gpt-4o-mini",
     provider: "OpenAI",
+    nativeFinishReason: "length",
     inputTokens: 2,
     outputTokens: 5,
     cachedTokens: 0,

@@ -113,6 +113,18 @@ const BROKE = "upstream_unreachable: OpenRouter's connection broke before the an
 
 const ENDINGS: Ending[] = [
   {
+    what: "an error whose body breaks",
+    stream: false,
+    faults: "status:429:7,drop:1",
+    client: async (body, faults, identity) => {
+      const response = await send(body, faults, identity);
+      assert.equal(response.status, 429);
+      assert.equal(response.headers.get("retry-after"), "7");
+      await assert.rejects(response.text());
+    },
+    row: { status: "failed", http_status: 429, error_message: BROKE, ...FREE },
+  },
+  {
     what: "a JSON answer that is complete",
     stream: false,
     faults: "",

@@ -4,6 +4,7 @@ import type { RequestRow } from "./harness/database.ts";
 import { startFront } from "./harness/front.ts";
 import { sha256 } from "./harness/openrouter.ts";
 import { assertRefused } from "./harness/refusal.ts";
+import { connect } from "./harness/raw_client.ts";
 import { until } from "./harness/until.ts";
 import { useWorld } from "./harness/world.ts";
 
@@ -263,6 +264,45 @@ for (const path of ["/content", "/content?index=0"]) {
     });
   });
 }
+
+for (const faults of ["slow:300", "latency:300"]) {
+  Deno.test(`a client that leaves before it knows its video (${faults}) pays for it all the same`, async () => {
+    const { db, gateway, openrouter } = world;
+    const identity = await newIdentity();
+    const body = JSON.stringify({ model: "google/veo-3.1", prompt: "a cat", duration: 4 });
+    const headers = { "x-openrouter-simulate": faults };
+    const client = await connect(gateway, identity, `${API}/videos`, body, headers);
+    await until(
+      "OpenRouter to have it",
+      async () => openrouter.requestsWith(await db.keyHash(identity.did)).length === 1,
+    );
+    client.close();
+
+    const [row] = await db.endedRows(identity.did, 1);
+    assert.equal(row?.status, "completed");
+    const look = `${API}/videos/${row?.generation_id}`;
+    await (await call(gateway, identity, "GET", look)).text();
+    await until("its cost", async () => (await db.rowsOf(identity.did))[0]?.total_cost);
+    assert.equal((await db.booked(identity.did)).cost, "1.6");
+  });
+}
+
+Deno.test("a video whose answer broke off is settled from the generation that its headers name", async () => {
+  const { db, gateway, openrouter } = world;
+  const identity = await newIdentity();
+  const body = JSON.stringify({ model: "google/veo-3.1", prompt: "a cat", duration: 4 });
+  const response = await call(gateway, identity, "POST", `${API}/videos`, body, {
+    headers: { "x-openrouter-simulate": "drop:1" },
+  });
+  await assert.rejects(response.text());
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.deepEqual([row?.status, row?.total_cost, row?.cost_source], [
+    "failed",
+    "1.6",
+    "generation",
+  ]);
+  assert.equal(openrouter.keyOf(await db.keyHash(identity.did)).usage, "1.6");
+});
 
 for (const path of ["/videos/$", "/videos/$/content", "/VIDEOS/$", "/videos/$?x=1"]) {
   Deno.test(`another DID's job is 404 at GET ${path}, and nothing is asked of OpenRouter`, async () => {

@@ -7,6 +7,8 @@ import { useWorld } from "./harness/world.ts";
 
 const CLIENTS = 64;
 const OFFERED_MB = 20;
+/** Of each client; what was sent may not be held while it is answered. */
+const SENT_BYTES = 500_000;
 const READS = 4;
 const READ_BYTES = 1024;
 const READ_EVERY_MS = 1000;
@@ -19,7 +21,7 @@ const world = useWorld({ edge: true, measured: true });
 Deno.test(`${CLIENTS} clients that read slowly hold back ${OFFERED_MB} MB each at OpenRouter, not in the gateway's memory`, async () => {
   const { db, gateway, openrouter } = world;
   const identity = await newIdentity();
-  const body = chat("big", { stream: true });
+  const body = chat("big ".repeat(SENT_BYTES / 4), { stream: true });
   const headers = { "x-openrouter-simulate": `big:${OFFERED_MB}` };
   const before = await liveMb(gateway);
   const clients: RawClient[] = [];

@@ -24,6 +24,7 @@ export interface RequestRow {
   http_status: number | null;
   generation_id: string | null;
   provider: string | null;
+  native_finish_reason: string | null;
   first_byte_ms: number | null;
 }
 
@@ -48,6 +49,7 @@ const COLUMNS = [
   "http_status",
   "generation_id",
   "provider",
+  "native_finish_reason",
   "first_byte_ms",
 ] as const satisfies (keyof RequestRow)[];
 
