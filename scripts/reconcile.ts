@@ -5,8 +5,10 @@
  * it is called wrongly. Standard output holds the differences, standard error the progress.
  */
 import { Command } from "commander";
+import { createKeyVault } from "../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
 import { createManagement } from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import { runCommand } from "./command.ts";
+import { reconcileCosts } from "./operator/cost_reconciliation.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
@@ -25,33 +27,75 @@ Keys are the gateway's by their name, llm-gateway:<DID>#…; no other key is
 touched. Two gateways must not share an OpenRouter account: each one's keys
 are orphans to the other.`;
 
+const COST_VARIABLES = [
+  "DATABASE_URL",
+  "OPENROUTER_API_URL",
+  "API_KEY_ENCRYPTION_KEY",
+  "API_KEY_ENCRYPTION_KEY_PREVIOUS",
+  "OPENROUTER_USD_PER_CREDIT",
+] as const;
+
+const COSTS_HELP = `
+What is shown, of each ended row of the last 30 days with a generation's id
+and no cost:
+  cost     what OpenRouter says that it cost: --apply books it
+  unknown  OpenRouter does not know, or not yet`;
+
+function patientlyFetching() {
+  return patientFetch({
+    fetch,
+    now: Date.now,
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    onWait: console.error,
+  });
+}
+
+function report(failures: string[]) {
+  for (const failure of failures) console.error(`error: ${failure}`);
+  if (failures.length > 0) Deno.exitCode = 1;
+}
+
+const costs = new Command("costs")
+  .description("find the costs that the gateway could not learn")
+  .option("--apply", "book them, instead of only showing them")
+  .addHelpText("after", `${environmentHelp([...COST_VARIABLES])}\n${COSTS_HELP}`)
+  .action(async ({ apply = false }: { apply?: boolean }) => {
+    const env = readEnvironment([...COST_VARIABLES]);
+    const vault = createKeyVault(env.API_KEY_ENCRYPTION_KEY, env.API_KEY_ENCRYPTION_KEY_PREVIOUS);
+    report(
+      await withDatabase(env.DATABASE_URL, (sql) =>
+        reconcileCosts(sql, vault, {
+          openrouterUrl: env.OPENROUTER_API_URL,
+          usdPerCredit: env.OPENROUTER_USD_PER_CREDIT,
+          fetch: patientlyFetching(),
+          apply,
+          print: console.log,
+        })),
+    );
+  });
+
 const keys = new Command("keys")
   .description("compare the DIDs' keys with those at OpenRouter")
   .option("--apply", "delete orphans and set limits, instead of only showing them")
   .addHelpText("after", `${environmentHelp([...VARIABLES])}\n${KEYS_HELP}`)
   .action(async ({ apply = false }: { apply?: boolean }) => {
     const env = readEnvironment([...VARIABLES]);
-    const fetchPatiently = patientFetch({
-      fetch,
-      now: Date.now,
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-      onWait: console.error,
-    });
     const management = createManagement(
       env.OPENROUTER_API_URL,
       env.OPENROUTER_PROVISIONING_KEY,
-      fetchPatiently,
+      patientlyFetching(),
     );
-    const failures = await withDatabase(
-      env.DATABASE_URL,
-      (sql) => reconcileKeys(sql, management, { apply, print: console.log }),
+    report(
+      await withDatabase(
+        env.DATABASE_URL,
+        (sql) => reconcileKeys(sql, management, { apply, print: console.log }),
+      ),
     );
-    for (const failure of failures) console.error(`error: ${failure}`);
-    if (failures.length > 0) Deno.exitCode = 1;
   });
 
 await runCommand(
   new Command("reconcile")
     .description("Compare Postgres with OpenRouter, and put right what differs.")
-    .addCommand(keys),
+    .addCommand(keys)
+    .addCommand(costs),
 );

@@ -53,6 +53,13 @@ const VARIABLES = {
     what: "the gateway's management key at OpenRouter",
     read: (value) => value ?? NOT_SET,
   } satisfies Variable<string>,
+  OPENROUTER_USD_PER_CREDIT: {
+    what: "US dollars in one of OpenRouter's credits, by default 1",
+    read: (value = "1") =>
+      /^[0-9]+(\.[0-9]+)?$/.test(value) && Number(value) > 0
+        ? value
+        : new Unusable("must be a positive decimal number"),
+  } satisfies Variable<string>,
 };
 
 type Name = keyof typeof VARIABLES;

@@ -14,6 +14,7 @@ const NAMES = [
   "API_KEY_ENCRYPTION_KEY_PREVIOUS",
   "OPENROUTER_API_URL",
   "OPENROUTER_PROVISIONING_KEY",
+  "OPENROUTER_USD_PER_CREDIT",
 ];
 
 /** Runs `scripts/<script>` to its end, with this environment alone. */

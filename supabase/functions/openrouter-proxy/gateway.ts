@@ -16,6 +16,7 @@ import { idempotencyOf } from "./http/idempotency.ts";
 import { BODY_BUDGET_BYTES, requestBytes } from "./http/request_bytes.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { serverTiming } from "./http/server_timing.ts";
+import { wellFormedHost } from "./http/well_formed_host.ts";
 import { memoryBudget, type MemoryShare } from "./memory_budget.ts";
 import { clientAnswer } from "./metering/answer.ts";
 import { type Booking, createBookkeeper } from "./metering/booking.ts";
@@ -237,7 +238,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     });
   }
 
-  app.use(requestLog(now, deps.log), crossOrigin(config.allowedOrigins));
+  app.use(requestLog(now, deps.log), crossOrigin(config.allowedOrigins), wellFormedHost);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", usage);
