@@ -1,6 +1,7 @@
 /** What the operator's commands read from their environment. */
 import {
   ENCRYPTION_KEY_RULE,
+  isPositiveDecimal,
   readEncryptionKey,
 } from "../../supabase/functions/openrouter-proxy/config.ts";
 import { UsageError } from "../command.ts";
@@ -56,9 +57,7 @@ const VARIABLES = {
   OPENROUTER_USD_PER_CREDIT: {
     what: "US dollars in one of OpenRouter's credits, by default 1",
     read: (value = "1") =>
-      /^[0-9]+(\.[0-9]+)?$/.test(value) && Number(value) > 0
-        ? value
-        : new Unusable("must be a positive decimal number"),
+      isPositiveDecimal(value) ? value : new Unusable("must be a positive decimal number"),
   } satisfies Variable<string>,
 };
 

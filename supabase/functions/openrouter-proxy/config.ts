@@ -126,7 +126,7 @@ export function configFromEnv(env: Environment): Config {
 
   function usdPerCredit(): string {
     const value = optional("OPENROUTER_USD_PER_CREDIT") ?? "1";
-    if (!/^[0-9]+(\.[0-9]+)?$/.test(value) || Number(value) === 0) {
+    if (!isPositiveDecimal(value)) {
       problems.push("OPENROUTER_USD_PER_CREDIT must be a positive decimal number");
     }
     return value;
@@ -160,6 +160,10 @@ export function configFromEnv(env: Environment): Config {
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+export function isPositiveDecimal(value: string): boolean {
+  return /^[0-9]+(\.[0-9]+)?$/.test(value) && Number(value) > 0;
 }
 
 /** The bytes of an encryption key in base64 or hex; null when it is not at least 32 random ones. */

@@ -203,10 +203,11 @@ Deno.test("speech arrives byte for byte, and is booked from GET /generation", as
   assert.equal(openrouter.ledger().requests.by_route["GET /generation"], 1);
 });
 
+const VIDEO = JSON.stringify({ model: "google/veo-3.1", prompt: "a cat", duration: 4 });
+
 async function createVideo(identity: Awaited<ReturnType<typeof newIdentity>>, faults = "") {
-  const body = JSON.stringify({ model: "google/veo-3.1", prompt: "a cat", duration: 4 });
   const { gateway } = world;
-  const response = await call(gateway, identity, "POST", `${API}/videos`, body, {
+  const response = await call(gateway, identity, "POST", `${API}/videos`, VIDEO, {
     headers: { "x-openrouter-simulate": faults },
   });
   assert.equal(response.status, 202);
@@ -269,9 +270,8 @@ for (const faults of ["slow:300", "latency:300"]) {
   Deno.test(`a client that leaves before it knows its video (${faults}) pays for it all the same`, async () => {
     const { db, gateway, openrouter } = world;
     const identity = await newIdentity();
-    const body = JSON.stringify({ model: "google/veo-3.1", prompt: "a cat", duration: 4 });
     const headers = { "x-openrouter-simulate": faults };
-    const client = await connect(gateway, identity, `${API}/videos`, body, headers);
+    const client = await connect(gateway, identity, `${API}/videos`, VIDEO, headers);
     await until(
       "OpenRouter to have it",
       async () => openrouter.requestsWith(await db.keyHash(identity.did)).length === 1,
@@ -290,8 +290,7 @@ for (const faults of ["slow:300", "latency:300"]) {
 Deno.test("a video whose answer broke off is settled from the generation that its headers name", async () => {
   const { db, gateway, openrouter } = world;
   const identity = await newIdentity();
-  const body = JSON.stringify({ model: "google/veo-3.1", prompt: "a cat", duration: 4 });
-  const response = await call(gateway, identity, "POST", `${API}/videos`, body, {
+  const response = await call(gateway, identity, "POST", `${API}/videos`, VIDEO, {
     headers: { "x-openrouter-simulate": "drop:1" },
   });
   await assert.rejects(response.text());

@@ -338,6 +338,14 @@ const CUTS: [what: string, events: string[], isCut: boolean][] = [
     ['{"type":"message_start","message":{"id":"m"}}', '{"type":"message_stop"}'],
     false,
   ],
+  [
+    "the end of a response that tells no usage",
+    [
+      '{"type":"response.created","response":{"id":"r"}}',
+      '{"type":"response.completed","response":{"id":"r","usage":null}}',
+    ],
+    false,
+  ],
   ["events of another kind", ['{"type":"progress"}', "hello"], false],
   ["no events", [], false],
 ];
@@ -350,3 +358,13 @@ for (const [what, events, isCut] of CUTS) {
     assert.equal(meter.isCut(), isCut);
   });
 }
+
+Deno.test("a stream whose end may stand in an event that is too large to read is whole", () => {
+  const meter = createMeter("text/event-stream");
+  const end = `data: {"type":"response.completed","x":"${"y".repeat(MAX_BUFFER)}"}\n\n`;
+  for (const piece of [`data: ${CHUNK}\n\n`, end.slice(0, -3), end.slice(-3)]) {
+    meter.feed(new TextEncoder().encode(piece));
+  }
+  meter.end();
+  assert.equal(meter.isCut(), false);
+});

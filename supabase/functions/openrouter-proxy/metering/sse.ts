@@ -6,6 +6,7 @@
 import { createParser } from "eventsource-parser";
 import {
   announcesItsEnd,
+  LAST_EVENTS,
   nothingObserved,
   observe,
   parseWithExactMoney,
@@ -13,7 +14,13 @@ import {
 } from "./usage.ts";
 
 /** What of an event's data tells that it may say more than text. */
-const TELLING = ['"usage"', '"error"', 'finish_reason":"', '"stop_reason":"', '"message_stop"'];
+const TELLING = [
+  '"usage"',
+  '"error"',
+  'finish_reason":"',
+  '"stop_reason":"',
+  ...LAST_EVENTS.map((type) => `"${type}"`),
+];
 
 /**
  * A Meter (meter.ts) of a stream of events.
@@ -47,7 +54,10 @@ export function createSseMeter(maxEventLength: number) {
     },
     onError(error) {
       // The rest of the oversized event is skipped as lines without meaning; the next one counts.
-      if (error.type === "max-buffer-size-exceeded") parser.reset();
+      if (error.type !== "max-buffer-size-exceeded") return;
+      parser.reset();
+      // It may have been the one that says so.
+      isOver = true;
     },
   });
 

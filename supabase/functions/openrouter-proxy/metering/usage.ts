@@ -148,9 +148,17 @@ export function announcesItsEnd(message: unknown): boolean {
     message.type === "response.created" || message.type === "message_start");
 }
 
+/** The events that end a stream: of the Messages API, and of the Responses API. */
+export const LAST_EVENTS = [
+  "message_stop",
+  "response.completed",
+  "response.incomplete",
+  "response.failed",
+];
+
 /** Whether a message says that the model has stopped. */
 export function saysItStopped(message: unknown): boolean {
-  return isObject(message) && (message.type === "message_stop" ||
+  return isObject(message) && (LAST_EVENTS.some((type) => message.type === type) ||
     choicesOf(message).some((choice) => text(choice.finish_reason) !== null));
 }
 

@@ -10,7 +10,7 @@ const SAMPLED_EVERY_MS = 20;
  *
  * @param gateway started as `measured`
  */
-export async function usedMb({ memoryUrl }: GatewayProcess): Promise<number> {
+async function usedMb({ memoryUrl }: GatewayProcess): Promise<number> {
   return await told(memoryUrl);
 }
 
