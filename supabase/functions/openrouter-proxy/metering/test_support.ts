@@ -1,0 +1,121 @@
+/** What the tests of bookings share. */
+import { GatewayError } from "../errors.ts";
+import type { LateCost, Settlement } from "../store.ts";
+import { type Answer, createBookkeeper, type Ending } from "./booking.ts";
+import { nothingObserved, type Observed } from "./usage.ts";
+
+export const CALL = {
+  requestId: "11111111-1111-4111-8111-111111111111",
+  requestTime: "2026-11-22T10:30:00.123456+00:00",
+  did: "did:key:z6Mk",
+  route: "/api/v1/openrouter/chat/completions",
+  model: "asked/for",
+  beginsJob: false,
+  receivedAt: 1_000,
+};
+export const GENERATION = {
+  model: "of/generation",
+  total_cost: "0.7",
+  native_tokens_prompt: 70,
+  native_tokens_completion: 71,
+  provider_name: "G",
+  native_finish_reason: "stop",
+};
+const storeDown = () =>
+  new GatewayError("store_unavailable", "down", {
+    cause: new Error("settle_request: 57P01 terminating connection"),
+  });
+
+interface Options {
+  /** How many writes fail before one succeeds. */
+  failures?: number;
+  /** What OpenRouter knows of a generation. */
+  generation?: unknown;
+  /** What OpenRouter says of a job. */
+  job?: unknown;
+  /** Whether the row has ended before. */
+  hasEnded?: boolean;
+}
+
+/** A bookkeeper whose database, upstream and clock are a test's. */
+export function bookkeeping(options: Options = {}) {
+  const { failures = 0, generation = null, job = null, hasEnded = false } = options;
+  const settlements: Settlement[] = [];
+  const lateCosts: LateCost[] = [];
+  const withdrawn: string[] = [];
+  const asked: [id: string, apiKey: string][] = [];
+  const lines: Record<string, unknown>[] = [];
+  const waits: number[] = [];
+  const pending: Promise<unknown>[] = [];
+  let attempts = 0;
+  let nowMs = 1_000;
+  const write = () => attempts++ < failures ? Promise.reject(storeDown()) : Promise.resolve();
+  const bookkeeper = createBookkeeper({
+    store: {
+      async settle(settlement) {
+        await write();
+        settlements.push(settlement);
+        return { settled: !hasEnded, totalCostUsd: hasEnded ? null : settlement.cost };
+      },
+      async withdraw(requestId) {
+        await write();
+        return hasEnded || (withdrawn.push(requestId), false);
+      },
+      async bookLateCost(late) {
+        await write();
+        lateCosts.push(late);
+        return true;
+      },
+    },
+    generations: {
+      read(id, apiKey) {
+        asked.push([id, apiKey]);
+        return generation instanceof Promise ? generation : Promise.resolve(generation);
+      },
+      readJob(id, apiKey) {
+        asked.push([id, apiKey]);
+        return Promise.resolve(job);
+      },
+    },
+    usdPerCredit: "1",
+    now: () => nowMs,
+    sleep(ms) {
+      waits.push(ms);
+      return Promise.resolve();
+    },
+    waitUntil: (promise) => pending.push(promise),
+    log: (line) => lines.push(line),
+  });
+  return {
+    ...bookkeeper,
+    settlements,
+    lateCosts,
+    withdrawn,
+    asked,
+    lines,
+    waits,
+    attempts: () => attempts,
+    at: (ms: number) => nowMs = ms,
+    settled: () => Promise.all(pending),
+  };
+}
+
+export function answer(observed: Partial<Observed>, members: Partial<Answer> = {}): Answer {
+  return {
+    httpStatus: 200,
+    generationId: "gen-1",
+    apiKey: "sk-or-v1-x",
+    observed: { ...nothingObserved(), ...observed },
+    ...members,
+  };
+}
+
+export const USAGE = { inputTokens: 3, outputTokens: 4, cost: "0.5", model: "m", provider: "P" };
+export const BROKEN = {
+  kind: "broken",
+  error: new GatewayError("upstream_unreachable", "it broke", { cause: "sk-or-v1-secret" }),
+} satisfies Ending;
+export const TIMEOUT: Ending = {
+  kind: "broken",
+  error: new GatewayError("upstream_timeout", "silent"),
+};
