@@ -15,7 +15,7 @@ import {
   signatureText,
   signedToken,
   SIGNER_KINDS,
-} from "../../supabase/functions/openrouter-proxy/auth/test_support.ts";
+} from "../../supabase/functions/openrouter-proxy/testing/signers.ts";
 import type { SignedParts } from "../../supabase/functions/openrouter-proxy/auth/authenticate.ts";
 
 const EDGE_RUNTIME_DENO = "2.1.4";

@@ -1,6 +1,6 @@
 /** Books what calls cost whose gateway ended before it could learn that. */
 import type { KeyVault } from "../../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
-import { isObject } from "../../supabase/functions/openrouter-proxy/bytes.ts";
+import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
 import {
   nothingObserved,
   observe,

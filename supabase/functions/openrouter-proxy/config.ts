@@ -4,7 +4,7 @@
  * Source: protocol.md, "Environment".
  */
 import { base64 } from "@scure/base";
-import type { Bytes } from "./bytes.ts";
+import type { Bytes } from "./bytes/encodings.ts";
 
 /** What the gateway needs to know. Durations in milliseconds or seconds, as the name says. */
 export interface Config {

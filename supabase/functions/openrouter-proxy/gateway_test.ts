@@ -7,7 +7,7 @@ import {
   type Parts,
   signedRequest,
   type Signer,
-} from "./auth/test_support.ts";
+} from "./testing/signers.ts";
 import { configFromEnv } from "./config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
 import type { Admission, Settlement, Store } from "./store.ts";

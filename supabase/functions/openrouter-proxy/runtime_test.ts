@@ -1,8 +1,8 @@
 import { hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { createKeyVault } from "./accounts/key_vault.ts";
-import { AUDIENCE, newSigner, signedRequest } from "./auth/test_support.ts";
-import { utf8 } from "./bytes.ts";
+import { AUDIENCE, newSigner, signedRequest } from "./testing/signers.ts";
+import { utf8 } from "./bytes/encodings.ts";
 import { gatewayFromEnv, handlerFromEnv } from "./runtime.ts";
 
 Deno.test("a gateway without a usable environment says so once, and tells clients nothing more", async () => {

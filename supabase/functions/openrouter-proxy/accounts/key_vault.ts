@@ -8,8 +8,8 @@
  *     v1.<key id, 16 hex>.<nonce, 96 bits base64url>.<ciphertext and tag, base64url>
  */
 import { base64urlnopad, hex } from "@scure/base";
-import { BoundedCache } from "../bounded_cache.ts";
-import type { Bytes } from "../bytes.ts";
+import { BoundedCache } from "../bytes/bounded_cache.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 
 const VERSION = "v1";
 const PURPOSE = "llm-gateway:openrouter-api-key:v1";

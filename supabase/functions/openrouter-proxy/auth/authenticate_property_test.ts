@@ -5,7 +5,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { concat, utf8 } from "../bytes.ts";
+import { concat, utf8 } from "../bytes/encodings.ts";
 import type { SignedParts } from "./signed_request.ts";
 import {
   authenticatorWith,
@@ -19,7 +19,7 @@ import {
   type Signer,
   SIGNER_KINDS,
   type SignerKind,
-} from "./test_support.ts";
+} from "../testing/signers.ts";
 
 const seed = Number(Deno.env.get("FAST_CHECK_SEED") ?? Date.now() % 2 ** 31);
 console.log(`fast-check seed: ${seed}`);

@@ -5,9 +5,9 @@
  * did:pkh.
  */
 import { GatewayError } from "../errors.ts";
-import { BoundedCache } from "../bounded_cache.ts";
+import { BoundedCache } from "../bytes/bounded_cache.ts";
 import { createDidWebResolver, type DidWebOptions } from "./did_web.ts";
-import { decodeBase64url, parseJsonObject } from "../bytes.ts";
+import { decodeBase64url, parseJsonObject } from "../bytes/encodings.ts";
 import { ethereumAccount } from "./ethereum_account.ts";
 import { importJwk, importMultikey } from "./key_types.ts";
 import { invalidDid, type VerificationMethod } from "./verification_key.ts";

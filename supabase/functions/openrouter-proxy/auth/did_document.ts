@@ -1,6 +1,6 @@
 /** DID document → the keys that may authenticate its subject (DID Core 5.2, 5.3.1). */
 import { GatewayError } from "../errors.ts";
-import { isObject } from "../bytes.ts";
+import { isObject } from "../bytes/encodings.ts";
 import { importJwk, importMultikey } from "./key_types.ts";
 import { invalidDid, type VerificationKey, type VerificationMethod } from "./verification_key.ts";
 

@@ -1,8 +1,8 @@
 import { base58, base64urlnopad, hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { createDidResolver, parseDid } from "./did.ts";
-import { concat, utf8 } from "../bytes.ts";
-import { assertRefused, didOfJwk, multikey, newSigner } from "./test_support.ts";
+import { concat, utf8 } from "../bytes/encodings.ts";
+import { assertRefused, didOfJwk, multikey, newSigner } from "../testing/signers.ts";
 
 const resolveDid = createDidResolver({
   didWebHosts: [],

@@ -1,7 +1,7 @@
 /** The second carrier: a JWT that the DID's own key signs (protocol.md, "DID token"; RFC 7519). */
 import { GatewayError } from "../errors.ts";
 import { parseDid, type ResolveDid } from "./did.ts";
-import { type Bytes, decodeBase64url, parseJsonObject, utf8 } from "../bytes.ts";
+import { type Bytes, decodeBase64url, parseJsonObject, utf8 } from "../bytes/encodings.ts";
 
 export interface DidTokenOptions {
   readonly audience: string;

@@ -1,6 +1,6 @@
 import { base64urlnopad } from "@scure/base";
 import assert from "node:assert/strict";
-import { utf8 } from "../bytes.ts";
+import { utf8 } from "../bytes/encodings.ts";
 import {
   assertRefused,
   AUDIENCE,
@@ -10,7 +10,7 @@ import {
   NOW,
   signedToken,
   SIGNER_KINDS,
-} from "./test_support.ts";
+} from "../testing/signers.ts";
 
 const authenticate = authenticatorWith();
 const signer = await newSigner("did:key Ed25519");

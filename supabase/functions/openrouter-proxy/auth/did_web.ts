@@ -5,9 +5,9 @@
  * Sources: protocol.md, "DID methods"; the did:web specification.
  */
 import { GatewayError } from "../errors.ts";
-import { BoundedCache } from "../bounded_cache.ts";
+import { BoundedCache } from "../bytes/bounded_cache.ts";
 import { didDocumentKeys } from "./did_document.ts";
-import { type Bytes, concat, parseJsonObject } from "../bytes.ts";
+import { type Bytes, concat, parseJsonObject } from "../bytes/encodings.ts";
 import { invalidDid, type VerificationMethod } from "./verification_key.ts";
 
 export interface DidWebOptions {

@@ -9,7 +9,7 @@ import {
   signedRequest,
   signedToken,
   type Signer,
-} from "./test_support.ts";
+} from "../testing/signers.ts";
 
 const DID = "did:web:example.com";
 const keySigner = await newSigner("did:key Ed25519");

@@ -1,5 +1,5 @@
 /** ECDSA with SHA-256: P-256 by WebCrypto, secp256k1 by @noble/secp256k1 (WebCrypto has none). */
-import { type Bytes, sha256 } from "../bytes.ts";
+import { type Bytes, sha256 } from "../bytes/encodings.ts";
 import type { VerificationKey } from "./verification_key.ts";
 import { decodePoint, P256, scalarsInRange, SECP256K1 } from "./weierstrass.ts";
 

@@ -3,9 +3,9 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { importP256, importSecp256k1 } from "./ecdsa.ts";
-import { type Bytes, concat, toInteger, utf8 } from "../bytes.ts";
+import { type Bytes, concat, toInteger, utf8 } from "../bytes/encodings.ts";
 import { ethereumAccount } from "./ethereum_account.ts";
-import { assertRefused, newSigner } from "./test_support.ts";
+import { assertRefused, newSigner } from "../testing/signers.ts";
 import { decodePoint, P256, SECP256K1 } from "./weierstrass.ts";
 
 const CURVES = [

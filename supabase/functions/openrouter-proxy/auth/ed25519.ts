@@ -1,5 +1,5 @@
 /** Ed25519 (RFC 8032) by WebCrypto, with the checks that platforms differ in made here. */
-import { type Bytes, toInteger } from "../bytes.ts";
+import { type Bytes, toInteger } from "../bytes/encodings.ts";
 import { invalidDid, type VerificationKey } from "./verification_key.ts";
 
 const P = 2n ** 255n - 19n;

@@ -3,8 +3,8 @@ import { sha512 } from "@noble/hashes/sha2.js";
 import { hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { importEd25519 } from "./ed25519.ts";
-import { type Bytes, concat, utf8 } from "../bytes.ts";
-import { assertRefused } from "./test_support.ts";
+import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
+import { assertRefused } from "../testing/signers.ts";
 
 const { Point } = ed25519;
 type CurvePoint = typeof Point.BASE;

@@ -1,6 +1,6 @@
 /** Ethereum accounts (EOA): the key is not known, only the hash of it that is the address. */
 import { hex } from "@scure/base";
-import { type Bytes, concat, utf8 } from "../bytes.ts";
+import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
 import type { VerificationKey } from "./verification_key.ts";
 import { scalarsInRange, SECP256K1 } from "./weierstrass.ts";
 

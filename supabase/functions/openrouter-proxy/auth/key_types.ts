@@ -5,7 +5,7 @@
 import { base58 } from "@scure/base";
 import { importP256, importSecp256k1 } from "./ecdsa.ts";
 import { importEd25519 } from "./ed25519.ts";
-import { type Bytes, concat, decodeBase64url } from "../bytes.ts";
+import { type Bytes, concat, decodeBase64url } from "../bytes/encodings.ts";
 import { invalidDid, type VerificationKey } from "./verification_key.ts";
 
 interface KeyType {

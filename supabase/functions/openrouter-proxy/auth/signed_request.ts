@@ -2,7 +2,7 @@
 import { hex } from "@scure/base";
 import { GatewayError } from "../errors.ts";
 import { parseDid, type ResolveDid } from "./did.ts";
-import { type Bytes, decodeBase64url, sha256Hex, utf8 } from "../bytes.ts";
+import { type Bytes, decodeBase64url, sha256Hex, utf8 } from "../bytes/encodings.ts";
 import type { VerificationKey } from "./verification_key.ts";
 
 /** What a signature covers of a request. */

@@ -14,8 +14,8 @@ import {
   signedRequest,
   signedToken,
   SIGNER_KINDS,
-} from "./test_support.ts";
-import { concat } from "../bytes.ts";
+} from "../testing/signers.ts";
+import { concat } from "../bytes/encodings.ts";
 
 const authenticate = authenticatorWith();
 const signer = await newSigner("did:key Ed25519");

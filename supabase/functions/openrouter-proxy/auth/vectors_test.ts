@@ -2,9 +2,9 @@ import { base58, base64urlnopad, hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { createDidResolver, parseDid } from "./did.ts";
-import { type Bytes, concat, sha256Hex, utf8 } from "../bytes.ts";
+import { type Bytes, concat, sha256Hex, utf8 } from "../bytes/encodings.ts";
 import type { SignedParts } from "./signed_request.ts";
-import { assertRefused, AUDIENCE, authenticatorWith, bearer } from "./test_support.ts";
+import { assertRefused, AUDIENCE, authenticatorWith, bearer } from "../testing/signers.ts";
 import vectors from "./testdata/vectors.json" with { type: "json" };
 
 const authenticate = authenticatorWith({ now: () => vectors.now * 1000 });

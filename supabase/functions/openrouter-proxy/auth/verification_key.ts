@@ -1,6 +1,6 @@
 /** What a DID resolves to. */
 import { GatewayError } from "../errors.ts";
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 
 /** A public key, or an account, that signatures are verified against. */
 export interface VerificationKey {

@@ -1,6 +1,6 @@
 /** Points and signature scalars of the two short Weierstrass curves (SEC 1, SEC 2). */
 import { hex } from "@scure/base";
-import { type Bytes, concat, toInteger } from "../bytes.ts";
+import { type Bytes, concat, toInteger } from "../bytes/encodings.ts";
 import { invalidDid } from "./verification_key.ts";
 
 /** y² = x³ + ax + b over the prime field of p, with a base point of order n; p ≡ 3 (mod 4). */

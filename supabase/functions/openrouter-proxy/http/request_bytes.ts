@@ -1,9 +1,9 @@
 /** A request's raw body, bounded. */
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
-import { growingBytes } from "../growing_bytes.ts";
-import type { MemoryShare } from "../memory_budget.ts";
-import { chunkReader } from "../chunk_reader.ts";
+import { growingBytes } from "../bytes/growing_bytes.ts";
+import type { MemoryShare } from "../bytes/memory_budget.ts";
+import { chunkReader } from "../bytes/chunk_reader.ts";
 
 /** How long a body may take to arrive, in milliseconds. */
 const ARRIVAL_TIMEOUT_MS = 60_000;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ClientDisconnected } from "../errors.ts";
-import { UNCOUNTED_BYTES } from "../memory_budget.ts";
-import { memoryBudget } from "../memory_budget.ts";
+import { UNCOUNTED_BYTES } from "../bytes/memory_budget.ts";
+import { memoryBudget } from "../bytes/memory_budget.ts";
 import { requestBytes } from "./request_bytes.ts";
 
 const URL = "http://127.0.0.1/";

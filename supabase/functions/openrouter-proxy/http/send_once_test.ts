@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sendOnce } from "./send_once.ts";
-import { scriptedFetch } from "./test_support.ts";
+import { scriptedFetch } from "../testing/fake_fetch.ts";
 
 const OK = new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
 

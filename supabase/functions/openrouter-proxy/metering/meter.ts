@@ -5,8 +5,8 @@
  * a JSON answer, and all JSON meters of an isolate keep at most JSON_BUDGET_BYTES. What is larger
  * passes unread; its cost is then taken from `GET /generation`.
  */
-import { type GrowingBytes, growingBytes } from "../growing_bytes.ts";
-import { memoryBudget, type MemoryShare } from "../memory_budget.ts";
+import { type GrowingBytes, growingBytes } from "../bytes/growing_bytes.ts";
+import { memoryBudget, type MemoryShare } from "../bytes/memory_budget.ts";
 import { createSseMeter } from "./sse.ts";
 import { nothingObserved, observe, type Observed, parseWithExactMoney } from "./usage.ts";
 

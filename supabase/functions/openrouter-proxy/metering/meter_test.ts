@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { memoryBudget, type MemoryShare, UNCOUNTED_BYTES } from "../memory_budget.ts";
+import { memoryBudget, type MemoryShare, UNCOUNTED_BYTES } from "../bytes/memory_budget.ts";
 import { createMeter, isEventStream, MAX_BUFFER } from "./meter.ts";
 import { nothingObserved, type Observed } from "./usage.ts";
 

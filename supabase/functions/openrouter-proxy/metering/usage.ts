@@ -6,8 +6,8 @@
  * messages: the last one that is not null holds, so that a later `"usage": null` erases nothing and
  * cumulative counts replace earlier ones. Zero is a value.
  */
-import { isObject } from "../bytes.ts";
-import { parseKeepingDecimals } from "../decimal.ts";
+import { isObject } from "../bytes/encodings.ts";
+import { parseKeepingDecimals } from "../bytes/decimal.ts";
 
 /** What was learnt so far. Null: not said yet. */
 export interface Observed {

@@ -4,7 +4,7 @@
  * Source: protocol.md, "Errors"; openrouter.md, "Errors".
  */
 import { Buffer } from "node:buffer";
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 
 const USER_ID = /("(?:creator_)?user_id"\s*:\s*)"[^"]*"/g;
 const KEY_HASH = /\b[0-9a-f]{64}\b/g;

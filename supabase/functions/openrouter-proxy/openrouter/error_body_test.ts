@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Bytes, concat, utf8 } from "../bytes.ts";
+import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
 import { redacted } from "./error_body.ts";
 
 const redactedText = (text: string) => new TextDecoder().decode(redacted(utf8(text)));

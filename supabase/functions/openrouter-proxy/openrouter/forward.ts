@@ -1,7 +1,7 @@
 /**
  * One request to OpenRouter, up to its answer's headers; to the end of the answer when it is an error.
  */
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { wholeIfSmall } from "./small_body.ts";
 

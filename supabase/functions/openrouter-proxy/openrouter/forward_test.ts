@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sendOnce } from "../http/send_once.ts";
-import { fakeFetch, scriptedFetch, silentFetch } from "../http/test_support.ts";
+import { fakeFetch, scriptedFetch, silentFetch } from "../testing/fake_fetch.ts";
 import { ClientDisconnected } from "../errors.ts";
 import { forward, type OutgoingRequest, refusesKey } from "./forward.ts";
 

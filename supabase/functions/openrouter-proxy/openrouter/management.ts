@@ -4,7 +4,7 @@
  * Source: openrouter.md, "Keys". Called with the provisioning key, which proxied calls never carry.
  */
 
-import { parseKeepingDecimals } from "../decimal.ts";
+import { parseKeepingDecimals } from "../bytes/decimal.ts";
 import type { KeyLimit } from "../store.ts";
 
 /** A key as `GET /keys` shows it. */

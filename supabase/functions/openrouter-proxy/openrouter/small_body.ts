@@ -1,6 +1,6 @@
 /** Bodies that are read whole because they are small: errors, and answers that begin a job. */
-import { type Bytes, concat } from "../bytes.ts";
-import { chunkReader } from "../chunk_reader.ts";
+import { type Bytes, concat } from "../bytes/encodings.ts";
+import { chunkReader } from "../bytes/chunk_reader.ts";
 
 /** Far more than any of them has. */
 export const SMALL_BODY_BYTES = 1024 * 1024;

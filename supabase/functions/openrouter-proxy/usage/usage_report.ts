@@ -3,7 +3,7 @@
  *
  * Source: protocol.md, "Routes".
  */
-import { decimalNumber } from "../decimal.ts";
+import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
 import type { Store } from "../store.ts";
 

@@ -1,8 +1,8 @@
 /** What the tests of bookings share. */
 import { GatewayError } from "../errors.ts";
 import type { LateCost, Settlement } from "../store.ts";
-import { type Answer, createBookkeeper, type Ending } from "./booking.ts";
-import { nothingObserved, type Observed } from "./usage.ts";
+import { type Answer, createBookkeeper, type Ending } from "../books/booking.ts";
+import { nothingObserved, type Observed } from "../metering/usage.ts";
 
 export const CALL = {
   requestId: "11111111-1111-4111-8111-111111111111",

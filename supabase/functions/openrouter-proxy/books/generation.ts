@@ -4,8 +4,8 @@
  * Source: openrouter.md, "GET /generation": it answers 404 for about ten seconds after a call, longer
  * after an interrupted stream; "Where usage sits, by endpoint" for the jobs of `/videos`.
  */
-import { isObject } from "../bytes.ts";
-import { parseWithExactMoney } from "./usage.ts";
+import { isObject } from "../bytes/encodings.ts";
+import { parseWithExactMoney } from "../metering/usage.ts";
 
 /** Waits between the attempts, in milliseconds. */
 const RETRY_DELAYS_MS = [8_000, 8_000, 15_000, 30_000, 60_000];

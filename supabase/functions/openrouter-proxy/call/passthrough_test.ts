@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { ClientDisconnected } from "../errors.ts";
-import type { Ending } from "./booking.ts";
-import { createMeter } from "./meter.ts";
+import type { Ending } from "../books/booking.ts";
+import { createMeter } from "../metering/meter.ts";
 import { passOn } from "./passthrough.ts";
 
 const LONG_MS = 600_000;

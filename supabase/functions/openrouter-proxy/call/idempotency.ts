@@ -2,7 +2,7 @@
  * A client's `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header), and the body that it
  * stands for.
  */
-import { type Bytes, sha256Hex } from "../bytes.ts";
+import { type Bytes, sha256Hex } from "../bytes/encodings.ts";
 import { GatewayError } from "../errors.ts";
 
 /**

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Upstream } from "../openrouter/forward.ts";
 import { clientAnswer } from "./answer.ts";
-import type { Answer, Booking, Ending } from "./booking.ts";
+import type { Answer, Booking, Ending } from "../books/booking.ts";
 
 const NEVER = new AbortController().signal;
 const utf8 = (text: string) => new TextEncoder().encode(text);

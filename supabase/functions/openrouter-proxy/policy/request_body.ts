@@ -4,7 +4,7 @@
  * The bytes are the client's: they are parsed to be read, never serialised again, so that large
  * integers, key order and repeated keys reach OpenRouter as they were sent.
  */
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 import { GatewayError } from "../errors.ts";
 
 export interface CallBody {

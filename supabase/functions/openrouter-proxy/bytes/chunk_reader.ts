@@ -5,7 +5,7 @@
  * that, the chunks of an event stream cost three times the CPU time and twice the memory of all else
  * that is done to them, and 8 000 chunks of one byte, kept, take 500 MB.
  */
-import type { Bytes } from "./bytes.ts";
+import type { Bytes } from "./encodings.ts";
 
 /** As large as the chunks that Deno makes. */
 const BUFFER_BYTES = 64 * 1024;

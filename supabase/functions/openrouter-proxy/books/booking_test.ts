@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import type { Answer, Ending } from "./booking.ts";
-import { answer, bookkeeping, BROKEN, CALL, GENERATION, TIMEOUT, USAGE } from "./test_support.ts";
+import {
+  answer,
+  bookkeeping,
+  BROKEN,
+  CALL,
+  GENERATION,
+  TIMEOUT,
+  USAGE,
+} from "../testing/bookkeeping.ts";
 
 interface Expected {
   status: string;

@@ -4,9 +4,9 @@ import * as secp256k1 from "@noble/secp256k1";
 import { base58, base64urlnopad, hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { type AuthenticatorOptions, createAuthenticator } from "./authenticate.ts";
-import { type Bytes, concat, sha256, sha256Hex, utf8 } from "../bytes.ts";
-import type { SignedParts } from "./signed_request.ts";
+import { type AuthenticatorOptions, createAuthenticator } from "../auth/authenticate.ts";
+import { type Bytes, concat, sha256, sha256Hex, utf8 } from "../bytes/encodings.ts";
+import type { SignedParts } from "../auth/signed_request.ts";
 
 export const AUDIENCE = "https://gateway.example/functions/v1/openrouter-proxy";
 /** Seconds. */

@@ -2,7 +2,7 @@
  * Bytes that come in pieces, in one buffer: kept by themselves, pieces of one byte would take some
  * hundred times their size.
  */
-import type { Bytes } from "./bytes.ts";
+import type { Bytes } from "./encodings.ts";
 import type { MemoryShare } from "./memory_budget.ts";
 
 const FIRST_CAPACITY_BYTES = 4096;

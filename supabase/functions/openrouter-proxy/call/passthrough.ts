@@ -2,10 +2,10 @@
  * An answer's body on its way to the client: the same chunks, at the client's pace, seen by a meter.
  */
 import { ClientDisconnected, GatewayError } from "../errors.ts";
-import type { Booking, Ending } from "./booking.ts";
-import { chunkReader } from "../chunk_reader.ts";
+import type { Booking, Ending } from "../books/booking.ts";
+import { chunkReader } from "../bytes/chunk_reader.ts";
 import { eventBoundary } from "./event_boundary.ts";
-import type { Meter } from "./meter.ts";
+import type { Meter } from "../metering/meter.ts";
 
 /** How long a stream of events may be silent before a comment tells both ends that it lives. */
 const LONGEST_SILENCE_MS = 15_000;

@@ -1,7 +1,7 @@
 /** Bookings that end or are learnt late: retirement, jobs, admissions that nobody heard of. */
 import assert from "node:assert/strict";
 import type { Booking } from "./booking.ts";
-import { answer, bookkeeping, BROKEN, CALL, GENERATION, USAGE } from "./test_support.ts";
+import { answer, bookkeeping, BROKEN, CALL, GENERATION, USAGE } from "../testing/bookkeeping.ts";
 
 Deno.test("retire settles what is open, and what ends or is learnt afterwards is settled once more", async () => {
   const generation = Promise.withResolvers<unknown>();

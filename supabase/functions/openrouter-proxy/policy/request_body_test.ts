@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import type { Bytes } from "../bytes.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 import { readCallBody, withUsageIncluded } from "./request_body.ts";
 
 const utf8 = (text: string): Bytes => new TextEncoder().encode(text);

@@ -4,8 +4,8 @@
 import { redacted } from "../openrouter/error_body.ts";
 import type { Upstream } from "../openrouter/forward.ts";
 import { responseHeaders } from "../openrouter/headers.ts";
-import type { Booking, Ending } from "./booking.ts";
-import { createMeter, isEventStream } from "./meter.ts";
+import type { Booking, Ending } from "../books/booking.ts";
+import { createMeter, isEventStream } from "../metering/meter.ts";
 import { passOn } from "./passthrough.ts";
 
 /**

@@ -4,11 +4,17 @@
  * Whoever forwards a request opens a booking and reports how it goes; the booking finds out what it
  * cost, settles it in Postgres, and writes the request's line in the log.
  */
-import { decimalNumber } from "../decimal.ts";
+import { decimalNumber } from "../bytes/decimal.ts";
 import { describeError } from "../errors.ts";
 import type { Settlement, Store } from "../store.ts";
 import type { GenerationReader } from "./generation.ts";
-import { nothingObserved, observe, type Observed, observeGeneration, storable } from "./usage.ts";
+import {
+  nothingObserved,
+  observe,
+  type Observed,
+  observeGeneration,
+  storable,
+} from "../metering/usage.ts";
 
 /** How a request can end. */
 export type Ending =

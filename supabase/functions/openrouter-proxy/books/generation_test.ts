@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fakeFetch, scriptedFetch } from "../http/test_support.ts";
+import { fakeFetch, scriptedFetch } from "../testing/fake_fetch.ts";
 import { createGenerationReader } from "./generation.ts";
 
 const OPENROUTER = "https://openrouter.example/api/v1";
