@@ -4,10 +4,11 @@
  * Whoever forwards a request opens a booking and reports how it goes; the booking finds out what it
  * cost, settles it in Postgres, and writes the request's line in the log.
  */
-import { decimalNumber } from "../bytes/decimal.ts";
 import { describeError } from "../errors.ts";
 import type { Settlement, Store } from "../store.ts";
+import { createEntries, RETRY_DELAYS_MS } from "./entries.ts";
 import type { GenerationReader } from "./generation.ts";
+import { requestLine } from "./request_line.ts";
 import {
   nothingObserved,
   observe,
@@ -91,37 +92,14 @@ export interface BookkeeperDeps {
   log: (event: Record<string, unknown>) => void;
 }
 
-/** Waits between the attempts to enter something in the books, in milliseconds. */
-const RETRY_DELAYS_MS = [250, 1_000, 4_000, 15_000];
-
 /** Opens bookings, and keeps count of them until they are settled. */
 export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   const { store, generations, usdPerCredit, now, sleep, waitUntil, log } = deps;
   /** What settles each open booking as it stands. */
   const open = new Set<(reason: string) => void>();
   const retired = Promise.withResolvers<void>();
+  const enter = createEntries({ sleep, log });
   let isRetiring = false;
-
-  /** Tries until Postgres takes an entry; one that it never takes is left to operators in the log. */
-  async function enter<T>(
-    write: () => Promise<T>,
-    entry: object,
-  ): Promise<{ answer: T; isFirstAttempt: boolean } | null> {
-    for (const [attempt, delayMs] of RETRY_DELAYS_MS.entries()) {
-      try {
-        return { answer: await write(), isFirstAttempt: attempt === 0 };
-      } catch {
-        await sleep(delayMs);
-      }
-    }
-    try {
-      return { answer: await write(), isFirstAttempt: false };
-    } catch (error) {
-      const { cause } = describeError(error as Error, true);
-      log({ level: "error", event: "settlement_deferred", cause, ...entry });
-      return null;
-    }
-  }
 
   /** A booking that is concluded when it has ended, and keeps the isolate alive until then. */
   function booking(conclude: (ending: Ending, answer: Answer | null) => Promise<void>): Booking {
@@ -191,7 +169,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         if (!settled && entered?.isFirstAttempt && ending.kind !== "worker_retired") {
           log({ level: "error", event: "settlement_ignored", ...settlement });
         }
-        return { ...settlement, totalCostUsd };
+        return { settlement, totalCostUsd };
       }
 
       let booked: Awaited<ReturnType<typeof settle>> | null = null;
@@ -210,23 +188,15 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       }
       if (booked === null || costSource !== null) booked = await settle(costSource);
 
-      log({
-        level: booked.status === "completed" ? "info" : "warn",
-        event: "request",
-        request_id: call.requestId,
+      log(requestLine({
         did: call.did,
-        method: "POST",
         route: call.route,
-        model: observed.model ?? call.model,
-        status: httpStatus,
-        outcome: booked.status,
-        ...(booked.errorMessage === null ? {} : { error: booked.errorMessage }),
-        ...("error" in ending && { cause: describeError(ending.error, true).cause }),
-        input_tokens: observed.inputTokens,
-        output_tokens: observed.outputTokens,
-        cost_usd: booked.totalCostUsd ? decimalNumber(booked.totalCostUsd) : null,
+        model: call.model,
         ms: Math.round(now() - call.receivedAt),
-      });
+        settlement: booked.settlement,
+        totalCostUsd: booked.totalCostUsd,
+        error: "error" in ending ? ending.error : null,
+      }));
     }
 
     return {
