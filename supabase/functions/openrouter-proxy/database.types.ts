@@ -35,14 +35,14 @@ export type Database = {
                   ]
                 },"gateway_settings": {
                   Row: {
-                    "default_credit_limit": number | null,"default_credit_limit_reset": string | null,"only_row": boolean,"request_log_retention_months": number | null,"updated_at": string
+                    "default_credit_limit": number | null,"default_credit_limit_reset": string | null,"only_row": boolean,"request_log_retention_months": number | null,"shared_features": (string)[],"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"only_row"?: boolean,"request_log_retention_months"?: number | null,"updated_at"?: string
+                    "default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"only_row"?: boolean,"request_log_retention_months"?: number | null,"shared_features"?: (string)[],"updated_at"?: string
                   }
                   Update: {
-                    "default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"only_row"?: boolean,"request_log_retention_months"?: number | null,"updated_at"?: string
+                    "default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"only_row"?: boolean,"request_log_retention_months"?: number | null,"shared_features"?: (string)[],"updated_at"?: string
                   }
                   Relationships: [
                     
@@ -176,7 +176,7 @@ export type Database = {
           }
           Functions: {
             "admit_request":
-{ Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_request_id": string,"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
+{ Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_may_lack_key"?: boolean,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_owned_generations"?: (string)[],"p_request_id": string,"p_shared_features"?: (string)[],"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
                            },
 "book_late_cost":
 { Args: { "p_cost": string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
@@ -186,6 +186,9 @@ export type Database = {
                            },
 "complete_key_provisioning":
 { Args: { "p_attempt_id": string,"p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_encrypted_api_key": string,"p_key_name": string,"p_openrouter_key_hash": string }; Returns: boolean
+                           },
+"discard_request":
+{ Args: { "p_request_id": string,"p_request_time": string }; Returns: boolean
                            },
 "expire_stale_requests":
 { Args: { "p_older_than"?: string }; Returns: number

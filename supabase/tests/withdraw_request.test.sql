@@ -1,0 +1,54 @@
+-- A call whose admission the gateway did not hear of ends, and may be sent again.
+begin;
+select plan(10);
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+values ('did:key:alice', 'hash a', 'sealed a', 'alice');
+
+create function pg_temp.request(n integer) returns uuid language sql
+return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
+create function pg_temp.admit(n integer, p_key text) returns text language sql as $$
+  select public.admit_request(
+    pg_temp.request(n), 'did:key:alice', 'POST', '/chat/completions', true, 'asked/for',
+    p_idempotency_key => p_key, p_body_hash => 'ab'
+  ) ->> 'decision';
+$$;
+
+set local role service_role;
+
+select is(
+  public.withdraw_request(pg_temp.request(1)), false,
+  'a request that has no row, or none yet, is not withdrawn'
+);
+select is(pg_temp.admit(1, 'k'), 'admitted', 'a call is admitted, and nobody hears of it');
+select is(public.withdraw_request(pg_temp.request(1)), true, 'it is withdrawn');
+select results_eq(
+  'select status, error_message, http_status, total_cost, model from public.request_logs',
+  $$ values ('failed', 'store_unavailable: the gateway did not hear of the admission',
+    null::smallint, null::numeric, 'asked/for') $$,
+  'it has failed for that reason, and nothing is known of a cost'
+);
+select results_eq(
+  'select requests, failed_requests, total_cost from public.usage_daily',
+  $$ values (1::bigint, 1::bigint, 0::numeric) $$,
+  'it is counted once'
+);
+select is(pg_temp.admit(2, 'k'), 'admitted', 'the same call may be sent again under the same key');
+
+select is(public.withdraw_request(pg_temp.request(1)), true, 'who asks again is told that there is a row');
+select results_eq(
+  'select requests, failed_requests from public.usage_daily',
+  $$ values (1::bigint, 1::bigint) $$,
+  'and it is counted no second time'
+);
+
+select public.settle_request(pg_temp.request(2), now(), 'completed', 200, p_cost => '0.5');
+select is(public.withdraw_request(pg_temp.request(2)), true, 'a call that has ended');
+select results_eq(
+  $$ select status, total_cost from public.request_logs where id = pg_temp.request(2) $$,
+  $$ values ('completed', 0.5) $$,
+  'stays as it ended'
+);
+
+select * from finish();
+rollback;
