@@ -15,6 +15,7 @@ const STATUS = {
   invalid_token: 401,
   replayed_request: 401,
   access_denied: 403,
+  feature_not_allowed: 403,
   path_forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,

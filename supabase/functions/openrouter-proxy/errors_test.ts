@@ -12,6 +12,7 @@ const STATUSES: Record<ErrorType, number> = {
   invalid_token: 401,
   replayed_request: 401,
   access_denied: 403,
+  feature_not_allowed: 403,
   path_forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,

@@ -49,10 +49,12 @@ async function gatewayWith(options: {
       seen.admissions++;
       return {
         decision: "admitted",
-        encryptedApiKey: await vault.seal(signer.did, "sk-or-v1-user"),
-        keyHash: "hash",
+        key: {
+          encryptedApiKey: await vault.seal(signer.did, "sk-or-v1-user"),
+          hash: "hash",
+          newLimit: null,
+        },
         requestTime: "2026-11-22T00:00:00Z",
-        newLimit: null,
         ...options.admission,
       } as Admission;
     },
@@ -166,13 +168,48 @@ for (
 }
 
 test("a row that was admitted ends even when its key does not open", async () => {
-  const gateway = await gatewayWith({ admission: { encryptedApiKey: "v1.moved.a.b" } });
+  const key = { encryptedApiKey: "v1.moved.a.b", hash: "hash", newLimit: null };
+  const gateway = await gatewayWith({ admission: { key } });
   const response = await gateway.fetch(await requestFrom(gateway.signer, {}));
   assert.equal((await errorOf(response)).type, "internal_error");
   await gateway.idle();
   assert.equal(gateway.seen.settlements[0]!.status, "failed");
   assert.equal(gateway.seen.forwarded.length, 0);
 });
+
+test("what is free goes to OpenRouter without an authorization where the DID has no key", async () => {
+  const gateway = await gatewayWith({
+    admission: { key: null },
+    // As OpenRouter refuses a key that is gone: without one, there is none to replace.
+    openrouter: () => Response.json({ error: { message: "User not found." } }, { status: 401 }),
+  });
+  const path = "/api/v1/openrouter/models";
+  const response = await gateway.fetch(
+    await requestFrom(gateway.signer, { method: "GET", path, body: "" }),
+  );
+  assert.equal(response.status, 401);
+  assert.deepEqual(
+    gateway.seen.forwarded.map(({ url, headers }) => [url, headers.get("authorization")]),
+    [["http://openrouter.test/api/v1/models", null]],
+  );
+});
+
+for (const path of ["/key", "/Key/", "/generation?id=gen-1", "/videos/job-1"]) {
+  test(`a DID without a key is told how to get one instead of GET ${path}`, async () => {
+    const gateway = await gatewayWith({ admission: { key: null } });
+    const response = await gateway.fetch(
+      await requestFrom(gateway.signer, {
+        method: "GET",
+        path: `/api/v1/openrouter${path}`,
+        body: "",
+      }),
+    );
+    const { type, message } = await errorOf(response);
+    assert.equal(type, "not_found");
+    assert.match(message, /no OpenRouter key yet: its first call that may cost makes one/);
+    assert.equal(gateway.seen.forwarded.length, 0);
+  });
+}
 
 test("the answer that begins a job comes when the job is in the log, so that it can be asked for", async () => {
   const gateway = await gatewayWith({

@@ -36,23 +36,33 @@ export interface AdmissionRequest {
   replay: { hash: string; expiresAt: Date } | null;
   /** When the DID token was issued; null for signed requests. */
   tokenIssuedAt: Date | null;
-  /** A generation id that must be in the caller's own log. */
-  ownedGeneration: string | null;
+  /** The ids of generations and jobs that must be in the caller's own log. */
+  ownedGenerations: string[];
+  /** What it asks for of what DIDs share, and the member of its body that does. */
+  sharedFeatures: { feature: string; param: string }[];
   /** The client's Idempotency-Key and the lower-case hex SHA-256 of the body. */
   idempotency: { key: string; bodyHash: string } | null;
+}
+
+/** A DID's key at OpenRouter. */
+export interface AccountKey {
+  /** An envelope of accounts/key_vault.ts. */
+  encryptedApiKey: string;
+  hash: string;
+  /** The limit that OpenRouter has to be told for the key; null: it knows. */
+  newLimit: KeyLimit | null;
 }
 
 /** admit_request's decision: leave to go on, or why not. */
 export type Admission =
   | {
     decision: "admitted";
-    encryptedApiKey: string;
-    keyHash: string;
+    /** Null: the DID has none yet. Only what is free is admitted without. */
+    key: AccountKey | null;
     /** Of the pending row; settle needs it. */
     requestTime: string;
-    /** The limit that OpenRouter has to be told for the key; null: it knows. */
-    newLimit: KeyLimit | null;
   }
+  | { decision: "feature_not_allowed"; feature: string }
   | { decision: "duplicate"; duplicateOf: string }
   | {
     decision: "needs_provisioning" | "access_denied" | "token_revoked" | "not_owned" | "replayed";
@@ -178,21 +188,24 @@ export function createStore(
           p_message_hash: request.replay?.hash,
           p_message_expires_at: request.replay?.expiresAt.toISOString(),
           p_token_issued_at: request.tokenIssuedAt?.toISOString(),
-          p_owned_generation: request.ownedGeneration,
+          p_owned_generations: request.ownedGenerations,
+          p_shared_features: request.sharedFeatures.map(({ feature }) => feature),
+          p_may_lack_key: true,
           p_idempotency_key: request.idempotency?.key,
           p_body_hash: request.idempotency?.bodyHash,
         }),
-      ) as Record<string, string> & { new_limit?: LimitRow | null };
-      const decision = answer.decision as Admission["decision"];
-      if (decision === "duplicate") return { decision, duplicateOf: answer.request_id! };
-      if (decision !== "admitted") return { decision };
-      return {
-        decision,
-        encryptedApiKey: answer.encrypted_api_key!,
-        keyHash: answer.openrouter_key_hash!,
-        requestTime: answer.request_time!,
-        newLimit: answer.new_limit ? limitOf(answer.new_limit) : null,
-      };
+      ) as AdmissionAnswer;
+      const { decision } = answer;
+      switch (decision) {
+        case "admitted":
+          return { decision, key: accountKeyOf(answer), requestTime: answer.request_time! };
+        case "duplicate":
+          return { decision, duplicateOf: answer.request_id! };
+        case "feature_not_allowed":
+          return { decision, feature: answer.feature! };
+        default:
+          return { decision };
+      }
     },
 
     /**
@@ -358,6 +371,26 @@ function storeUnavailable(cause: string): GatewayError {
 interface LimitRow {
   credit_limit: string | null;
   credit_limit_reset: string | null;
+}
+
+/** What admit_request returns; which members there are, the decision says. */
+interface AdmissionAnswer {
+  decision: Admission["decision"];
+  encrypted_api_key?: string | null;
+  openrouter_key_hash?: string | null;
+  request_time?: string;
+  new_limit?: LimitRow | null;
+  request_id?: string;
+  feature?: string;
+}
+
+function accountKeyOf(answer: AdmissionAnswer): AccountKey | null {
+  if (!answer.encrypted_api_key) return null;
+  return {
+    encryptedApiKey: answer.encrypted_api_key,
+    hash: answer.openrouter_key_hash!,
+    newLimit: answer.new_limit ? limitOf(answer.new_limit) : null,
+  };
 }
 
 function limitOf(row: LimitRow): KeyLimit {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import { call, CHAT, chat, type Identity, newIdentity, signed } from "./harness/client.ts";
 import { assertRefused } from "./harness/refusal.ts";
 import { useWorld } from "./harness/world.ts";
 
@@ -8,7 +8,7 @@ const world = useWorld();
 const BODY = chat("hello");
 
 /** Asserts that the DID's next request works, on the only key that is left of its attempts. */
-async function assertNextRequestWorks(identity: Awaited<ReturnType<typeof newIdentity>>) {
+async function assertNextRequestWorks(identity: Identity) {
   const { db, gateway, openrouter } = world;
   const response = await call(gateway, identity, "POST", CHAT, BODY);
   assert.equal(response.status, 200);
@@ -77,3 +77,63 @@ for (
     assert.equal(openrouter.keysNamed(identity.did).length, 2);
   });
 }
+
+const PROXY = "/api/v1/openrouter";
+
+/** Asserts that nothing so far made the DID a key, here or at OpenRouter. */
+async function assertNoKey({ did }: Identity) {
+  assert.deepEqual(world.openrouter.keysNamed(did), []);
+  assert.equal(await world.db.keyHash(did), null);
+  assert.deepEqual(await world.db.rowsOf(did), []);
+}
+
+Deno.test("what is free makes no key: OpenRouter is asked without one, and the first call that may cost makes it", async () => {
+  const { gateway, openrouter } = world;
+  const identity = await newIdentity();
+  for (const path of ["/models", "/models?supported_parameters=tools"]) {
+    const response = await call(gateway, identity, "GET", PROXY + path);
+    assert.equal(response.status, 200, await response.text());
+    const [request] = openrouter.requestsWith(null).slice(-1);
+    assert.equal(request?.path, `/api/v1${path}`);
+  }
+  await assertNoKey(identity);
+  await assertNextRequestWorks(identity);
+});
+
+for (const path of ["/key", "/generation?id=gen-1", "/generation", "/videos/gen-vid-1"]) {
+  Deno.test(`GET ${path} of a DID without a key is 404 by the gateway`, async () => {
+    const { gateway, openrouter } = world;
+    const identity = await newIdentity();
+    const before = openrouter.requestCount();
+    await assertRefused(await call(gateway, identity, "GET", PROXY + path), 404, "not_found");
+    assert.equal(openrouter.requestCount(), before);
+    await assertNoKey(identity);
+  });
+}
+
+const REFUSALS: [what: string, path: string, body: string, status: number, type: string][] = [
+  ["of a path", `${PROXY}/keys`, "{}", 403, "path_forbidden"],
+  ["of a body", CHAT, "no json", 400, "invalid_request"],
+];
+
+for (const [what, path, body, status, type] of REFUSALS) {
+  Deno.test(`the refusal ${what} makes no key`, async () => {
+    const identity = await newIdentity();
+    await assertRefused(await call(world.gateway, identity, "POST", path, body), status, type);
+    await assertNoKey(identity);
+  });
+}
+
+Deno.test("a DID without a key cannot send the same signed message twice either", async () => {
+  const { gateway, openrouter } = world;
+  const identity = await newIdentity();
+  const path = `${PROXY}/models/mine`;
+  const headers = await signed(identity, "DELETE", path);
+  const send = () => fetch(gateway.url + path, { method: "DELETE", headers });
+  const before = openrouter.requestCount();
+  await (await send()).body?.cancel();
+  assert.equal(openrouter.requestCount(), before + 1);
+  await assertRefused(await send(), 401, "replayed_request");
+  assert.equal(openrouter.requestCount(), before + 1);
+  await assertNoKey(identity);
+});

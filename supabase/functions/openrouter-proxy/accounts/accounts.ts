@@ -3,7 +3,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import { type Management, ManagementError } from "../openrouter/management.ts";
-import type { Admission, AdmissionRequest, KeyLimit, Store } from "../store.ts";
+import type { AccountKey, Admission, AdmissionRequest, KeyLimit, Store } from "../store.ts";
 import type { KeyVault } from "./key_vault.ts";
 import {
   accessDenied,
@@ -16,10 +16,12 @@ export type Admitted = Extract<Admission, { decision: "admitted" }>;
 
 export interface Accounts {
   /**
-   * Admits a request in one round trip, after creating the DID's key where it has none yet.
+   * Admits a request in one round trip, after creating the DID's key where the request may cost and
+   * there is none yet.
    *
-   * @throws {GatewayError} access_denied, invalid_token, not_found, duplicate_request,
-   *   replayed_request, store_unavailable, provisioning_failed, provisioning_in_progress
+   * @throws {GatewayError} access_denied, invalid_token, feature_not_allowed, not_found,
+   *   duplicate_request, replayed_request, store_unavailable, provisioning_failed,
+   *   provisioning_in_progress
    */
   admit(request: AdmissionRequest): Promise<Admitted>;
   /**
@@ -29,14 +31,14 @@ export interface Accounts {
    *   store_unavailable
    * @throws {VaultError}
    */
-  openKey(did: string, admitted: Admitted): Promise<string>;
+  openKey(did: string, key: AccountKey): Promise<string>;
   /**
-   * Another plaintext key for a DID whose admitted one was refused; null when OpenRouter has it and
+   * Another plaintext key for a DID whose own was refused; null when OpenRouter has it and
    * refused it all the same, because replacing keys at every whim of it would lift their limits.
    *
    * @throws {GatewayError} access_denied, provisioning_failed, provisioning_in_progress
    */
-  replaceKey(did: string, admitted: Admitted): Promise<string | null>;
+  replaceKey(did: string, key: AccountKey): Promise<string | null>;
 }
 
 /** Accounts over a store, OpenRouter's management API, and the vault that their keys are sealed in. */
@@ -75,33 +77,45 @@ export function createAccounts(
         admission = await store.admit(request);
       }
       if (admission.decision === "admitted") return admission;
-      throw refusal(admission);
+      throw refusal(admission, request);
     },
 
-    async openKey(did, { encryptedApiKey, keyHash, newLimit }) {
-      if (newLimit !== null && await takesLimit(keyHash, newLimit)) {
-        await store.recordKeyLimit(did, keyHash, newLimit);
+    async openKey(did, { encryptedApiKey, hash, newLimit }) {
+      if (newLimit !== null && await takesLimit(hash, newLimit)) {
+        await store.recordKeyLimit(did, hash, newLimit);
       }
       return await vault.open(did, encryptedApiKey);
     },
 
-    async replaceKey(did, { keyHash }) {
+    async replaceKey(did, { hash }) {
       try {
-        if (await management.isAlive(keyHash)) return null;
+        if (await management.isAlive(hash)) return null;
       } catch (cause) {
         throw provisioningFailed("OpenRouter refused the DID's key; try again", cause);
       }
-      return await vault.open(did, await provision(did, keyHash));
+      return await vault.open(did, await provision(did, hash));
     },
   };
 }
 
-function refusal(admission: Exclude<Admission, Admitted>): GatewayError {
+function refusal(
+  admission: Exclude<Admission, Admitted>,
+  { sharedFeatures }: AdmissionRequest,
+): GatewayError {
   switch (admission.decision) {
     case "access_denied":
       return accessDenied();
     case "token_revoked":
       return tokenRevoked();
+    case "feature_not_allowed": {
+      const { feature } = admission;
+      const asked = sharedFeatures.find((asked) => asked.feature === feature);
+      return new GatewayError(
+        "feature_not_allowed",
+        `${feature} reaches what the DIDs of this gateway share, and its operator has not opened it`,
+        { details: { param: asked?.param } },
+      );
+    }
     case "not_owned":
       return new GatewayError("not_found", "your log holds no generation or job with this id");
     case "duplicate":

@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { type Management, ManagementError } from "../openrouter/management.ts";
-import type { Admission, AdmissionRequest, KeyLimit, ProvisioningClaim, Store } from "../store.ts";
+import type {
+  AccountKey,
+  Admission,
+  AdmissionRequest,
+  KeyLimit,
+  ProvisioningClaim,
+  Store,
+} from "../store.ts";
 import { createAccounts } from "./accounts.ts";
 import { createKeyVault, VaultError } from "./key_vault.ts";
 
@@ -17,20 +24,23 @@ const REQUEST: AdmissionRequest = {
   streaming: false,
   replay: null,
   tokenIssuedAt: null,
-  ownedGeneration: null,
+  ownedGenerations: [],
+  sharedFeatures: [
+    { feature: "openrouter:shell", param: "tools[2].type" },
+    { feature: "preset", param: "model" },
+    { feature: "preset", param: "preset" },
+  ],
   idempotency: null,
 };
 
 const vault = createKeyVault(crypto.getRandomValues(new Uint8Array(32)), null);
 
-async function admitted(newLimit: KeyLimit | null = null) {
-  return {
-    decision: "admitted" as const,
-    encryptedApiKey: await vault.seal(DID, "sk-old"),
-    keyHash: "old",
-    requestTime: "2026-11-22T10:00:00Z",
-    newLimit,
-  };
+async function oldKey(newLimit: KeyLimit | null = null): Promise<AccountKey> {
+  return { encryptedApiKey: await vault.seal(DID, "sk-old"), hash: "old", newLimit };
+}
+
+function admittedWith(key: AccountKey | null) {
+  return { decision: "admitted" as const, key, requestTime: "2026-11-22T10:00:00Z" };
 }
 
 interface Script {
@@ -93,19 +103,26 @@ async function refusalOf(promise: Promise<unknown>): Promise<GatewayError> {
 }
 
 Deno.test("a known DID is admitted in one round trip", async () => {
-  const admission = await admitted();
+  const admission = admittedWith(await oldKey());
   const { accounts, calls } = scripted({ admissions: [admission] });
   assert.equal(await accounts.admit(REQUEST), admission);
   assert.deepEqual(calls, ["admit"]);
 });
 
 Deno.test("a new DID is admitted once its key is there", async () => {
-  const admission = await admitted();
+  const admission = admittedWith(await oldKey());
   const { accounts, calls } = scripted({
     admissions: [{ decision: "needs_provisioning" }, admission],
   });
   assert.equal(await accounts.admit(REQUEST), admission);
   assert.deepEqual(calls, ["admit", "claim null", "create", "save new", "admit"]);
+});
+
+Deno.test("a DID without a key that is admitted even so gets none", async () => {
+  const admission = admittedWith(null);
+  const { accounts, calls } = scripted({ admissions: [admission] });
+  assert.equal(await accounts.admit(REQUEST), admission);
+  assert.deepEqual(calls, ["admit"]);
 });
 
 Deno.test("a new DID that is refused after all has a key, and the refusal", async () => {
@@ -115,24 +132,32 @@ Deno.test("a new DID that is refused after all has a key, and the refusal", asyn
   assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "replayed_request");
 });
 
-const REFUSALS: [Exclude<Admission, { decision: "admitted" }>, type: string, status: number][] = [
-  [{ decision: "access_denied" }, "access_denied", 403],
-  [{ decision: "token_revoked" }, "invalid_token", 401],
-  [{ decision: "not_owned" }, "not_found", 404],
-  [{ decision: "duplicate", duplicateOf: "first" }, "duplicate_request", 409],
-  [{ decision: "replayed" }, "replayed_request", 401],
+const REFUSALS: [
+  Exclude<Admission, { decision: "admitted" }>,
+  type: string,
+  status: number,
+  details: Record<string, unknown>,
+][] = [
+  [{ decision: "access_denied" }, "access_denied", 403, {}],
+  [{ decision: "token_revoked" }, "invalid_token", 401, {}],
+  [{ decision: "not_owned" }, "not_found", 404, {}],
+  [{ decision: "duplicate", duplicateOf: "first" }, "duplicate_request", 409, {
+    duplicate_of: "first",
+  }],
+  [{ decision: "replayed" }, "replayed_request", 401, {}],
+  // The first member of the body that asks for it.
+  [{ decision: "feature_not_allowed", feature: "preset" }, "feature_not_allowed", 403, {
+    param: "model",
+  }],
 ];
 
-for (const [admission, type, status] of REFUSALS) {
+for (const [admission, type, status, details] of REFUSALS) {
   Deno.test(`the decision ${admission.decision} is ${status} ${type}`, async () => {
     const { accounts, calls } = scripted({ admissions: [admission] });
     const refusal = await refusalOf(accounts.admit(REQUEST));
     assert.equal(refusal.type, type);
     assert.equal(refusal.status, status);
-    assert.deepEqual(
-      refusal.details,
-      admission.decision === "duplicate" ? { duplicate_of: "first" } : {},
-    );
+    assert.deepEqual(refusal.details, details);
     assert.deepEqual(calls, ["admit"]);
   });
 }
@@ -148,13 +173,13 @@ Deno.test("an account that vanishes while its request is served is 503 with Retr
 
 Deno.test("a key whose limit OpenRouter knows is opened without a call", async () => {
   const { accounts, calls } = scripted({});
-  assert.equal(await accounts.openKey(DID, await admitted()), "sk-old");
+  assert.equal(await accounts.openKey(DID, await oldKey()), "sk-old");
   assert.deepEqual(calls, []);
 });
 
 Deno.test("a changed limit is set and noted before the key is opened", async () => {
   const { accounts, calls } = scripted({});
-  assert.equal(await accounts.openKey(DID, await admitted(LIMIT)), "sk-old");
+  assert.equal(await accounts.openKey(DID, await oldKey(LIMIT)), "sk-old");
   assert.deepEqual(calls, ["limit old 3 daily", "record old 3 daily"]);
 });
 
@@ -162,7 +187,7 @@ Deno.test("a limit of a key that is gone is not noted: using the key replaces it
   const { accounts, calls } = scripted({
     setLimit: () => Promise.reject(new ManagementError("gone", 404)),
   });
-  assert.equal(await accounts.openKey(DID, await admitted(LIMIT)), "sk-old");
+  assert.equal(await accounts.openKey(DID, await oldKey(LIMIT)), "sk-old");
   assert.deepEqual(calls, ["limit old 3 daily"]);
 });
 
@@ -176,7 +201,7 @@ for (
     const { accounts, calls } = scripted({
       setLimit: () => Promise.reject(new ManagementError("no", status, retryAfter)),
     });
-    const refusal = await refusalOf(accounts.openKey(DID, await admitted(LIMIT)));
+    const refusal = await refusalOf(accounts.openKey(DID, await oldKey(LIMIT)));
     assert.equal(refusal.type, "provisioning_failed");
     assert.deepEqual(refusal.headers, retryAfter === null ? {} : { "retry-after": retryAfter });
     assert.deepEqual(calls, ["limit old 3 daily"]);
@@ -187,37 +212,37 @@ Deno.test("a limit that Postgres does not note is told as that", async () => {
   const { accounts } = scripted({
     recordKeyLimit: () => Promise.reject(new GatewayError("store_unavailable", "down")),
   });
-  const refusal = await refusalOf(accounts.openKey(DID, await admitted(LIMIT)));
+  const refusal = await refusalOf(accounts.openKey(DID, await oldKey(LIMIT)));
   assert.equal(refusal.type, "store_unavailable");
 });
 
 Deno.test("another DID's envelope does not open", async () => {
   const { accounts } = scripted({});
-  await assert.rejects(accounts.openKey("did:key:zOther", await admitted()), VaultError);
+  await assert.rejects(accounts.openKey("did:key:zOther", await oldKey()), VaultError);
 });
 
 Deno.test("a key that OpenRouter refuses is replaced by a new one", async () => {
   const { accounts, calls } = scripted({});
-  assert.equal(await accounts.replaceKey(DID, await admitted()), "sk-new");
+  assert.equal(await accounts.replaceKey(DID, await oldKey()), "sk-new");
   assert.deepEqual(calls, ["alive? old", "claim old", "delete old", "create", "save new"]);
 });
 
 Deno.test("a key that somebody else has replaced is taken", async () => {
   const encryptedApiKey = await vault.seal(DID, "sk-theirs");
   const { accounts, calls } = scripted({ claim: { state: "provisioned", encryptedApiKey } });
-  assert.equal(await accounts.replaceKey(DID, await admitted()), "sk-theirs");
+  assert.equal(await accounts.replaceKey(DID, await oldKey()), "sk-theirs");
   assert.deepEqual(calls, ["alive? old", "claim old"]);
 });
 
 Deno.test("a disabled DID's key is not replaced", async () => {
   const { accounts, calls } = scripted({ claim: { state: "disabled" } });
-  const refusal = await refusalOf(accounts.replaceKey(DID, await admitted()));
+  const refusal = await refusalOf(accounts.replaceKey(DID, await oldKey()));
   assert.equal(refusal.type, "access_denied");
   assert.deepEqual(calls, ["alive? old", "claim old"]);
 });
 
 Deno.test("a key that OpenRouter refuses but has is not replaced: that would lift its limit", async () => {
   const { accounts, calls } = scripted({ isAlive: true });
-  assert.equal(await accounts.replaceKey(DID, await admitted()), null);
+  assert.equal(await accounts.replaceKey(DID, await oldKey()), null);
   assert.deepEqual(calls, ["alive? old"]);
 });

@@ -129,7 +129,8 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
         streaming: order.json?.streaming ?? false,
         replay: isRead(method) ? null : identity.replay,
         tokenIssuedAt: identity.tokenIssuedAt,
-        ownedGeneration: order.ownedGeneration,
+        ownedGenerations: order.ownedGeneration === null ? [] : [order.ownedGeneration],
+        sharedFeatures: [],
         idempotency: order.idempotency,
       });
     } catch (error) {
@@ -170,15 +171,16 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     order: Order,
     admitted: Admitted,
     sending: { isSent: boolean },
-  ): Promise<{ upstream: Upstream; apiKey: string }> {
+  ): Promise<{ upstream: Upstream; apiKey: string | null }> {
     const { c, url, method, clientGone } = call;
+    const { key } = admitted;
     const { endpoint, json } = order;
     const included = endpoint.includeUsage && json
       ? withUsageIncluded(order.body, json)
       : order.body;
     const body = isRead(method) ? null : included;
 
-    function attempt(apiKey: string): Promise<Upstream> {
+    function attempt(apiKey: string | null): Promise<Upstream> {
       if (clientGone.aborted) throw new ClientDisconnected();
       sending.isSent = true;
       const headers = requestHeaders(c.req.raw.headers, apiKey, config);
@@ -188,12 +190,12 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       return forward(outgoing, abort, config.upstreamHeadersTimeoutMs, fetch);
     }
 
-    const apiKey = await accounts.openKey(did, admitted);
+    const apiKey = key === null ? withoutKey(call, order) : await accounts.openKey(did, key);
     const upstream = await attempt(apiKey);
-    if (!refusesKey(upstream)) return { upstream, apiKey };
+    if (key === null || !refusesKey(upstream)) return { upstream, apiKey };
     // Nothing was billed, and the body is still here: the same request goes on with another key.
     sending.isSent = false;
-    const another = await accounts.replaceKey(did, admitted);
+    const another = await accounts.replaceKey(did, key);
     if (another === null) return { upstream, apiKey };
     return { upstream: await attempt(another), apiKey: another };
   }
@@ -206,13 +208,14 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
   async function passOn(
     { clientGone, timing }: Received,
     order: Order,
-    { upstream, apiKey }: { upstream: Upstream; apiKey: string },
+    { upstream, apiKey }: { upstream: Upstream; apiKey: string | null },
     booking: Booking | null,
   ): Promise<Response> {
     const { beginsJob } = order.endpoint;
     const idleTimeoutMs = config.upstreamIdleTimeoutMs;
     const answer = beginsJob ? await wholeJob(upstream, idleTimeoutMs) : upstream;
-    const response = clientAnswer(answer, apiKey, booking, idleTimeoutMs, clientGone);
+    // The booking asks OpenRouter for costs with the key: without one, nothing is booked.
+    const response = clientAnswer(answer, apiKey ?? "", booking, idleTimeoutMs, clientGone);
     response.headers.append("server-timing", timing.header());
     if (response.status >= 300) await settledSoon(order, booking);
     // The owner of a job may ask for it at once, which is for Postgres to know first as well.
@@ -240,6 +243,19 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       throw error;
     }
   };
+}
+
+/**
+ * With what a DID's free request goes to OpenRouter that has no key yet: with none.
+ *
+ * @throws {GatewayError} not_found where the request is about the key, or about what it was used for
+ */
+function withoutKey({ target }: Received, { ownedGeneration }: Order): null {
+  if (ownedGeneration === null && !/^\/key\/?$/i.test(target.path)) return null;
+  throw new GatewayError(
+    "not_found",
+    "this DID has no OpenRouter key yet: its first call that may cost makes one",
+  );
 }
 
 /** How a call ends that has no answer. */

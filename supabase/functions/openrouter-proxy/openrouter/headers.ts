@@ -40,10 +40,14 @@ const NOT_TO_CLIENT_PREFIX = "access-control-";
 /** What Deno's fetch decodes; newer ones leave the headers. Other encodings pass as they came. */
 const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
-/** The headers of the request to OpenRouter: the client's listed ones, and the DID's own key. */
+/**
+ * The headers of the request to OpenRouter: the client's listed ones, and the DID's own key.
+ *
+ * @param apiKey null: the DID has none, and OpenRouter answers anybody
+ */
 export function requestHeaders(
   client: Headers,
-  apiKey: string,
+  apiKey: string | null,
   defaults: { httpReferer: string; xTitle: string },
 ): Headers {
   const headers = new Headers();
@@ -54,7 +58,7 @@ export function requestHeaders(
   if (!headers.has("x-title") && !headers.has("x-openrouter-title")) {
     headers.set("x-title", defaults.xTitle);
   }
-  headers.set("authorization", `Bearer ${apiKey}`);
+  if (apiKey !== null) headers.set("authorization", `Bearer ${apiKey}`);
   return headers;
 }
 

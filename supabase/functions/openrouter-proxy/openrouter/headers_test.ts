@@ -3,8 +3,8 @@ import { requestHeaders, responseHeaders } from "./headers.ts";
 
 const DEFAULTS = { httpReferer: "https://gateway.example", xTitle: "Gateway" };
 
-function sent(client: Record<string, string>) {
-  return Object.fromEntries(requestHeaders(new Headers(client), "sk-or-v1-x", DEFAULTS));
+function sent(client: Record<string, string>, apiKey: string | null = "sk-or-v1-x") {
+  return Object.fromEntries(requestHeaders(new Headers(client), apiKey, DEFAULTS));
 }
 
 Deno.test("requestHeaders passes the listed headers and OpenRouter's own family", () => {
@@ -58,6 +58,13 @@ Deno.test("requestHeaders replaces the client's authorization and drops what nam
   };
   assert.deepEqual(sent(dropped), {
     "authorization": "Bearer sk-or-v1-x",
+    "http-referer": "https://gateway.example",
+    "x-title": "Gateway",
+  });
+});
+
+Deno.test("requestHeaders sends no authorization for a DID that has no key, not even the client's", () => {
+  assert.deepEqual(sent({ authorization: "Bearer of-the-client" }, null), {
     "http-referer": "https://gateway.example",
     "x-title": "Gateway",
   });

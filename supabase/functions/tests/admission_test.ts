@@ -1,0 +1,76 @@
+/** What the store hears of Postgres through the Data API, arrays and nulls included. */
+import assert from "node:assert/strict";
+import { type AdmissionRequest, createStore, type Store } from "../openrouter-proxy/store.ts";
+import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import { useWorld } from "./harness/world.ts";
+
+const world = useWorld({ freshStack: true });
+let store: Store;
+
+Deno.test.beforeAll(() => {
+  const { url, secretKeys } = world.stack;
+  store = createStore(url, JSON.parse(secretKeys).default, fetch);
+});
+
+/** A metered call with what a test is not about filled in. */
+function request(did: string, members: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  return {
+    requestId: crypto.randomUUID(),
+    did,
+    method: "POST",
+    endpoint: "/responses",
+    metered: true,
+    model: null,
+    streaming: false,
+    replay: null,
+    tokenIssuedAt: null,
+    ownedGenerations: [],
+    sharedFeatures: [],
+    idempotency: null,
+    ...members,
+  };
+}
+
+/** A DID whose one call has ended, and the id of its generation. */
+async function knownDid(): Promise<{ did: string; generationId: string }> {
+  const identity = await newIdentity();
+  const response = await call(world.gateway, identity, "POST", CHAT, chat("hello"));
+  const { id } = await response.json();
+  await world.db.endedRows(identity.did, 1);
+  return { did: identity.did, generationId: id };
+}
+
+Deno.test("a DID without a key is admitted to what is free, and not to what may cost", async () => {
+  const { did } = await newIdentity();
+  const free = await store.admit(request(did, { metered: false }));
+  assert.equal(free.decision, "admitted");
+  assert.equal(free.key, null);
+  assert.deepEqual(await store.admit(request(did)), { decision: "needs_provisioning" });
+});
+
+Deno.test("a feature that the operator has not opened is named", async () => {
+  const { did } = await knownDid();
+  const sharedFeatures = [
+    { feature: "openrouter:bash", param: "tools[0].type" },
+    { feature: "vector_store", param: "tools[1].vector_store_ids" },
+  ];
+  const refused = (feature: string) => ({ decision: "feature_not_allowed", feature });
+  assert.deepEqual(await store.admit(request(did, { sharedFeatures })), refused("openrouter:bash"));
+  const { sql } = world.db;
+  await sql`update public.gateway_settings set shared_features = '{openrouter:bash}'`;
+  assert.deepEqual(await store.admit(request(did, { sharedFeatures })), refused("vector_store"));
+  await sql`update public.gateway_settings set shared_features = '{vector_store,openrouter:bash}'`;
+  const { decision } = await store.admit(request(did, { sharedFeatures }));
+  assert.equal(decision, "admitted");
+});
+
+Deno.test("all ids that a call names must be the caller's own", async () => {
+  const { did, generationId } = await knownDid();
+  const other = await knownDid();
+  const decisionOn = async (ownedGenerations: string[]) =>
+    (await store.admit(request(did, { ownedGenerations }))).decision;
+  assert.equal(await decisionOn([generationId]), "admitted");
+  assert.equal(await decisionOn([generationId, generationId]), "admitted");
+  assert.equal(await decisionOn([generationId, other.generationId]), "not_owned");
+  assert.equal(await decisionOn(['","', "{}", ""]), "not_owned");
+});
