@@ -253,6 +253,19 @@ export function createStore(
       return await call("withdraw_request", { p_request_id: requestId }) as boolean;
     },
 
+    /**
+     * Deletes the pending row of a call on a path that OpenRouter does not have, with its Idempotency-Key.
+     *
+     * @param requestTime as admit_request returned it
+     * @returns whether there was one; a row that has ended stays as it is
+     */
+    async discard(requestId: string, requestTime: string): Promise<boolean> {
+      return await call("discard_request", {
+        p_request_id: requestId,
+        p_request_time: requestTime,
+      }) as boolean;
+    },
+
     /** Books what a job cost, once, when that becomes known after its row has ended. */
     async bookLateCost(job: LateCost): Promise<boolean> {
       return await call(

@@ -74,3 +74,19 @@ Deno.test("all ids that a call names must be the caller's own", async () => {
   assert.equal(await decisionOn([generationId, other.generationId]), "not_owned");
   assert.equal(await decisionOn(['","', "{}", ""]), "not_owned");
 });
+
+Deno.test("a pending row is discarded once, with its Idempotency-Key", async () => {
+  const { did } = await knownDid();
+  const idempotency = { key: "k", bodyHash: "ab".repeat(32) };
+  const first = request(did, { idempotency });
+  const admission = await store.admit(first);
+  assert.equal(admission.decision, "admitted");
+  assert.deepEqual(await store.admit(request(did, { idempotency })), {
+    decision: "duplicate",
+    duplicateOf: first.requestId,
+  });
+  assert.equal(await store.discard(first.requestId, admission.requestTime), true);
+  assert.equal(await store.discard(first.requestId, admission.requestTime), false);
+  assert.equal((await world.db.rowsOf(did)).length, 1, "the row of the DID's first call");
+  assert.equal((await store.admit(request(did, { idempotency }))).decision, "admitted");
+});

@@ -8,7 +8,7 @@ import { describeError } from "../errors.ts";
 import type { Settlement, Store } from "../store.ts";
 import { createEntries, RETRY_DELAYS_MS } from "./entries.ts";
 import type { GenerationReader } from "./generation.ts";
-import { requestLine } from "./request_line.ts";
+import { discardedLine, requestLine } from "./request_line.ts";
 import {
   nothingObserved,
   observe,
@@ -23,6 +23,8 @@ export type Ending =
   | { kind: "answered" }
   /** OpenRouter answered with an error status. */
   | { kind: "refused" }
+  /** OpenRouter does not have the path (404, 405): this was no call, and leaves no row. */
+  | { kind: "no_such_path" }
   /** The client hung up first; before OpenRouter got a byte, where `neverSent`. */
   | { kind: "client_disconnected"; neverSent?: boolean }
   /** The gateway or the connection to OpenRouter failed. */
@@ -53,6 +55,9 @@ export interface Booking {
   readonly settled: Promise<void>;
 }
 
+/** The endings that a row keeps. */
+type KeptEnding = Exclude<Ending, { kind: "no_such_path" }>;
+
 /** A call whose pending row is in request_logs. */
 export interface BookedCall {
   requestId: string;
@@ -80,7 +85,7 @@ export interface Bookkeeper {
 }
 
 export interface BookkeeperDeps {
-  store: Pick<Store, "settle" | "withdraw" | "bookLateCost">;
+  store: Pick<Store, "settle" | "discard" | "withdraw" | "bookLateCost">;
   generations: GenerationReader;
   /** US dollars in one of OpenRouter's credits, a decimal string. */
   usdPerCredit: string;
@@ -130,7 +135,30 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   function openCall(call: BookedCall): Booking {
     let firstByteMs: number | null = null;
 
+    /** What the log's line says of it, however it ended. */
+    function ended() {
+      const { did, route, model, receivedAt } = call;
+      return { did, route, model, ms: Math.round(now() - receivedAt) };
+    }
+
     async function conclude(ending: Ending, answer: Answer | null) {
+      if (ending.kind === "no_such_path") await discard(answer?.httpStatus ?? null);
+      else await keep(ending, answer);
+    }
+
+    async function discard(httpStatus: number | null) {
+      const { requestId, requestTime } = call;
+      const entry = { requestId, requestTime, outcome: "discarded" };
+      const entered = await enter(() => store.discard(requestId, requestTime), entry);
+      // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
+      // succeeded and only its answer was lost. Anything else is a bug.
+      if (entered?.answer === false && entered.isFirstAttempt && !isRetiring) {
+        log({ level: "error", event: "discard_ignored", ...entry });
+      }
+      log(discardedLine({ ...ended(), requestId, httpStatus }));
+    }
+
+    async function keep(ending: KeptEnding, answer: Answer | null) {
       const observed = answer?.observed ?? nothingObserved();
       // The header names the generation for every endpoint; a body may name something else.
       const named = answer?.generationId ? storable(answer.generationId) : null;
@@ -189,10 +217,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       if (booked === null || costSource !== null) booked = await settle(costSource);
 
       log(requestLine({
-        did: call.did,
-        route: call.route,
-        model: call.model,
-        ms: Math.round(now() - call.receivedAt),
+        ...ended(),
         settlement: booked.settlement,
         totalCostUsd: booked.totalCostUsd,
         error: "error" in ending ? ending.error : null,
@@ -243,7 +268,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
 /** Why the row counts as failed; null: it is completed. */
 function errorOf(
-  ending: Ending,
+  ending: KeptEnding,
   observed: Observed,
   costSource: Settlement["costSource"],
   httpStatus: number | null,

@@ -3,8 +3,8 @@ import { decimalNumber } from "../bytes/decimal.ts";
 import { describeError } from "../errors.ts";
 import type { Settlement } from "../store.ts";
 
-/** A settled request. */
-export interface SettledRequest {
+/** A request whose booking has ended. */
+export interface EndedRequest {
   did: string;
   /** The path that was asked for, below the function's name. */
   route: string;
@@ -12,11 +12,21 @@ export interface SettledRequest {
   model: string | null;
   /** Milliseconds between the request's arrival and its end. */
   ms: number;
+}
+
+/** A settled request. */
+export interface SettledRequest extends EndedRequest {
   settlement: Settlement;
   /** USD, a decimal string; null: not known. */
   totalCostUsd: string | null;
   /** Why the call broke off; null where nothing did. */
   error: Error | null;
+}
+
+/** A request whose row was discarded: OpenRouter does not have its path. */
+export interface DiscardedRequest extends EndedRequest {
+  requestId: string;
+  httpStatus: number | null;
 }
 
 export function requestLine(request: SettledRequest): Record<string, unknown> {
@@ -36,6 +46,24 @@ export function requestLine(request: SettledRequest): Record<string, unknown> {
     input_tokens: settlement.inputTokens,
     output_tokens: settlement.outputTokens,
     cost_usd: totalCostUsd ? decimalNumber(totalCostUsd) : null,
+    ms: request.ms,
+  };
+}
+
+export function discardedLine(request: DiscardedRequest): Record<string, unknown> {
+  return {
+    level: "info",
+    event: "request",
+    request_id: request.requestId,
+    did: request.did,
+    method: "POST",
+    route: request.route,
+    model: request.model,
+    status: request.httpStatus,
+    outcome: "discarded",
+    input_tokens: null,
+    output_tokens: null,
+    cost_usd: 0,
     ms: request.ms,
   };
 }

@@ -42,6 +42,7 @@ export function bookkeeping(options: Options = {}) {
   const { failures = 0, generation = null, job = null, hasEnded = false } = options;
   const settlements: Settlement[] = [];
   const lateCosts: LateCost[] = [];
+  const discarded: [requestId: string, requestTime: string][] = [];
   const withdrawn: string[] = [];
   const asked: [id: string, apiKey: string][] = [];
   const lines: Record<string, unknown>[] = [];
@@ -56,6 +57,11 @@ export function bookkeeping(options: Options = {}) {
         await write();
         settlements.push(settlement);
         return { settled: !hasEnded, totalCostUsd: hasEnded ? null : settlement.cost };
+      },
+      async discard(requestId, requestTime) {
+        await write();
+        discarded.push([requestId, requestTime]);
+        return !hasEnded;
       },
       async withdraw(requestId) {
         await write();
@@ -90,6 +96,7 @@ export function bookkeeping(options: Options = {}) {
     ...bookkeeper,
     settlements,
     lateCosts,
+    discarded,
     withdrawn,
     asked,
     lines,
