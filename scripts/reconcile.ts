@@ -14,7 +14,12 @@ import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
 import { patientFetch } from "./operator/patient_fetch.ts";
 
-const VARIABLES = ["DATABASE_URL", "OPENROUTER_API_URL", "OPENROUTER_PROVISIONING_KEY"] as const;
+const KEY_VARIABLES = [
+  "DATABASE_URL",
+  "OPENROUTER_API_URL",
+  "OPENROUTER_PROVISIONING_KEY",
+  "OPENROUTER_WORKSPACE_ID",
+] as const;
 
 const KEYS_HELP = `
 What is shown:
@@ -23,9 +28,10 @@ What is shown:
   missing      a DID's key is gone at OpenRouter: its next request gets another
   limit        a key's limit is not the DID's credit_limit: --apply sets it
 
-Keys are the gateway's by their name, llm-gateway:<DID>#…; no other key is
-touched. Two gateways must not share an OpenRouter account: each one's keys
-are orphans to the other.`;
+Keys are the gateway's by their name, llm-gateway:<DID>#…, and by their
+workspace; no other key is touched. Two gateways must not share a workspace:
+each one's keys are orphans to the other. Keys that a gateway made before it
+was given OPENROUTER_WORKSPACE_ID are shown as missing, and go on working.`;
 
 const COST_VARIABLES = [
   "DATABASE_URL",
@@ -77,13 +83,14 @@ const costs = new Command("costs")
 const keys = new Command("keys")
   .description("compare the DIDs' keys with those at OpenRouter")
   .option("--apply", "delete orphans and set limits, instead of only showing them")
-  .addHelpText("after", `${environmentHelp([...VARIABLES])}\n${KEYS_HELP}`)
+  .addHelpText("after", `${environmentHelp([...KEY_VARIABLES])}\n${KEYS_HELP}`)
   .action(async ({ apply = false }: { apply?: boolean }) => {
-    const env = readEnvironment([...VARIABLES]);
+    const env = readEnvironment([...KEY_VARIABLES]);
     const management = createManagement(
       env.OPENROUTER_API_URL,
       env.OPENROUTER_PROVISIONING_KEY,
       patientlyFetching(),
+      env.OPENROUTER_WORKSPACE_ID,
     );
     report(
       await withDatabase(

@@ -47,7 +47,7 @@ Deno.test.beforeEach(async () => {
   await sql`delete from public.key_provisioning`;
 });
 
-const management = (): Management => createManagement(openrouter.url, MANAGEMENT_KEY, fetch);
+const management = (): Management => createManagement(openrouter.url, MANAGEMENT_KEY, fetch, null);
 
 async function reconcile(
   args: string[],
@@ -189,7 +189,7 @@ Deno.test("a key that may be about to be saved is in progress, and is not delete
 Deno.test("an orphan that is saved before its turn comes is kept", async () => {
   const first = await createKey("did:key:zA");
   const second = await createKey("did:key:zB");
-  const inner = createManagement(`${later.url}/api/v1`, MANAGEMENT_KEY, fetch);
+  const inner = createManagement(`${later.url}/api/v1`, MANAGEMENT_KEY, fetch, null);
   const lines: string[] = [];
 
   const failures = await reconcileKeys(sql, {

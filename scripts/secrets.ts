@@ -22,6 +22,9 @@ API_KEY_ENCRYPTION_KEY=${randomBytes(32).toString("base64")}
 
 # OpenRouter's management key, which makes the DIDs' keys: create one under
 # https://openrouter.ai/settings/management-keys, for this gateway alone, and put it here.
-# OPENROUTER_PROVISIONING_KEY=sk-or-v1-…`);
+# OPENROUTER_PROVISIONING_KEY=sk-or-v1-…
+
+# The id of a workspace of that account for this gateway's keys alone; optional, and best set first.
+# OPENROUTER_WORKSPACE_ID=…`);
     }),
 );

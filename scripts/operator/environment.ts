@@ -1,7 +1,9 @@
 /** What the operator's commands read from their environment. */
 import {
   ENCRYPTION_KEY_RULE,
+  isOpenRouterId,
   isPositiveDecimal,
+  OPENROUTER_ID_RULE,
   readEncryptionKey,
 } from "../../supabase/functions/openrouter-proxy/config.ts";
 import { UsageError } from "../command.ts";
@@ -54,6 +56,13 @@ const VARIABLES = {
     what: "the gateway's management key at OpenRouter",
     read: (value) => value ?? NOT_SET,
   } satisfies Variable<string>,
+  OPENROUTER_WORKSPACE_ID: {
+    what: "the workspace that the gateway's keys are in; optional",
+    read: (value) => {
+      if (value === undefined) return null;
+      return isOpenRouterId(value) ? value : new Unusable(OPENROUTER_ID_RULE);
+    },
+  } satisfies Variable<string | null>,
   OPENROUTER_USD_PER_CREDIT: {
     what: "US dollars in one of OpenRouter's credits, by default 1",
     read: (value = "1") =>

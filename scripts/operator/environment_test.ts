@@ -21,29 +21,32 @@ Deno.test("all variables that are missing are named at once", () => {
 
 Deno.test("what may be missing has its default", () => {
   const values = readEnvironment(
-    ["OPENROUTER_API_URL", "API_KEY_ENCRYPTION_KEY_PREVIOUS"],
+    ["OPENROUTER_API_URL", "API_KEY_ENCRYPTION_KEY_PREVIOUS", "OPENROUTER_WORKSPACE_ID"],
     env({}),
   );
   assert.deepEqual(values, {
     OPENROUTER_API_URL: "https://openrouter.ai/api/v1",
     API_KEY_ENCRYPTION_KEY_PREVIOUS: null,
+    OPENROUTER_WORKSPACE_ID: null,
   });
 });
 
 Deno.test("values are read as the gateway reads them", () => {
   const key = randomBytes(32);
   const values = readEnvironment(
-    ["DATABASE_URL", "API_KEY_ENCRYPTION_KEY", "OPENROUTER_API_URL"],
+    ["DATABASE_URL", "API_KEY_ENCRYPTION_KEY", "OPENROUTER_API_URL", "OPENROUTER_WORKSPACE_ID"],
     env({
       DATABASE_URL: " postgresql://postgres:p%40ss@db.example:6543/postgres ",
       API_KEY_ENCRYPTION_KEY: key.toString("hex"),
       OPENROUTER_API_URL: "http://127.0.0.1:1/api/v1/",
+      OPENROUTER_WORKSPACE_ID: " 0b6f9c1e-3f4d-4a5b-8c7d-9e0f1a2b3c4d ",
     }),
   );
   assert.deepEqual(values, {
     DATABASE_URL: "postgresql://postgres:p%40ss@db.example:6543/postgres",
     API_KEY_ENCRYPTION_KEY: new Uint8Array(key),
     OPENROUTER_API_URL: "http://127.0.0.1:1/api/v1",
+    OPENROUTER_WORKSPACE_ID: "0b6f9c1e-3f4d-4a5b-8c7d-9e0f1a2b3c4d",
   });
 });
 
@@ -53,6 +56,7 @@ Deno.test("bad values are named and never repeated", () => {
     API_KEY_ENCRYPTION_KEY: "hunter2",
     API_KEY_ENCRYPTION_KEY_PREVIOUS: "change-me-hunter2-change-me-hunter2-change-me",
     OPENROUTER_API_URL: "hunter2.example",
+    OPENROUTER_WORKSPACE_ID: "the workspace hunter2",
   };
   const names = Object.keys(bad) as (keyof typeof bad)[];
   assert.throws(() => readEnvironment(names, env(bad)), (error: Error) => {

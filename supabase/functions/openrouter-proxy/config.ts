@@ -16,6 +16,8 @@ export interface Config {
   openrouterUrl: string;
   /** OpenRouter's management key: creates user keys, never used for proxied calls. */
   provisioningKey: string;
+  /** The workspace at OpenRouter that the DIDs' keys are in; null: the account's default one. */
+  workspaceId: string | null;
   /** At least 32 random bytes. */
   encryptionKey: Bytes;
   /** The key that `encryptionKey` replaced, while rotation runs. */
@@ -52,7 +54,8 @@ interface Environment {
 /** Timers take no more. */
 const MAX_INTEGER = 2 ** 31 - 1;
 const HEX = /^(?:[0-9a-fA-F]{2})+$/;
-/** Completes a sentence that begins with the variable's name. */
+/** These complete a sentence that begins with the variable's name. */
+export const OPENROUTER_ID_RULE = "must be an id of OpenRouter's, such as a UUID, without spaces";
 export const ENCRYPTION_KEY_RULE =
   "must be at least 32 random bytes in base64 or hex, no placeholder; make one with: deno task secrets";
 
@@ -92,6 +95,14 @@ export function configFromEnv(env: Environment): Config {
     const value = optional(name) ?? fallback;
     if (!/^[\x20-\x7e]+$/.test(value)) problems.push(`${name} must be printable ASCII`);
     return value;
+  }
+
+  function openrouterId(name: string): string | null {
+    const value = optional(name);
+    if (value !== undefined && !isOpenRouterId(value)) {
+      problems.push(`${name} ${OPENROUTER_ID_RULE}`);
+    }
+    return value ?? null;
   }
 
   function list(name: string): string[] {
@@ -143,6 +154,7 @@ export function configFromEnv(env: Environment): Config {
       optional("OPENROUTER_API_URL") ?? "https://openrouter.ai/api/v1",
     ),
     provisioningKey: required("OPENROUTER_PROVISIONING_KEY"),
+    workspaceId: openrouterId("OPENROUTER_WORKSPACE_ID"),
     encryptionKey: encryptionKey("API_KEY_ENCRYPTION_KEY", required("API_KEY_ENCRYPTION_KEY")),
     previousEncryptionKey: previous === undefined
       ? null
@@ -160,6 +172,11 @@ export function configFromEnv(env: Environment): Config {
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;
+}
+
+/** Whether OpenRouter could have given something this id: printable ASCII without spaces. */
+export function isOpenRouterId(value: string): boolean {
+  return /^[\x21-\x7e]{1,128}$/.test(value);
 }
 
 export function isPositiveDecimal(value: string): boolean {

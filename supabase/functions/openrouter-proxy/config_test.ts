@@ -39,6 +39,7 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
     supabaseSecretKey: "sb_secret_1",
     openrouterUrl: "https://openrouter.ai/api/v1",
     provisioningKey: "sk-or-v1-management",
+    workspaceId: null,
     encryptionKey: new Uint8Array(KEY),
     previousEncryptionKey: null,
     audience: "https://ref.supabase.co/functions/v1/openrouter-proxy",
@@ -59,6 +60,7 @@ Deno.test("every variable of the environment has its place", () => {
   const read = config({
     SUPABASE_URL: " https://ref.supabase.co/ ",
     OPENROUTER_API_URL: "http://127.0.0.1:8080/api/v1//",
+    OPENROUTER_WORKSPACE_ID: " 0b6f9c1e-3f4d-4a5b-8c7d-9e0f1a2b3c4d ",
     API_KEY_ENCRYPTION_KEY_PREVIOUS: previous.toString("hex"),
     GATEWAY_AUDIENCE: "urn:gateway",
     ALLOWED_ORIGINS: "https://a.example, https://b.example,",
@@ -74,6 +76,7 @@ Deno.test("every variable of the environment has its place", () => {
   assert.deepEqual(read, {
     ...config(),
     openrouterUrl: "http://127.0.0.1:8080/api/v1",
+    workspaceId: "0b6f9c1e-3f4d-4a5b-8c7d-9e0f1a2b3c4d",
     previousEncryptionKey: new Uint8Array(previous),
     audience: "urn:gateway",
     allowedOrigins: ["https://a.example", "https://b.example"],
@@ -131,6 +134,7 @@ Deno.test("all that is bad is reported at once, by name and without values", () 
       SUPABASE_SECRET_KEYS: "sb_secret_of_mine",
       OPENROUTER_API_URL: "ftp://openrouter.example",
       OPENROUTER_PROVISIONING_KEY: "   ",
+      OPENROUTER_WORKSPACE_ID: "the default workspace",
       API_KEY_ENCRYPTION_KEY: "too-short-a-secret",
       API_KEY_ENCRYPTION_KEY_PREVIOUS: "another-short-secret",
       MAX_REQUEST_BYTES: "20MiB",
@@ -143,6 +147,7 @@ Deno.test("all that is bad is reported at once, by name and without values", () 
     "SUPABASE_SECRET_KEYS",
     "OPENROUTER_API_URL",
     "OPENROUTER_PROVISIONING_KEY",
+    "OPENROUTER_WORKSPACE_ID",
     "API_KEY_ENCRYPTION_KEY",
     "API_KEY_ENCRYPTION_KEY_PREVIOUS",
     "MAX_REQUEST_BYTES",
@@ -199,6 +204,24 @@ for (
 ) {
   Deno.test(`${number} is no positive whole number`, () => {
     assertProblems({ MAX_REQUEST_BYTES: number }, "MAX_REQUEST_BYTES");
+  });
+}
+
+Deno.test("a number is as large as a timer takes, and not larger", () => {
+  const largest = config({ UPSTREAM_IDLE_TIMEOUT_MS: "2147483647" });
+  assert.equal(largest.upstreamIdleTimeoutMs, 2_147_483_647);
+  assertProblems({ UPSTREAM_IDLE_TIMEOUT_MS: "2147483648" }, "UPSTREAM_IDLE_TIMEOUT_MS");
+});
+
+for (const id of ["0b6f9c1e-3f4d-4a5b-8c7d-9e0f1a2b3c4d", "ws_1", "~!/?", "x".repeat(128)]) {
+  Deno.test(`${id} may be the id of a workspace`, () => {
+    assert.equal(config({ OPENROUTER_WORKSPACE_ID: id }).workspaceId, id);
+  });
+}
+
+for (const id of ["of mine", "a\nb", "a\tb", "wörkspace", "a\u007f", "x".repeat(129)]) {
+  Deno.test(`${JSON.stringify(id)} is no id of OpenRouter's`, () => {
+    assertProblems({ OPENROUTER_WORKSPACE_ID: id }, "OPENROUTER_WORKSPACE_ID");
   });
 }
 

@@ -59,7 +59,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     fetch,
   });
   const vault = createKeyVault(config.encryptionKey, config.previousEncryptionKey);
-  const management = createManagement(openrouterUrl, config.provisioningKey, fetch);
+  const { provisioningKey, workspaceId } = config;
+  const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
   const accounts = createAccounts({ store, management, vault, now, sleep, log });
   const generations = createGenerationReader(openrouterUrl, fetch, sleep);
   const bookkeeper = createBookkeeper({

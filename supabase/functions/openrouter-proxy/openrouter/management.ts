@@ -53,7 +53,7 @@ export interface Management {
   /** Deletes a key; one that is gone already counts as deleted. @throws {ManagementError} */
   deleteKey(hash: string): Promise<void>;
   /**
-   * All keys, newest first, page by page, disabled ones included, each once; none that is there from
+   * All keys of the workspace, newest first, page by page, disabled ones included, each once; none that is there from
    * the first page to the last is missed, whatever is made or deleted meanwhile.
    *
    * @throws {ManagementError}
@@ -73,11 +73,15 @@ const EXACT = new Set(["limit"]);
 const PAGE_OVERLAP = 10;
 const MAX_LISTINGS = 5;
 
-/** @param openrouterUrl OpenRouter's API without a trailing slash */
+/**
+ * @param openrouterUrl OpenRouter's API without a trailing slash
+ * @param workspaceId where keys are created and listed; null: in the account's default workspace
+ */
 export function createManagement(
   openrouterUrl: string,
   provisioningKey: string,
   fetch: typeof globalThis.fetch,
+  workspaceId: string | null,
 ): Management {
   async function call(method: string, path: string, body?: string): Promise<unknown> {
     let response: Response;
@@ -114,7 +118,10 @@ export function createManagement(
 
   return {
     async createKey(name, limit) {
-      const body = `{"name":${JSON.stringify(name)},${limitMembers(limit)}}`;
+      const workspace = workspaceId === null
+        ? ""
+        : `,"workspace_id":${JSON.stringify(workspaceId)}`;
+      const body = `{"name":${JSON.stringify(name)},${limitMembers(limit)}${workspace}}`;
       const answer = await call("POST", "/keys", body) as {
         key?: unknown;
         data?: { hash?: unknown };
@@ -153,11 +160,13 @@ export function createManagement(
 
     async *listKeys() {
       const seen = new Set<string>();
+      const workspace = workspaceId === null
+        ? ""
+        : `&workspace_id=${encodeURIComponent(workspaceId)}`;
       for (let listing = 1; listing <= MAX_LISTINGS; listing++) {
         for (let offset = 0;; offset += PAGE_SIZE - PAGE_OVERLAP) {
-          const page = await call("GET", `/keys?offset=${offset}&include_disabled=true`) as {
-            data?: ListedKey[];
-          } | null;
+          const query = `offset=${offset}&include_disabled=true${workspace}`;
+          const page = await call("GET", `/keys?${query}`) as { data?: ListedKey[] } | null;
           if (!Array.isArray(page?.data)) {
             throw new ManagementError("OpenRouter's answer to GET /keys lacks the list", null);
           }

@@ -21,7 +21,10 @@ interface Sent extends Init {
 }
 
 /** A management whose calls `answer` answers, and what was sent. */
-function answered(answer: (sent: Sent) => Response | Promise<Response>) {
+function answered(
+  answer: (sent: Sent) => Response | Promise<Response>,
+  workspaceId: string | null = null,
+) {
   const sent: Sent[] = [];
   const fetch = async (input: string, init: Init) => {
     const call = { ...init, line: `${init.method} ${input.slice(URL_ROOT.length)}` };
@@ -32,6 +35,7 @@ function answered(answer: (sent: Sent) => Response | Promise<Response>) {
     URL_ROOT,
     "sk-management",
     fetch as unknown as typeof globalThis.fetch,
+    workspaceId,
   );
   return { management, sent };
 }
@@ -67,6 +71,35 @@ Deno.test("a key without limit is created with null", async () => {
   const { management, sent } = answered(created);
   await management.createKey("n", NO_LIMIT);
   assert.equal(sent[0]?.body, '{"name":"n","limit":null,"limit_reset":null}');
+});
+
+Deno.test("keys are created in the gateway's workspace", async () => {
+  const { management, sent } = answered(created, 'ws "1"');
+  await management.createKey("n", NO_LIMIT);
+  assert.equal(
+    sent[0]?.body,
+    '{"name":"n","limit":null,"limit_reset":null,"workspace_id":"ws \\"1\\""}',
+  );
+});
+
+Deno.test("the keys of the gateway's workspace are listed, page by page", async () => {
+  const keys = Array.from({ length: 150 }, (_, index) => ({ hash: `key${index}` }));
+  const { management, sent } = answered(({ line }) => {
+    const offset = Number(new URLSearchParams(line.split("?")[1]).get("offset"));
+    return Response.json({ data: keys.slice(offset, offset + 100) });
+  }, "ws&offset=0#1");
+  assert.equal((await hashes(management)).length, 150);
+  const query = "include_disabled=true&workspace_id=ws%26offset%3D0%231";
+  assert.deepEqual(
+    sent.map(({ line }) => line),
+    [`GET /keys?offset=0&${query}`, `GET /keys?offset=90&${query}`],
+  );
+});
+
+Deno.test("without a workspace none is named, and OpenRouter takes the default one", async () => {
+  const { management, sent } = answered(() => Response.json({ data: [] }));
+  await hashes(management);
+  assert.deepEqual(sent.map(({ line }) => line), ["GET /keys?offset=0&include_disabled=true"]);
 });
 
 for (

@@ -12,7 +12,7 @@ export function liveKeys({ openrouter }: World, did: string) {
 
 /** OpenRouter's management, as the gateway calls it. */
 export function managementOf({ openrouter }: World): Management {
-  return createManagement(openrouter.url, openrouter.managementKey, fetch);
+  return createManagement(openrouter.url, openrouter.managementKey, fetch, null);
 }
 
 /** The same an hour later, when nothing is in progress any more. */
