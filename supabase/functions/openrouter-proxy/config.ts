@@ -18,6 +18,8 @@ export interface Config {
   provisioningKey: string;
   /** The workspace at OpenRouter that the DIDs' keys are in; null: the account's default one. */
   workspaceId: string | null;
+  /** The guardrail at OpenRouter that each new key is put under; null: none. */
+  guardrailId: string | null;
   /** At least 32 random bytes. */
   encryptionKey: Bytes;
   /** The key that `encryptionKey` replaced, while rotation runs. */
@@ -155,6 +157,7 @@ export function configFromEnv(env: Environment): Config {
     ),
     provisioningKey: required("OPENROUTER_PROVISIONING_KEY"),
     workspaceId: openrouterId("OPENROUTER_WORKSPACE_ID"),
+    guardrailId: openrouterId("OPENROUTER_GUARDRAIL_ID"),
     encryptionKey: encryptionKey("API_KEY_ENCRYPTION_KEY", required("API_KEY_ENCRYPTION_KEY")),
     previousEncryptionKey: previous === undefined
       ? null

@@ -59,9 +59,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     fetch,
   });
   const vault = createKeyVault(config.encryptionKey, config.previousEncryptionKey);
-  const { provisioningKey, workspaceId } = config;
+  const { provisioningKey, workspaceId, guardrailId } = config;
   const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
-  const accounts = createAccounts({ store, management, vault, now, sleep, log });
+  const accounts = createAccounts({ store, management, vault, guardrailId, now, sleep, log });
   const generations = createGenerationReader(openrouterUrl, fetch, sleep);
   const bookkeeper = createBookkeeper({
     store,

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { call, CHAT, chat, type Identity, newIdentity, signed } from "./harness/client.ts";
+import { startGateways } from "./harness/gateway_process.ts";
 import { assertRefused } from "./harness/refusal.ts";
 import { useWorld } from "./harness/world.ts";
 
@@ -136,4 +137,29 @@ Deno.test("a DID without a key cannot send the same signed message twice either"
   await assertRefused(await send(), 401, "replayed_request");
   assert.equal(openrouter.requestCount(), before + 1);
   await assertNoKey(identity);
+});
+
+Deno.test("a guardrail that OpenRouter does not have leaves no key, and the log says which variable names it", async () => {
+  const { db, env, openrouter } = world;
+  const guardrail = { OPENROUTER_GUARDRAIL_ID: "5e0c0000-0000-4000-8000-000000000000" };
+  const [gateway] = await startGateways(1, { ...env, ...guardrail });
+  try {
+    const identity = await newIdentity();
+    for (const attempt of [1, 2]) {
+      const response = await call(gateway!, identity, "POST", CHAT, BODY);
+      await assertRefused(response, 502, "provisioning_failed");
+      const keys = openrouter.keysNamed(identity.did);
+      assert.equal(keys.length, attempt);
+      assert.ok(keys.every((key) => key.deleted && key.generations === 0));
+    }
+    assert.equal(await db.keyHash(identity.did), null);
+    assert.deepEqual(await db.rowsOf(identity.did), []);
+    const causes = gateway!.log.map(({ cause }) => cause).filter(Boolean);
+    assert.match(
+      String(causes[0]),
+      /POST \/guardrails\/\{OPENROUTER_GUARDRAIL_ID\}\/assignments\/keys with status 404/,
+    );
+  } finally {
+    await gateway!.stop();
+  }
 });

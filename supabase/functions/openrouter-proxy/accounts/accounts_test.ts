@@ -89,6 +89,7 @@ function scripted(
     store: store as Store,
     management: management as Management,
     vault,
+    guardrailId: null,
     now: () => 0,
     sleep: () => Promise.resolve(),
     log: () => {},

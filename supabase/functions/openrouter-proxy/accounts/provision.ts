@@ -3,7 +3,8 @@
  *
  * Postgres leases the right to create (key_provisioning): one claimant over all isolates creates
  * the key, the others wait for it. OpenRouter has no idempotency for `POST /keys`, so the key's name
- * carries the DID, by which an attempt that died is found and its key deleted.
+ * carries the DID, by which an attempt that died is found and its key deleted. Where there is a
+ * guardrail, no key is stored, and so none is used, before OpenRouter has put it under that.
  */
 import { GatewayError } from "../errors.ts";
 import { type CreatedKey, type Management, ManagementError } from "../openrouter/management.ts";
@@ -29,8 +30,10 @@ export type Provision = (did: string, brokenKeyHash: string | null) => Promise<s
 
 export interface ProvisionerDeps {
   store: Pick<Store, "claimProvisioning" | "completeProvisioning" | "releaseProvisioning">;
-  management: Pick<Management, "createKey" | "deleteKey" | "listKeys">;
+  management: Pick<Management, "createKey" | "assignGuardrail" | "deleteKey" | "listKeys">;
   vault: Pick<KeyVault, "seal">;
+  /** The guardrail that each key is put under; null: none. */
+  guardrailId: string | null;
   /** Milliseconds since the epoch. */
   now: () => number;
   sleep: (ms: number) => Promise<void>;
@@ -59,7 +62,7 @@ export function didOfKeyName(name: string): string | null {
 
 /** Returns what gives DIDs their keys; requests of one isolate for the same DID share one attempt. */
 export function createProvisioner(deps: ProvisionerDeps): Provision {
-  const { store, management, vault, now, sleep, log } = deps;
+  const { store, management, vault, guardrailId, now, sleep, log } = deps;
   // The requests of one isolate wait together, so that a new DID's burst costs one claim.
   const underWay = new Map<string, Promise<string>>();
 
@@ -108,6 +111,7 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
       orphanPossible = true;
       created = await management.createKey(name, limit);
       const { hash } = created;
+      if (guardrailId !== null) await management.assignGuardrail(guardrailId, hash);
       const encryptedApiKey = await vault.seal(did, created.key);
       const stored = await save({ did, attemptId, hash, encryptedApiKey, name, limit });
       if (!stored) throw new Error("the right to create the key was lost meanwhile");
@@ -153,7 +157,7 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
     }
   }
 
-  /** Whether the key that could not be saved is gone from OpenRouter again. */
+  /** Whether the key that could not be guarded or saved is gone from OpenRouter again. */
   async function deleted(did: string, hash: string): Promise<boolean> {
     try {
       await management.deleteKey(hash);

@@ -1,5 +1,5 @@
 /**
- * OpenRouter's management API: create, list and delete the keys of DIDs.
+ * OpenRouter's management API: create, guard, list and delete the keys of DIDs.
  *
  * Source: openrouter.md, "Keys". Called with the provisioning key, which proxied calls never carry.
  */
@@ -46,6 +46,12 @@ export class ManagementError extends Error {
 export interface Management {
   /** @throws {ManagementError} */
   createKey(name: string, limit: KeyLimit): Promise<CreatedKey>;
+  /**
+   * Puts a key under a guardrail, in place of the one that it may have.
+   *
+   * @throws {ManagementError}
+   */
+  assignGuardrail(guardrailId: string, hash: string): Promise<void>;
   /** @throws {ManagementError} */
   setLimit(hash: string, limit: KeyLimit): Promise<void>;
   /** Whether OpenRouter still takes a key: it is there, and not disabled. @throws {ManagementError} */
@@ -53,8 +59,8 @@ export interface Management {
   /** Deletes a key; one that is gone already counts as deleted. @throws {ManagementError} */
   deleteKey(hash: string): Promise<void>;
   /**
-   * All keys of the workspace, newest first, page by page, disabled ones included, each once; none that is there from
-   * the first page to the last is missed, whatever is made or deleted meanwhile.
+   * All keys of the workspace, newest first, page by page, disabled ones included, each once; none
+   * that is there from the first page to the last is missed, whatever is made or deleted meanwhile.
    *
    * @throws {ManagementError}
    */
@@ -73,6 +79,9 @@ const EXACT = new Set(["limit"]);
 const PAGE_OVERLAP = 10;
 const MAX_LISTINGS = 5;
 
+/** Names the variable, which is what an operator looks at when the guardrail is not there. */
+const GUARDRAIL_ROUTE = "/guardrails/{OPENROUTER_GUARDRAIL_ID}/assignments/keys";
+
 /**
  * @param openrouterUrl OpenRouter's API without a trailing slash
  * @param workspaceId where keys are created and listed; null: in the account's default workspace
@@ -83,7 +92,13 @@ export function createManagement(
   fetch: typeof globalThis.fetch,
   workspaceId: string | null,
 ): Management {
-  async function call(method: string, path: string, body?: string): Promise<unknown> {
+  /** @param route what errors call the path: without ids, and fit for an operator to act on */
+  async function call(
+    method: string,
+    path: string,
+    body?: string,
+    route = "/keys",
+  ): Promise<unknown> {
     let response: Response;
     let text: string;
     try {
@@ -99,11 +114,12 @@ export function createManagement(
       });
       text = await response.text();
     } catch (cause) {
-      throw new ManagementError(`OpenRouter did not answer ${method} /keys`, null, null, { cause });
+      const message = `OpenRouter did not answer ${method} ${route}`;
+      throw new ManagementError(message, null, null, { cause });
     }
     if (!response.ok) {
       throw new ManagementError(
-        `OpenRouter answered ${method} /keys with status ${response.status}`,
+        `OpenRouter answered ${method} ${route} with status ${response.status}`,
         response.status,
         response.headers.get("retry-after"),
       );
@@ -112,7 +128,7 @@ export function createManagement(
       return parseKeepingDecimals(text, EXACT);
     } catch {
       // No cause: a parser's message quotes the text, which may hold a plaintext key.
-      throw new ManagementError(`OpenRouter answered ${method} /keys with no JSON`, null);
+      throw new ManagementError(`OpenRouter answered ${method} ${route} with no JSON`, null);
     }
   }
 
@@ -132,6 +148,17 @@ export function createManagement(
         throw new ManagementError("OpenRouter's answer to POST /keys lacks the key", null);
       }
       return { key, hash };
+    },
+
+    async assignGuardrail(guardrailId, hash) {
+      const path = `/guardrails/${encodeURIComponent(guardrailId)}/assignments/keys`;
+      const body = JSON.stringify({ key_hashes: [hash] });
+      const answer = await call("POST", path, body, GUARDRAIL_ROUTE) as {
+        assigned_count?: unknown;
+      } | null;
+      if (answer?.assigned_count === 0) {
+        throw new ManagementError(`OpenRouter assigned no key in POST ${GUARDRAIL_ROUTE}`, null);
+      }
     },
 
     async setLimit(hash, limit) {

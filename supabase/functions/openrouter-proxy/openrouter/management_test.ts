@@ -167,6 +167,49 @@ Deno.test("a call is given up after 20 s, which is less than the lease, headers 
   }
 });
 
+Deno.test("a key is put under a guardrail by its hash, whose id cannot change the path", async () => {
+  const { management, sent } = answered(() => Response.json({ assigned_count: 1 }));
+  await management.assignGuardrail("a/b?c", 'h"');
+  const [{ line, body, headers, redirect }] = sent as [Sent];
+  assert.equal(line, "POST /guardrails/a%2Fb%3Fc/assignments/keys");
+  assert.equal(body, '{"key_hashes":["h\\""]}');
+  assert.equal(headers.authorization, "Bearer sk-management");
+  assert.equal(headers["content-type"], "application/json");
+  assert.equal(redirect, "error");
+});
+
+Deno.test("an answer that says nothing of how many keys were assigned is taken for success", async () => {
+  for (const body of ["{}", "null", '{"data":{}}']) {
+    await answered(() => new Response(body)).management.assignGuardrail("g", "h");
+  }
+});
+
+const UNASSIGNED: [
+  what: string,
+  answer: () => Response | Promise<Response>,
+  status: number | null,
+][] = [
+  ["404", () => new Response("{}", { status: 404 }), 404],
+  ["429", () => new Response("{}", { status: 429, headers: { "retry-after": "9" } }), 429],
+  ["503 in HTML", () => new Response("<html>", { status: 503 }), 503],
+  ["200 without JSON", () => new Response("<html>"), null],
+  ["200 that assigned none", () => Response.json({ assigned_count: 0 }), null],
+  ["a broken connection", () => Promise.reject(new TypeError("connection reset")), null],
+];
+
+for (const [what, answer, status] of UNASSIGNED) {
+  Deno.test(`a guardrail is not assigned by ${what}, and the error names the operator's variable`, async () => {
+    const failure = await failureOf(answered(answer).management.assignGuardrail("g-1", "h"));
+    assert.equal(failure.status, status);
+    assert.equal(failure.retryAfter, status === 429 ? "9" : null);
+    assert.match(
+      failure.message,
+      /POST \/guardrails\/\{OPENROUTER_GUARDRAIL_ID\}\/assignments\/keys/,
+    );
+    assert.ok(!failure.message.includes("g-1"));
+  });
+}
+
 Deno.test("setLimit sends the limit's own digits", async () => {
   const { management, sent } = answered(() => Response.json({ data: {} }));
   await management.setLimit("a/b", { creditLimit: "0.10", creditLimitReset: null });
