@@ -13,10 +13,10 @@ import {
   partsOf,
   requestOf,
   signatureText,
+  type SignedParts,
   signedToken,
   SIGNER_KINDS,
 } from "../../supabase/functions/openrouter-proxy/testing/signers.ts";
-import type { SignedParts } from "../../supabase/functions/openrouter-proxy/auth/authenticate.ts";
 
 const EDGE_RUNTIME_DENO = "2.1.4";
 const FUNCTION = new URL("../../supabase/functions/openrouter-proxy/", import.meta.url);

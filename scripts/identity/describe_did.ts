@@ -48,7 +48,7 @@ export async function describeDid(text: string): Promise<DescribedDid> {
   const did = parseDid(text);
   const didWebHosts = did.method === "web" ? [did.id.split(":")[0]!] : [];
   const resolve = createDidResolver({ didWebHosts, fetch, now: Date.now });
-  const methods = await resolve(did);
+  const methods = await resolve(did)();
   return {
     did: did.uri,
     method: `did:${did.method}`,

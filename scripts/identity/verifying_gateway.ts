@@ -44,7 +44,8 @@ export function startVerifyingGateway(): VerifyingGateway {
     const pathAndQuery = request.url.slice(request.url.indexOf(FUNCTION) + FUNCTION.length);
     const body = new Uint8Array(await request.arrayBuffer());
     try {
-      const { did, replay } = await authenticate({ method, pathAndQuery, headers, body });
+      const { did, replay } = await (await authenticate({ method, pathAndQuery, headers }))
+        .verify(body);
       if (replay && seen.has(replay.hash)) return new Response("replayed", { status: 401 });
       if (replay) seen.add(replay.hash);
       const contentType = headers.get("content-type");

@@ -6,9 +6,10 @@
 import { GatewayError } from "../errors.ts";
 import { createDidResolver, parseDid } from "./did.ts";
 import { issuerOf, verifyDidToken } from "./did_token.ts";
-import { isSignedRequest, type SignedParts, verifySignedRequest } from "./signed_request.ts";
+import type { Bytes } from "../bytes/encodings.ts";
+import { isSignedRequest, readSignedHead, type RequestHead } from "./signed_request.ts";
 
-export type { SignedParts };
+export type { RequestHead };
 
 export interface AuthenticatorOptions {
   /** What signatures and tokens must name; from configuration, never from the request. */
@@ -37,32 +38,56 @@ export interface Identity {
   readonly tokenIssuedAt: Date | null;
 }
 
+/** A request that its headers alone do not refuse. */
+export interface Authentication {
+  /** Who sends it, where the headers prove that: a token. Null where a signature covers the body. */
+  readonly identity: Identity | null;
+  /**
+   * Who sends it, given the whole body, which is empty when there is none.
+   *
+   * @throws {GatewayError} invalid_did, expired_timestamp, invalid_signature
+   */
+  verify(body: Bytes): Promise<Identity>;
+}
+
 /**
- * Makes the function that authenticates requests, with its caches of keys.
+ * Authenticates a request in two steps: by its headers, before anything is received of its body, and
+ * by its body.
  *
- * It throws {@linkcode GatewayError}s: missing_credentials, invalid_request (header syntax),
- * invalid_did, unsupported_did_method, expired_timestamp, invalid_signature, invalid_token.
+ * @throws {GatewayError} missing_credentials, invalid_request (header syntax), invalid_did,
+ * unsupported_did_method, expired_timestamp, invalid_token
  */
-export function createAuthenticator(
-  options: AuthenticatorOptions,
-): (request: SignedParts) => Promise<Identity> {
+export type Authenticate = (head: RequestHead) => Promise<Authentication>;
+
+/** Makes the function that authenticates requests, with its caches of keys. */
+export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const context = { ...options, resolve: createDidResolver(options) };
 
-  return async (request) => {
-    const token = bearerToken(request.headers);
-    if (!isSignedRequest(request.headers)) {
-      if (token === null) throw missingCredentials();
-      const { did, issuedAt } = await verifyDidToken(token, context);
-      return { did, replay: null, tokenIssuedAt: issuedAt };
-    }
-    const { did, replay } = await verifySignedRequest(request, context);
+  async function byToken(token: string): Promise<Authentication> {
+    const { did, issuedAt } = await verifyDidToken(token, context);
+    const identity = { did, replay: null, tokenIssuedAt: issuedAt };
+    return { identity, verify: () => Promise.resolve(identity) };
+  }
+
+  function bySignature(head: RequestHead, token: string | null): Authentication {
+    const { claimedDid, verify } = readSignedHead(head, context);
     // supabase-js sends its own Bearer along, which says nothing about DIDs. One that names a DID
     // must not contradict the signature, or two readers of one request see two callers.
     const issuer = token && issuerOf(token);
-    if (issuer && parseDid(issuer).uri !== did) {
+    if (issuer && parseDid(issuer).uri !== claimedDid) {
       throw new GatewayError("invalid_token", "the Bearer token's iss is not the DID of x-did");
     }
-    return { did, replay, tokenIssuedAt: null };
+    return {
+      identity: null,
+      verify: async (body) => ({ ...await verify(body), tokenIssuedAt: null }),
+    };
+  }
+
+  return async (head) => {
+    const token = bearerToken(head.headers);
+    if (isSignedRequest(head.headers)) return bySignature(head, token);
+    if (token === null) throw missingCredentials();
+    return await byToken(token);
   };
 }
 

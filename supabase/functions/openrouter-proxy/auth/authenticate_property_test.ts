@@ -6,7 +6,6 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { concat, utf8 } from "../bytes/encodings.ts";
-import type { SignedParts } from "./signed_request.ts";
 import {
   authenticatorWith,
   messageOf,
@@ -16,6 +15,7 @@ import {
   partsOf,
   requestOf,
   signatureText,
+  type SignedParts,
   type Signer,
   SIGNER_KINDS,
   type SignerKind,

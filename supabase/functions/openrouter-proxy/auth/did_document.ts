@@ -1,7 +1,7 @@
 /** DID document → the keys that may authenticate its subject (DID Core 5.2, 5.3.1). */
 import { GatewayError } from "../errors.ts";
 import { isObject } from "../bytes/encodings.ts";
-import { importJwk, importMultikey } from "./key_types.ts";
+import { readJwk, readMultikey } from "./key_types.ts";
 import { invalidDid, type VerificationKey, type VerificationMethod } from "./verification_key.ts";
 
 /** A signed request may be tried against each of them, so there is a bound on the work. */
@@ -45,8 +45,8 @@ async function importMethod(method: Record<string, unknown>): Promise<Verificati
   // DID Core 5.2: a method must not hold its key twice, because the two could differ.
   if (publicKeyJwk !== undefined && publicKeyMultibase !== undefined) return null;
   try {
-    if (isObject(publicKeyJwk)) return await importJwk(publicKeyJwk);
-    if (typeof publicKeyMultibase === "string") return await importMultikey(publicKeyMultibase);
+    if (isObject(publicKeyJwk)) return await readJwk(publicKeyJwk)();
+    if (typeof publicKeyMultibase === "string") return await readMultikey(publicKeyMultibase)();
     return null;
   } catch (error) {
     if (error instanceof GatewayError) return null;

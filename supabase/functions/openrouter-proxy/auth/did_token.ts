@@ -1,6 +1,7 @@
 /** The second carrier: a JWT that the DID's own key signs (protocol.md, "DID token"; RFC 7519). */
 import { GatewayError } from "../errors.ts";
 import { parseDid, type ResolveDid } from "./did.ts";
+import { verifiesUnderAny } from "./verification_key.ts";
 import { type Bytes, decodeBase64url, parseJsonObject, utf8 } from "../bytes/encodings.ts";
 
 export interface DidTokenOptions {
@@ -73,7 +74,7 @@ export async function verifyDidToken(
 
   const did = parseDid(issuer);
   const { kid } = header;
-  const methods = (await resolve(did)).filter(({ id }) =>
+  const methods = (await resolve(did)()).filter(({ id }) =>
     kid === undefined ||
     (typeof kid === "string" && (kid.startsWith("#") ? did.uri + kid : kid) === id)
   );
@@ -87,15 +88,10 @@ export async function verifyDidToken(
         : `alg must be that of the DID's key: ${algs.join(" or ")}`,
     );
   }
-  for (const key of keys) {
-    if (
-      jwt.signature.length === key.signatureBytes &&
-      await key.verify(jwt.signature, jwt.signedPart)
-    ) {
-      return { did: did.uri, issuedAt: new Date(iat * 1000) };
-    }
+  if (!await verifiesUnderAny(keys, jwt.signature, jwt.signedPart)) {
+    throw invalid("the token's signature is not that of its iss");
   }
-  throw invalid("the token's signature is not that of its iss");
+  return { did: did.uri, issuedAt: new Date(iat * 1000) };
 }
 
 function didIssuer(jwt: Jwt | null): string | null {

@@ -8,7 +8,7 @@ import { GatewayError } from "../errors.ts";
 import { BoundedCache } from "../bytes/bounded_cache.ts";
 import { didDocumentKeys } from "./did_document.ts";
 import { type Bytes, concat, parseJsonObject } from "../bytes/encodings.ts";
-import { invalidDid, type VerificationMethod } from "./verification_key.ts";
+import { invalidDid, type LoadKeys, type VerificationMethod } from "./verification_key.ts";
 
 export interface DidWebOptions {
   /** Lower-case hosts that documents are fetched from; did:web is off while there are none. */
@@ -34,11 +34,12 @@ interface Cached<Value> {
 }
 
 /**
- * Makes the function from a did:web (the DID, and its part after `did:web:`) to the keys of its
- * document's `authentication`.
+ * Makes the function from a did:web (the DID, and its part after `did:web:`) to what loads the keys
+ * of its document's `authentication`.
  *
- * @throws {GatewayError} unsupported_did_method where the host is not listed; invalid_did where the
- * DID is malformed, or its document is out of reach or not usable
+ * @throws {GatewayError} at once: unsupported_did_method where the host is not listed, invalid_did
+ * where the DID is malformed; from loading: invalid_did where its document is out of reach or not
+ * usable
  */
 export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions) {
   const pending = new Map<string, Promise<readonly VerificationMethod[]>>();
@@ -59,8 +60,7 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
     }
   }
 
-  return async (uri: string, id: string): Promise<readonly VerificationMethod[]> => {
-    const url = documentUrl(id, didWebHosts);
+  async function load(uri: string, url: string): Promise<readonly VerificationMethod[]> {
     const success = resolved.get(uri);
     if (success && now() < success.expiresAt) return success.value;
     const failure = failed.get(uri);
@@ -69,6 +69,11 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
     const inFlight = pending.get(uri) ?? resolve(uri, url).finally(() => pending.delete(uri));
     pending.set(uri, inFlight);
     return await inFlight;
+  }
+
+  return (uri: string, id: string): LoadKeys => {
+    const url = documentUrl(id, didWebHosts);
+    return () => load(uri, url);
   };
 }
 

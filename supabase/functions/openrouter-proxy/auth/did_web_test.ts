@@ -273,7 +273,7 @@ Deno.test("a document is fetched once for all that ask while it is on its way", 
     fetch: site.fetch,
     now: () => NOW * 1000,
   });
-  const answers = await Promise.all([1, 2, 3].map(() => resolve(DID, "example.com")));
+  const answers = await Promise.all([1, 2, 3].map(() => resolve(DID, "example.com")()));
   assert.deepEqual(answers.map((methods) => methods.length), [1, 1, 1]);
   assert.equal(site.requests.length, 1);
 });

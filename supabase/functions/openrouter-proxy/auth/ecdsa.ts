@@ -15,6 +15,7 @@ export async function importP256(publicKey: Bytes): Promise<VerificationKey> {
   return {
     alg: "ES256",
     signatureBytes: 64,
+    native: true,
     // WebCrypto itself signs with high S half of the time.
     verify: (signature, message) =>
       scalarsInRange(P256, signature, false)
@@ -33,6 +34,7 @@ export async function importSecp256k1(publicKey: Bytes): Promise<VerificationKey
   return {
     alg: "ES256K",
     signatureBytes: 64,
+    native: false,
     verify: async (signature, message) =>
       scalarsInRange(SECP256K1, signature, true) &&
       verify(signature, await sha256(message), point, { prehash: false }),

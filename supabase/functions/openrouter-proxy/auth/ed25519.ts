@@ -30,6 +30,7 @@ export async function importEd25519(publicKey: Bytes): Promise<VerificationKey> 
   return {
     alg: "EdDSA",
     signatureBytes: 64,
+    native: true,
     verify(signature, message) {
       // RFC 8032 5.1.7 wants S < L, else S + L is a second signature. No honest signer's R has
       // small order; libsodium and ed25519-dalek's verify_strict refuse it as well.

@@ -10,7 +10,7 @@ import { scalarsInRange, SECP256K1 } from "./weierstrass.ts";
  * @param address `0x` and 40 lower-case hex digits
  */
 export async function ethereumAccount(address: string): Promise<VerificationKey> {
-  const [{ Point, recoverPublicKey }, { keccak_256 }] = await Promise.all([
+  const [{ recoverPublicKey }, { keccak_256 }] = await Promise.all([
     import("@noble/secp256k1"),
     import("@noble/hashes/sha3.js"),
   ]);
@@ -21,8 +21,9 @@ export async function ethereumAccount(address: string): Promise<VerificationKey>
     try {
       const key = recoverPublicKey(recoverable, keccak_256(concat(prefix, message)), {
         prehash: false,
+        isCompressed: false,
       });
-      return `0x${hex.encode(keccak_256(Point.fromBytes(key).toBytes(false).slice(1)).slice(12))}`;
+      return `0x${hex.encode(keccak_256(key.slice(1)).slice(12))}`;
     } catch {
       // r is the x of no point, or the key would be the point at infinity: nobody signed this.
       return null;
@@ -32,6 +33,7 @@ export async function ethereumAccount(address: string): Promise<VerificationKey>
   return {
     alg: null,
     signatureBytes: 65,
+    native: false,
     verify(signature, message) {
       const v = signature[64]!;
       const recovery = v >= 27 ? v - 27 : v;

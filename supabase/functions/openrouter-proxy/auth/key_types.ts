@@ -6,7 +6,7 @@ import { base58 } from "@scure/base";
 import { importP256, importSecp256k1 } from "./ecdsa.ts";
 import { importEd25519 } from "./ed25519.ts";
 import { type Bytes, concat, decodeBase64url } from "../bytes/encodings.ts";
-import { invalidDid, type VerificationKey } from "./verification_key.ts";
+import { type ImportKey, invalidDid, type VerificationKey } from "./verification_key.ts";
 
 interface KeyType {
   readonly name: string;
@@ -63,7 +63,7 @@ const SUPPORTED = KEY_TYPES.map((type) => type.name).join(", ");
  *
  * @throws {GatewayError} invalid_did
  */
-export async function importMultikey(text: string): Promise<VerificationKey> {
+export function readMultikey(text: string): ImportKey {
   const bytes = decodeBase58btc(text);
   const type = KEY_TYPES.find(({ multicodec: [first, second] }) =>
     bytes[0] === first && bytes[1] === second
@@ -74,7 +74,7 @@ export async function importMultikey(text: string): Promise<VerificationKey> {
       `${type.name} keys have ${type.multicodecKeyBytes} bytes, this one ${bytes.length - 2}`,
     );
   }
-  return await type.importKey(bytes.slice(2));
+  return () => type.importKey(bytes.slice(2));
 }
 
 /**
@@ -82,7 +82,7 @@ export async function importMultikey(text: string): Promise<VerificationKey> {
  *
  * @throws {GatewayError} invalid_did for private keys and keys that are not for signatures, too
  */
-export async function importJwk(jwk: Record<string, unknown>): Promise<VerificationKey> {
+export function readJwk(jwk: Record<string, unknown>): ImportKey {
   const type = KEY_TYPES.find(({ jwk: { kty, crv } }) => jwk.kty === kty && jwk.crv === crv);
   if (!type) throw invalidDid(`the JWK's kty and crv are none of ${SUPPORTED}`);
   if ("d" in jwk) throw invalidDid("the JWK holds a private key, which is public now");
@@ -102,7 +102,7 @@ export async function importJwk(jwk: Record<string, unknown>): Promise<Verificat
     }
     return bytes;
   });
-  return await type.importKey(concat(type.pointPrefix, ...coordinates));
+  return () => type.importKey(concat(type.pointPrefix, ...coordinates));
 }
 
 function decodeBase58btc(text: string): Bytes {

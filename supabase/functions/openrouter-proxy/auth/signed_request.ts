@@ -3,16 +3,28 @@ import { hex } from "@scure/base";
 import { GatewayError } from "../errors.ts";
 import { parseDid, type ResolveDid } from "./did.ts";
 import { type Bytes, decodeBase64url, sha256Hex, utf8 } from "../bytes/encodings.ts";
-import type { VerificationKey } from "./verification_key.ts";
+import { verifiesUnderAny } from "./verification_key.ts";
 
-/** What a signature covers of a request. */
-export interface SignedParts {
+/** A request without its body. */
+export interface RequestHead {
   readonly method: string;
   /** As sent, after the function's name: `/api/v1/usage?group_by=day`. */
   readonly pathAndQuery: string;
   readonly headers: Headers;
-  /** Empty when there is none. */
-  readonly body: Bytes;
+}
+
+/** A request whose headers are in order, so that it is worth to receive its body. */
+export interface SignedHead {
+  /** The DID that is said to have signed, in the one spelling that an account has. */
+  readonly claimedDid: string;
+  /**
+   * Verifies the signature. Whether it was accepted before is for the store to say.
+   *
+   * @param body empty when there is none
+   * @throws {GatewayError} invalid_did, expired_timestamp (the body took its time),
+   * invalid_signature (`signed_message` is what the signature must cover)
+   */
+  verify(body: Bytes): Promise<VerifiedRequest>;
 }
 
 export interface VerifiedRequest {
@@ -48,17 +60,15 @@ export function isSignedRequest(headers: Headers): boolean {
 }
 
 /**
- * Verifies a signed request. Whether it was accepted before is for the store to say.
+ * Checks all that the headers of a signed request tell by themselves.
  *
  * @throws {GatewayError} missing_credentials, invalid_request (header syntax), invalid_did,
- * unsupported_did_method, expired_timestamp (`server_time` in seconds), invalid_signature
- * (`signed_message` is what the signature must cover)
+ * unsupported_did_method, expired_timestamp (`server_time` in seconds)
  */
-export async function verifySignedRequest(
-  request: SignedParts,
+export function readSignedHead(
+  { method, pathAndQuery, headers }: RequestHead,
   { audience, now, resolve }: SignedRequestOptions,
-): Promise<VerifiedRequest> {
-  const { headers } = request;
+): SignedHead {
   const didHeader = requiredHeader(headers, "x-did");
   const timestamp = requiredHeader(headers, "x-did-timestamp");
   const signatureHeader = requiredHeader(headers, "x-did-signature");
@@ -76,50 +86,45 @@ export async function verifySignedRequest(
   const signature = decodeSignature(signatureHeader);
   const timestampMs = Number(timestamp) * (timestamp.length === 10 ? 1000 : 1);
   assertFresh(timestampMs, now());
-
-  const message = [
-    "llm-gateway:v1",
-    audience,
-    didHeader,
-    timestamp,
-    nonce,
-    request.method.toUpperCase(),
-    request.pathAndQuery,
-    await sha256Hex(request.body),
-  ].join("\n");
-  const messageBytes = utf8(message);
-
-  const keys = (await resolve(did)).map((method) => method.key)
-    .filter((key) => key.signatureBytes === signature.length);
-  if (keys.length === 0) {
+  const loadKeys = resolve(did);
+  if (signature.length !== did.signatureBytes) {
     throw badHeader(
       "x-did-signature takes 64 bytes, for did:pkh 65 in hex (EIP-191 personal_sign)",
     );
   }
-  const [hash, valid] = await Promise.all([
-    sha256Hex(messageBytes),
-    verifiesUnderAny(keys, signature, messageBytes),
-  ]);
-  if (valid) {
+
+  async function verify(body: Bytes): Promise<VerifiedRequest> {
+    // A body that comes slowly must not carry its message past the time when the replay key may be
+    // forgotten.
+    assertFresh(timestampMs, now());
+    const message = [
+      "llm-gateway:v1",
+      audience,
+      didHeader,
+      timestamp,
+      nonce,
+      method.toUpperCase(),
+      pathAndQuery,
+      await sha256Hex(body),
+    ].join("\n");
+    const messageBytes = utf8(message);
+    const keys = (await loadKeys()).map(({ key }) => key);
+    const [hash, valid] = await Promise.all([
+      sha256Hex(messageBytes),
+      verifiesUnderAny(keys, signature, messageBytes),
+    ]);
+    if (!valid) {
+      throw new GatewayError(
+        "invalid_signature",
+        "x-did-signature is not this DID's signature of signed_message",
+        { details: { signed_message: message } },
+      );
+    }
     const expiresAt = new Date(timestampMs + MAX_AGE_MS + CLOCK_MARGIN_MS);
     return { did: did.uri, replay: { hash, expiresAt } };
   }
-  throw new GatewayError(
-    "invalid_signature",
-    "x-did-signature is not this DID's signature of signed_message",
-    { details: { signed_message: message } },
-  );
-}
 
-async function verifiesUnderAny(
-  keys: readonly VerificationKey[],
-  signature: Bytes,
-  message: Bytes,
-): Promise<boolean> {
-  for (const key of keys) {
-    if (await key.verify(signature, message)) return true;
-  }
-  return false;
+  return { claimedDid: did.uri, verify };
 }
 
 function requiredHeader(headers: Headers, name: string): string {

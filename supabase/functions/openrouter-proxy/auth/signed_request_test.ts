@@ -47,6 +47,18 @@ Deno.test("timestamps are accepted from 300 s ago to 60 s ahead, in seconds and 
   }
 });
 
+Deno.test("the replay key outlives the timestamp by a minute, because two clocks are in play", async () => {
+  for (const timestamp of [`${NOW - 100}`, `${NOW - 100}000`]) {
+    const { replay } = await authenticate(await signedRequest(signer, { timestamp }));
+    assert.equal(replay?.expiresAt.getTime(), (NOW - 100 + 300 + 60) * 1000);
+  }
+});
+
+Deno.test("a method in lower case is verified as the one in upper case", async () => {
+  const request = await signedRequest(signer, { method: "PATCH" });
+  assert.equal((await authenticate({ ...request, method: "patch" })).did, signer.did);
+});
+
 Deno.test("the same message has one replay key whatever the signature, another nonce another", async () => {
   const [first, second, other] = await Promise.all(
     ["a", "a", "b"].map(async (nonce) => authenticate(await signedRequest(signer, { nonce }))),
@@ -198,6 +210,14 @@ Deno.test("a Bearer beside a signature is ignored unless it is another DID's tok
     const request = await signedRequest(signer, {}, { authorization: `Bearer ${token}` });
     await assertRefused(authenticate(request), "invalid_token", /x-did/);
   }
+});
+
+Deno.test("a Bearer whose iss is the same account in another case does not contradict", async () => {
+  const account = await newSigner("did:pkh");
+  const iss = account.did.replace(/0x.*/, (address) => `0x${address.slice(2).toUpperCase()}`);
+  const authorization = `Bearer ${await signedToken(account, { iss })}`;
+  const identity = await authenticate(await signedRequest(account, {}, { authorization }));
+  assert.equal(identity.did, account.did);
 });
 
 Deno.test("an unknown x-did header beside a signature changes nothing", async () => {

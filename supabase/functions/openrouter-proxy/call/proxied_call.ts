@@ -26,7 +26,7 @@ import { proxyTarget, type Target, upstreamUrl } from "../policy/paths.ts";
 import { type CallBody, readCallBody, withUsageIncluded } from "../policy/request_body.ts";
 import { clientAnswer } from "./answer.ts";
 import { idempotencyOf } from "./idempotency.ts";
-import { type Identified, type Identify } from "./identify.ts";
+import type { Identified, Identify } from "./identify.ts";
 import { type ServerTiming, serverTiming } from "./server_timing.ts";
 
 export interface ProxyDeps {
@@ -96,11 +96,26 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     };
   }
 
-  /** @throws {GatewayError} path_forbidden, invalid_request */
-  async function check({ c, method, target }: Received, { body }: Identified): Promise<Order> {
-    if (isForbidden(method, target.path)) {
+  /**
+   * Who calls, for what they may call. What a token's holder may not have is refused before any of
+   * the body is received; a signature says nothing until the body is there.
+   *
+   * @throws {GatewayError} path_forbidden, and what identify and its receive throw
+   */
+  async function identifyFor({ c, method, target }: Received): Promise<Identified> {
+    function checkPath() {
+      if (!isForbidden(method, target.path)) return;
       throw new GatewayError("path_forbidden", `${target.path} is not for the keys of users`);
     }
+    const sender = await identify(c);
+    if (sender.identity !== null) checkPath();
+    const identified = await sender.receive();
+    if (sender.identity === null) checkPath();
+    return identified;
+  }
+
+  /** @throws {GatewayError} invalid_request */
+  async function check({ c, method, target }: Received, { body }: Identified): Promise<Order> {
     const endpoint = endpointOf(method, target.path);
     const json = endpoint.jsonBody ? readCallBody(body) : null;
     const isCall = endpoint.books === "call";
@@ -225,7 +240,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
 
   return async (c) => {
     const call = receive(c);
-    using identified = await identify(c);
+    using identified = await identifyFor(call);
     const { identity } = identified;
     const order = await check(call, identified);
     call.timing.mark("auth");

@@ -4,17 +4,31 @@ import * as secp256k1 from "@noble/secp256k1";
 import { base58, base64urlnopad, hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { type AuthenticatorOptions, createAuthenticator } from "../auth/authenticate.ts";
+import {
+  type AuthenticatorOptions,
+  createAuthenticator,
+  type Identity,
+  type RequestHead,
+} from "../auth/authenticate.ts";
 import { type Bytes, concat, sha256, sha256Hex, utf8 } from "../bytes/encodings.ts";
-import type { SignedParts } from "../auth/signed_request.ts";
 
 export const AUDIENCE = "https://gateway.example/functions/v1/openrouter-proxy";
 /** Seconds. */
 export const NOW = 1795370400;
 
-/** An authenticator at the instant {@linkcode NOW} that fetches nothing. */
-export function authenticatorWith(options: Partial<AuthenticatorOptions> = {}) {
-  return createAuthenticator({
+/** A request with the body that a signature covers. */
+export interface SignedParts extends RequestHead {
+  readonly body: Bytes;
+}
+
+/**
+ * An authenticator at the instant {@linkcode NOW} that fetches nothing, and takes its two steps one
+ * after the other.
+ */
+export function authenticatorWith(
+  options: Partial<AuthenticatorOptions> = {},
+): (request: SignedParts) => Promise<Identity> {
+  const authenticate = createAuthenticator({
     audience: AUDIENCE,
     maxTokenLifetimeSeconds: 3600,
     didWebHosts: [],
@@ -22,6 +36,7 @@ export function authenticatorWith(options: Partial<AuthenticatorOptions> = {}) {
     fetch: () => Promise.reject(new Error("no request was expected")),
     ...options,
   });
+  return async ({ body, ...head }) => await (await authenticate(head)).verify(body);
 }
 
 export interface Signer {

@@ -12,7 +12,7 @@ export function createUsage(
   store: Pick<Store, "tokenIsRevoked" | "usageStats">,
 ): (c: Context<RequestEnv>) => Promise<Response> {
   return async (c) => {
-    using identified = await identify(c);
+    using identified = await (await identify(c)).receive();
     const { did, tokenIssuedAt } = identified.identity;
     const [isRevoked, data] = await Promise.all([
       tokenIssuedAt !== null && store.tokenIsRevoked(did, tokenIssuedAt),
