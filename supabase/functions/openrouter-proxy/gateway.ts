@@ -9,15 +9,15 @@ import { createKeyVault } from "./accounts/key_vault.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import { createBookkeeper } from "./books/booking.ts";
 import { createGenerationReader } from "./books/generation.ts";
-import { memoryBudget } from "./bytes/memory_budget.ts";
 import { createIdentify } from "./call/identify.ts";
 import { createProxy } from "./call/proxied_call.ts";
 import type { Config } from "./config.ts";
 import { ClientDisconnected, errorResponse, GatewayError } from "./errors.ts";
+import { bodiesUnderWay, bodyLimits } from "./http/bodies_under_way.ts";
+import { closeUnread } from "./http/close_unread.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { createHealth } from "./http/health.ts";
-import { BODY_BUDGET_BYTES } from "./http/request_bytes.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
 import { createManagement } from "./openrouter/management.ts";
@@ -73,8 +73,11 @@ export function createGateway(deps: GatewayDeps): Gateway {
     log,
   });
   const { maxRequestBytes } = config;
-  const openShare = memoryBudget(Math.max(BODY_BUDGET_BYTES, maxRequestBytes));
-  const identify = createIdentify(authenticate, maxRequestBytes, openShare);
+  const bodies = bodiesUnderWay(bodyLimits(maxRequestBytes), {
+    now: () => performance.now(),
+    sleep,
+  });
+  const identify = createIdentify(authenticate, maxRequestBytes, bodies);
   const proxy = createProxy({ config, identify, accounts, bookkeeper, fetch, now, sleep });
   const health = createHealth(store, now);
 
@@ -92,7 +95,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     });
   }
 
-  app.use(requestLog(now, log), crossOrigin(config.allowedOrigins), wellFormedHost);
+  app.use(requestLog(now, log), closeUnread, crossOrigin(config.allowedOrigins), wellFormedHost);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", createUsage(identify, store));

@@ -16,10 +16,14 @@ export interface ChunkReader {
   cancel(reason: unknown): Promise<void>;
 }
 
-export function chunkReader(body: ReadableStream<Uint8Array>): ChunkReader {
+/** @param bufferBytes how large the largest chunk can be, where the stream is one of bytes */
+export function chunkReader(
+  body: ReadableStream<Uint8Array>,
+  bufferBytes = BUFFER_BYTES,
+): ChunkReader {
   const reader = byteReader(body);
   if (reader === null) return body.getReader();
-  let buffer: Bytes = new Uint8Array(BUFFER_BYTES);
+  let buffer: Bytes = new Uint8Array(bufferBytes);
   return {
     async read() {
       // The buffer is the stream's from here on; it comes back with the chunk.

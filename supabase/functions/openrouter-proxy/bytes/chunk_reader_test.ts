@@ -46,6 +46,17 @@ Deno.test("chunkReader gives a chunk that is larger than its buffer in pieces", 
   assert.deepEqual(new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()), large);
 });
 
+Deno.test("chunkReader reads through a buffer as small as is asked for", async () => {
+  const reader = chunkReader(streamOf([Uint8Array.from({ length: 10 })], "bytes"), 4);
+  const sizes = [];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    sizes.push(value.length);
+  }
+  assert.deepEqual(sizes, [4, 4, 2]);
+});
+
 Deno.test("chunkReader spends no more memory on a chunk than its bytes need", async () => {
   const [chunk] = await readAll(streamOf([Uint8Array.of(1, 2, 3)], "bytes"));
   assert.equal(chunk?.buffer.byteLength, 3);

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { Authenticate, Identity } from "../auth/authenticate.ts";
 import type { Bytes } from "../bytes/encodings.ts";
-import type { MemoryShare } from "../bytes/memory_budget.ts";
+import type { BodiesUnderWay } from "../http/bodies_under_way.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
 import { requestBytes } from "../http/request_bytes.ts";
 import type { RequestEnv } from "../http/request_log.ts";
@@ -29,13 +29,10 @@ export interface Sender {
 /** @throws {GatewayError} what Authenticate throws, before anything is received of the body */
 export type Identify = (c: Context<RequestEnv>) => Promise<Sender>;
 
-/**
- * @param openShare opens what one body's memory is counted in
- */
 export function createIdentify(
   authenticate: Authenticate,
   maxRequestBytes: number,
-  openShare: () => MemoryShare,
+  bodies: BodiesUnderWay,
 ): Identify {
   return async (c) => {
     const { method, url, headers } = c.req.raw;
@@ -48,14 +45,19 @@ export function createIdentify(
     return {
       identity,
       async receive() {
-        const share = openShare();
+        const kind = identity === null ? "unverified" : "verified";
+        const body = await requestBytes(c.req.raw, maxRequestBytes, kind, bodies);
+        c.set("bodyReceived", true);
         try {
-          const body = await requestBytes(c.req.raw, maxRequestBytes, share);
-          const verified = await verify(body);
+          const verified = await verify(body.bytes);
           c.set("did", verified.did);
-          return { identity: verified, body, [Symbol.dispose]: () => share[Symbol.dispose]() };
+          return {
+            identity: verified,
+            body: body.bytes,
+            [Symbol.dispose]: () => body[Symbol.dispose](),
+          };
         } catch (error) {
-          share[Symbol.dispose]();
+          body[Symbol.dispose]();
           throw error;
         }
       },

@@ -2,21 +2,22 @@
 import type { Bytes } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { growingBytes } from "../bytes/growing_bytes.ts";
-import type { MemoryShare } from "../bytes/memory_budget.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
+import type { BodiesUnderWay, BodyPlace, SenderKind } from "./bodies_under_way.ts";
 
 /** How long a body may take to arrive, in milliseconds. */
 const ARRIVAL_TIMEOUT_MS = 60_000;
+/** Through what a body is received: a quarter of what Deno would take, because many never end. */
+const READ_BUFFER_BYTES = 16 * 1024;
+
+/** A body and the memory that is counted for it. Disposing of it gives that back. */
+export interface ReceivedBody extends Disposable {
+  /** Empty where there is no body. */
+  readonly bytes: Bytes;
+}
 
 /**
- * How many bytes of bodies an isolate holds at once: each exists a few times over while it is hashed,
- * parsed and sent.
- */
-export const BODY_BUDGET_BYTES = 48 * 1024 * 1024;
-
-/**
- * @param share what the memory that the body takes is counted in
- * @returns the body's bytes; empty when there is none
+ * @param bodies gives the body its room, among all that are received
  * @throws {GatewayError} request_too_large, unsupported_media_type, overloaded, invalid_request when
  *   it takes too long
  * @throws {ClientDisconnected} when the body breaks off
@@ -24,8 +25,9 @@ export const BODY_BUDGET_BYTES = 48 * 1024 * 1024;
 export async function requestBytes(
   request: Request,
   maxBytes: number,
-  share: MemoryShare,
-): Promise<Bytes> {
+  sender: SenderKind,
+  bodies: BodiesUnderWay,
+): Promise<ReceivedBody> {
   const contentLength = Number(request.headers.get("content-length") ?? 0);
   if (contentLength > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers.get("content-encoding") ?? "identity";
@@ -36,28 +38,55 @@ export async function requestBytes(
       { headers: { "accept-encoding": "identity" } },
     );
   }
-  if (request.body === null) return new Uint8Array();
+  if (request.body === null) return { bytes: new Uint8Array(), [Symbol.dispose]() {} };
 
+  const expectedBytes = contentLength > 0 ? contentLength : maxBytes;
+  const bufferBytes = Math.min(READ_BUFFER_BYTES, expectedBytes);
+  const place = await bodies.enter(sender, bufferBytes);
+  try {
+    const bytes = await received(request.body, { maxBytes, expectedBytes, bufferBytes }, place);
+    place.whole();
+    return { bytes, [Symbol.dispose]: () => place[Symbol.dispose]() };
+  } catch (error) {
+    place[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function received(
+  stream: ReadableStream<Uint8Array>,
+  { maxBytes, expectedBytes, bufferBytes }: {
+    maxBytes: number;
+    expectedBytes: number;
+    bufferBytes: number;
+  },
+  place: BodyPlace,
+): Promise<Bytes> {
   // A length is only announced: the memory for it is taken as the bytes come.
-  const body = growingBytes(contentLength > 0 ? contentLength : maxBytes, share);
+  const body = growingBytes(expectedBytes, place);
   let size = 0;
-  let isLate = false;
-  const reader = chunkReader(request.body);
-  const timer = setTimeout(() => {
-    isLate = true;
+  let stopped: GatewayError | null = null;
+  const reader = chunkReader(stream, bufferBytes);
+
+  function stop(reason: GatewayError) {
+    stopped ??= reason;
     // A body that broke off at this very moment rejects here; the read that waits for it tells.
-    reader.cancel(tooSlow()).catch(() => {});
-  }, ARRIVAL_TIMEOUT_MS);
+    reader.cancel(reason).catch(() => {});
+  }
+
+  place.whenEnded(stop);
+  const timer = setTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
   try {
     for (;;) {
       const { done, value } = await reader.read().catch(() => {
-        throw new ClientDisconnected();
+        throw stopped ?? new ClientDisconnected();
       });
-      if (isLate) throw tooSlow();
-      if (done) break;
+      if (stopped !== null) throw stopped;
+      if (done) return body.bytes();
       size += value.length;
       if (size > maxBytes) throw tooLarge(maxBytes);
-      if (!body.append(value)) throw overloaded();
+      place.arrived(value.length);
+      while (!body.append(value)) await place.room();
     }
   } catch (error) {
     await reader.cancel(error).catch(() => {
@@ -67,7 +96,6 @@ export async function requestBytes(
   } finally {
     clearTimeout(timer);
   }
-  return body.bytes();
 }
 
 function tooLarge(maxBytes: number): GatewayError {
@@ -77,17 +105,9 @@ function tooLarge(maxBytes: number): GatewayError {
   );
 }
 
-function tooSlow(): GatewayError {
+function tooLate(): GatewayError {
   return new GatewayError(
     "invalid_request",
     `the request body did not arrive within ${ARRIVAL_TIMEOUT_MS / 1000} s`,
-  );
-}
-
-function overloaded(): GatewayError {
-  return new GatewayError(
-    "overloaded",
-    "the gateway is receiving too many large requests at once; try again",
-    { headers: { "retry-after": "1" } },
   );
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { ClientDisconnected } from "../errors.ts";
-import { UNCOUNTED_BYTES } from "../bytes/memory_budget.ts";
-import { memoryBudget } from "../bytes/memory_budget.ts";
+import { ClientDisconnected, GatewayError } from "../errors.ts";
+import { type BodiesUnderWay, bodiesUnderWay } from "./bodies_under_way.ts";
 import { requestBytes } from "./request_bytes.ts";
 
 const URL = "http://127.0.0.1/";
@@ -27,7 +26,49 @@ function chunked(chunks: string[], log: string[] = []): ReadableStream<Uint8Arra
 }
 
 async function text(request: Request, maxBytes = 100): Promise<string> {
-  return new TextDecoder().decode(await requestBytes(request, maxBytes, memoryBudget(1000)()));
+  using body = await requestBytes(request, maxBytes, "unverified", bodiesOf(100_000));
+  return new TextDecoder().decode(body.bytes);
+}
+
+const BUFFER_BYTES = 16 * 1024;
+
+/** Room for that many bytes of bodies; a body that finds none waits for no time at all. */
+function bodiesOf(bytes: number): BodiesUnderWay {
+  let now = 0;
+  return bodiesUnderWay(
+    { slots: 10, slotsOfKind: 10, bytes, bytesOfKind: bytes, waitingOfKind: 10 },
+    {
+      now: () => now,
+      sleep(ms) {
+        now += 100 * ms;
+        return Promise.resolve();
+      },
+    },
+  );
+}
+
+/** Room without end, with what is asked of it. */
+function loggingBodies(
+  buffers: number[],
+  entered: (end: (reason: GatewayError) => void) => void = () => {},
+  held: (bytes: number) => void = () => {},
+): BodiesUnderWay {
+  return {
+    enter(_kind, bufferBytes) {
+      buffers.push(bufferBytes);
+      return Promise.resolve({
+        hold(bytes) {
+          held(bytes);
+          return true;
+        },
+        room: () => Promise.resolve(),
+        arrived() {},
+        whenEnded: entered,
+        whole() {},
+        [Symbol.dispose]() {},
+      });
+    },
+  };
 }
 
 Deno.test("requestBytes reads a body, in one chunk or in many", async () => {
@@ -83,45 +124,55 @@ Deno.test("requestBytes knows a client that went while it sent its body", async 
 
 const MEGABYTE = 1024 * 1024;
 
-Deno.test("requestBytes refuses what all requests together may not hold, until one gives it back", async () => {
-  const openShare = memoryBudget(2 * MEGABYTE);
-  const large = () => post(new Uint8Array(2 * MEGABYTE));
-  const first = openShare();
-  await requestBytes(large(), 5 * MEGABYTE, first);
-  {
-    using second = openShare();
-    await assert.rejects(requestBytes(large(), 5 * MEGABYTE, second), {
-      type: "overloaded",
-      status: 503,
-      headers: { "retry-after": "1" },
-    });
-  }
+Deno.test("requestBytes refuses what has no room, until a body that was received gives its own back", async () => {
+  const bodies = bodiesOf(2 * MEGABYTE + BUFFER_BYTES);
+  const large = () =>
+    requestBytes(post(new Uint8Array(2 * MEGABYTE)), 5 * MEGABYTE, "unverified", bodies);
+  const first = await large();
+  await assert.rejects(large(), {
+    type: "overloaded",
+    status: 503,
+    headers: { "retry-after": "1" },
+  });
   first[Symbol.dispose]();
-  using third = openShare();
-  assert.equal((await requestBytes(large(), 5 * MEGABYTE, third)).length, 2 * MEGABYTE);
+  using second = await large();
+  assert.equal(second.bytes.length, 2 * MEGABYTE);
 });
 
-Deno.test("requestBytes takes ordinary bodies while large ones hold all that there is", async () => {
-  const openShare = memoryBudget(2 * MEGABYTE);
-  using first = openShare();
-  assert.equal(first.hold(2 * MEGABYTE + UNCOUNTED_BYTES), true);
-  for (let i = 0; i < 100; i++) {
-    const ordinary = post("x".repeat(UNCOUNTED_BYTES));
-    assert.equal((await requestBytes(ordinary, MEGABYTE, openShare())).length, UNCOUNTED_BYTES);
+Deno.test("requestBytes gives back the room of a body that it refuses or that breaks off", async () => {
+  const bodies = bodiesOf(MEGABYTE + BUFFER_BYTES);
+  const broken = () =>
+    new ReadableStream({
+      start: (controller) => controller.enqueue(new Uint8Array(MEGABYTE / 2)),
+      pull: (controller) => controller.error(new TypeError("request body closed")),
+    }, { highWaterMark: 0 });
+  for (let n = 0; n < 3; n++) {
+    await assert.rejects(requestBytes(post(broken()), MEGABYTE, "verified", bodies));
+    const tooLarge = post(new Blob([new Uint8Array(MEGABYTE + 1)]).stream());
+    await assert.rejects(requestBytes(tooLarge, MEGABYTE, "verified", bodies));
   }
+  using whole = await requestBytes(post(new Uint8Array(MEGABYTE)), MEGABYTE, "verified", bodies);
+  assert.equal(whole.bytes.length, MEGABYTE);
+});
+
+Deno.test("requestBytes ends a body whose place is taken away, and tells why", async () => {
+  const log: string[] = [];
+  const silent = new ReadableStream<Uint8Array>({
+    cancel() {
+      log.push("cancelled");
+    },
+  });
+  const reason = new GatewayError("overloaded", "too slow");
+  const bodies = loggingBodies([], (end) => queueMicrotask(() => end(reason)));
+  await assert.rejects(requestBytes(post(silent), MEGABYTE, "unverified", bodies), reason);
+  assert.deepEqual(log, ["cancelled"]);
 });
 
 for (const headers of [{}, { "content-length": "3000000" }]) {
   Deno.test(`requestBytes holds at most twice of what has come, with ${JSON.stringify(headers)}`, async () => {
-    const log: [size: number, held: number][] = [];
     let sent = 0;
-    const share = {
-      hold(bytes: number) {
-        log.push([sent, bytes]);
-        return true;
-      },
-      [Symbol.dispose]() {},
-    };
+    const log: [size: number, held: number][] = [];
+    const bodies = loggingBodies([], () => {}, (held) => log.push([sent, held]));
     const body = new ReadableStream<Uint8Array>({
       pull(controller) {
         if (sent === 3_000_000) return controller.close();
@@ -129,7 +180,7 @@ for (const headers of [{}, { "content-length": "3000000" }]) {
         controller.enqueue(new Uint8Array(50_000));
       },
     }, { highWaterMark: 0 });
-    const bytes = await requestBytes(post(body, headers), 20 * MEGABYTE, share);
+    const { bytes } = await requestBytes(post(body, headers), 20 * MEGABYTE, "verified", bodies);
     assert.equal(bytes.length, 3_000_000);
     assert.ok(log.length > 1);
     for (const [size, held] of log) assert.ok(held <= 2 * size, `${held} for ${size}`);
@@ -138,12 +189,30 @@ for (const headers of [{}, { "content-length": "3000000" }]) {
 }
 
 Deno.test("requestBytes keeps a body in chunks of one byte in one small buffer", async () => {
-  const bytes = await requestBytes(
+  const { bytes } = await requestBytes(
     post(chunked(Array.from({ length: 5000 }, () => "x"))),
     MEGABYTE,
-    memoryBudget(0)(),
+    "unverified",
+    bodiesOf(8192 + BUFFER_BYTES),
   );
   assert.deepEqual([bytes.length, bytes.buffer.byteLength], [5000, 8192]);
+});
+
+Deno.test("requestBytes asks for a read buffer no larger than the body is said to be", async () => {
+  const asked: number[] = [];
+  const bodies = loggingBodies(asked);
+  for (const length of [3, 20_000]) {
+    const headers = { "content-length": String(length) };
+    await requestBytes(post(new Uint8Array(length), headers), MEGABYTE, "verified", bodies);
+  }
+  await requestBytes(post(chunked(["abc"])), MEGABYTE, "verified", bodies);
+  assert.deepEqual(asked, [3, BUFFER_BYTES, BUFFER_BYTES]);
+});
+
+Deno.test("requestBytes asks for no room where there is no body", async () => {
+  const asked: number[] = [];
+  await requestBytes(new Request(URL), MEGABYTE, "verified", loggingBodies(asked));
+  assert.deepEqual(asked, []);
 });
 
 Deno.test("requestBytes waits for a body for a minute, and tells the client that it did", async () => {

@@ -13,6 +13,8 @@ export type RequestEnv = {
     receivedAt: number;
     /** The verified DID; undefined until then. */
     did: string | undefined;
+    /** Whether the body was received to its end; undefined until then. */
+    bodyReceived: boolean | undefined;
     /** Whether a booking writes the request's line, once it is settled. */
     booked: boolean | undefined;
   };

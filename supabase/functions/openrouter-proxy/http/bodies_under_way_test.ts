@@ -1,0 +1,354 @@
+import fc from "fast-check";
+import assert from "node:assert/strict";
+import { GatewayError } from "../errors.ts";
+import {
+  bodiesUnderWay,
+  type BodyLimits,
+  bodyLimits,
+  type BodyPlace,
+  type SenderKind,
+} from "./bodies_under_way.ts";
+
+const LIMITS: BodyLimits = {
+  slots: 4,
+  slotsOfKind: 3,
+  bytes: 1_000,
+  bytesOfKind: 800,
+  waitingOfKind: 2,
+};
+
+/** A gate on a clock that moves only when it is told to. */
+function gateWith(changes: Partial<BodyLimits> = {}) {
+  let now = 0;
+  let sleepers: { until: number; wake: () => void }[] = [];
+  const bodies = bodiesUnderWay({ ...LIMITS, ...changes }, {
+    now: () => now,
+    sleep: (ms) => new Promise((wake) => sleepers.push({ until: now + ms, wake })),
+  });
+  /** Lets everything that is due happen. */
+  async function settle() {
+    for (let n = 0; n < 20; n++) await Promise.resolve();
+  }
+  return {
+    settle,
+    async pass(ms: number) {
+      for (const end = now + ms; now < end;) {
+        now = Math.min(end, now + 50);
+        const due = sleepers.filter(({ until }) => until <= now);
+        sleepers = sleepers.filter(({ until }) => until > now);
+        for (const { wake } of due) wake();
+        await settle();
+      }
+    },
+    isIdle: () => sleepers.length === 0,
+    /** A body that enters, or tries to. */
+    body(kind: SenderKind, bufferBytes = 0): Body {
+      const body: Body = { place: null, refused: null, ended: null };
+      bodies.enter(kind, bufferBytes).then((place) => {
+        body.place = place;
+        place.whenEnded((reason) => body.ended = reason);
+      }, (error) => body.refused = error);
+      return body;
+    },
+  };
+}
+
+interface Body {
+  place: BodyPlace | null;
+  refused: GatewayError | null;
+  ended: GatewayError | null;
+}
+
+/** What has become of bodies, in a word each. */
+function states(bodies: Body[]): string[] {
+  return bodies.map(({ place, refused, ended }) =>
+    refused ? "refused" : ended ? "ended" : place ? "in" : "waiting"
+  );
+}
+
+Deno.test("as many bodies enter as there are slots, of one kind and of all", async () => {
+  const gate = gateWith();
+  const unverified = [1, 2, 3, 4].map(() => gate.body("unverified"));
+  const verified = [1, 2].map(() => gate.body("verified"));
+  await gate.settle();
+  assert.deepEqual(states(unverified), ["in", "in", "in", "waiting"]);
+  assert.deepEqual(states(verified), ["in", "waiting"]);
+});
+
+Deno.test("a slot that is given back goes to the one that came last", async () => {
+  const gate = gateWith();
+  const [first, , , fourth, fifth] = [1, 2, 3, 4, 5].map(() => gate.body("unverified"));
+  await gate.settle();
+  first!.place![Symbol.dispose]();
+  await gate.settle();
+  assert.deepEqual(states([fourth!, fifth!]), ["waiting", "in"]);
+});
+
+Deno.test("a body that is whole gives its slot and its buffer back, and keeps its bytes", async () => {
+  const gate = gateWith({ slotsOfKind: 1 });
+  const first = gate.body("unverified", 100);
+  await gate.settle();
+  assert.equal(first.place!.hold(300), true);
+  const second = gate.body("unverified", 100);
+  first.place!.whole();
+  await gate.settle();
+  assert.deepEqual(states([first, second]), ["in", "in"]);
+  // 300 of 1 000 are held, 100 are the buffer's; 800 of one kind are allowed under way.
+  assert.equal(second.place!.hold(601), false);
+  assert.equal(second.place!.hold(600), true);
+  await gate.pass(60_000);
+  assert.equal(first.ended, null);
+});
+
+Deno.test("those who wait are bounded: the one that came first is refused for the newest", async () => {
+  const gate = gateWith();
+  const bodies = Array.from({ length: 6 }, () => gate.body("unverified"));
+  await gate.settle();
+  assert.deepEqual(states(bodies), ["in", "in", "in", "refused", "waiting", "waiting"]);
+  assert.deepEqual(
+    [bodies[3]!.refused?.type, bodies[3]!.refused?.headers],
+    ["overloaded", { "retry-after": "1" }],
+  );
+  const verified = [1, 2, 3].map(() => gate.body("verified"));
+  await gate.settle();
+  assert.deepEqual(states(verified), ["in", "waiting", "waiting"]);
+  assert.deepEqual(states(bodies.slice(4)), ["waiting", "waiting"]);
+});
+
+Deno.test("who waits is let in as soon as a body is a second old, in place of the slowest", async () => {
+  const gate = gateWith();
+  const [slow, slowest, fast] = [1, 2, 3].map(() => gate.body("unverified"));
+  await gate.settle();
+  slow!.place!.arrived(1_000);
+  slowest!.place!.arrived(500);
+  fast!.place!.arrived(50_000);
+  const newcomer = gate.body("unverified");
+  await gate.pass(950);
+  assert.deepEqual(states([newcomer]), ["waiting"]);
+  await gate.pass(50);
+  assert.deepEqual(states([slow!, slowest!, fast!, newcomer]), ["in", "ended", "in", "in"]);
+  assert.equal(slowest!.ended?.type, "overloaded");
+  assert.equal(gate.isIdle(), true);
+});
+
+Deno.test("a newcomer does not wait while there is a slow body older than a second", async () => {
+  const gate = gateWith();
+  const stalled = [1, 2, 3].map(() => gate.body("unverified"));
+  await gate.pass(1_000);
+  const newcomers = [1, 2].map(() => gate.body("unverified"));
+  await gate.settle();
+  assert.deepEqual(states(newcomers), ["in", "in"]);
+  assert.equal(states(stalled).filter((state) => state === "ended").length, 2);
+});
+
+Deno.test("who finds no room within five seconds is refused", async () => {
+  const gate = gateWith();
+  const [first, second, third] = [1, 2, 3].map(() => gate.body("unverified"));
+  await gate.settle();
+  for (const { place } of [first!, second!, third!]) assert.equal(place!.hold(260), true);
+  for (const { place } of [first!, second!, third!]) place!.whole();
+  // All that one kind may hold is held by bodies that are whole, which nothing ends.
+  const late = gate.body("unverified", 221);
+  await gate.pass(4_950);
+  assert.deepEqual(states([late]), ["waiting"]);
+  await gate.pass(50);
+  assert.deepEqual(states([late]), ["refused"]);
+  assert.equal(late.refused?.type, "overloaded");
+});
+
+Deno.test("an unverified body ends no verified one, and a verified one may end either", async () => {
+  const gate = gateWith();
+  const verified = [1, 2, 3].map(() => gate.body("verified"));
+  const unverified = gate.body("unverified");
+  await gate.pass(2_000);
+  verified[0]!.place!.arrived(10);
+  verified[1]!.place!.arrived(20);
+  verified[2]!.place!.arrived(30);
+  const next = gate.body("unverified");
+  await gate.settle();
+  assert.deepEqual(states([...verified, unverified, next]), ["in", "in", "in", "ended", "in"]);
+  const another = gate.body("verified");
+  await gate.settle();
+  // Their own share is what is exhausted, so that it is one of them that goes.
+  assert.deepEqual(states([...verified, next, another]), ["ended", "in", "in", "in", "in"]);
+
+  const wide = gateWith({ slotsOfKind: 4 });
+  const slow = [1, 2, 3, 4].map((n) => wide.body(n < 3 ? "unverified" : "verified"));
+  await wide.pass(1_000);
+  slow[0]!.place!.arrived(10);
+  slow[2]!.place!.arrived(5);
+  slow[3]!.place!.arrived(5);
+  const newcomer = wide.body("verified");
+  await wide.settle();
+  assert.deepEqual(states([...slow, newcomer]), ["in", "ended", "in", "in", "in"]);
+});
+
+Deno.test("memory is counted to the byte, the buffers included, of one kind and of all", async () => {
+  const gate = gateWith();
+  const first = gate.body("unverified", 100);
+  const second = gate.body("verified", 100);
+  await gate.settle();
+  assert.equal(first.place!.hold(701), false);
+  assert.equal(first.place!.hold(700), true);
+  assert.equal(second.place!.hold(101), false);
+  assert.equal(second.place!.hold(100), true);
+  first.place![Symbol.dispose]();
+  first.place![Symbol.dispose]();
+  assert.equal(second.place!.hold(701), false);
+  assert.equal(second.place!.hold(700), true);
+  second.place!.whole();
+  second.place![Symbol.dispose]();
+  const third = gate.body("verified", 800);
+  await gate.settle();
+  assert.deepEqual(states([third]), ["in"]);
+});
+
+Deno.test("a body that needs more ends slow ones: as few as have what it needs", async () => {
+  const gate = gateWith({ slots: 10, slotsOfKind: 10 });
+  const small = [1, 2, 3].map(() => gate.body("unverified", 10));
+  const large = gate.body("unverified", 10);
+  await gate.settle();
+  assert.equal(large.place!.hold(700), true);
+  large.place!.arrived(700);
+  await gate.pass(1_000);
+  const newcomer = gate.body("unverified", 10);
+  await gate.settle();
+  assert.equal(newcomer.place!.hold(500), true);
+  assert.deepEqual(states([...small, large]), ["in", "in", "in", "ended"]);
+});
+
+Deno.test("no body ends where all that are slow would not be enough", async () => {
+  const gate = gateWith({ bytesOfKind: 1_000 });
+  const whole = gate.body("unverified", 0);
+  await gate.settle();
+  assert.equal(whole.place!.hold(600), true);
+  whole.place!.whole();
+  const slow = gate.body("unverified", 100);
+  await gate.pass(1_000);
+  const newcomer = gate.body("unverified", 100);
+  await gate.settle();
+  assert.equal(newcomer.place!.hold(301), false);
+  assert.deepEqual(states([slow]), ["in"]);
+  assert.equal(newcomer.place!.hold(300), true);
+  assert.deepEqual(states([slow]), ["ended"]);
+});
+
+Deno.test("a body that has become slow itself ends none that is faster", async () => {
+  const gate = gateWith();
+  const [slow, fast] = [gate.body("unverified"), gate.body("unverified")];
+  await gate.settle();
+  assert.equal(slow.place!.hold(300), true);
+  assert.equal(fast.place!.hold(300), true);
+  await gate.pass(1_000);
+  slow.place!.arrived(1);
+  fast.place!.arrived(100);
+  assert.equal(slow.place!.hold(600), false);
+  assert.equal(fast.place!.hold(600), true);
+  assert.deepEqual(states([slow, fast]), ["ended", "in"]);
+});
+
+Deno.test("a body that waits for memory goes on once there is some", async () => {
+  const gate = gateWith();
+  const [first, second] = [gate.body("unverified"), gate.body("unverified")];
+  await gate.settle();
+  assert.equal(first.place!.hold(500), true);
+  assert.equal(second.place!.hold(400), false);
+  let hasRoom = false;
+  second.place!.room().then(() => hasRoom = true);
+  await gate.settle();
+  assert.equal(hasRoom, false);
+  first.place![Symbol.dispose]();
+  await gate.settle();
+  assert.equal(hasRoom, true);
+  assert.equal(second.place!.hold(400), true);
+});
+
+Deno.test("a body that is ended while it waits for memory is told so, and holds nothing more", async () => {
+  const gate = gateWith();
+  const [first, second] = [gate.body("unverified"), gate.body("unverified")];
+  await gate.settle();
+  assert.equal(first.place!.hold(500), true);
+  first.place!.arrived(500);
+  assert.equal(second.place!.hold(300), true);
+  assert.equal(second.place!.hold(400), false);
+  const waiting = assert.rejects(second.place!.room(), { type: "overloaded" });
+  await gate.pass(950);
+  const newcomer = gate.body("unverified");
+  await gate.settle();
+  await gate.pass(50);
+  first.place!.arrived(500);
+  assert.equal(newcomer.place!.hold(200), true);
+  await waiting;
+  assert.deepEqual(states([first, second]), ["in", "ended"]);
+  assert.equal(second.place!.hold(1), false);
+  await assert.rejects(second.place!.room(), { type: "overloaded" });
+  second.place!.whole();
+  second.place![Symbol.dispose]();
+  assert.equal(newcomer.place!.hold(300), true);
+  assert.deepEqual(states([first]), ["in"]);
+});
+
+Deno.test("whatever bodies do, no bound is passed, and all room comes back", async () => {
+  const steps = fc.array(
+    fc.record({
+      kind: fc.constantFrom<SenderKind>("verified", "unverified"),
+      what: fc.constantFrom("enter", "hold", "arrive", "whole", "leave", "pass"),
+      which: fc.nat(),
+      size: fc.nat(400),
+    }),
+    { maxLength: 60 },
+  );
+  await fc.assert(
+    fc.asyncProperty(steps, async (all) => {
+      const gate = gateWith();
+      const bodies: (Body & { held: number; kind: SenderKind; isWhole: boolean })[] = [];
+      const open = () => bodies.filter(({ place, ended, refused }) => place && !ended && !refused);
+      for (const { kind, what, which, size } of all) {
+        const body = open()[which % Math.max(1, open().length)];
+        if (what === "enter") {
+          bodies.push(Object.assign(gate.body(kind, 10), { held: 0, kind, isWhole: false }));
+        } else if (what === "pass") await gate.pass(size * 5);
+        else if (body?.place && what === "leave") {
+          body.place[Symbol.dispose]();
+          body.ended = new GatewayError("overloaded", "left");
+        } else if (body?.place && !body.isWhole) {
+          if (what === "hold" && body.place.hold(body.held + size)) body.held += size;
+          if (what === "arrive") body.place.arrived(size);
+          if (what === "whole") {
+            body.place.whole();
+            body.isWhole = true;
+          }
+        }
+        await gate.settle();
+        const underWay = open().filter(({ isWhole }) => !isWhole);
+        const bytesOf = (some: typeof underWay) =>
+          some.reduce((sum, { held, isWhole }) => sum + held + (isWhole ? 0 : 10), 0);
+        assert.ok(underWay.length <= LIMITS.slots);
+        assert.ok(bytesOf(open()) <= LIMITS.bytes);
+        for (const kind of ["verified", "unverified"] as const) {
+          const own = underWay.filter((body) => body.kind === kind);
+          assert.ok(own.length <= LIMITS.slotsOfKind);
+          assert.ok(bytesOf(own) <= LIMITS.bytesOfKind);
+        }
+      }
+      await gate.pass(6_000);
+      for (const { place } of open()) place![Symbol.dispose]();
+      await gate.settle();
+      const last = [1, 2, 3].map(() => gate.body("unverified"));
+      await gate.settle();
+      assert.deepEqual(states(last), ["in", "in", "in"]);
+      assert.equal(last[0]!.place!.hold(800), true);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("bodyLimits leave each kind room for one body of the largest size, whatever the other does", () => {
+  const megabyte = 1024 * 1024;
+  for (const largest of [5_000, 20 * megabyte, 100 * megabyte]) {
+    const { bytes, bytesOfKind, slots, slotsOfKind } = bodyLimits(largest);
+    assert.ok(bytes - bytesOfKind > largest && bytesOfKind > largest);
+    assert.ok(slots > slotsOfKind);
+  }
+  assert.equal(bodyLimits(20 * megabyte).bytes, 48 * megabyte);
+});

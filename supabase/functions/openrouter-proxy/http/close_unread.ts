@@ -1,0 +1,12 @@
+/**
+ * Closes the connection after an answer that came before the request's body was received to its end:
+ * what still comes of it is for nobody. A client that is not told may send its next request on the
+ * connection, which then fails.
+ */
+import type { MiddlewareHandler } from "hono";
+import type { RequestEnv } from "./request_log.ts";
+
+export const closeUnread: MiddlewareHandler<RequestEnv> = async (c, next) => {
+  await next();
+  if (c.req.raw.body !== null && !c.get("bodyReceived")) c.res.headers.set("connection", "close");
+};
