@@ -1,40 +1,48 @@
 /**
  * OpenRouter's answer, made the client's: status, headers and bytes as they came, past the meter.
  */
-import { redacted } from "../openrouter/error_body.ts";
+import { concat } from "../bytes/encodings.ts";
+import { redactedError } from "../openrouter/identifiers.ts";
 import type { Upstream } from "../openrouter/forward.ts";
 import { responseHeaders } from "../openrouter/headers.ts";
 import type { Booking, Ending } from "../books/booking.ts";
 import { createMeter, isEventStream } from "../metering/meter.ts";
 import { passOn } from "./passthrough.ts";
 
-/**
- * @param apiKey the key that made the call
- * @param booking what ends when the answer ends; null for requests that are not booked
- * @param clientGone aborts when the client hangs up
- */
-export function clientAnswer(
-  upstream: Upstream,
-  apiKey: string,
-  booking: Booking | null,
-  idleTimeoutMs: number,
-  clientGone: AbortSignal,
-): Response {
+/** What becomes of an answer. */
+export interface AnswerOptions {
+  /** The key that made the call. */
+  apiKey: string;
+  /** What ends when the answer ends; null for requests that are not booked. */
+  booking: Booking | null;
+  /** How the booking ends when the whole answer was read. */
+  whenRead: Ending;
+  /** How long OpenRouter may be silent between two chunks. */
+  idleTimeoutMs: number;
+  /** Aborts when the client hangs up. */
+  clientGone: AbortSignal;
+}
+
+export function clientAnswer(upstream: Upstream, options: AnswerOptions): Response {
+  const { apiKey, booking, whenRead, idleTimeoutMs, clientGone } = options;
   const { status, body } = upstream;
   const contentType = upstream.headers.get("content-type");
   const headers = responseHeaders(upstream.headers);
   // Redaction and the gateway's own events change how many bytes there are.
   if (body instanceof Uint8Array || isEventStream(contentType)) headers.delete("content-length");
-  const meter = createMeter(contentType);
+  const told = headers.get("content-length");
+  const meter = createMeter({
+    contentType,
+    isError: status >= 400 && body instanceof ReadableStream,
+    keepsLength: told !== null,
+  });
   booking?.answering({
     httpStatus: status,
     generationId: upstream.headers.get("x-generation-id"),
     apiKey,
     observed: meter.observed,
   });
-  const whenRead: Ending = { kind: status >= 300 ? "refused" : "answered" };
   if (body instanceof ReadableStream) {
-    const told = headers.get("content-length");
     const passed = passOn({
       body,
       length: told === null ? null : Number(told),
@@ -48,9 +56,12 @@ export function clientAnswer(
     });
     return new Response(passed, { status, headers });
   }
-  const whole = body !== null && status >= 400 ? redacted(body) : body;
-  if (whole) meter.feed(whole);
-  meter.end();
+  if (body === null) {
+    booking?.end(whenRead);
+    return new Response(null, { status, headers });
+  }
+  const clean = status >= 400 ? redactedError(body) : body;
+  const whole = concat(meter.feed(clean), meter.end());
   booking?.end(whenRead);
   return new Response(whole, { status, headers });
 }

@@ -68,7 +68,13 @@ async function passedOn(chunks: Uint8Array[]) {
     body: byteStream(chunks),
     abort() {},
   };
-  const response = clientAnswer(upstream, "sk-or-v1-x", booking, LONG_MS, NEVER);
+  const response = clientAnswer(upstream, {
+    apiKey: "sk-or-v1-x",
+    booking,
+    whenRead: { kind: "answered" },
+    idleTimeoutMs: LONG_MS,
+    clientGone: NEVER,
+  });
   const bytes = new Uint8Array(await response.arrayBuffer());
   assert.ok(observed);
   const { inputTokens, outputTokens, cost, error } = observed;

@@ -15,7 +15,13 @@ function answered(upstream: Partial<Upstream>, booked = true) {
     end: (ending) => events.push(ending),
   };
   const whole = { status: 200, headers: new Headers(), body: null, abort() {}, ...upstream };
-  const response = clientAnswer(whole, "sk-or-v1-x", booked ? booking : null, 1_000, NEVER);
+  const response = clientAnswer(whole, {
+    apiKey: "sk-or-v1-x",
+    booking: booked ? booking : null,
+    whenRead: { kind: whole.status >= 300 ? "refused" : "answered" },
+    idleTimeoutMs: 1_000,
+    clientGone: NEVER,
+  });
   return { response, events };
 }
 

@@ -53,7 +53,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   /** One timer a stream, not one a chunk. */
   let ticker: ReturnType<typeof setInterval> | undefined;
 
-  let passedBytes = 0;
+  let readBytes = 0;
   let isOver = false;
   let output: ReadableStreamDefaultController<Uint8Array>;
 
@@ -61,7 +61,6 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   function finish(ending: Ending): boolean {
     if (isOver) return false;
     isOver = true;
-    meter[Symbol.dispose]();
     clearInterval(ticker);
     clientGone.removeEventListener("abort", leave);
     booking?.end(ending);
@@ -84,7 +83,8 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   }
 
   function complete() {
-    meter.end();
+    const rest = meter.end();
+    if (rest.length > 0) output.enqueue(rest);
     if (meter.isCut()) {
       const message = "OpenRouter's answer ended before it was complete";
       return breakOff(new GatewayError("upstream_unreachable", message));
@@ -142,6 +142,38 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     }
   }
 
+  /** Passes the next chunk on. False: nothing of it may pass yet. */
+  async function passNext(): Promise<boolean> {
+    let chunk: Awaited<ReturnType<typeof reader.read>>;
+    isReading = true;
+    waitingSince = performance.now();
+    try {
+      chunk = await reader.read();
+    } catch (cause) {
+      const message = "OpenRouter's connection broke before the answer was complete";
+      breakOff(new GatewayError("upstream_unreachable", message, { cause }));
+      return true;
+    }
+    isReading = false;
+    waitingSince = performance.now();
+    if (isOver) return true;
+    if (chunk.done) {
+      complete();
+      return true;
+    }
+    if (chunk.value.length === 0) return false;
+    booking?.firstByte();
+    const passed = meter.feed(chunk.value);
+    if (passed.length > 0) {
+      output.enqueue(passed);
+      quietSince = performance.now();
+      if (isEventStream) boundary.feed(passed);
+    }
+    readBytes += chunk.value.length;
+    if (readBytes === passage.length) completeEarly();
+    return isOver || passed.length > 0;
+  }
+
   return new ReadableStream<Uint8Array>({
     start(controller) {
       output = controller;
@@ -151,30 +183,8 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
       else if (passage.length === 0) completeEarly();
     },
     async pull() {
-      let chunk: Awaited<ReturnType<typeof reader.read>>;
-      isReading = true;
-      waitingSince = performance.now();
-      try {
-        // A pull must bring something, and an empty chunk would end a chunked HTTP body.
-        do chunk = await reader.read(); while (!chunk.done && chunk.value.length === 0);
-      } catch (cause) {
-        const message = "OpenRouter's connection broke before the answer was complete";
-        breakOff(new GatewayError("upstream_unreachable", message, { cause }));
-        return;
-      }
-      isReading = false;
-      waitingSince = quietSince = performance.now();
-      if (isOver) return;
-      if (chunk.done) {
-        complete();
-        return;
-      }
-      output.enqueue(chunk.value);
-      booking?.firstByte();
-      meter.feed(chunk.value);
-      if (isEventStream) boundary.feed(chunk.value);
-      passedBytes += chunk.value.length;
-      if (passedBytes === passage.length) completeEarly();
+      // A pull must bring something, and an empty chunk would end a chunked HTTP body.
+      while (!isOver && !await passNext());
     },
     cancel,
   }, { highWaterMark: 0 });

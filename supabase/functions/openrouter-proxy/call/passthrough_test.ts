@@ -26,7 +26,7 @@ function passage(
 ) {
   const log: string[] = [];
   const endings: Ending[] = [];
-  const meter = createMeter(contentType);
+  const meter = createMeter({ contentType, isError: false, keepsLength: false });
   let upstream!: ReadableStreamDefaultController<Uint8Array>;
   let aborted: unknown;
   const body = new ReadableStream<Uint8Array>({

@@ -1,55 +1,58 @@
 /**
- * Reads an answer's own account of itself from its bytes while they pass.
+ * Reads an answer's own account of itself from its bytes while they pass, and takes the operator's
+ * identifiers out of them.
  *
- * A meter looks at each chunk and keeps at most one event of a stream, or at most MAX_BUFFER bytes of
- * a JSON answer, and all JSON meters of an isolate keep at most JSON_BUDGET_BYTES. What is larger
- * passes unread; its cost is then taken from `GET /generation`.
+ * A meter looks at each chunk and keeps next to nothing of it: a JSON answer and the data of an event
+ * are scanned, never held, however long they are.
  */
-import { type GrowingBytes, growingBytes } from "../bytes/growing_bytes.ts";
-import { memoryBudget, type MemoryShare } from "../bytes/memory_budget.ts";
-import { createSseMeter } from "./sse.ts";
-import { nothingObserved, observe, type Observed, parseWithExactMoney } from "./usage.ts";
+import { JsonScanner, type JsonVisitor } from "../bytes/json_scanner.ts";
+import { redactedError } from "../openrouter/identifiers.ts";
+import { answerReading, errorReading } from "./answer_reading.ts";
+import { EventStream } from "./event_stream.ts";
+import {
+  announcesItsEnd,
+  nothingObserved,
+  observe,
+  type Observed,
+  saysItStopped,
+} from "./usage.ts";
 
 export interface Meter {
-  feed(chunk: Uint8Array): void;
-  /** No more bytes will come. */
-  end(): void;
+  /** @returns what is to be passed on, of this chunk and what was held back before; it may be empty */
+  feed(chunk: Uint8Array): Uint8Array;
+  /** No more bytes will come. @returns what was held back */
+  end(): Uint8Array;
   /** Whether a stream that says when it is over has ended without that. */
   isCut(): boolean;
-  /** Gives back the memory that it holds, whether the answer reached its end or not. */
-  [Symbol.dispose](): void;
   /** What was learnt so far. */
   readonly observed: Observed;
 }
 
-/** The most that is kept of one event or one JSON answer, in bytes (SSE: UTF-16 code units). */
-export const MAX_BUFFER = 8 * 1024 * 1024;
+export interface Metered {
+  /** The answer's content-type, as it came. */
+  contentType: string | null;
+  /** Whether its status says that it is an error: then all of it is one. */
+  isError: boolean;
+  /** Whether as many bytes must come out as go in. */
+  keepsLength: boolean;
+}
 
-/** How many bytes of JSON answers an isolate holds at once. */
-const JSON_BUDGET_BYTES = 48 * 1024 * 1024;
+/** Far more than answers have. */
+const BOUNDS = { maxDepth: 512, maxValues: Infinity };
+const NO_BYTES: Uint8Array = new Uint8Array();
 
-const openJsonShare = memoryBudget(JSON_BUDGET_BYTES);
-
-/**
- * @param contentType the answer's, as it came
- * @param openShare opens what a JSON answer is counted in: by default, the isolate's budget for them
- */
-export function createMeter(
-  contentType: string | null,
-  openShare: () => MemoryShare = openJsonShare,
-): Meter {
-  if (isEventStream(contentType)) {
-    return { ...createSseMeter(MAX_BUFFER), [Symbol.dispose]() {} };
-  }
+export function createMeter({ contentType, isError, keepsLength }: Metered): Meter {
+  const observed = nothingObserved();
   const type = mediaType(contentType);
-  if (type === "application/json" || type.endsWith("+json")) return createJsonMeter(openShare());
-  return {
-    feed() {},
-    end() {},
-    isCut: () => false,
-    observed: nothingObserved(),
-    [Symbol.dispose]() {},
-  };
+  if (isEventStream(contentType)) return streamMeter(observed);
+  if (type !== "application/json" && !type.endsWith("+json")) return blindMeter(observed);
+  return jsonMeter(
+    observed,
+    isError
+      ? errorReading(keepsLength)
+      : answerReading((message) => observe(observed, message), keepsLength),
+    keepsLength,
+  );
 }
 
 /** Whether an answer is a stream of server-sent events. */
@@ -61,34 +64,41 @@ function mediaType(contentType: string | null): string {
   return (contentType ?? "").split(";")[0]!.trim().toLowerCase();
 }
 
-function createJsonMeter(share: MemoryShare): Meter {
-  const observed = nothingObserved();
-  let size = 0;
-  /** Null for an answer that passes unread, and after its end. */
-  let answer: GrowingBytes | null = growingBytes(MAX_BUFFER, share);
+function blindMeter(observed: Observed): Meter {
+  return { observed, feed: (chunk) => chunk, end: () => NO_BYTES, isCut: () => false };
+}
 
-  function release() {
-    answer = null;
-    share[Symbol.dispose]();
-  }
-
+function jsonMeter(observed: Observed, reading: JsonVisitor, keepsLength: boolean): Meter {
+  const scanner = new JsonScanner(reading, BOUNDS);
   return {
     observed,
-    feed(chunk) {
-      size += chunk.length;
-      if (size > MAX_BUFFER || !answer?.append(chunk)) release();
-    },
-    end() {
-      if (answer === null) return;
-      const text = new TextDecoder().decode(answer.bytes());
-      release();
-      try {
-        observe(observed, parseWithExactMoney(text));
-      } catch {
-        // Not JSON after all, or nested too deeply: then it says nothing of itself.
-      }
-    },
+    feed: (chunk) => scanner.feed(chunk),
+    end: () => redactedError(scanner.release(), keepsLength),
     isCut: () => false,
-    [Symbol.dispose]: release,
+  };
+}
+
+function streamMeter(observed: Observed): Meter {
+  /** Whether this is a stream that says when it is over, and whether it has. */
+  let hasAnEnd = false;
+  let isOver = false;
+  const tell = (message: unknown) => {
+    observe(observed, message);
+    hasAnEnd ||= announcesItsEnd(message);
+    isOver ||= saysItStopped(message);
+  };
+  const stream = new EventStream({
+    reading: () => answerReading(tell, false),
+    bounds: BOUNDS,
+    onDone: () => isOver = true,
+  });
+  return {
+    observed,
+    feed: (chunk) => stream.feed(chunk),
+    end: () => stream.end(),
+    isCut() {
+      const { outputTokens, cost, error } = observed;
+      return hasAnEnd && !isOver && outputTokens === null && cost === null && error === null;
+    },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * One request to OpenRouter, up to its answer's headers; to the end of the answer when it is an error.
  */
-import type { Bytes } from "../bytes/encodings.ts";
+import { type Bytes, isObject, parseJsonObject } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { wholeIfSmall } from "./small_body.ts";
 
@@ -108,6 +108,21 @@ export function isUnconnected(error: unknown): boolean {
     if (cause.message.includes("client error (Connect)")) return true;
   }
   return false;
+}
+
+/**
+ * Whether OpenRouter does not have the path itself, or not for POST: then nothing was called.
+ *
+ * @param isKnown whether the path is one of OpenRouter's, whose 404 speaks of a model or a provider
+ *   unless it is the one of unknown paths
+ *
+ * Source: docs/openrouter.md, "Endpoints".
+ */
+export function knowsNoSuchPath({ status, body }: Upstream, isKnown: boolean): boolean {
+  if (status === 405) return true;
+  if (status !== 404 || !isKnown) return status === 404;
+  const error = body instanceof Uint8Array ? parseJsonObject(body)?.error : null;
+  return isObject(error) && error.message === "Not Found";
 }
 
 /**

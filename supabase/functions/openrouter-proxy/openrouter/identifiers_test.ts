@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
-import { redacted } from "./error_body.ts";
+import { redactedError } from "./identifiers.ts";
 
-const redactedText = (text: string) => new TextDecoder().decode(redacted(utf8(text)));
+const redactedText = (text: string) => new TextDecoder().decode(redactedError(utf8(text)));
 const HASH = "0123456789abcdef".repeat(4);
 
 const UNTOUCHED: [what: string, body: Bytes][] = [
@@ -16,8 +16,8 @@ const UNTOUCHED: [what: string, body: Bytes][] = [
 ];
 
 for (const [what, body] of UNTOUCHED) {
-  Deno.test(`redacted gives ${what} back as the same bytes`, () => {
-    assert.equal(redacted(body), body);
+  Deno.test(`redactedError gives ${what} back as the same bytes`, () => {
+    assert.equal(redactedError(body), body);
   });
 }
 
@@ -38,7 +38,7 @@ const REDACTED: [what: string, body: string, expected: string][] = [
 ];
 
 for (const [what, body, expected] of REDACTED) {
-  Deno.test(`redacted takes out ${what} and keeps all else`, () => {
+  Deno.test(`redactedError takes out ${what} and keeps all else`, () => {
     assert.equal(redactedText(body), expected);
   });
 }
@@ -52,14 +52,14 @@ const AROUND: [what: string, bytes: Bytes][] = [
 ];
 
 for (const [what, bytes] of AROUND) {
-  Deno.test(`redacted keeps ${what} around what it takes out`, () => {
+  Deno.test(`redactedError keeps ${what} around what it takes out`, () => {
     const body = concat(bytes, utf8(`{"user_id":"us\u00e9r"} ${HASH}.`), bytes);
     const expected = concat(bytes, utf8('{"user_id":"[redacted]"} [redacted].'), bytes);
-    assert.deepEqual(redacted(body), expected);
+    assert.deepEqual(redactedError(body), expected);
   });
 }
 
-Deno.test("redacted reads a part of a buffer and no more", () => {
+Deno.test("redactedError reads a part of a buffer and no more", () => {
   const whole = utf8(`${HASH} a ${HASH} b`);
-  assert.deepEqual(redacted(whole.subarray(64, 67)), utf8(" a "));
+  assert.deepEqual(redactedError(whole.subarray(64, 67)), utf8(" a "));
 });

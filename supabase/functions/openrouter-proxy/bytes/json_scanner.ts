@@ -1,0 +1,513 @@
+/**
+ * JSON read from bytes as they come, without building the document: the one place that knows where
+ * values begin and end.
+ *
+ * Who scans says by visitors which values it looks at; everything else is checked and passed over, at
+ * some hundred megabytes a second and with no memory but a few words for each level of nesting. A
+ * value that is looked at whole can be replaced on its way.
+ *
+ * Source: RFC 8259.
+ */
+import { concat } from "./encodings.ts";
+
+/** What is done with one value. */
+export interface JsonVisitor {
+  /**
+   * Looks into an object: what is done with the value of this member; null: it is passed over.
+   *
+   * @param name unescaped; null where it is longer than MAX_NAME_BYTES
+   */
+  member?(name: string | null): JsonVisitor | null;
+  /** Looks into an array: what is done with its next item; null: it is passed over. */
+  item?(): JsonVisitor | null;
+  /** An object or an array begins here. @param at of its bracket, from the beginning of the text */
+  begin?(at: number, isObject: boolean): void;
+  /** It ends. @param at of the closing bracket */
+  end?(at: number, isEmpty: boolean): void;
+  /** Takes the value whole, in place of looking into it. */
+  take?: Taking;
+  /** The same for a string, a number, true, false or null alone. */
+  scalar?: Taking | undefined;
+}
+
+export interface Taking {
+  /** Of a larger value nothing is taken. */
+  readonly maxBytes: number;
+  /**
+   * @param text the value's JSON text in UTF-8, whose memory may be used again; null: it is too large
+   * @returns what takes its place; null: it stays. Where `replaces` is not set, that is ignored
+   */
+  value(text: Uint8Array | null): Uint8Array | null;
+  /** Whether the value may be replaced: it is held back until it has ended, or is too large. */
+  readonly replaces?: boolean;
+}
+
+/** Why a scanner reads no further: what it was fed is no JSON text, or one beyond its bounds. */
+export class JsonScanError extends Error {
+  override readonly name = "JsonScanError";
+  /** @param kind whether it is no JSON, nested too deeply, or has too many values */
+  constructor(readonly kind: "syntax" | "depth" | "values", message: string) {
+    super(message);
+  }
+}
+
+export interface ScanBounds {
+  /** How deep objects and arrays may be nested. */
+  maxDepth: number;
+  /** How many values the text may have, members' included. */
+  maxValues: number;
+}
+
+/** Longer names of members are not told: an escaped character may take six bytes. */
+export const MAX_NAME_BYTES = 128;
+
+/** What may come next. */
+const VALUE = 0;
+const ITEM_OR_END = 1;
+const NAME_OR_END = 2;
+const NAME = 3;
+const COLON = 4;
+const COMMA_OR_END = 5;
+const NOTHING = 6;
+/** What is being read. */
+const STRING = 7;
+const ESCAPE = 8;
+const HEX_DIGITS = 9;
+const NUMBER = 10;
+const LITERAL = 11;
+
+/** States of a number: after what it may end, and where it cannot yet. */
+const MINUS = 0;
+const ZERO = 1;
+const INTEGER = 2;
+const POINT = 3;
+const FRACTION = 4;
+const EXPONENT = 5;
+const EXPONENT_SIGN = 6;
+const EXPONENT_DIGITS = 7;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON_SIGN = 0x3a;
+const OPEN_OBJECT = 0x7b;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_OBJECT = 0x7d;
+const CLOSE_ARRAY = 0x5d;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+const NO_BYTES: Uint8Array = new Uint8Array();
+
+/** A scanner of one JSON text, fed piece by piece. */
+export class JsonScanner {
+  readonly #bounds: ScanBounds;
+  #state = VALUE;
+  #error: JsonScanError | null = null;
+  #values = 0;
+  #depth = 0;
+  /** By depth: whether it is an object, and who looks into it. */
+  readonly #isObject: boolean[] = [];
+  readonly #visitors: (JsonVisitor | null)[] = [];
+  /** Who looks at the value that comes next. */
+  #next: JsonVisitor | null;
+
+  /** The piece that is being read, and how many bytes came before it. */
+  #piece: Uint8Array = NO_BYTES;
+  #base = 0;
+  /** What is passed on of it, and from where on it has not been passed on yet. */
+  #out: Uint8Array[] = [];
+  #from = 0;
+
+  #isName = false;
+  #hexDigitsLeft = 0;
+  #numberState = MINUS;
+  #literal = "";
+  #literalAt = 0;
+
+  /** What earlier pieces held of the name that is being read; where this piece goes on with it. */
+  #name: Uint8Array = NO_BYTES;
+  #nameFrom = 0;
+
+  /** The value that is being taken, its depth, and what earlier pieces held of it. */
+  #taking: Taking | null = null;
+  #takingDepth = 0;
+  #taken: Uint8Array = NO_BYTES;
+  #takenBytes = 0;
+  /** Where this piece goes on with it. */
+  #takenFrom = 0;
+  /** What happens to the rest of a value that is too large. */
+  #excess: "none" | "passes" | "is dropped" = "none";
+
+  constructor(root: JsonVisitor, bounds: ScanBounds) {
+    this.#next = root;
+    this.#bounds = bounds;
+  }
+
+  /** Whether the text's one value has ended; a number at the top may always go on. */
+  get isComplete(): boolean {
+    return this.#state === NOTHING ||
+      (this.#state === NUMBER && this.#depth === 0 && mayEndNumber(this.#numberState));
+  }
+
+  /** Why the text is refused; null: what came of it so far is JSON within the bounds. */
+  get error(): JsonScanError | null {
+    return this.#error;
+  }
+
+  /** Whether a part of a value is held back that may be replaced. */
+  get isHolding(): boolean {
+    return this.#takenBytes > 0 && this.#taking?.replaces === true && this.#excess === "none";
+  }
+
+  /**
+   * Reads the next piece.
+   *
+   * @returns what is to be passed on: the piece itself, unless a value is held back or was replaced.
+   *   After an error everything is passed on, unread
+   */
+  feed(piece: Uint8Array): Uint8Array {
+    if (this.#error !== null) return piece;
+    this.#piece = piece;
+    this.#out = [];
+    this.#from = this.#nameFrom = this.#takenFrom = 0;
+    try {
+      this.#read(piece);
+      if (this.#isName) this.#keepName(piece.length);
+      if (this.#taking !== null) this.#keepTaken(piece.length);
+    } catch (error) {
+      if (!(error instanceof JsonScanError)) throw error;
+      this.#error = error;
+      this.#out.push(this.release());
+    }
+    this.#base += piece.length;
+    if (this.#from === 0 && this.#out.length === 0) return piece;
+    this.#passOn(piece.length);
+    return concat(...this.#out);
+  }
+
+  /** Gives out what is held back, because no more will come, or nothing shall be replaced. */
+  release(): Uint8Array {
+    if (!this.isHolding) return NO_BYTES;
+    this.#excess = "passes";
+    return this.#taken.slice(0, this.#takenBytes);
+  }
+
+  #read(piece: Uint8Array): void {
+    const { length } = piece;
+    let i = 0;
+    if (this.#base === 0) { while (i < 3 && i < length && piece[i] === BYTE_ORDER_MARK[i]) i++; }
+    while (i < length) {
+      const byte = piece[i]!;
+      switch (this.#state) {
+        case STRING: {
+          let character = byte;
+          while (character !== QUOTE && character !== BACKSLASH) {
+            if (character < 0x20) throw syntax("a control character in a string");
+            if (++i === length) return;
+            character = piece[i]!;
+          }
+          i++;
+          if (character === BACKSLASH) this.#state = ESCAPE;
+          else if (this.#isName) this.#nameEnded(i - 1);
+          else this.#valueEnded(i);
+          break;
+        }
+        case ESCAPE:
+          if (byte === 0x75) {
+            this.#hexDigitsLeft = 4;
+            this.#state = HEX_DIGITS;
+          } else if (isEscapable(byte)) this.#state = STRING;
+          else throw syntax("an unknown escape in a string");
+          i++;
+          break;
+        case HEX_DIGITS:
+          if (!isHexDigit(byte)) throw syntax("an unfinished escape in a string");
+          if (--this.#hexDigitsLeft === 0) this.#state = STRING;
+          i++;
+          break;
+        case NUMBER: {
+          const next = afterInNumber(this.#numberState, byte);
+          if (next === -1) {
+            if (!mayEndNumber(this.#numberState)) throw syntax("an unfinished number");
+            this.#valueEnded(i);
+          } else {
+            this.#numberState = next;
+            i++;
+          }
+          break;
+        }
+        case LITERAL:
+          if (byte !== this.#literal.charCodeAt(this.#literalAt)) throw noValue();
+          i++;
+          if (++this.#literalAt === this.#literal.length) this.#valueEnded(i);
+          break;
+        default:
+          if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) {
+            this.#structure(byte, i);
+          }
+          i++;
+      }
+    }
+  }
+
+  /** A byte between values and names, which is no white space. */
+  #structure(byte: number, at: number): void {
+    switch (this.#state) {
+      case NAME_OR_END:
+        if (byte === CLOSE_OBJECT) return this.#closed(at, true);
+        // falls through
+      case NAME:
+        if (byte !== QUOTE) throw syntax("something else than a member's name");
+        this.#isName = true;
+        this.#name = NO_BYTES;
+        this.#nameFrom = at + 1;
+        this.#state = STRING;
+        return;
+      case COLON:
+        if (byte !== COLON_SIGN) throw syntax("no colon after a member's name");
+        this.#state = VALUE;
+        return;
+      case COMMA_OR_END: {
+        const isObject = this.#isObject[this.#depth]!;
+        if (byte === (isObject ? CLOSE_OBJECT : CLOSE_ARRAY)) return this.#closed(at, false);
+        if (byte !== COMMA) throw syntax("neither a comma nor the end after a value");
+        this.#state = isObject ? NAME : VALUE;
+        if (!isObject) this.#next = this.#visitors[this.#depth]?.item?.() ?? null;
+        return;
+      }
+      case ITEM_OR_END:
+        if (byte === CLOSE_ARRAY) return this.#closed(at, true);
+        this.#next = this.#visitors[this.#depth]?.item?.() ?? null;
+        return this.#valueBegan(byte, at);
+      case VALUE:
+        return this.#valueBegan(byte, at);
+      default:
+        throw syntax("something after the value");
+    }
+  }
+
+  #valueBegan(byte: number, at: number): void {
+    if (++this.#values > this.#bounds.maxValues) {
+      throw new JsonScanError("values", `it has over ${this.#bounds.maxValues} values`);
+    }
+    const visitor = this.#next;
+    this.#next = null;
+    const isScalar = byte !== OPEN_OBJECT && byte !== OPEN_ARRAY;
+    const take = visitor?.take ?? (isScalar ? visitor?.scalar : undefined);
+    if (take !== undefined) this.#takingBegan(take, at);
+    switch (byte) {
+      case OPEN_OBJECT:
+      case OPEN_ARRAY: {
+        if (++this.#depth > this.#bounds.maxDepth) {
+          throw new JsonScanError(
+            "depth",
+            `it is nested over ${this.#bounds.maxDepth} levels deep`,
+          );
+        }
+        const isObject = byte === OPEN_OBJECT;
+        this.#isObject[this.#depth] = isObject;
+        this.#visitors[this.#depth] = visitor;
+        this.#state = isObject ? NAME_OR_END : ITEM_OR_END;
+        visitor?.begin?.(this.#base + at, isObject);
+        return;
+      }
+      case QUOTE:
+        this.#state = STRING;
+        return;
+      case 0x74:
+        return this.#literalBegan("true");
+      case 0x66:
+        return this.#literalBegan("false");
+      case 0x6e:
+        return this.#literalBegan("null");
+      default: {
+        const state = firstInNumber(byte);
+        if (state === -1) throw noValue();
+        this.#numberState = state;
+        this.#state = NUMBER;
+      }
+    }
+  }
+
+  #literalBegan(literal: string): void {
+    this.#literal = literal;
+    this.#literalAt = 1;
+    this.#state = LITERAL;
+  }
+
+  #closed(at: number, isEmpty: boolean): void {
+    const visitor = this.#visitors[this.#depth];
+    this.#visitors[this.#depth] = null;
+    this.#depth--;
+    visitor?.end?.(this.#base + at, isEmpty);
+    this.#valueEnded(at + 1);
+  }
+
+  /** @param at of what follows the value */
+  #valueEnded(at: number): void {
+    if (this.#taking !== null && this.#depth === this.#takingDepth) this.#takingEnded(at);
+    this.#state = this.#depth === 0 ? NOTHING : COMMA_OR_END;
+  }
+
+  #nameEnded(at: number): void {
+    const visitor = this.#visitors[this.#depth];
+    this.#isName = false;
+    this.#state = COLON;
+    if (!visitor?.member) return;
+    if (this.#name.length === 0) {
+      this.#next = visitor.member(nameIn(this.#piece, this.#nameFrom, at));
+      return;
+    }
+    this.#keepName(at);
+    this.#next = visitor.member(nameIn(this.#name, 0, this.#name.length));
+  }
+
+  /** Keeps the name as far as this piece has it, and no more of it than tells that it is too long. */
+  #keepName(end: number): void {
+    if (!this.#visitors[this.#depth]?.member || this.#name.length > MAX_NAME_BYTES) return;
+    const part = this.#piece.subarray(this.#nameFrom, end).subarray(0, MAX_NAME_BYTES + 1);
+    this.#name = this.#name.length === 0 ? part.slice() : concat(this.#name, part);
+  }
+
+  #takingBegan(take: Taking, at: number): void {
+    this.#taking = take;
+    this.#takingDepth = this.#depth;
+    this.#takenBytes = 0;
+    this.#takenFrom = at;
+    this.#excess = "none";
+    if (take.replaces) this.#passOn(at);
+  }
+
+  #takingEnded(at: number): void {
+    const taking = this.#taking!;
+    if (this.#excess === "none") {
+      const here = this.#piece.subarray(this.#takenFrom, at);
+      if (this.#takenBytes + here.length > taking.maxBytes) this.#exceeded(taking);
+      else {
+        const text = this.#takenBytes === 0
+          ? here
+          : concat(this.#taken.subarray(0, this.#takenBytes), here);
+        const replacement = taking.value(text);
+        if (taking.replaces) {
+          this.#out.push(replacement ?? text);
+          this.#from = at;
+        }
+      }
+    }
+    if (this.#excess === "is dropped") this.#from = at;
+    this.#taking = null;
+    this.#taken = NO_BYTES;
+  }
+
+  /** Keeps the value as far as this piece has it. */
+  #keepTaken(end: number): void {
+    const taking = this.#taking!;
+    if (this.#excess === "none") {
+      const here = this.#piece.subarray(this.#takenFrom, end);
+      const size = this.#takenBytes + here.length;
+      if (size > taking.maxBytes) this.#exceeded(taking);
+      else {
+        if (size > this.#taken.length) {
+          const larger = new Uint8Array(Math.min(taking.maxBytes, Math.max(256, 2 * size)));
+          larger.set(this.#taken.subarray(0, this.#takenBytes));
+          this.#taken = larger;
+        }
+        this.#taken.set(here, this.#takenBytes);
+        this.#takenBytes = size;
+        if (taking.replaces) this.#from = end;
+      }
+    }
+    if (this.#excess === "is dropped") this.#from = end;
+  }
+
+  #exceeded(taking: Taking): void {
+    const replacement = taking.value(null);
+    this.#excess = taking.replaces && replacement !== null ? "is dropped" : "passes";
+    if (taking.replaces) this.#out.push(replacement ?? this.#taken.slice(0, this.#takenBytes));
+    this.#taken = NO_BYTES;
+  }
+
+  #passOn(end: number): void {
+    if (end > this.#from) this.#out.push(this.#piece.subarray(this.#from, end));
+    this.#from = end;
+  }
+}
+
+const decoder = new TextDecoder();
+/** Members have few names, which come again and again. */
+const names = new Map<number, { bytes: Uint8Array; name: string }>();
+const MAX_REMEMBERED_NAMES = 512;
+
+function nameIn(bytes: Uint8Array, start: number, end: number): string | null {
+  const length = end - start;
+  if (length > MAX_NAME_BYTES) return null;
+  let hash = length;
+  for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0;
+  const known = names.get(hash);
+  if (known !== undefined && isAt(bytes, start, length, known.bytes)) return known.name;
+  const own = bytes.slice(start, end);
+  const text = decoder.decode(own);
+  const name = text.includes("\\") ? JSON.parse(`"${text}"`) as string : text;
+  if (known === undefined && names.size < MAX_REMEMBERED_NAMES) {
+    names.set(hash, { bytes: own, name });
+  }
+  return name;
+}
+
+function isAt(bytes: Uint8Array, start: number, length: number, expected: Uint8Array): boolean {
+  if (length !== expected.length) return false;
+  for (let i = 0; i < length; i++) if (bytes[start + i] !== expected[i]) return false;
+  return true;
+}
+
+function firstInNumber(byte: number): number {
+  if (byte === 0x2d) return MINUS;
+  if (byte === 0x30) return ZERO;
+  return byte > 0x30 && byte <= 0x39 ? INTEGER : -1;
+}
+
+/** The state after this byte; -1: it is not of the number. RFC 8259 section 6. */
+function afterInNumber(state: number, byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) {
+    switch (state) {
+      case MINUS:
+        return byte === 0x30 ? ZERO : INTEGER;
+      case ZERO:
+        return -1;
+      case INTEGER:
+        return INTEGER;
+      case POINT:
+      case FRACTION:
+        return FRACTION;
+      default:
+        return EXPONENT_DIGITS;
+    }
+  }
+  if (byte === 0x2e) return state === ZERO || state === INTEGER ? POINT : -1;
+  if (byte === 0x65 || byte === 0x45) {
+    return state === ZERO || state === INTEGER || state === FRACTION ? EXPONENT : -1;
+  }
+  return (byte === 0x2b || byte === 0x2d) && state === EXPONENT ? EXPONENT_SIGN : -1;
+}
+
+function mayEndNumber(state: number): boolean {
+  return state === ZERO || state === INTEGER || state === FRACTION || state === EXPONENT_DIGITS;
+}
+
+/** The characters that a backslash may stand before, but for `u`: `" \\ / b f n r t`. */
+function isEscapable(byte: number): boolean {
+  return byte === QUOTE || byte === BACKSLASH || byte === 0x2f || byte === 0x62 || byte === 0x66 ||
+    byte === 0x6e || byte === 0x72 || byte === 0x74;
+}
+
+function isHexDigit(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x41 && byte <= 0x46) ||
+    (byte >= 0x61 && byte <= 0x66);
+}
+
+function syntax(problem: string): JsonScanError {
+  return new JsonScanError("syntax", problem);
+}
+
+function noValue(): JsonScanError {
+  return syntax("no value where one must be");
+}

@@ -1,0 +1,190 @@
+/**
+ * Reads a JSON answer, or one event of a stream, while it passes: what it says of itself is told, and
+ * the operator's identifiers are taken out.
+ *
+ * Nothing is built but what is told. What a model wrote is passed over, whatever stands in it.
+ *
+ * Source: docs/openrouter.md, "Where usage sits, by endpoint" and "Errors"; docs/protocol.md,
+ * "Redaction".
+ */
+import { utf8 } from "../bytes/encodings.ts";
+import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
+import { IDENTIFIERS, redactedError, redactedText } from "../openrouter/identifiers.ts";
+import { parseWithExactMoney } from "./usage.ts";
+
+/** Usage has some kilobytes at most. */
+const MAX_TOLD_BYTES = 64 * 1024;
+/** A larger error is replaced; where its length must be kept, it passes. */
+const MAX_ERROR_BYTES = 256 * 1024;
+const MAX_ERROR_BYTES_OF_TOLD_LENGTH = 4 * 1024 * 1024;
+const MAX_IDENTIFIER_BYTES = 1024;
+const TOO_LARGE = utf8('{"message":"the error is too large to be passed on"}');
+
+/** What is told of a value. */
+type Told = "value" | "error" | "choices" | "message" | "envelope" | "delta";
+
+/** The members that metering/usage.ts reads. */
+const ENVELOPE: Record<string, Told> = {
+  id: "value",
+  object: "value",
+  type: "value",
+  status: "value",
+  code: "value",
+  model: "value",
+  provider: "value",
+  stop_reason: "value",
+  incomplete_details: "value",
+  usage: "value",
+  error: "error",
+  choices: "choices",
+  delta: "delta",
+  response: "envelope",
+  message: "message",
+};
+const CHOICE: Record<string, Told> = {
+  finish_reason: "value",
+  native_finish_reason: "value",
+  error: "error",
+};
+const DELTA: Record<string, Told> = { stop_reason: "value" };
+
+/** Written by a model, or by the client and told back. */
+const WRITTEN = new Set([
+  "arguments",
+  "content",
+  "content_block",
+  "delta",
+  "documents",
+  "input",
+  "instructions",
+  "item",
+  "metadata",
+  "output",
+  "part",
+  "results",
+  "text",
+  "tools",
+]);
+
+/**
+ * @param tell is given the answer's own account of itself when it has ended: the members that
+ *   metering/usage.ts reads, with exact money
+ * @param keepsLength whether what is redacted must keep its length
+ */
+export function answerReading(
+  tell: (message: unknown) => void,
+  keepsLength: boolean,
+): JsonVisitor {
+  const identifier: JsonVisitor = {
+    scalar: {
+      maxBytes: MAX_IDENTIFIER_BYTES,
+      replaces: true,
+      value: (json) => json === null || isText(json) ? redactedText(json, keepsLength) : null,
+    },
+  };
+  /** Looks for identifiers alone. */
+  const elsewhere: JsonVisitor = {
+    item: () => elsewhere,
+    member: (name) => unread(name),
+  };
+
+  function unread(name: string | null): JsonVisitor | null {
+    if (name === null) return elsewhere;
+    if (IDENTIFIERS.has(name)) return identifier;
+    if (name === "error" || name === "errors") return { take: error(() => {}) };
+    return WRITTEN.has(name) ? null : elsewhere;
+  }
+
+  function error(put: (value: unknown) => void): Taking {
+    return {
+      maxBytes: keepsLength ? MAX_ERROR_BYTES_OF_TOLD_LENGTH : MAX_ERROR_BYTES,
+      replaces: true,
+      value(json) {
+        put(json === null ? { message: "an error that is too large to be read" } : parsed(json));
+        if (json === null) return keepsLength ? null : TOO_LARGE;
+        return redactedError(json, keepsLength);
+      },
+    };
+  }
+
+  function object(
+    members: Record<string, Told>,
+    others: (name: string | null) => JsonVisitor | null,
+    put: (value: Record<string, unknown>) => void,
+  ): JsonVisitor {
+    const value: Record<string, unknown> = {};
+    return {
+      begin(_at, isObject) {
+        if (isObject) put(value);
+      },
+      member(name) {
+        const told = name !== null && Object.hasOwn(members, name) ? members[name]! : null;
+        return told === null ? others(name) : member(told, (found) => value[name!] = found);
+      },
+    };
+  }
+
+  function member(told: Told, put: (value: unknown) => void): JsonVisitor {
+    switch (told) {
+      case "value":
+        return { take: value(put) };
+      case "error":
+        return { take: error(put) };
+      case "envelope":
+        return object(ENVELOPE, unread, put);
+      case "message":
+        // Of an event of type `error` it is the text; a Messages stream begins with one that is an answer.
+        return { ...object(ENVELOPE, unread, put), scalar: error(put) };
+      case "delta":
+        return object(DELTA, () => null, put);
+      case "choices": {
+        const choices: unknown[] = [];
+        return {
+          begin: () => put(choices),
+          item: () => object(CHOICE, () => null, (choice) => choices.push(choice)),
+        };
+      }
+    }
+  }
+
+  let message: unknown = null;
+  return {
+    ...object(ENVELOPE, unread, (value) => message = value),
+    item: () => elsewhere,
+    end: () => tell(message),
+  };
+}
+
+/** A body whose status says that it is an error, read for identifiers alone. */
+export function errorReading(keepsLength: boolean): JsonVisitor {
+  const everything: JsonVisitor = {
+    item: () => everything,
+    member: () => everything,
+    scalar: {
+      maxBytes: MAX_ERROR_BYTES,
+      replaces: true,
+      value: (json) => json && redactedError(json, keepsLength),
+    },
+  };
+  return everything;
+}
+
+function value(put: (value: unknown) => void): Taking {
+  return {
+    maxBytes: MAX_TOLD_BYTES,
+    value(json) {
+      if (json !== null) put(parsed(json));
+      return null;
+    },
+  };
+}
+
+function parsed(json: Uint8Array): unknown {
+  return parseWithExactMoney(decoder.decode(json));
+}
+
+function isText(json: Uint8Array): boolean {
+  return json[0] === 0x22;
+}
+
+const decoder = new TextDecoder();
