@@ -14,6 +14,8 @@ export interface Config {
   supabaseSecretKey: string;
   /** OpenRouter's API without a trailing slash. */
   openrouterUrl: string;
+  /** Paths of OpenRouter's that the operator has opened besides those of policy/endpoints.ts, or `*`. */
+  extraPaths: string[];
   /** OpenRouter's management key: creates user keys, never used for proxied calls. */
   provisioningKey: string;
   /** The workspace at OpenRouter that the DIDs' keys are in; null: the account's default one. */
@@ -111,6 +113,16 @@ export function configFromEnv(env: Environment): Config {
     return (optional(name) ?? "").split(",").map((item) => item.trim()).filter(Boolean);
   }
 
+  function extraPaths(): string[] {
+    const paths = list("OPENROUTER_EXTRA_PATHS").map((path) =>
+      path.toLowerCase().replace(/\/+$/, "")
+    );
+    if (!paths.every((path) => path === "*" || /^(?:\/[a-z0-9._~-]+)+$/.test(path))) {
+      problems.push("OPENROUTER_EXTRA_PATHS must be paths such as /new/endpoint, or *");
+    }
+    return paths;
+  }
+
   function encryptionKey(name: string, value: string): Bytes {
     const bytes = readEncryptionKey(value);
     if (value && bytes === null) problems.push(`${name} ${ENCRYPTION_KEY_RULE}`);
@@ -155,6 +167,7 @@ export function configFromEnv(env: Environment): Config {
       "OPENROUTER_API_URL",
       optional("OPENROUTER_API_URL") ?? "https://openrouter.ai/api/v1",
     ),
+    extraPaths: extraPaths(),
     provisioningKey: required("OPENROUTER_PROVISIONING_KEY"),
     workspaceId: openrouterId("OPENROUTER_WORKSPACE_ID"),
     guardrailId: openrouterId("OPENROUTER_GUARDRAIL_ID"),

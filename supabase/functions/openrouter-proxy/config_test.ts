@@ -41,6 +41,7 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
     provisioningKey: "sk-or-v1-management",
     workspaceId: null,
     guardrailId: null,
+    extraPaths: [],
     encryptionKey: new Uint8Array(KEY),
     previousEncryptionKey: null,
     audience: "https://ref.supabase.co/functions/v1/openrouter-proxy",

@@ -6,6 +6,7 @@
 import { type Context, Hono } from "hono";
 import { createAccounts } from "./accounts/accounts.ts";
 import { createKeyVault } from "./accounts/key_vault.ts";
+import { createPseudonyms } from "./accounts/pseudonym.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import { createBookkeeper } from "./books/booking.ts";
 import { createGenerationReader } from "./books/generation.ts";
@@ -78,7 +79,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sleep,
   });
   const identify = createIdentify(authenticate, maxRequestBytes, bodies);
-  const proxy = createProxy({ config, identify, accounts, bookkeeper, fetch, now, sleep });
+  const proxy = createProxy({
+    config,
+    identify,
+    accounts,
+    pseudonymOf: createPseudonyms(config.encryptionKey, config.previousEncryptionKey),
+    bookkeeper,
+    fetch,
+    now,
+    sleep,
+  });
   const health = createHealth(store, now);
 
   const app = new Hono<RequestEnv>({

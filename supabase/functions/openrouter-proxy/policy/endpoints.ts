@@ -1,56 +1,103 @@
 /**
- * What the gateway knows of each of OpenRouter's endpoints: one table.
+ * What of OpenRouter's API a DID may reach: one table, which routing, booking and refusals read.
  *
- * Source: openrouter.md, "Where usage sits, by endpoint", which metering/usage.ts reads by one set of rules;
- * protocol.md, "Paths".
+ * All DIDs' keys belong to one account, so what is open is listed: a surface that OpenRouter adds
+ * tomorrow is closed until somebody has looked at it.
+ *
+ * Source: docs/protocol.md, "Paths"; docs/openrouter.md, "Endpoints" and "Where usage sits, by endpoint".
  */
+import { closest } from "fastest-levenshtein";
+import { GatewayError } from "../errors.ts";
+import type { Target } from "./paths.ts";
 
-export interface Endpoint {
-  /**
-   * What is booked: a `call` gets a row in request_logs of its own, pending before it is forwarded;
-   * reading a `job` completes the row of the call that began it; other requests are free.
-   */
-  books: "call" | "job" | "nothing";
-  /** Whether the body must be a JSON object, from which model and streaming are read. */
-  jsonBody: boolean;
+/** Where a DID's pseudonym goes in the body of a call, where the client names nobody. */
+export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
+
+/** A request that costs, and gets a row in request_logs before it is forwarded. */
+export interface CallEndpoint {
+  kind: "call";
+  /** `json`: the body must be a JSON object; `any`: it is read as one where it is one. */
+  body: "json" | "any";
   /** Whether `usage: {include: true}` is added to the body. */
-  includeUsage: boolean;
+  addsUsage: boolean;
+  pseudonym: PseudonymMember | null;
   /** Whether the call only begins a job, which the answer's own id names and which costs later. */
   beginsJob: boolean;
+  /** Whether the path is in the table; of another one OpenRouter may know nothing. */
+  isKnown: boolean;
 }
 
-const CALL: Endpoint = { books: "call", jsonBody: true, includeUsage: false, beginsJob: false };
+export type Endpoint =
+  | CallEndpoint
+  /** A look at a job, at whose first sight its cost is booked. */
+  | { kind: "job"; jobId: string }
+  /** A generation; `id` is empty where the request does not name exactly one. */
+  | { kind: "generation"; id: string }
+  /** All else is free. `needsKey`: OpenRouter answers it to keys alone. */
+  | { kind: "free"; needsKey: boolean };
 
-const CALLS = new Map<string, Endpoint>([
-  ["/chat/completions", { ...CALL, includeUsage: true }],
-  ["/completions", { ...CALL, includeUsage: true }],
-  ["/responses", CALL],
-  ["/messages", CALL],
-  ["/embeddings", CALL],
-  ["/rerank", CALL],
-  ["/images", CALL],
-  ["/audio/transcriptions", { ...CALL, jsonBody: false }],
-  ["/audio/speech", CALL],
-  ["/videos", { ...CALL, beginsJob: true }],
-]);
-
-/** A POST to a path that is not in the table may cost as well, whatever its body is. */
-const UNKNOWN_CALL: Endpoint = { ...CALL, jsonBody: false };
-const FREE: Endpoint = { ...CALL, books: "nothing", jsonBody: false };
-const JOB: Endpoint = { ...FREE, books: "job" };
-
-/** @param path OpenRouter's path, without the query */
-export function endpointOf(method: string, path: string): Endpoint {
-  const plain = plainOf(path);
-  if (method === "POST") return CALLS.get(plain) ?? UNKNOWN_CALL;
-  const reads = method === "GET" || method === "HEAD";
-  return reads && /^\/videos\/(?!models$)[^/]+(\/content)?$/.test(plain) ? JOB : FREE;
+/** An open request, in the spelling in which it is forwarded, booked and shown. */
+export interface Opened extends Target {
+  endpoint: Endpoint;
 }
 
-/** Prefixes of paths that no user key may reach, with any method. */
-const FORBIDDEN = [
+const CALL: CallEndpoint = {
+  kind: "call",
+  body: "json",
+  addsUsage: false,
+  pseudonym: null,
+  beginsJob: false,
+  isKnown: true,
+};
+
+const CALLS: Record<string, CallEndpoint> = {
+  "/chat/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
+  "/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
+  "/responses": { ...CALL, pseudonym: "safety_identifier" },
+  "/messages": { ...CALL, pseudonym: "metadata.user_id" },
+  "/embeddings": { ...CALL, pseudonym: "user" },
+  "/rerank": CALL,
+  "/images": CALL,
+  "/audio/speech": CALL,
+  "/audio/transcriptions": { ...CALL, body: "any" },
+  "/videos": { ...CALL, beginsJob: true },
+  "/systemone": CALL,
+};
+
+/** A POST below an extra path may cost, whatever its body is. */
+const UNKNOWN_CALL: CallEndpoint = { ...CALL, body: "any", isKnown: false };
+const FREE: Endpoint = { kind: "free", needsKey: false };
+const NEEDS_KEY: Endpoint = { kind: "free", needsKey: true };
+
+/** What GET and HEAD read for nothing. `/*` stands for whatever is below. */
+const READS: Record<string, Endpoint> = {
+  "/models": FREE,
+  "/models/user": NEEDS_KEY,
+  "/models/*": FREE,
+  "/model/*": FREE,
+  "/embeddings/models": FREE,
+  "/images/models": FREE,
+  "/images/models/*": FREE,
+  "/videos/models": FREE,
+  "/endpoints/zdr": FREE,
+  "/providers": FREE,
+  "/tools": FREE,
+  "/tools/*": FREE,
+  "/benchmarks": NEEDS_KEY,
+  "/datasets/*": NEEDS_KEY,
+  "/classifications/task": NEEDS_KEY,
+  "/key": NEEDS_KEY,
+};
+
+/** Free and never booked, by POST. */
+const FREE_POSTS: Record<string, Endpoint> = { "/messages/count_tokens": FREE };
+
+/** Belongs to the operator's account. Nothing opens it. */
+const OPERATORS = [
   "/keys",
   "/auth",
+  "/oauth",
+  "/provisioning",
   "/credits",
   "/activity",
   "/analytics",
@@ -60,44 +107,137 @@ const FORBIDDEN = [
   "/organization",
   "/observability",
   "/scim",
-  "/files",
+  "/end-users",
+  "/private-endpoints",
   "/vault",
   "/interns",
-  "/containers",
   "/generation/content",
+  "/generation/feedback",
 ];
-/** Paths that may be read only. */
-const READ_ONLY = ["/presets"];
+/** Every key of the account reads and changes it. Nothing opens it. */
+const SHARED = ["/files", "/containers", "/batches", "/presets"];
+/** Open in the spellings of the table alone, because whose the request is depends on its id. */
+const OWNED = ["/generation", "/videos"];
 
-/** Whether no user key may make this request. Case and percent-encodings do not hide a path. */
-export function isForbidden(method: string, path: string): boolean {
-  const plain = plainOf(path);
-  const below = (prefix: string) => plain.startsWith(prefix);
-  const reads = method === "GET" || method === "HEAD";
-  return FORBIDDEN.some(below) || (!reads && READ_ONLY.some(below));
-}
+/** Of an id, and of what stands below a read: no character that another server might cut a path at. */
+const PLAIN_SEGMENT = /^[A-Za-z0-9._:~-]+$/;
+/** In the query of a request about one's own job: it could name another one. */
+const NAMES_AN_ID = /^(?:id|\w*_id)(?:\[.*\])?$/i;
 
 /**
- * The generation or job that a request names, which must be in the caller's own log; null when it
- * names none. A `/generation` without exactly one id names the empty one, which is nobody's.
+ * Finds what a request reaches.
+ *
+ * What differs from the table in case, percent-encodings or a slash at the end alone is forwarded in
+ * the table's spelling, so that what is forwarded is what was checked.
+ *
+ * @param extraPaths what the operator has opened: prefixes, or `*`
+ * @throws {GatewayError} path_forbidden
  */
-export function ownedGenerationOf(path: string, search: string): string | null {
-  const plain = decoded(path);
-  if (/^\/generation(?:\/|$)/i.test(plain)) {
-    const ids = new URLSearchParams(search).getAll("id");
-    // Postgres holds no NUL.
-    return ids.length === 1 && !ids[0]!.includes("\0") ? ids[0]! : "";
+export function openedBy(method: string, target: Target, extraPaths: readonly string[]): Opened {
+  const plain = plainOf(target.path);
+  const listed = listedAt(method, plain, target);
+  if (listed !== null) return listed;
+  if (!extraPaths.some((prefix) => prefix === "*" || isAtOrBelow(plain, prefix))) {
+    throw closed(method, plain, target.path);
   }
-  // `/videos/models` is a list, not a job.
-  return /^\/videos\/(?!models(?:\/|$))([^/]+)/i.exec(plain)?.[1] ?? null;
+  if ([...OPERATORS, ...SHARED, ...OWNED].some((prefix) => plain.startsWith(prefix))) {
+    throw closed(method, plain, target.path);
+  }
+  return { ...target, endpoint: method === "POST" ? UNKNOWN_CALL : NEEDS_KEY };
+}
+
+function listedAt(method: string, plain: string, { path, search }: Target): Opened | null {
+  if (method === "POST") {
+    const endpoint = own(CALLS, plain) ?? own(FREE_POSTS, plain);
+    return endpoint && { path: plain, search, endpoint };
+  }
+  if (method !== "GET" && method !== "HEAD") return null;
+  if (plain === "/generation") {
+    const id = onlyId(search);
+    return {
+      path: plain,
+      search: `?id=${encodeURIComponent(id)}`,
+      endpoint: { kind: "generation", id },
+    };
+  }
+  const read = own(READS, plain);
+  if (read) return { path: plain, search, endpoint: read };
+  return jobAt(plain, path, search) ?? readBelow(plain, path, search);
+}
+
+/** `/videos/{id}` and its content; the id in the spelling that it came in. */
+function jobAt(plain: string, path: string, search: string): Opened | null {
+  const [, , jobId = ""] = path.split("/");
+  if (!/^\/videos\/[^/]+(?:\/content)?$/.test(plain) || !PLAIN_SEGMENT.test(jobId)) return null;
+  const namesAnother = [...new URLSearchParams(search).keys()].some((key) => NAMES_AN_ID.test(key));
+  return {
+    path: `/videos/${jobId}${plain.endsWith("/content") ? "/content" : ""}`,
+    search,
+    endpoint: { kind: "job", jobId: namesAnother ? "" : jobId },
+  };
+}
+
+/** What stands below a path of the table, e.g. `/models/{author}/{slug}/endpoints`, as it came. */
+function readBelow(plain: string, path: string, search: string): Opened | null {
+  for (const [name, endpoint] of Object.entries(READS)) {
+    if (!name.endsWith("/*") || !plain.startsWith(name.slice(0, -1))) continue;
+    const base = name.slice(0, -2);
+    const segments = path.split("/").slice(base.split("/").length).filter(Boolean);
+    // Twice decoded, as `plain` is: `@preset/…` is a model's name that leads to the operator's presets.
+    if (!segments.every((segment) => PLAIN_SEGMENT.test(decoded(segment)))) return null;
+    return { path: `${base}/${segments.join("/")}`, search, endpoint };
+  }
+  return null;
+}
+
+/** The one id that a query names; empty where it names none, or several. */
+function onlyId(search: string): string {
+  const ids = new URLSearchParams(search).getAll("id");
+  // Postgres holds no NUL.
+  return ids.length === 1 && !ids[0]!.includes("\0") ? ids[0]! : "";
+}
+
+function own<T>(table: Record<string, T>, name: string): T | null {
+  return Object.hasOwn(table, name) ? table[name]! : null;
+}
+
+function isAtOrBelow(plain: string, prefix: string): boolean {
+  return plain === prefix || plain.startsWith(`${prefix}/`);
 }
 
 /** A path in the spelling of the tables here: what stands before OpenRouter may not tell them apart. */
-function plainOf(path: string): string {
+export function plainOf(path: string): string {
   return decoded(path).toLowerCase().replace(/(?<=.)\/+$/, "");
 }
 
-/** A path without percent-encodings, doubled ones included; proxyTarget has refused broken ones. */
+/** Without percent-encodings, doubled ones included; proxyTarget has refused broken ones. */
 function decoded(path: string): string {
   return decodeURIComponent(decodeURIComponent(path));
+}
+
+function closed(method: string, plain: string, path: string): GatewayError {
+  return new GatewayError("path_forbidden", `${whyClosed(plain, method, path)}`);
+}
+
+function whyClosed(plain: string, method: string, path: string): string {
+  if (OPERATORS.some((prefix) => plain.startsWith(prefix))) {
+    return `${path} belongs to the operator's OpenRouter account: no user key may reach it`;
+  }
+  if (SHARED.some((prefix) => plain.startsWith(prefix))) {
+    return `${path} is shared by all users of this gateway's OpenRouter account, so it is closed to ` +
+      "each of them; send content inside the request instead";
+  }
+  const methods = own(CALLS, plain) || own(FREE_POSTS, plain)
+    ? "POST"
+    : own(READS, plain) || plain === "/generation" || plain.startsWith("/videos/")
+    ? "GET and HEAD"
+    : null;
+  if (methods !== null) return `${method} ${path} is not open: it takes ${methods}`;
+  return `${path} is not open on this gateway; did you mean ${nearestPath(method, plain)}? ` +
+    "The operator can open more paths with OPENROUTER_EXTRA_PATHS";
+}
+
+function nearestPath(method: string, plain: string): string {
+  const reads = Object.keys(READS).filter((name) => !name.endsWith("/*"));
+  return closest(plain, method === "POST" ? Object.keys(CALLS) : [...reads, "/generation?id=…"]);
 }

@@ -1,126 +1,268 @@
 import assert from "node:assert/strict";
-import { endpointOf, isForbidden, ownedGenerationOf } from "./endpoints.ts";
+import { type CallEndpoint, openedBy } from "./endpoints.ts";
 
-const CALLS: [path: string, jsonBody: boolean, includeUsage: boolean, beginsJob: boolean][] = [
-  ["/chat/completions", true, true, false],
-  ["/completions", true, true, false],
-  ["/responses", true, false, false],
-  ["/messages", true, false, false],
-  ["/embeddings", true, false, false],
-  ["/rerank", true, false, false],
-  ["/images", true, false, false],
-  ["/audio/transcriptions", false, false, false],
-  ["/audio/speech", true, false, false],
-  ["/videos", true, false, true],
-  ["/something/new", false, false, false],
-  ["/chat/completions/", true, true, false],
-  ["/Chat/Completions", true, true, false],
-  ["/%76ideos", true, false, true],
-];
+const READS = ["GET", "HEAD"];
+const METHODS = [...READS, "POST", "PUT", "PATCH", "DELETE"];
 
-for (const [path, jsonBody, includeUsage, beginsJob] of CALLS) {
-  Deno.test(`a POST to ${path} is booked as a call`, () => {
-    assert.deepEqual(endpointOf("POST", path), {
-      books: "call",
-      jsonBody,
-      includeUsage,
-      beginsJob,
-    });
-  });
+function opened(method: string, path: string, search = "", extraPaths: string[] = []) {
+  return openedBy(method, { path, search }, extraPaths);
 }
 
-// BerriAI/litellm #17814: a GET of a stored response was billed again.
-for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
-  Deno.test(`a ${method} is not booked as a call`, () => {
-    for (const path of ["/responses/gen-1", "/generation", "/models", "/chat/completions"]) {
-      assert.equal(endpointOf(method, path).books, "nothing");
+function isClosed(method: string, path: string, extraPaths: string[] = []): void {
+  assert.throws(() => opened(method, path, "", extraPaths), { type: "path_forbidden" }, path);
+}
+
+const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
+  ["/chat/completions", { addsUsage: true, pseudonym: "user" }],
+  ["/completions", { addsUsage: true, pseudonym: "user" }],
+  ["/responses", { pseudonym: "safety_identifier" }],
+  ["/messages", { pseudonym: "metadata.user_id" }],
+  ["/embeddings", { pseudonym: "user" }],
+  ["/rerank", {}],
+  ["/images", {}],
+  ["/audio/transcriptions", { body: "any" }],
+  ["/audio/speech", {}],
+  ["/videos", { beginsJob: true }],
+  ["/systemone", {}],
+];
+
+for (const [path, differences] of CALLS) {
+  Deno.test(`a POST to ${path} is a call that costs, in whatever spelling`, () => {
+    const endpoint = {
+      kind: "call",
+      body: "json",
+      addsUsage: false,
+      pseudonym: null,
+      beginsJob: false,
+      isKnown: true,
+      ...differences,
+    };
+    const encoded = `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`;
+    for (
+      const spelling of [path, `${path}/`, path.toUpperCase(), encoded, encoded.replace("%", "%25")]
+    ) {
+      assert.deepEqual(opened("POST", spelling, "?x=1"), { path, search: "?x=1", endpoint });
+    }
+    isClosed("POST", `${path}/below`);
+    for (const method of METHODS.filter((method) => method !== "POST")) {
+      if (path !== "/videos") isClosed(method, path);
     }
   });
 }
 
-Deno.test("a GET of a video, or of what it shows, is a look at a job", () => {
-  assert.equal(endpointOf("GET", "/videos/abc").books, "job");
-  assert.equal(endpointOf("GET", "/videos/abc/content").books, "job");
-  assert.equal(endpointOf("HEAD", "/videos/abc").books, "job");
-  for (const path of ["/%76ideos/abc", "/videos/abc/", "/Videos/abc", "/videos/abc/Content"]) {
-    assert.equal(endpointOf("GET", path).books, "job", path);
-  }
-  for (const path of ["/videos", "/videos/", "/videos/models"]) {
-    assert.equal(endpointOf("GET", path).books, "nothing", path);
+const FREE_READS = [
+  "/models",
+  "/models/count",
+  "/models/openai/gpt-4o-mini/endpoints",
+  "/model/openai/gpt-4o-mini",
+  "/model/meta-llama/llama-3.3-70b-instruct:free",
+  "/embeddings/models",
+  "/images/models",
+  "/images/models/google/gemini",
+  "/videos/models",
+  "/endpoints/zdr",
+  "/providers",
+  "/tools",
+  "/tools/web_search",
+];
+const READS_WITH_A_KEY = [
+  "/models/user",
+  "/benchmarks",
+  "/datasets/rankings",
+  "/classifications/task",
+  "/key",
+];
+
+for (const path of [...FREE_READS, ...READS_WITH_A_KEY]) {
+  Deno.test(`${path} is read for nothing, and not written`, () => {
+    const endpoint = { kind: "free", needsKey: READS_WITH_A_KEY.includes(path) };
+    for (const method of READS) {
+      assert.deepEqual(opened(method, path, "?a=b"), { path, search: "?a=b", endpoint });
+    }
+    for (const method of ["POST", "PUT", "PATCH", "DELETE"]) isClosed(method, path);
+  });
+}
+
+Deno.test("what stands below a read keeps its spelling, and is nothing that could cut a path", () => {
+  assert.equal(opened("GET", "/MODELS/Author/Slug").path, "/models/Author/Slug");
+  assert.equal(opened("GET", "/model/a/b%3Afree").path, "/model/a/b%3Afree");
+  for (
+    const path of ["/models/a;b", "/models/a%3fb", "/models/a%23b", "/model/a%20b", "/models/a,b"]
+  ) {
+    isClosed("GET", path);
   }
 });
 
-const FORBIDDEN = [
-  "/keys",
-  "/keys/abc",
-  "/keysomething",
-  "/auth/keys",
-  "/credits",
-  "/credits/coinbase",
-  "/activity",
-  "/analytics",
-  "/byok",
-  "/guardrails",
-  "/workspaces/1",
-  "/organization",
-  "/observability",
-  "/scim",
-  "/files",
-  "/vault",
-  "/interns",
-  "/containers",
-  "/generation/content",
-  "/KEYS",
-  "/Generation/Content",
-  "/%6beys",
-  "/%256beys",
-  "/k%65ys/abc",
-];
-
-for (const path of FORBIDDEN) {
-  Deno.test(`no user key reaches ${path}, with any method`, () => {
-    for (const method of ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]) {
-      assert.equal(isForbidden(method, path), true, method);
-    }
-  });
-}
-
-Deno.test("presets can be read and not be written", () => {
-  for (const path of ["/presets", "/presets/a", "/PRESETS/a", "/%70resets/a"]) {
-    assert.equal(isForbidden("GET", path), false);
-    assert.equal(isForbidden("HEAD", path), false);
-    for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
-      assert.equal(isForbidden(method, path), true, `${method} ${path}`);
-    }
+Deno.test("a model's page leads to no preset of the operator's", () => {
+  for (const path of ["/model/@preset/mine", "/models/%40preset/mine", "/model/%2540preset/mine"]) {
+    isClosed("GET", path);
   }
 });
 
-for (const path of ["/key", "/generation", "/models", "/chat/completions", "/chat/keys", "/"]) {
-  Deno.test(`${path} is open to user keys`, () => {
-    assert.equal(isForbidden("GET", path), false);
-  });
-}
+Deno.test("counting the tokens of a message is free, and not booked", () => {
+  const endpoint = { kind: "free", needsKey: false };
+  assert.deepEqual(opened("POST", "/messages/count_tokens").endpoint, endpoint);
+  isClosed("GET", "/messages/count_tokens");
+});
 
-const OWNED: [path: string, search: string, id: string | null][] = [
+const GENERATIONS: [path: string, search: string, id: string][] = [
   ["/generation", "?id=gen-1", "gen-1"],
   ["/generation", "?x=1&id=gen%2D1", "gen-1"],
   ["/generation", "?id=gen-1&id=gen-2", ""],
   ["/generation", "?ID=gen-1", ""],
+  ["/generation", "?id=%00", ""],
   ["/generation", "", ""],
   ["/generation/", "?id=gen-1", "gen-1"],
   ["/Generation", "?id=gen-1", "gen-1"],
   ["/%67eneration", "?id=gen-1", "gen-1"],
-  ["/generations", "?id=gen-1", null],
-  ["/videos/abc", "", "abc"],
-  ["/videos/abc/content", "?index=0", "abc"],
-  ["/VIDEOS/abc", "", "abc"],
-  ["/%2576ideos/abc", "", "abc"],
-  ["/videos", "", null],
-  ["/responses/gen-1", "", null],
 ];
 
-for (const [path, search, id] of OWNED) {
-  Deno.test(`${path}${search} ${id === null ? "names nobody's" : `names "${id}" as a`} generation or job`, () => {
-    assert.equal(ownedGenerationOf(path, search), id);
+for (const [path, search, id] of GENERATIONS) {
+  Deno.test(`${path}${search} asks for "${id}" and nothing else`, () => {
+    assert.deepEqual(opened("GET", path, search), {
+      path: "/generation",
+      search: `?id=${id}`,
+      endpoint: { kind: "generation", id },
+    });
+  });
+}
+
+const JOBS: [path: string, search: string, forwarded: string, jobId: string][] = [
+  ["/videos/gen-vid-Abc", "", "/videos/gen-vid-Abc", "gen-vid-Abc"],
+  ["/videos/abc/content", "?index=0", "/videos/abc/content", "abc"],
+  ["/VIDEOS/Abc/Content/", "", "/videos/Abc/content", "Abc"],
+  ["/%76ideos/abc", "", "/videos/abc", "abc"],
+  ["/videos/abc", "?id=other", "/videos/abc", ""],
+  ["/videos/abc", "?video_id[]=other", "/videos/abc", ""],
+];
+
+for (const [path, search, forwarded, jobId] of JOBS) {
+  Deno.test(`GET ${path}${search} is a look at ${jobId ? `the job ${jobId}` : "nobody's job"}`, () => {
+    assert.deepEqual(opened("GET", path, search), {
+      path: forwarded,
+      search,
+      endpoint: { kind: "job", jobId },
+    });
+    for (const method of ["POST", "PUT", "PATCH", "DELETE"]) isClosed(method, path);
+  });
+}
+
+/** Spelled so that somebody may take them for a generation's or a job's. */
+const DISGUISED = [
+  "/generation%3fid=gen-1",
+  "/generation%253fid=gen-1",
+  "/generation;a",
+  "/generation.json",
+  "/generations",
+  "/generation/gen-1",
+  "/videos;x/abc",
+  "/videos.json",
+  "/videos/abc;x",
+  "/videos/abc%3fx",
+  "/videos/a%62c",
+  "/videos/abc/content;x",
+  "/videos/abc/cancel",
+  "/videos/abc/content/x",
+];
+
+for (const path of DISGUISED) {
+  Deno.test(`${path} is closed, and no extra path opens it`, () => {
+    for (const method of METHODS) {
+      isClosed(method, path);
+      isClosed(method, path, ["*"]);
+    }
+  });
+}
+
+const CLOSED = [
+  "/keys",
+  "/auth",
+  "/oauth",
+  "/provisioning",
+  "/credits",
+  "/activity",
+  "/analytics",
+  "/byok",
+  "/guardrails",
+  "/workspaces",
+  "/organization",
+  "/observability",
+  "/scim",
+  "/end-users",
+  "/private-endpoints",
+  "/vault",
+  "/interns",
+  "/generation/content",
+  "/generation/feedback",
+  "/files",
+  "/containers",
+  "/batches",
+  "/presets",
+];
+
+for (const path of CLOSED) {
+  Deno.test(`${path} is closed with every method, and no extra path opens it`, () => {
+    const encoded = `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`;
+    for (
+      const spelling of [
+        path,
+        `${path}/`,
+        `${path}/below`,
+        `${path};x`,
+        `${path}.json`,
+        path.toUpperCase(),
+        encoded,
+        encoded.replace("%", "%25"),
+      ]
+    ) {
+      for (const method of METHODS) {
+        isClosed(method, spelling);
+        isClosed(method, spelling, ["*"]);
+        isClosed(method, spelling, [path]);
+      }
+    }
+  });
+}
+
+Deno.test("an extra path opens itself and what is below, and a POST there may cost", () => {
+  const extra = ["/new/endpoint"];
+  const call = opened("POST", "/New/Endpoint/x", "?y", extra);
+  assert.deepEqual([call.path, call.search], ["/New/Endpoint/x", "?y"]);
+  assert.deepEqual(call.endpoint, {
+    kind: "call",
+    body: "any",
+    addsUsage: false,
+    pseudonym: null,
+    beginsJob: false,
+    isKnown: false,
+  });
+  for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
+    assert.deepEqual(opened(method, "/new/endpoint", "", extra).endpoint, {
+      kind: "free",
+      needsKey: true,
+    });
+  }
+  for (const path of ["/new", "/new/endpoints", "/newer/endpoint", "/"]) {
+    isClosed("POST", path, extra);
+  }
+});
+
+Deno.test("all paths may be opened but those that never are", () => {
+  assert.equal(opened("POST", "/anything", "", ["*"]).endpoint.kind, "call");
+  assert.equal(opened("DELETE", "/chat/completions", "", ["*"]).endpoint.kind, "free");
+});
+
+const REFUSALS: [method: string, path: string, message: RegExp][] = [
+  ["POST", "/chat/completion", /did you mean \/chat\/completions\?.*OPENROUTER_EXTRA_PATHS/],
+  ["GET", "/model", /did you mean \/models\?/],
+  ["GET", "/chat/completions", /GET \/chat\/completions is not open: it takes POST/],
+  ["DELETE", "/videos/abc", /DELETE \/videos\/abc is not open: it takes GET and HEAD/],
+  ["GET", "/credits", /\/credits belongs to the operator's OpenRouter account/],
+  ["POST", "/files", /\/files is shared by all users.*send content inside the request/],
+];
+
+for (const [method, path, message] of REFUSALS) {
+  Deno.test(`the refusal of ${method} ${path} says what to do`, () => {
+    assert.throws(() => opened(method, path), { message });
   });
 }

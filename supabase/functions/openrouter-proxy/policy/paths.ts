@@ -1,18 +1,21 @@
 /**
- * The path of a request: as it came, checked, never normalised.
+ * The path of a request as it came, checked: anything that a URL parser would rewrite or resolve is
+ * refused. What it reaches is for endpoints.ts to say.
  *
- * A client's bytes are what it signed and what OpenRouter gets; so anything that a URL parser
- * would rewrite or resolve is refused instead.
- *
- * Source: protocol.md, "Paths".
+ * Source: docs/protocol.md, "Paths".
  */
 import { GatewayError } from "../errors.ts";
 
 const PROXY_PREFIX = "/api/v1/openrouter";
+/** Anthropic's clients append it to their base URL. */
+const ALIAS = /^\/v1(?=\/|$)/;
 /** What a URL parser would percent-encode (WHATWG URL, special-query percent-encode set), and `\`. */
 const UNSAFE_IN_QUERY = /[^\x21-\x7e]|["#'<>\\]/;
 
-/** Where a proxied request goes, below OpenRouter's API. */
+/** supabase-js says in the query where the function shall run. */
+const REGION = /^forceFunctionRegion(?:=|$)/;
+
+/** Where a proxied request goes, below OpenRouter's API; a leading `/v1` is gone. */
 export interface Target {
   /** The path without the query, beginning with a slash. */
   path: string;
@@ -36,7 +39,12 @@ export function proxyTarget(pathAndQuery: string): Target {
       `the path is refused because of ${problem}: it must reach OpenRouter exactly as it was signed`,
     );
   }
-  return { path, search };
+  return { path: path.replace(ALIAS, "") || "/", search: withoutRegion(search) };
+}
+
+function withoutRegion(search: string): string {
+  const parameters = search.slice(1).split("&").filter((parameter) => !REGION.test(parameter));
+  return parameters.length === 0 || search === "" ? "" : `?${parameters.join("&")}`;
 }
 
 function problemOf(path: string): string | null {

@@ -1,0 +1,51 @@
+/** What a caller wants of OpenRouter, as far as it may be wanted. */
+import type { Bytes } from "../bytes/encodings.ts";
+import { storable } from "../metering/usage.ts";
+import { type CallBody, readCallBody } from "../policy/call_body.ts";
+import type { CallEndpoint, Opened } from "../policy/endpoints.ts";
+import type { Finding } from "../policy/shared_features.ts";
+import { idempotencyOf } from "./idempotency.ts";
+
+export interface Order extends Opened {
+  /** Empty when there is none. */
+  body: Bytes;
+  /** Null where the body is not read. */
+  json: CallBody | null;
+  /** Null where nothing is booked as a call. */
+  call: CallEndpoint | null;
+  model: string | null;
+  streaming: boolean;
+  /** Generations and jobs that must be the caller's own. */
+  ownedGenerations: string[];
+  sharedFeatures: Finding[];
+  idempotency: { key: string; bodyHash: string } | null;
+}
+
+/** @throws {GatewayError} invalid_request, request_too_large */
+export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Promise<Order> {
+  const { endpoint } = opened;
+  const call = endpoint.kind === "call" ? endpoint : null;
+  const json = call === null ? null : readCallBody(body, call);
+  return {
+    ...opened,
+    body,
+    json,
+    call,
+    model: json?.model ? storable(json.model) : null,
+    streaming: json?.streaming ?? false,
+    ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
+    sharedFeatures: [...json?.sharedFeatures ?? []],
+    idempotency: call === null ? null : await idempotencyOf(headers, body),
+  };
+}
+
+function ownIdOf({ endpoint }: Opened): string[] {
+  switch (endpoint.kind) {
+    case "job":
+      return [endpoint.jobId];
+    case "generation":
+      return [endpoint.id];
+    default:
+      return [];
+  }
+}

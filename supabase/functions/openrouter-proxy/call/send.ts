@@ -1,0 +1,95 @@
+/** Sends a call to OpenRouter with the DID's own key. */
+import type { Accounts, Admitted } from "../accounts/accounts.ts";
+import type { Config } from "../config.ts";
+import { ClientDisconnected, GatewayError } from "../errors.ts";
+import { forward, refusesKey, type Upstream } from "../openrouter/forward.ts";
+import { requestHeaders } from "../openrouter/headers.ts";
+import { withAdditions } from "../policy/call_body.ts";
+import { upstreamUrl } from "../policy/paths.ts";
+import type { Order } from "./order.ts";
+
+export interface SendDeps {
+  config: Pick<Config, "openrouterUrl" | "httpReferer" | "xTitle" | "upstreamHeadersTimeoutMs">;
+  accounts: Pick<Accounts, "openKey" | "replaceKey">;
+  /** DID → what the providers know it by. */
+  pseudonymOf: (did: string) => Promise<string>;
+  /** It must not send a body twice (http/send_once.ts). */
+  fetch: typeof globalThis.fetch;
+}
+
+/** A request on its way. */
+export interface Sending {
+  method: string;
+  /** The client's. */
+  headers: Headers;
+  /** Aborts when the client hangs up. */
+  clientGone: AbortSignal;
+  did: string;
+  order: Order;
+  admitted: Admitted;
+  /** Whether OpenRouter may have got some of it, and bill it. */
+  isSent: boolean;
+}
+
+export interface Sent {
+  upstream: Upstream;
+  /** The key that made the call; null: it went without one. */
+  apiKey: string | null;
+}
+
+const NEVER = new AbortController().signal;
+
+/**
+ * Makes the function that sends a call, and sends it once more with another key if OpenRouter no longer
+ * knows the first.
+ *
+ * It throws {@linkcode GatewayError}s: not_found, invalid_request, what the account's keys throw, and
+ * what `forward` throws; and ClientDisconnected.
+ */
+export function createSend(deps: SendDeps): (sending: Sending) => Promise<Sent> {
+  const { config, accounts, pseudonymOf, fetch } = deps;
+
+  return async (sending) => {
+    const { method, clientGone, did, order, admitted: { key } } = sending;
+    const url = upstreamUrl(config.openrouterUrl, order);
+    const isRead = method === "GET" || method === "HEAD";
+    const { json, call } = order;
+    const body = json && call
+      ? withAdditions(order.body, json, call, await pseudonymOf(did))
+      : isRead
+      ? null
+      : order.body;
+
+    function attempt(apiKey: string | null): Promise<Upstream> {
+      if (clientGone.aborted) throw new ClientDisconnected();
+      sending.isSent = true;
+      const headers = requestHeaders(sending.headers, apiKey, config);
+      // A job costs whether or not its client stays to hear its name.
+      const abort = call?.beginsJob ? NEVER : clientGone;
+      const outgoing = { url, method, headers, body };
+      return forward(outgoing, abort, config.upstreamHeadersTimeoutMs, fetch);
+    }
+
+    if (key === null) {
+      assertNeedsNoKey(order);
+      return { upstream: await attempt(null), apiKey: null };
+    }
+    const apiKey = await accounts.openKey(did, key);
+    const upstream = await attempt(apiKey);
+    if (!refusesKey(upstream)) return { upstream, apiKey };
+    // Nothing was billed, and the body is still here: the same request goes on with another key.
+    sending.isSent = false;
+    const another = await accounts.replaceKey(did, key);
+    if (another === null) return { upstream, apiKey };
+    return { upstream: await attempt(another), apiKey: another };
+  };
+}
+
+/** @throws {GatewayError} not_found where OpenRouter would want a key for an answer */
+function assertNeedsNoKey({ endpoint }: Order): void {
+  if (endpoint.kind === "free" && !endpoint.needsKey) return;
+  throw new GatewayError(
+    "not_found",
+    "this DID has no OpenRouter key yet: its first call that may cost makes one",
+  );
+}
