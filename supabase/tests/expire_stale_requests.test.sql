@@ -1,6 +1,6 @@
 -- A row whose gateway died ends all the same.
 begin;
-select plan(10);
+select plan(13);
 
 insert into public.request_logs (id, did, method, endpoint, model, request_time, reserved_usd)
 values
@@ -52,6 +52,18 @@ select is(
 set local timezone = 'Pacific/Kiritimati';
 select is(public.expire_stale_requests('14 minutes'), 0, 'the limit itself is not past the limit');
 select is(public.expire_stale_requests('13 minutes'), 1, 'a shorter limit ends what is younger');
+
+-- A backlog.
+insert into public.request_logs (id, did, method, endpoint, request_time)
+select gen_random_uuid(), 'did:key:bob', 'POST', '/x', '2020-02-01 00:00:00+00'::timestamptz + n * interval '1 second'
+from generate_series(1, 1001) as n;
+select is(public.expire_stale_requests(), 1000, 'a sweep ends a thousand at most');
+select results_eq(
+  $$ select request_time from public.request_logs where did = 'did:key:bob' and status = 'pending' $$,
+  $$ values ('2020-02-01 00:16:41+00'::timestamptz) $$,
+  'the oldest first'
+);
+select is(public.expire_stale_requests(), 1, 'and the next sweep the rest');
 
 select * from finish();
 rollback;

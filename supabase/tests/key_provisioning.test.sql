@@ -1,6 +1,6 @@
 -- Of any number of claimants at a time one creates a DID's key, and what a dead one left is known.
 begin;
-select plan(47);
+select plan(48);
 
 create function pg_temp.attempt(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -25,6 +25,14 @@ select is(
   public.claim_key_provisioning('did:key:alice', pg_temp.attempt(1)),
   '{"state": "claimed", "credit_limit": null, "credit_limit_reset": null, "orphans_since": null}',
   'the first claimant may create the key, without a limit by default'
+);
+-- Longer than the calls that it covers, and what the gateway relies on: it names no lease of its own.
+select ok(
+  (
+    select expires_at - clock_timestamp() between '50 seconds' and '60 seconds'
+    from public.key_provisioning where did = 'did:key:alice'
+  ),
+  'for a minute'
 );
 select is(pg_temp.claim('did:key:alice', 2), 'in_progress', 'the second one waits');
 select is(pg_temp.claim('did:key:bob', 3), 'claimed', 'another DID has a lease of its own');

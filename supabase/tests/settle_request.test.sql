@@ -1,6 +1,6 @@
 -- Every cent is booked once, to the last digit.
 begin;
-select plan(51);
+select plan(56);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -215,10 +215,30 @@ select is(
 );
 select is(pg_temp.decision(153), 'admitted', 'can be tried again');
 select is(
-  public.settle_request(pg_temp.request(153), now(), 'completed', 200) ->> 'settled', 'true',
+  public.settle_request(pg_temp.request(153), now(), 'failed', 400) ->> 'settled', 'true',
+  'whatever it refused it with, from 400 on'
+);
+select is(pg_temp.decision(155), 'admitted', 'can be tried again as well');
+select is(
+  public.settle_request(pg_temp.request(155), now(), 'completed', 399) ->> 'settled', 'true',
   'until it was answered'
 );
 select is(pg_temp.decision(154), 'duplicate', 'after which it is not sent a second time');
+
+-- Whoever settles holds the row from its first look on, so that nobody decides on what is about to
+-- change. A row that is locked, and not changed, names the transaction that locked it.
+create function pg_temp.is_locked(n integer) returns boolean language sql as $$
+  select xmax::text = pg_current_xact_id()::xid::text
+  from public.request_logs where id = pg_temp.request(n);
+$$;
+insert into public.request_logs (id, did, method, endpoint, status, response_time)
+values (pg_temp.request(156), 'did:key:zoe', 'POST', '/x', 'completed', now());
+select is(pg_temp.is_locked(156), false, 'a row that has ended is held by nobody');
+select is(
+  public.settle_request(pg_temp.request(156), now(), 'completed', 200) ->> 'settled',
+  'false', 'a settlement that changes nothing'
+);
+select is(pg_temp.is_locked(156), true, 'has held it all the same');
 
 -- What is refused changes nothing.
 select pg_temp.admit(160, model => 'refused');

@@ -108,6 +108,12 @@ async function sweep(sql: postgres.ISql): Promise<number> {
   return row!.answer;
 }
 
+async function discard(sql: postgres.ISql, { id, requestTime }: Pending): Promise<boolean> {
+  const [row] = await sql<{ answer: boolean }[]>`
+    select public.discard_request(${id}, ${requestTime}::text::timestamptz) as answer`;
+  return row!.answer;
+}
+
 /** Asserts that the row is the DID's only one, completed at this cost, and counted once. */
 async function assertCompleted({ did }: Pending, model: string) {
   const [row] = await db.rowsOf(did);
@@ -169,4 +175,60 @@ Deno.test("a job that is seen twice at the same time is booked once", async () =
   const book = (sql: postgres.ISql) => bookLateCost(sql, job);
   assert.deepEqual(await race(book, book), [true, false]);
   await assertCompleted(job, "answered/by");
+});
+
+Deno.test("discarding a row waits for its settlement, and leaves it", async () => {
+  const request = await pendingRow();
+  const answers = await race(
+    (sql) => settleCompleted(sql, request),
+    (sql) => discard(sql, request),
+  );
+  assert.deepEqual(answers, [{ settled: true, total_cost: "0.5" }, false]);
+  await assertCompleted(request, "answered/by");
+});
+
+Deno.test("a settlement waits for its row to be discarded, and counts nothing", async () => {
+  const request = await pendingRow();
+  const answers = await race(
+    (sql) => discard(sql, request),
+    (sql) => settleCompleted(sql, request),
+  );
+  assert.deepEqual(answers, [true, { settled: false, total_cost: null }]);
+  assert.deepEqual(await db.rowsOf(request.did), []);
+  assert.deepEqual(await db.booked(request.did), { requests: 0, failed: 0, cost: "0" });
+});
+
+async function statusOf({ did }: Pending): Promise<string | undefined> {
+  return (await db.rowsOf(did))[0]?.status;
+}
+
+/** A sweep that fails instead of waiting for a lock. */
+async function sweepWithoutWaiting(): Promise<number> {
+  return await second.begin(async (sql) => {
+    await sql`set local lock_timeout = '2s'`;
+    return await sweep(sql);
+  });
+}
+
+Deno.test("of two sweeps at once the second does nothing, not even what the first has not seen", async () => {
+  const seen = await pendingRow();
+  const unseen = await first.begin(async (sql) => {
+    assert.equal(await sweep(sql), 1);
+    const later = await pendingRow();
+    assert.equal(await sweepWithoutWaiting(), 0);
+    return later;
+  });
+  assert.deepEqual([await statusOf(seen), await statusOf(unseen)], ["failed", "pending"]);
+  assert.equal(await sweep(db.sql), 1);
+  assert.equal(await statusOf(unseen), "failed");
+});
+
+Deno.test("a sweep passes over a row that is being settled, and ends the others", async () => {
+  const [settling, other] = [await pendingRow(), await pendingRow()];
+  await first.begin(async (sql) => {
+    await settleCompleted(sql, settling);
+    assert.equal(await sweepWithoutWaiting(), 1);
+    assert.equal(await statusOf(other), "failed");
+  });
+  await assertCompleted(settling, "answered/by");
 });
