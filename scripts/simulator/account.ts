@@ -1,51 +1,73 @@
-/** `GET /key`, `GET /credits`, `GET /models`. */
+/** `GET /key` and `GET /credits`: what a key reads about itself and its account. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { budgetOf } from "./guardrails.ts";
+import { ORGANIZATION_ID, USER_ID } from "./identifiers.ts";
+import { amount } from "./key_settings.ts";
+import { remaining, spent } from "./keys.ts";
+import type { Key, Ledger } from "./ledger.ts";
 import { jsonUsd } from "./money.ts";
-import { MODELS } from "./pricing.ts";
-import { amount, remaining, spent } from "./keys.ts";
+import { DEFAULT_WORKSPACE_ID } from "./workspaces.ts";
 
 const PURCHASED_CREDITS = 10_000;
-const MODELS_ANSWER = json({
-  data: MODELS.map((model) => ({
-    id: model.id,
-    name: model.id,
-    context_length: model.contextLength,
-    pricing: { prompt: model.prompt, completion: model.completion, request: "0" },
-    top_provider: { max_completion_tokens: model.maxCompletionTokens },
-  })),
-});
+/** Of an account that bought credits; all its keys share them. */
+const FREE_MODEL_REQUESTS_A_DAY = 1000;
 
 /** `GET /key`: the calling key, ordinary or management; no hash. */
 export function currentKey({ key, ledger }: Call): Answer {
-  const total = jsonUsd(ledger.totalCost);
-  const data = key === null
-    ? {
-      label: "sk-or-v1-man...ment",
-      limit: null,
-      limit_remaining: null,
-      usage: total,
-      usage_daily: total,
-      usage_weekly: total,
-      usage_monthly: total,
-    }
-    : {
-      label: key.label,
-      limit: amount(key.limit),
-      limit_remaining: remaining(key, ledger),
-      ...spent("usage", key.usage),
-    };
-  return json({ data: { ...data, is_free_tier: false, is_management_key: key === null } });
-}
-
-/** `GET /credits`. */
-export function credits({ ledger }: Call): Answer {
+  const used = ledger.freeModelRequestsToday();
   return json({
-    data: { total_credits: PURCHASED_CREDITS, total_usage: jsonUsd(ledger.totalCost) },
+    data: {
+      ...(key === null ? managementKey(ledger) : ordinaryKey(key, ledger)),
+      is_free_tier: false,
+      is_management_key: key === null,
+      creator_user_id: USER_ID,
+      organization_id: ORGANIZATION_ID,
+      free_model_daily_requests: {
+        used,
+        limit: FREE_MODEL_REQUESTS_A_DAY,
+        remaining: Math.max(0, FREE_MODEL_REQUESTS_A_DAY - used),
+      },
+    },
   });
 }
 
-/** `GET /models`: what can be called, at which prices; public. */
-export function models(): Answer {
-  return MODELS_ANSWER;
+function managementKey(ledger: Ledger) {
+  return {
+    label: "sk-or-v1-man...ment",
+    limit: null,
+    limit_remaining: null,
+    limit_reset: null,
+    include_byok_in_limit: false,
+    expires_at: null,
+    ...spent("usage", ledger.total),
+    ...spent("byok_usage", ledger.byokTotal),
+    workspace_id: DEFAULT_WORKSPACE_ID,
+    budgets: [],
+    effective_budget: null,
+  };
+}
+
+function ordinaryKey(key: Key, ledger: Ledger) {
+  const budget = budgetOf(key, ledger);
+  return {
+    label: key.label,
+    limit: amount(key.limit),
+    limit_remaining: remaining(key, ledger),
+    limit_reset: key.limitReset,
+    include_byok_in_limit: key.includeByokInLimit,
+    expires_at: key.expiresAt,
+    ...spent("usage", key.usage),
+    ...spent("byok_usage", key.byokUsage),
+    workspace_id: key.workspaceId,
+    budgets: budget === null ? [] : [budget],
+    effective_budget: budget,
+  };
+}
+
+/** `GET /credits`: the account's totals, for every key of it. */
+export function credits({ ledger }: Call): Answer {
+  return json({
+    data: { total_credits: PURCHASED_CREDITS, total_usage: jsonUsd(ledger.total.total) },
+  });
 }

@@ -1,4 +1,5 @@
 /** What the simulator is asked. */
+import type { IncomingHttpHeaders } from "node:http";
 import type { Faults } from "./faults.ts";
 import type { Key, Ledger } from "./ledger.ts";
 
@@ -8,7 +9,10 @@ export interface Call {
   query: URLSearchParams;
   /** Members of the JSON object or of the form; empty without a body. */
   body: Record<string, unknown>;
-  /** The value of the route's `:parameter`; empty where it has none. */
+  /** The route as the table of endpoints names it, e.g. `POST /chat/completions`. */
+  route: string;
+  headers: IncomingHttpHeaders;
+  /** The values of the route's `:parameters`, joined by slashes; empty where it has none. */
   parameter: string;
   faults: Faults;
   /** The ordinary key that called; null for the management key, or on a public route. */

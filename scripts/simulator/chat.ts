@@ -1,9 +1,9 @@
 /** `POST /chat/completions` and `POST /completions`: JSON and streams. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { apiError } from "./errors.ts";
+import { apiError, errorType } from "./errors.ts";
 import { Generation } from "./generation.ts";
-import { failedJson } from "./inner_error.ts";
+import { besideError, failedJson, withRaw } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
 import { planCompletion, promptTokens, wholeText } from "./tokens.ts";
 import { chatUsage } from "./usage.ts";
@@ -51,7 +51,11 @@ function answer(call: Call, shape: Shape): Answer {
   const { body, faults } = call;
   const streamed = body.stream === true;
   const completion = planCompletion(body, faults);
-  const planned = { prompt: promptTokens(body), completion: completion.tokens };
+  const planned = {
+    prompt: promptTokens(body),
+    completion: completion.tokens,
+    finishReason: completion.finishReason,
+  };
   const generation = new Generation(call, planned, streamed);
   const finish = {
     finish_reason: completion.finishReason,
@@ -62,7 +66,11 @@ function answer(call: Call, shape: Shape): Answer {
   const failure = failedJson(generation);
   if (failure !== null) return failure;
   const failed = faults.has("choice-error")
-    ? { finish_reason: "error", error: { code: 502, message: "Provider disconnected" } }
+    ? {
+      finish_reason: "error",
+      error: withRaw({ code: 502, message: "Provider disconnected" }, call),
+      ...besideError(call),
+    }
     : {};
   const { id, createdS, modelId, provider } = generation;
   const figures = generation.settle();
@@ -75,17 +83,26 @@ function answer(call: Call, shape: Shape): Answer {
     model: modelId,
     provider,
     choices: [choice],
+    ...tierIn(body),
     ...usage,
   }, generation.headers);
 }
 
-function errorType(code: number | string): string {
-  return typeof code === "string" ? code : code === 429 ? "rate_limit_exceeded" : "provider_error";
+/** The serving tier, where the request chose one. */
+function tierIn({ service_tier }: Record<string, unknown>): { service_tier?: string } {
+  return typeof service_tier === "string" ? { service_tier } : {};
 }
 
 function dialect(generation: Generation, shape: Shape, finish: Record<string, string>): Dialect {
-  const { id, createdS, modelId, provider, call: { faults } } = generation;
-  const head = { id, object: shape.chunkObject, created: createdS, model: modelId, provider };
+  const { id, createdS, modelId, provider, call: { body, faults } } = generation;
+  const head = {
+    id,
+    object: shape.chunkObject,
+    created: createdS,
+    model: modelId,
+    provider,
+    ...tierIn(body),
+  };
   // Joined, not serialised, for each token: a benchmark reads thousands of streams per second
   const open = JSON.stringify(head).slice(0, -1);
   const before = `${open},"choices":[{"index":0,${shape.delta[0]}`;
@@ -102,11 +119,12 @@ function dialect(generation: Generation, shape: Shape, finish: Record<string, st
       const usage = figures === null ? null : chatUsage(figures, faults);
       return [`${usageOpen},"usage":${JSON.stringify(usage)}}`];
     },
-    error: ({ code, message }) => [
+    error: ({ code, message, metadata }) => [
       JSON.stringify({
         ...head,
-        error: { code, message, metadata: { error_type: errorType(code) } },
+        error: { code, message, metadata: { error_type: errorType(code), ...metadata } },
         choices: [{ index: 0, delta: { content: "" }, finish_reason: "error" }],
+        ...besideError(generation.call),
       }),
     ],
     done: ["[DONE]"],

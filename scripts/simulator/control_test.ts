@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { chat, MANAGEMENT_KEY, until, withSimulator } from "./testing.ts";
+import { DEFAULT_WORKSPACE_ID } from "./workspaces.ts";
 
 Deno.test("status: every status has its shape, headers and message", () =>
   withSimulator(async ({ call, simulator }) => {
@@ -152,6 +153,8 @@ Deno.test("another process scripts, reads and resets over HTTP", () =>
     assert.deepEqual(ledger.keys, [{
       hash,
       name: "tester",
+      workspace_id: DEFAULT_WORKSPACE_ID,
+      guardrail_id: null,
       usage: "0.0000021",
       byok_usage: "0",
       limit: null,

@@ -1,11 +1,11 @@
-/** `POST /embeddings` and `POST /rerank`. */
+/** `POST /embeddings`, `POST /rerank` and `POST /systemone`: JSON alone. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { failedJson } from "./inner_error.ts";
-import { promptTokens } from "./tokens.ts";
-import { cost } from "./usage.ts";
+import { planCompletion, promptTokens, wholeText } from "./tokens.ts";
+import { cost, told } from "./usage.ts";
 
 const DIMENSIONS = 8;
 const DOCUMENTS_PER_SEARCH_UNIT = 100;
@@ -19,11 +19,11 @@ export function embeddings(call: Call): Answer {
   const failure = failedJson(generation);
   if (failure !== null) return failure;
   const figures = generation.settle();
-  const usage = {
+  const usage = told({
     prompt_tokens: figures.prompt,
     total_tokens: figures.prompt,
     cost: cost(figures.cost, faults),
-  };
+  }, faults);
   return json({
     id: generation.id,
     object: "list",
@@ -50,11 +50,11 @@ export function rerank(call: Call): Answer {
   const failure = failedJson(generation);
   if (failure !== null) return failure;
   const figures = generation.settle();
-  const usage = {
+  const usage = told({
     total_tokens: figures.prompt,
     search_units: figures.units,
     cost: cost(figures.cost, faults),
-  };
+  }, faults);
   return json({
     id: generation.id,
     model: generation.modelId,
@@ -64,6 +64,31 @@ export function rerank(call: Call): Answer {
       relevance_score: 1 / (index + 1),
       document: typeof document === "string" ? { text: document } : document,
     })),
+    ...(faults.has("no-usage") ? {} : { usage }),
+  }, generation.headers);
+}
+
+/** `POST /systemone`: `input` or `messages`, answered by a text. */
+export function systemOne(call: Call): Answer {
+  const { body, faults } = call;
+  if (body.input === undefined && !Array.isArray(body.messages)) {
+    throw apiError(400, "input is required");
+  }
+  const completion = planCompletion(body, faults);
+  const planned = { prompt: promptTokens(body), completion: completion.tokens };
+  const generation = new Generation(call, planned, false);
+  const failure = failedJson(generation);
+  if (failure !== null) return failure;
+  const figures = generation.settle();
+  const usage = told({
+    input_tokens: figures.prompt,
+    output_tokens: figures.completion,
+    cost: cost(figures.cost, faults),
+  }, faults);
+  return json({
+    id: generation.id,
+    model: generation.modelId,
+    output: wholeText(completion),
     ...(faults.has("no-usage") ? {} : { usage }),
   }, generation.headers);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { chat, dataOf, withSimulator } from "./testing.ts";
 
 Deno.test("/responses: JSON, and a stream that ends with its usage", () =>
-  withSimulator(async ({ call, simulator }) => {
+  withSimulator(async ({ call }) => {
     const body = { model: "openai/gpt-4o-mini", input: "say hi", max_output_tokens: 3 };
     const whole = await (await call("/responses", body)).json();
     assert.equal(whole.object, "response");
@@ -30,9 +30,11 @@ Deno.test("/responses: JSON, and a stream that ends with its usage", () =>
     assert.equal(end.response.usage.output_tokens, 2);
     assert.equal(done, "[DONE]");
 
-    const stored = await (await call(`/responses/${whole.id}`)).json();
-    assert.deepEqual(stored.usage, whole.usage);
-    assert.equal(simulator.ledger().generations, 2);
+    assert.equal((await call(`/responses/${whole.id}`)).status, 404);
+    const following = await call("/responses", { ...body, previous_response_id: whole.id });
+    assert.equal(following.status, 400);
+    await following.body?.cancel();
+    assert.equal((await call("/responses", { ...body, previous_response_id: null })).status, 200);
   }));
 
 Deno.test("/messages: JSON, and a stream with usage at its start and end", () =>
@@ -68,6 +70,7 @@ Deno.test("/messages: JSON, and a stream with usage at its start and end", () =>
       output_tokens: 1,
       cache_creation_input_tokens: 0,
       cache_read_input_tokens: 0,
+      cache_creation: { ephemeral_5m_input_tokens: 0, ephemeral_1h_input_tokens: 0 },
     });
     assert.equal(events[7].usage.output_tokens, 3);
     assert.equal(events[7].usage.cost, 0.000075);
@@ -123,13 +126,24 @@ Deno.test("/images: JSON, and a stream whose last event has the usage", () =>
     assert.deepEqual(events[2].usage, whole.usage);
   }));
 
-Deno.test("/audio/transcriptions reads a form; /audio/speech answers bytes and no usage", () =>
+Deno.test("/audio/transcriptions reads a form or JSON; /audio/speech answers bytes and no usage", () =>
   withSimulator(async ({ call }) => {
     const form = new FormData();
     form.set("model", "openai/whisper-1");
     form.set("file", new File([new Uint8Array(48_000)], "talk.wav"));
     const transcription = await (await call("/audio/transcriptions", form)).json();
-    assert.deepEqual(transcription.usage, { seconds: 3, cost: 0.0003 });
+    const usage = {
+      seconds: 3,
+      input_tokens: 30,
+      output_tokens: 4,
+      total_tokens: 34,
+      cost: 0.0003,
+    };
+    assert.deepEqual(transcription.usage, usage);
+    const input_audio = { data: btoa("x".repeat(48_000)), format: "wav" };
+    const json = { model: "openai/whisper-1", input_audio };
+    assert.deepEqual((await (await call("/audio/transcriptions", json)).json()).usage, usage);
+    assert.equal((await call("/audio/transcriptions", { model: "openai/whisper-1" })).status, 400);
 
     const body = { model: "openai/gpt-4o-mini-tts", input: "hello", voice: "alloy" };
     const speech = await call("/audio/speech", body);
@@ -140,50 +154,38 @@ Deno.test("/audio/transcriptions reads a form; /audio/speech answers bytes and n
     assert.equal(data.total_cost, 0.000075);
   }));
 
-Deno.test("a video is a job; its usage appears when it is completed, and is booked once", () =>
-  withSimulator(async ({ call, simulator }) => {
-    const body = { model: "google/veo-3.1", prompt: "a cat", duration: 5 };
-    const accepted = await call("/videos", body, { simulate: "pending:1" });
-    assert.equal(accepted.status, 202);
-    const { id, status } = await accepted.json();
-    assert.equal(status, "pending");
-    const poll = async () => await (await call(`/videos/${id}`)).json();
-    const pending = await poll();
-    assert.deepEqual([pending.status, pending.usage], ["in_progress", undefined]);
-    const content = await call(`/videos/${id}/content`);
-    assert.equal(content.headers.get("content-type"), "video/mp4");
-    await content.body?.cancel();
-    for (let n = 0; n < 2; n++) {
-      assert.deepEqual((await poll()).usage, { cost: 2, is_byok: false });
-    }
-    assert.equal(simulator.ledger().total_cost, "2");
-    assert.equal((await call("/videos/unknown")).status, 404);
+Deno.test("/systemone tells tokens and cost", () =>
+  withSimulator(async ({ call }) => {
+    const body = { model: "openai/gpt-4o-mini", input: "say hi" };
+    const { output, usage } = await (await call("/systemone", body)).json();
+    assert.equal(output, "say hi");
+    assert.deepEqual(usage, { input_tokens: 2, output_tokens: 2, cost: 0.0000015 });
+    const free = await call("/systemone", body, { simulate: "cache-hit,no-cost" });
+    assert.deepEqual((await free.json()).usage, { input_tokens: 0, output_tokens: 0 });
+    assert.equal(free.headers.get("x-openrouter-cache-status"), "HIT");
   }));
 
-Deno.test("GET /models needs no key and lists prices as strings", () =>
-  withSimulator(async ({ simulator }) => {
-    const { data } = await (await fetch(`${simulator.url}/models`)).json();
-    const model = data.find(({ id }: { id: string }) => id === "openai/gpt-4o-mini");
-    assert.deepEqual(model, {
-      id: "openai/gpt-4o-mini",
-      name: "openai/gpt-4o-mini",
-      context_length: 128000,
-      pricing: { prompt: "0.00000015", completion: "0.0000006", request: "0" },
-      top_provider: { max_completion_tokens: 16384 },
-    });
-    const router = data.find(({ id }: { id: string }) => id === "openrouter/auto");
-    assert.equal(router.pricing.prompt, "-1");
+Deno.test("an unknown path is a JSON 404, and a known one with another method a 405", () =>
+  withSimulator(async ({ call, simulator }) => {
+    const notFound = { error: { message: "Not Found", code: 404 } };
+    for (const path of ["/nothing", "/keys/a/b", "/messages/count_tokens", "/responses/gen-1"]) {
+      for (const method of ["GET", "POST"]) {
+        const response = await call(path, method === "POST" ? {} : undefined);
+        assert.equal(response.status, 404, path);
+        assert.equal(response.headers.get("content-type"), "application/json");
+        assert.deepEqual(await response.json(), notFound);
+      }
+    }
+    assert.deepEqual(await (await fetch(new URL("/", simulator.url))).json(), notFound);
+    const wrong = await call("/keys/a", undefined, { method: "PUT" });
+    assert.equal(wrong.status, 405);
+    assert.equal(wrong.headers.get("allow"), "GET, PATCH, DELETE");
+    assert.equal((await wrong.json()).error.code, 405);
   }));
 
-Deno.test("an unknown route is an HTML 404", () =>
-  withSimulator(async ({ call, simulator }) => {
-    for (const url of ["/nothing", "/chat/completions", "/keys/a/b"]) {
-      const response = await call(url);
-      assert.equal(response.status, 404, url);
-      assert.match(response.headers.get("content-type") ?? "", /^text\/html/);
-      assert.match(await response.text(), /^<!DOCTYPE html>/);
-    }
-    const outside = await fetch(new URL("/", simulator.url));
-    assert.equal(outside.status, 404);
-    await outside.body?.cancel();
+Deno.test("HEAD is GET without a body", () =>
+  withSimulator(async ({ call }) => {
+    const response = await call("/models", undefined, { method: "HEAD" });
+    assert.equal(response.status, 200);
+    assert.equal(await response.text(), "");
   }));

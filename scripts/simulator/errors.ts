@@ -3,10 +3,8 @@
  *
  * Source: openrouter.md, "Errors".
  */
-import type { Answer } from "./answer.ts";
-
-/** The account that all simulated keys belong to. */
-export const USER_ID = "user_2dSimulatedAccount0000000";
+import { type Answer, json } from "./answer.ts";
+import { USER_ID } from "./identifiers.ts";
 
 const MESSAGES: Record<number, string> = {
   400: "Bad request",
@@ -52,6 +50,12 @@ export class ApiError extends Error {
   }
 }
 
+/** The error with one more member in its metadata. */
+export function withMetadata(error: ApiError, more: Record<string, unknown>): ApiError {
+  const { status, message, metadata, headers } = error;
+  return new ApiError(status, message, { ...metadata, ...more }, headers);
+}
+
 /** Makes an error; the message defaults to OpenRouter's for that status. */
 export function apiError(
   status: number,
@@ -71,12 +75,10 @@ export function errorOfStatus(status: number, retryAfterS: number | undefined): 
     headers["X-RateLimit-Reset"] = String(Date.now() + (retryAfterS ?? 60) * 1000);
   }
   if (retryAfterS !== undefined) headers["Retry-After"] = String(retryAfterS);
-  return apiError(
-    status,
-    undefined,
-    status === 402 ? { limit_source: "account" } : undefined,
-    headers,
-  );
+  const metadata = status === 402
+    ? { limit_source: "openrouter_credits", remedy_hint: "Add credits, or lower max_tokens" }
+    : undefined;
+  return apiError(status, undefined, metadata, headers);
 }
 
 /** A 429 that the provider, not OpenRouter, gave. */
@@ -85,6 +87,7 @@ export function providerRateLimit(retryAfterS: number | undefined): ApiError {
     raw: "the model is temporarily rate-limited upstream",
     provider_name: "Liquid",
     retry_after_seconds: retryAfterS ?? 1,
+    limit_source: "upstream_provider_shared_pool",
   };
   const headers: Record<string, string> = retryAfterS === undefined
     ? {}
@@ -97,13 +100,28 @@ export function anthropicType(status: number): string {
   return ANTHROPIC_TYPES[status] ?? "api_error";
 }
 
-/** Shapes an error as the route's clients expect it. */
+/** `error_type`: what went wrong on the way to the provider. */
+export function errorType(code: number | string): string {
+  return typeof code === "string" ? code : code === 429 ? "rate_limit_exceeded" : "provider_error";
+}
+
+/** Shapes an error as the route's clients expect it: each kind of route has its `error_type`. */
 export function errorAnswer(error: ApiError, route: string): Answer {
   const { status, message, metadata, headers } = error;
-  const body = route === "/messages"
-    ? { type: "error", error: { type: anthropicType(status), message }, request_id: null }
+  const type = status === 429 || status >= 500 ? { error_type: errorType(status) } : {};
+  const isMessages = route === "/messages";
+  const isResponses = route === "/responses";
+  const details = { ...(isMessages || isResponses ? {} : type), ...metadata };
+  const rest = Object.keys(details).length === 0 ? {} : { metadata: details };
+  const body = isMessages
+    ? {
+      type: "error",
+      error: { type: anthropicType(status), message, ...type, ...rest },
+      request_id: null,
+    }
     : {
-      error: { message, code: status, ...(metadata === undefined ? {} : { metadata }) },
+      error: { message, code: status, ...rest },
+      ...(isResponses ? type : {}),
       ...(status === 401 ? {} : { user_id: USER_ID }),
     };
   return {
@@ -113,7 +131,18 @@ export function errorAnswer(error: ApiError, route: string): Answer {
   };
 }
 
-/** The page that routes outside the API get. */
+/** The answer to a path that there is not. */
+export function notFound(): Answer {
+  return json({ error: { message: "Not Found", code: 404 } }, {}, 404);
+}
+
+/** The answer to a path that there is, but not for this method. */
+export function methodNotAllowed(allowed: string[]): Answer {
+  const body = { error: { message: "Method Not Allowed", code: 405 } };
+  return json(body, { Allow: allowed.join(", ") }, 405);
+}
+
+/** The page of a proxy in front of OpenRouter. */
 export function htmlAnswer(status: number): Answer {
   return {
     status,

@@ -15,6 +15,12 @@
  * | `status:CODE[:RETRY_AFTER_S]` | that error, with OpenRouter's shape and message; 429 has `X-RateLimit-*` |
  * | `provider-429[:RETRY_AFTER_S]` | 429 `Provider returned error` with its metadata |
  * | `moderation` | 403 with `metadata.reasons` |
+ * | `credits[:key\|:in-flight]` | 402 with `limit_source` and `remedy_hint`: of the account, of the key, of the calls in flight (with `Retry-After`) |
+ * | `budget` | 403 `Budget limit exceeded` with what was spent |
+ * | `zod` | 400 `{"success":false,"error":{"name":"ZodError",…}}` |
+ * | `availability` | 503 whose `error` has `availability` and no `code` |
+ * | `user-id` | errors inside a 200 (`error`, `choice-error`) have `user_id` beside `error`, as error statuses do without it |
+ * | `raw-ids` | every error has a `metadata.raw` that quotes JSON with user_id, organization_id, workspace_id and the calling key's hash |
  * | `html[:CODE]` | an HTML error page, 404 by default |
  * | `empty` | 200 with an empty body |
  * | `no-content` | 204 |
@@ -47,12 +53,18 @@
  * | `null-details` | usage's detail objects are null |
  * | `exponent` | costs as `7.765e-06` |
  * | `cached:N` | N prompt tokens come from the provider's cache |
+ * | `cache-write:N` | N prompt tokens are written to the provider's cache |
+ * | `iterations:IN:OUT` | a compaction of IN and OUT tokens is paid too; `/messages` tells it in `iterations` alone |
+ * | `no-cost` | usage without `cost` |
+ * | `bare-usage` | usage of `cost` alone |
  * | `reasoning:N` | N completion tokens are reasoning |
  * | `cost:USD` | this price, whatever was consumed |
  * | `byok` | billed as a call with the customer's own provider key |
  * | `cache-hit` | a response-cache hit: zeros |
  * | `unlisted` | `GET /generation` never knows it |
- * | `pending:N` | a video job is not ready at its first N polls |
+ * | `pending:N` | a video job is not ready at its first N polls; it is charged when it is |
+ * | `job:END` | a video job ends as `failed`, `cancelled` or `expired`: free, without usage |
+ * | `absolute-urls` | a video job's URLs name OpenRouter's host; given with the job or with a poll |
  */
 import { apiError } from "./errors.ts";
 
@@ -65,6 +77,12 @@ export const FAULTS = {
   "status": /^[45]\d\d(:\d+)?$/,
   "provider-429": NUMBER_OR_NONE,
   "moderation": NONE,
+  "credits": /^(key|in-flight)?$/,
+  "budget": NONE,
+  "zod": NONE,
+  "availability": NONE,
+  "user-id": NONE,
+  "raw-ids": NONE,
   "html": /^([45]\d\d)?$/,
   "empty": NONE,
   "no-content": NONE,
@@ -97,12 +115,18 @@ export const FAULTS = {
   "null-details": NONE,
   "exponent": NONE,
   "cached": NUMBER,
+  "cache-write": NUMBER,
+  "iterations": /^\d+:\d+$/,
+  "no-cost": NONE,
+  "bare-usage": NONE,
   "reasoning": NUMBER,
   "cost": /^\d+(\.\d+)?$/,
   "byok": NONE,
   "cache-hit": NONE,
   "unlisted": NONE,
   "pending": NUMBER,
+  "job": /^(failed|cancelled|expired)$/,
+  "absolute-urls": NONE,
 } as const satisfies Record<string, RegExp>;
 
 export type FaultName = keyof typeof FAULTS;

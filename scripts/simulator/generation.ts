@@ -1,15 +1,42 @@
 /** One generation from its start to its only booking. */
 import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
+import { mayRun } from "./guardrails.ts";
 import { type Figures, type GenerationRecord, type Key, newGenerationId } from "./ledger.ts";
 import { usd } from "./money.ts";
 import { findModel, type Model, upstreamPrice } from "./pricing.ts";
+import { toolUse } from "./server_tools.ts";
+
+const NOTHING: Omit<Figures, "isByok"> = {
+  prompt: 0,
+  cached: 0,
+  cacheWrite: 0,
+  completion: 0,
+  reasoning: 0,
+  units: 0,
+  compactedPrompt: 0,
+  compactedCompletion: 0,
+  toolCalls: 0,
+  searches: 0,
+  toolCost: 0n,
+  upstreamPrompt: 0n,
+  upstreamRest: 0n,
+  cost: 0n,
+};
+
+/** `api_type` where it is not the name of the route. */
+const API_TYPES: Readonly<Record<string, string>> = {
+  "POST /chat/completions": "completions",
+  "POST /audio/transcriptions": "transcriptions",
+  "POST /audio/speech": "speech",
+};
 
 /** What a whole, undisturbed generation consumes. */
 export interface Planned {
   prompt: number;
   completion?: number;
   units?: number;
+  finishReason?: string;
 }
 
 /**
@@ -27,16 +54,12 @@ export class Generation {
   readonly #key: Key;
   #record: GenerationRecord | null = null;
 
-  /** @throws {ApiError} 400 without a model or with an unknown one */
+  /** @throws {ApiError} 400 without a model or with an unknown one, 403 where none is allowed */
   constructor(readonly call: Call, readonly planned: Planned, readonly streamed: boolean) {
-    const { model } = call.body;
-    if (typeof model !== "string" || model === "") throw apiError(400, "No models provided");
-    const found = findModel(model);
-    if (found === undefined) throw apiError(400, `${model} is not a valid model ID`);
     if (call.key === null) throw new Error("a generation needs an ordinary key");
-    this.#model = found;
     this.#key = call.key;
-    this.modelId = found.id;
+    this.#model = modelOf(call, call.key);
+    this.modelId = this.#model.id;
   }
 
   get provider(): string {
@@ -45,32 +68,51 @@ export class Generation {
 
   /** The headers that every answer to a generation carries. */
   get headers(): Record<string, string> {
-    return { "X-Generation-Id": this.id, "X-Provider-Name": this.provider };
+    const headers = { "X-Generation-Id": this.id, "X-Provider-Name": this.provider };
+    return this.call.faults.has("cache-hit")
+      ? { ...headers, "X-OpenRouter-Cache-Status": "HIT", "X-OpenRouter-Cache-Age": "7" }
+      : headers;
   }
 
   /** What the generation costs with this many completion tokens. */
   figures(completion = this.planned.completion ?? 0): Figures {
-    const { faults } = this.call;
-    const free = faults.has("cache-hit");
-    const prompt = free ? 0 : this.planned.prompt;
+    const { faults, body } = this.call;
+    const isByok = faults.has("byok") || this.#model.byok === true;
+    if (faults.has("cache-hit")) return { ...NOTHING, isByok };
+    const { prompt, units = 0 } = this.planned;
     const cached = Math.min(faults.number("cached") ?? 0, prompt);
-    const quantities = {
+    const cacheWrite = Math.min(faults.number("cache-write") ?? 0, prompt - cached);
+    const [compactedPrompt = 0, compactedCompletion = 0] =
+      faults.text("iterations")?.split(":").map(Number) ?? [];
+    const price = upstreamPrice(this.#model, {
+      prompt: prompt + compactedPrompt,
+      cached,
+      cacheWrite,
+      completion: completion + compactedCompletion,
+      units,
+    });
+    const forced = faults.text("cost");
+    const tier = forced === undefined ? tierOf(body) : 1n;
+    const upstreamPrompt = forced === undefined ? price.prompt * tier : 0n;
+    const upstreamRest = forced === undefined ? price.rest * tier : usd(forced);
+    const tools = toolUse(body);
+    const toolCost = forced === undefined ? tools.cost : 0n;
+    const total = upstreamPrompt + upstreamRest;
+    return {
       prompt,
       cached,
-      completion: free ? 0 : completion,
-      units: free ? 0 : this.planned.units ?? 0,
-    };
-    const price = upstreamPrice(this.#model, quantities);
-    const forced = faults.text("cost");
-    const upstream = forced === undefined ? price : { prompt: 0n, rest: usd(forced) };
-    const isByok = faults.has("byok") || this.#model.byok === true;
-    const total = upstream.prompt + upstream.rest;
-    return {
-      ...quantities,
-      reasoning: Math.min(faults.number("reasoning") ?? 0, quantities.completion),
-      upstreamPrompt: upstream.prompt,
-      upstreamRest: upstream.rest,
-      cost: isByok ? total / 20n : total,
+      cacheWrite,
+      completion,
+      reasoning: Math.min(faults.number("reasoning") ?? 0, completion),
+      units,
+      compactedPrompt,
+      compactedCompletion,
+      toolCalls: tools.calls,
+      searches: tools.searches,
+      toolCost,
+      upstreamPrompt,
+      upstreamRest,
+      cost: (isByok ? total / 20n : total) + toolCost,
       isByok,
     };
   }
@@ -87,16 +129,32 @@ export class Generation {
       ...figures,
       id: this.id,
       keyHash: this.#key.hash,
+      workspaceId: this.#key.workspaceId,
+      ...this.#request(),
       model: this.modelId,
       provider: this.provider,
       streamed: this.streamed,
       cancelled,
+      finishReason: cancelled ? null : this.planned.finishReason ?? null,
+      createdAtMs: Date.now(),
       latencyMs: elapsedMs,
       generationTimeMs: elapsedMs,
       readableAtMs: unlisted ? Infinity : Date.now() + delayMs,
     };
     ledger.book(this.#record, this.#key);
     return this.#record;
+  }
+
+  /** What the record keeps of the request itself. */
+  #request() {
+    const { body, headers, route } = this.call;
+    return {
+      apiType: API_TYPES[route] ?? route.slice("POST /".length),
+      sessionId: text(body.session_id) ?? text(headers["x-session-id"]),
+      externalUser: text(body.user),
+      serviceTier: text(body.service_tier),
+      router: body.model === this.modelId ? null : text(body.model),
+    };
   }
 
   /** Books what left so far: nothing more leaves. A provider that cannot stop bills the whole. */
@@ -107,7 +165,30 @@ export class Generation {
 
   /** Books a generation that failed before its answer: listed, free. */
   fail(): void {
-    const nothing = { prompt: 0, cached: 0, completion: 0, reasoning: 0, units: 0 };
-    this.settle({ ...this.figures(0), ...nothing, cost: 0n, upstreamPrompt: 0n, upstreamRest: 0n });
+    this.settle({ ...NOTHING, isByok: this.figures(0).isByok });
   }
+}
+
+/** The faster tiers are twice as dear. */
+function tierOf({ service_tier, speed }: Record<string, unknown>): bigint {
+  return service_tier === "priority" || service_tier === "fast" || speed === "fast" ? 2n : 1n;
+}
+
+function text(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
+
+/** The model that serves a call: the first of `model` and its fallbacks that may run. */
+function modelOf({ body, ledger }: Call, key: Key): Model {
+  const asked = [body.model, body.models].flat().filter((id) => id !== undefined);
+  if (asked.length === 0 || asked[0] === "") throw apiError(400, "No models provided");
+  const found = asked.map((id) => {
+    const model = typeof id === "string" ? findModel(id) : undefined;
+    if (model === undefined) throw apiError(400, `${id} is not a valid model ID`);
+    return model;
+  });
+  const allowed = found.find(({ id }) => mayRun(id, key, ledger));
+  if (allowed !== undefined) return allowed;
+  const message = `Model ${found[0]!.id} is not allowed by the guardrail of this API key`;
+  throw apiError(403, message, { limit_source: "openrouter_guardrail_models" });
 }

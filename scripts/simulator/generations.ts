@@ -1,8 +1,11 @@
-/** `GET /generation?id=`: what a generation cost, some time after it. */
+/** `GET /generation?id=`: what a generation cost, some time after it; every key of the account. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
+import { USER_ID } from "./identifiers.ts";
 import { cost } from "./usage.ts";
+
+const RESULTS_PER_SEARCH = 5;
 
 /** The normalised counts (`tokens_*`) are wrong on purpose: the native ones are billed. */
 export function generation({ query, ledger, faults }: Call): Answer {
@@ -10,22 +13,37 @@ export function generation({ query, ledger, faults }: Call): Answer {
   const found = ledger.findGeneration(id);
   if (found === undefined) throw apiError(404, `Generation ${id} not found`);
   const upstream = found.isByok ? found.upstreamPrompt + found.upstreamRest : 0n;
+  const prompt = found.prompt + found.compactedPrompt;
+  const completion = found.completion + found.compactedCompletion;
   return json({
     data: {
       id,
+      request_id: id.replace("gen-", "req-"),
+      upstream_id: id.replace("gen-", "chatcmpl-"),
+      created_at: new Date(found.createdAtMs).toISOString(),
+      creator_user_id: USER_ID,
+      workspace_id: found.workspaceId,
+      external_user: found.externalUser,
+      session_id: found.sessionId,
+      api_type: found.apiType,
       model: found.model,
+      router: found.router,
+      service_tier: found.serviceTier,
       streamed: found.streamed,
       cancelled: found.cancelled,
+      finish_reason: found.finishReason,
+      native_finish_reason: found.finishReason,
       total_cost: cost(found.cost, faults),
       usage: cost(found.cost, faults),
       upstream_inference_cost: cost(upstream, faults),
       is_byok: found.isByok,
-      tokens_prompt: found.prompt + 1,
-      tokens_completion: found.completion + 1,
-      native_tokens_prompt: found.prompt,
-      native_tokens_completion: found.completion,
+      tokens_prompt: prompt + 1,
+      tokens_completion: completion + 1,
+      native_tokens_prompt: prompt,
+      native_tokens_completion: completion,
       native_tokens_reasoning: found.reasoning,
       native_tokens_cached: found.cached,
+      num_search_results: found.searches === 0 ? null : found.searches * RESULTS_PER_SEARCH,
       latency: found.latencyMs,
       generation_time: found.generationTimeMs,
       provider_name: found.provider,

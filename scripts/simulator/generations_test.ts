@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { USER_ID } from "./identifiers.ts";
 import { startSimulator } from "./server.ts";
 import { type Bench, chat, dataOf, MANAGEMENT_KEY, until, withSimulator } from "./testing.ts";
+import { DEFAULT_WORKSPACE_ID, OTHER_WORKSPACE_ID } from "./workspaces.ts";
 
 /** Starts a stream of 10 tokens that stops after 4, aborts it, and returns its generation. */
 async function abandoned({ call, simulator }: Bench, model: string) {
@@ -23,14 +25,28 @@ async function abandoned({ call, simulator }: Bench, model: string) {
 
 Deno.test("GET /generation tells what a call cost", () =>
   withSimulator(async ({ call }) => {
-    const answer = await call("/chat/completions", chat(3), { simulate: "reasoning:1,cached:1" });
+    const body = chat(3, { user: "u1", session_id: "s1" });
+    const answer = await call("/chat/completions", body, { simulate: "reasoning:1,cached:1" });
     const { id, usage } = await answer.json();
     const { data } = await (await call(`/generation?id=${id}`)).json();
-    const { latency, generation_time, ...rest } = data;
+    const { latency, generation_time, created_at, ...rest } = data;
     assert.equal(typeof latency, "number");
     assert.equal(typeof generation_time, "number");
+    assert.ok(Number.isFinite(Date.parse(created_at)));
     assert.deepEqual(rest, {
       id,
+      request_id: id.replace("gen-", "req-"),
+      upstream_id: id.replace("gen-", "chatcmpl-"),
+      creator_user_id: USER_ID,
+      workspace_id: DEFAULT_WORKSPACE_ID,
+      external_user: "u1",
+      session_id: "s1",
+      api_type: "completions",
+      router: null,
+      service_tier: null,
+      finish_reason: "length",
+      native_finish_reason: "length",
+      num_search_results: null,
       model: "openai/gpt-4o-mini",
       streamed: false,
       cancelled: false,
@@ -46,6 +62,34 @@ Deno.test("GET /generation tells what a call cost", () =>
       native_tokens_cached: 1,
       provider_name: "OpenAI",
     });
+  }));
+
+Deno.test("GET /generation answers every key of the account", () =>
+  withSimulator(async ({ call, manage }) => {
+    const { id } = await (await call("/chat/completions", chat(1))).json();
+    const other = { name: "other", workspace_id: OTHER_WORKSPACE_ID };
+    const { key } = await (await manage("POST", "/keys", other)).json();
+    const path = `/generation?id=${id}`;
+    for (const response of [await call(path, undefined, { key }), await manage("GET", path)]) {
+      assert.equal((await response.json()).data.id, id);
+    }
+  }));
+
+Deno.test("GET /generation names the router, the tier and the searches", () =>
+  withSimulator(async ({ call }) => {
+    const { id } = await (await call(
+      "/chat/completions",
+      chat(1, {
+        model: "openrouter/auto",
+        service_tier: "priority",
+        tools: [{ type: "openrouter:web_search" }],
+      }),
+    )).json();
+    const { data } = await (await call(`/generation?id=${id}`)).json();
+    assert.deepEqual(
+      [data.router, data.service_tier, data.num_search_results],
+      ["openrouter/auto", "priority", 5],
+    );
   }));
 
 Deno.test("GET /generation does not know an unlisted, a free or an unknown generation", () =>

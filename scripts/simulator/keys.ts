@@ -5,31 +5,49 @@
  */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { apiError, USER_ID } from "./errors.ts";
+import { apiError } from "./errors.ts";
+import { USER_ID } from "./identifiers.ts";
+import {
+  amount,
+  expected,
+  isAmount,
+  isBoolean,
+  isInstant,
+  isPeriod,
+  isText,
+} from "./key_settings.ts";
 import type { Key, KeySettings, Ledger } from "./ledger.ts";
 import { jsonUsd, usd } from "./money.ts";
 import { PERIODS, type Spend } from "./spend.ts";
+import { workspaceOf } from "./workspaces.ts";
 
 const PAGE = 100;
-const WORKSPACE_ID = "0b6f9c1e-3f4d-4a5b-8c7d-9e0f1a2b3c4d";
 
 /** `POST /keys`: the plaintext is in this answer alone. */
 export function createKey({ body, ledger }: Call): Answer {
   const settings = readSettings(body);
   const { name } = settings;
   if (name === undefined) throw apiError(400, "name is required");
-  const { key, plaintext } = ledger.createKey({ ...settings, name });
+  const { key, plaintext } = ledger.createKey({
+    ...settings,
+    name,
+    workspaceId: workspaceOf(body.workspace_id),
+    externalUser: externalUser(body.external),
+  });
   return json({ data: keyData(key, ledger), key: plaintext }, {}, 201);
 }
 
-/** `GET /keys?offset=&include_disabled=`: a page of 100, newest first. */
+/** `GET /keys?offset=&include_disabled=&workspace_id=`: a page of 100 of one workspace, newest first. */
 export function listKeys({ query, ledger }: Call): Answer {
   const offset = Number(query.get("offset") ?? 0);
   if (!Number.isSafeInteger(offset) || offset < 0) {
     throw apiError(400, "offset must be a whole number");
   }
   const withDisabled = query.get("include_disabled") === "true";
-  const listed = ledger.keys.filter((key) => !key.deleted && (withDisabled || !key.disabled));
+  const workspaceId = workspaceOf(query.get("workspace_id"));
+  const listed = ledger.keys.filter((key) =>
+    key.workspaceId === workspaceId && !key.deleted && (withDisabled || !key.disabled)
+  );
   const page = listed.reverse().slice(offset, offset + PAGE);
   return json({ data: page.map((key) => keyData(key, ledger)) });
 }
@@ -58,6 +76,13 @@ function findKey(hash: string, ledger: Ledger): Key {
   return key;
 }
 
+/** The `user` of the member `external` {user, api_key}. */
+function externalUser(external: unknown): string | null {
+  if (external === undefined || external === null) return null;
+  const { user } = Object(external) as Record<string, unknown>;
+  return user === undefined ? null : expected("external.user", isText, user);
+}
+
 /** Reads the members that are there; each must have its type. */
 function readSettings(body: Record<string, unknown>): KeySettings {
   const settings: KeySettings = {};
@@ -82,25 +107,6 @@ function readSettings(body: Record<string, unknown>): KeySettings {
     settings.expiresAt = expected("expires_at", isInstant, expires_at);
   }
   return settings;
-}
-
-function expected<T>(member: string, is: (value: unknown) => value is T, value: unknown): T {
-  if (is(value)) return value;
-  throw apiError(400, `Invalid ${member}`);
-}
-
-const isText = (value: unknown): value is string => typeof value === "string" && value !== "";
-const isBoolean = (value: unknown): value is boolean => typeof value === "boolean";
-const isAmount = (value: unknown): value is number =>
-  typeof value === "number" && Number.isFinite(value) && value >= 0;
-const isPeriod = (value: unknown): value is typeof PERIODS[number] =>
-  PERIODS.some((period) => period === value);
-const isInstant = (value: unknown): value is string =>
-  typeof value === "string" && Number.isFinite(Date.parse(value));
-
-/** An amount or null, for JSON. */
-export function amount(units: bigint | null): unknown {
-  return units === null ? null : jsonUsd(units);
 }
 
 /** What is left of the key's limit, for JSON; null without a limit. */
@@ -133,7 +139,7 @@ function keyData(key: Key, ledger: Ledger): Record<string, unknown> {
     updated_at: key.updatedAt,
     expires_at: key.expiresAt,
     creator_user_id: USER_ID,
-    external_user: null,
-    workspace_id: WORKSPACE_ID,
+    external_user: key.externalUser,
+    workspace_id: key.workspaceId,
   };
 }

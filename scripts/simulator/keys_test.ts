@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { ORGANIZATION_ID, USER_ID } from "./identifiers.ts";
 import { chat, withSimulator } from "./testing.ts";
+import { DEFAULT_WORKSPACE_ID } from "./workspaces.ts";
 
 Deno.test("POST /keys answers 201 with the documented members and the plaintext", () =>
   withSimulator(async ({ manage }) => {
@@ -148,12 +150,27 @@ Deno.test("the customer's own spending counts against the limit only if the key 
 Deno.test("GET /key and GET /credits tell what was spent", () =>
   withSimulator(async ({ manage, call, hash }) => {
     await (await call("/chat/completions", chat(3))).text();
+    const free = chat(1, { model: "meta-llama/llama-3.3-70b-instruct:free" });
+    await (await call("/chat/completions", free)).text();
     const { data } = await (await call("/key")).json();
     assert.equal(data.hash, undefined);
     assert.deepEqual({ ...data, label: "" }, {
       label: "",
       limit: null,
       limit_remaining: null,
+      limit_reset: null,
+      include_byok_in_limit: false,
+      expires_at: null,
+      creator_user_id: USER_ID,
+      organization_id: ORGANIZATION_ID,
+      workspace_id: DEFAULT_WORKSPACE_ID,
+      free_model_daily_requests: { used: 1, limit: 1000, remaining: 999 },
+      budgets: [],
+      effective_budget: null,
+      byok_usage: 0,
+      byok_usage_daily: 0,
+      byok_usage_weekly: 0,
+      byok_usage_monthly: 0,
       usage: 0.0000021,
       usage_daily: 0.0000021,
       usage_weekly: 0.0000021,
@@ -161,8 +178,9 @@ Deno.test("GET /key and GET /credits tell what was spent", () =>
       is_free_tier: false,
       is_management_key: false,
     });
-    const credits = await (await manage("GET", "/credits")).json();
-    assert.equal(credits.data.total_usage, 0.0000021);
+    for (const credits of [await manage("GET", "/credits"), await call("/credits")]) {
+      assert.equal((await credits.json()).data.total_usage, 0.0000021);
+    }
     assert.equal((await (await manage("GET", "/key")).json()).data.is_management_key, true);
     assert.equal((await (await manage("GET", `/keys/${hash}`)).json()).data.usage, 0.0000021);
   }));

@@ -1,7 +1,10 @@
 /** The simulator's books: keys, generations, and what each key spent. Exact, whatever is asked. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
-import { type Period, Spend } from "./spend.ts";
+import type { Guardrail } from "./guardrails.ts";
 import { decimal } from "./money.ts";
+import type { SharedItem } from "./shared.ts";
+import { type Period, Spend } from "./spend.ts";
+import type { VideoJob } from "./videos.ts";
 
 /** Generations that can still be read; the sums know all of them. */
 const READABLE_GENERATIONS = 100_000;
@@ -10,6 +13,9 @@ export interface Key {
   hash: string;
   name: string;
   label: string;
+  workspaceId: string;
+  externalUser: string | null;
+  guardrailId: string | null;
   disabled: boolean;
   deleted: boolean;
   /** Units of 1e-18 USD; null without a limit. */
@@ -28,9 +34,18 @@ export interface Key {
 export interface Figures {
   prompt: number;
   cached: number;
+  /** Prompt tokens that were written to the provider's cache. */
+  cacheWrite: number;
   completion: number;
   reasoning: number;
   units: number;
+  /** What a compaction consumed: paid, and no part of `prompt` and `completion`. */
+  compactedPrompt: number;
+  compactedCompletion: number;
+  toolCalls: number;
+  searches: number;
+  /** Part of `cost`. */
+  toolCost: bigint;
   cost: bigint;
   upstreamPrompt: bigint;
   upstreamRest: bigint;
@@ -45,6 +60,17 @@ export interface GenerationRecord extends Figures {
   provider: string;
   streamed: boolean;
   cancelled: boolean;
+  workspaceId: string;
+  /** What kind of endpoint made it, e.g. `completions`. */
+  apiType: string;
+  finishReason: string | null;
+  /** `session_id` of the body, or the header `x-session-id`. */
+  sessionId: string | null;
+  /** `user` of the body. */
+  externalUser: string | null;
+  serviceTier: string | null;
+  router: string | null;
+  createdAtMs: number;
   latencyMs: number;
   generationTimeMs: number;
   /** When `GET /generation` knows it; infinite for never. */
@@ -56,6 +82,8 @@ export interface LedgerSnapshot {
   keys: {
     hash: string;
     name: string;
+    workspace_id: string;
+    guardrail_id: string | null;
     usage: string;
     byok_usage: string;
     limit: string | null;
@@ -73,24 +101,35 @@ export type KeySettings = Partial<
   Pick<Key, "name" | "disabled" | "limit" | "limitReset" | "includeByokInLimit" | "expiresAt">
 >;
 
+/** What a key is made with. */
+type NewKey = KeySettings & Pick<Key, "name" | "workspaceId" | "externalUser">;
+
 export class Ledger {
   readonly keys: Key[] = [];
-  readonly videos = new Map<string, { generation: GenerationRecord; pendingPolls: number }>();
+  readonly guardrails = new Map<string, Guardrail>();
+  /** Files, containers, batches and presets, by workspace and kind: see shared.ts. */
+  readonly shared = new Map<string, Map<string, SharedItem>>();
+  /** What all keys spent. */
+  readonly total = new Spend();
+  /** What all customers' own provider keys spent. */
+  readonly byokTotal = new Spend();
+  readonly videos = new Map<string, VideoJob>();
   readonly #byPlaintext = new Map<string, Key>();
   readonly #generations = new Map<string, GenerationRecord>();
-  readonly #total = new Spend();
+  readonly #freeModelRequests = new Spend();
   #generationCount = 0;
   #cancelledCount = 0;
 
   constructor(readonly generationDelayMs: number) {}
 
   /** Creates a key; its plaintext is returned here and nowhere else. */
-  createKey(settings: KeySettings & { name: string }): { key: Key; plaintext: string } {
+  createKey(settings: NewKey): { key: Key; plaintext: string } {
     const secret = randomBytes(32).toString("hex");
     const plaintext = `sk-or-v1-${secret}`;
     const key: Key = {
       hash: createHash("sha256").update(plaintext).digest("hex"),
       label: `sk-or-v1-${secret.slice(0, 3)}...${secret.slice(-4)}`,
+      guardrailId: null,
       disabled: false,
       deleted: false,
       limit: null,
@@ -135,9 +174,12 @@ export class Ledger {
     key.generations++;
     key.usage.add(generation.cost, now);
     if (generation.isByok) {
-      key.byokUsage.add(generation.upstreamPrompt + generation.upstreamRest, now);
+      const upstream = generation.upstreamPrompt + generation.upstreamRest;
+      key.byokUsage.add(upstream, now);
+      this.byokTotal.add(upstream, now);
     }
-    this.#total.add(generation.cost, now);
+    this.total.add(generation.cost, now);
+    if (generation.model.endsWith(":free")) this.#freeModelRequests.add(1n, now);
     this.#generationCount++;
     if (generation.cancelled) this.#cancelledCount++;
     this.#generations.set(generation.id, generation);
@@ -157,9 +199,9 @@ export class Ledger {
       : undefined;
   }
 
-  /** All that was spent, in units of 1e-18 USD. */
-  get totalCost(): bigint {
-    return this.#total.total;
+  /** Calls of free models that the whole account made since midnight UTC. */
+  freeModelRequestsToday(): number {
+    return Number(this.#freeModelRequests.in("daily", Date.now()));
   }
 
   snapshot(): LedgerSnapshot {
@@ -167,6 +209,8 @@ export class Ledger {
       keys: this.keys.map((key) => ({
         hash: key.hash,
         name: key.name,
+        workspace_id: key.workspaceId,
+        guardrail_id: key.guardrailId,
         usage: decimal(key.usage.total),
         byok_usage: decimal(key.byokUsage.total),
         limit: key.limit === null ? null : decimal(key.limit),
@@ -176,13 +220,13 @@ export class Ledger {
       })),
       generations: this.#generationCount,
       cancelled_generations: this.#cancelledCount,
-      total_cost: decimal(this.totalCost),
+      total_cost: decimal(this.total.total),
     };
   }
 }
 
 /** A generation's id as OpenRouter forms it: the Unix second and 20 random characters. */
-export function newGenerationId(): string {
+export function newGenerationId(prefix = "gen"): string {
   const random = randomUUID().replaceAll("-", "").slice(0, 20);
-  return `gen-${Math.floor(Date.now() / 1000)}-${random}`;
+  return `${prefix}-${Math.floor(Date.now() / 1000)}-${random}`;
 }

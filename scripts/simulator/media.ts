@@ -1,18 +1,18 @@
-/** `POST /images`, `/audio/transcriptions`, `/audio/speech`, `/videos`, `GET /videos/:id` and its content. */
-import { randomUUID } from "node:crypto";
+/** `POST /images`, `/audio/transcriptions`, `/audio/speech`. */
+import { Buffer } from "node:buffer";
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
-import { failedJson } from "./inner_error.ts";
+import { besideError, failedJson } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
 import { promptTokens } from "./tokens.ts";
-import { chatUsage, cost } from "./usage.ts";
+import { chatUsage, cost, told } from "./usage.ts";
 
 const TOKENS_PER_IMAGE = 1290;
 const AUDIO_BYTES_PER_SECOND = 16_000;
+const AUDIO_TOKENS_PER_SECOND = 10;
 const SPEECH_BYTES_PER_CHARACTER = 100;
-const DEFAULT_VIDEO_SECONDS = 8;
 /** The smallest PNG: one transparent pixel. */
 const PIXEL =
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
@@ -57,25 +57,47 @@ function imageDialect(generation: Generation): Dialect {
       const usage = figures === null ? null : chatUsage(figures, faults);
       return [JSON.stringify({ ...event, usage })];
     },
-    error: (error) => [JSON.stringify({ type: "error", error })],
+    error: (error) => [
+      JSON.stringify({ type: "error", error, ...besideError(generation.call) }),
+    ],
     done: ["[DONE]"],
   };
 }
 
-/** `POST /audio/transcriptions` (multipart): 16 000 bytes of the file are a second. */
+/**
+ * `POST /audio/transcriptions`, a form with `file` or JSON with `input_audio` {data, format}: 16 000
+ * bytes are a second, and a second ten tokens.
+ */
 export function transcriptions(call: Call): Answer {
-  const { body: { file }, faults } = call;
-  if (!(file instanceof File)) throw apiError(400, "file is required");
-  const seconds = Math.max(1, Math.ceil(file.size / AUDIO_BYTES_PER_SECOND));
-  const generation = new Generation(call, { prompt: 0, units: seconds }, false);
+  const { body, faults } = call;
+  const { name, bytes } = audioOf(body);
+  const seconds = Math.max(1, Math.ceil(bytes / AUDIO_BYTES_PER_SECOND));
+  const text = `${seconds} seconds of ${name}`;
+  const generation = new Generation(call, {
+    prompt: seconds * AUDIO_TOKENS_PER_SECOND,
+    completion: text.split(" ").length,
+    units: seconds,
+  }, false);
   const failure = failedJson(generation);
   if (failure !== null) return failure;
-  const figures = generation.settle();
-  const usage = { seconds: figures.units, cost: cost(figures.cost, faults) };
-  return json({
-    text: `${seconds} seconds of ${file.name}`,
-    ...(faults.has("no-usage") ? {} : { usage }),
-  }, generation.headers);
+  const { prompt, completion, units, cost: price } = generation.settle();
+  const usage = told({
+    seconds: units,
+    input_tokens: prompt,
+    output_tokens: completion,
+    total_tokens: prompt + completion,
+    cost: cost(price, faults),
+  }, faults);
+  return json({ text, ...(faults.has("no-usage") ? {} : { usage }) }, generation.headers);
+}
+
+function audioOf({ file, input_audio }: Record<string, unknown>): { name: string; bytes: number } {
+  if (file instanceof File) return { name: file.name, bytes: file.size };
+  const { data, format } = Object(input_audio) as Record<string, unknown>;
+  if (typeof data !== "string" || typeof format !== "string") {
+    throw apiError(400, "file or input_audio is required");
+  }
+  return { name: format, bytes: Buffer.byteLength(data, "base64") };
 }
 
 /** `POST /audio/speech`: raw bytes and no usage; the price is in `/generation`. */
@@ -89,51 +111,4 @@ export function speech(call: Call): Answer {
     (_, index) => index % 256,
   );
   return { status: 200, headers: { "Content-Type": "audio/mpeg", ...generation.headers }, body };
-}
-
-/** `POST /videos`: a job. It is paid for once, when it is accepted. */
-export function createVideo(call: Call): Answer {
-  const { body, faults, ledger } = call;
-  if (typeof body.prompt !== "string") throw apiError(400, "prompt is required");
-  const units = typeof body.duration === "number" ? body.duration : DEFAULT_VIDEO_SECONDS;
-  const generation = new Generation(call, { prompt: 0, units }, false);
-  const id = randomUUID();
-  ledger.videos.set(id, {
-    generation: generation.settle(),
-    pendingPolls: faults.number("pending") ?? 0,
-  });
-  return json({ id, polling_url: `/api/v1/videos/${id}`, status: "pending" }, {
-    ...generation.headers,
-  }, 202);
-}
-
-/** `GET /videos/:id`: usage once it is completed. */
-export function video(call: Call): Answer {
-  const { parameter: id, faults } = call;
-  const job = jobOf(call);
-  const { generation } = job;
-  const base = { id, polling_url: `/api/v1/videos/${id}`, generation_id: generation.id };
-  if (job.pendingPolls > 0) {
-    job.pendingPolls--;
-    return json({ ...base, status: "in_progress" });
-  }
-  return json({
-    ...base,
-    status: "completed",
-    unsigned_urls: [`https://videos.invalid/${id}.mp4`],
-    usage: { cost: cost(generation.cost, faults), is_byok: generation.isByok },
-  });
-}
-
-/** `GET /videos/:id/content`: the video, which says nothing of its cost. */
-export function videoContent(call: Call): Answer {
-  if (jobOf(call).pendingPolls > 0) throw apiError(400, "Video generation is not completed yet");
-  const body = new TextEncoder().encode("\0\0\0\x18ftypmp42");
-  return { status: 200, headers: { "Content-Type": "video/mp4" }, body };
-}
-
-function jobOf({ parameter: id, ledger }: Call) {
-  const job = ledger.videos.get(id);
-  if (job === undefined) throw apiError(404, `Video ${id} not found`);
-  return job;
 }

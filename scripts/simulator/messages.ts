@@ -1,9 +1,9 @@
 /** `POST /messages`: Anthropic's dialect, JSON and streams. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { anthropicType, apiError } from "./errors.ts";
+import { anthropicType, apiError, errorType } from "./errors.ts";
 import { Generation } from "./generation.ts";
-import { failedJson, type InnerError } from "./inner_error.ts";
+import { besideError, failedJson, type InnerError } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
 import { planCompletion, promptTokens, wholeText } from "./tokens.ts";
 import { messagesUsage } from "./usage.ts";
@@ -14,7 +14,11 @@ export function messages(call: Call): Answer {
   if (!Array.isArray(body.messages)) throw apiError(400, "messages: Field required");
   const streamed = body.stream === true;
   const completion = planCompletion(body, faults);
-  const planned = { prompt: promptTokens(body), completion: completion.tokens };
+  const planned = {
+    prompt: promptTokens(body),
+    completion: completion.tokens,
+    finishReason: completion.finishReason,
+  };
   const generation = new Generation(call, planned, streamed);
   const stopReason = completion.finishReason === "stop" ? "end_turn" : "max_tokens";
   if (streamed) return sseAnswer(generation, completion, dialect(generation, stopReason));
@@ -42,9 +46,10 @@ function message({ id, modelId, provider }: Generation) {
   };
 }
 
-function errorBody({ code, message }: InnerError) {
+function errorBody({ code, message, metadata }: InnerError) {
   const type = typeof code === "number" ? anthropicType(code) : code;
-  return { type: "error", error: { type, message } };
+  const rest = metadata === undefined ? {} : { metadata };
+  return { type: "error", error: { type, message, error_type: errorType(code), ...rest } };
 }
 
 function dialect(generation: Generation, stopReason: string): Dialect {
@@ -55,7 +60,7 @@ function dialect(generation: Generation, stopReason: string): Dialect {
   });
   return {
     opening() {
-      const { cost: _cost, is_byok: _byok, cost_details: _details, ...tokens } = messagesUsage(
+      const { cost: _c, is_byok: _b, cost_details: _d, iterations: _i, ...tokens } = messagesUsage(
         generation.figures(1),
         faults,
       );
@@ -75,7 +80,9 @@ function dialect(generation: Generation, stopReason: string): Dialect {
       const usage = figures === null ? null : messagesUsage(figures, faults);
       return [event("message_delta", { delta, usage })];
     },
-    error: (error) => [event("error", { error: errorBody(error).error })],
+    error: (error) => [
+      event("error", { error: errorBody(error).error, ...besideError(generation.call) }),
+    ],
     done: [event("message_stop")],
   };
 }

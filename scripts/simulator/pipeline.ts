@@ -1,18 +1,24 @@
 /** The life of a request: record → route → key → faults → answer. */
 import type { IncomingMessage } from "node:http";
-import type { Answer } from "./answer.ts";
+import { type Answer, json } from "./answer.ts";
+import { budgetExceeded, insufficientCredits } from "./budget_error.ts";
 import type { Call } from "./call.ts";
-import { type Endpoint, matchEndpoint } from "./endpoints.ts";
+import { allowedMethods, type Endpoint, matchEndpoint } from "./endpoints.ts";
 import {
   ApiError,
   apiError,
   errorAnswer,
   errorOfStatus,
   htmlAnswer,
+  methodNotAllowed,
+  notFound,
   providerRateLimit,
+  withMetadata,
 } from "./errors.ts";
 import { Faults } from "./faults.ts";
 import type { Gate } from "./gate.ts";
+import { checkBudget } from "./guardrails.ts";
+import { quotedIdentifiers } from "./identifiers.ts";
 import type { Key, Ledger } from "./ledger.ts";
 import type { RequestLog } from "./requests.ts";
 import type { Script } from "./script.ts";
@@ -38,25 +44,31 @@ export async function respond(
   connection: Connection,
 ): Promise<void> {
   const [path = "", query = ""] = (request.url ?? "").split("?", 2);
-  const match = path.startsWith(`${API_ROOT}/`)
-    ? matchEndpoint(request.method ?? "", path.slice(API_ROOT.length))
-    : null;
+  const route = path.startsWith(`${API_ROOT}/`) ? path.slice(API_ROOT.length) : "";
+  const match = matchEndpoint(request.method ?? "", route);
   const bearer = /^Bearer (.+)$/i.exec(request.headers.authorization ?? "")?.[1] ?? null;
   world.requests.add(request, match?.name ?? "unknown", bearer, bytes, connection.gone);
 
   let faults = Faults.parse();
+  let key: Key | null = null;
   let answer: Answer | null;
   try {
-    if (match === null) return await connection.send(edge(htmlAnswer(404)), faults);
+    if (match === null) {
+      const allowed = allowedMethods(route);
+      const refusal = allowed.length === 0 ? notFound() : methodNotAllowed(allowed);
+      return await connection.send(edge(refusal), faults);
+    }
     const { endpoint, parameter } = match;
     const scripted = world.script.take(match.name);
-    const key = identify(world, endpoint, bearer);
+    key = identify(world, endpoint, bearer);
     const body = await readMembers(request.headers["content-type"] ?? "", bytes);
     const header = String(request.headers["x-openrouter-simulate"] ?? "");
     faults = Faults.parse(asked(body.model), header, scripted);
     const call: Call = {
       query: new URLSearchParams(query),
       body,
+      route: match.name,
+      headers: request.headers,
       parameter,
       faults,
       key,
@@ -65,7 +77,8 @@ export async function respond(
     answer = await perform(call, endpoint, connection, world.gate);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    answer = errorAnswer(error, path.slice(API_ROOT.length));
+    const raw = faults.has("raw-ids") ? { raw: quotedIdentifiers(key) } : {};
+    answer = errorAnswer(withMetadata(error, raw), route);
   }
   if (answer !== null) await connection.send(edge(answer), faults);
 }
@@ -78,7 +91,7 @@ async function perform(
   gate: Gate,
 ): Promise<Answer | null> {
   const { faults } = call;
-  const done = faults.has("after") ? worked(endpoint.answer(call)) : null;
+  const done = faults.has("after") ? worked(await endpoint.answer(call)) : null;
   const together = faults.number("gate");
   if (together !== undefined) await gate.pass(together, connection.gone);
   const latencyMs = faults.number("latency");
@@ -86,7 +99,7 @@ async function perform(
   if (faults.text("drop") === "") await connection.drop();
   if (faults.text("hang") === "") await connection.gone;
   if (connection.isGone) return null;
-  return replacement(faults) ?? done ?? endpoint.answer(call);
+  return replacement(faults) ?? done ?? await endpoint.answer(call);
 }
 
 /** Reads a stream to its end, which is when its work is done and billed. */
@@ -110,6 +123,11 @@ function replacement(faults: Faults): Answer | null {
       provider_name: "OpenAI",
     });
   }
+  const credits = faults.text("credits");
+  if (credits !== undefined) throw insufficientCredits(credits);
+  if (faults.has("budget")) throw budgetExceeded();
+  if (faults.has("zod")) return json(ZOD_ERROR, {}, 400);
+  if (faults.has("availability")) return json(UNAVAILABLE, {}, 503);
   if (faults.has("html")) return htmlAnswer(faults.number("html") ?? 404);
   if (faults.has("no-content")) return { status: 204, headers: {}, body: "" };
   const headers = { "Content-Type": "application/json" };
@@ -117,6 +135,20 @@ function replacement(faults: Faults): Answer | null {
   if (faults.has("garbage")) return { status: 200, headers, body: '{"data":{"id":"gen-' };
   return null;
 }
+
+const ZOD_ERROR = {
+  success: false,
+  error: {
+    name: "ZodError",
+    message: JSON.stringify([{ code: "invalid_type", path: ["model"], message: "Required" }]),
+  },
+};
+const UNAVAILABLE = {
+  error: {
+    message: "The service is temporarily unavailable",
+    availability: { code: "provider_maintenance", retryable: true, retry_after_seconds: 5 },
+  },
+};
 
 /** Finds whose key this is: an ordinary one, or null for the management key or none at all. */
 function identify(
@@ -131,14 +163,20 @@ function identify(
   if (isManagement && (auth === "management" || auth === "any")) return null;
   const key = ledger.authenticate(bearer);
   if (key === undefined) throw apiError(401, "User not found.");
-  if (auth === "metered" && key.limit !== null && ledger.spentOfLimit(key) >= key.limit) {
+  if (auth === "metered") checkSpending(key, ledger);
+  return key;
+}
+
+/** Before a call only: what several calls spend at the same time goes beyond the limit. */
+function checkSpending(key: Key, ledger: Ledger): void {
+  if (key.limit !== null && ledger.spentOfLimit(key) >= key.limit) {
     throw apiError(
       403,
       `Key limit exceeded (${key.limitReset ?? "total"} limit). ` +
         "Manage it using https://openrouter.ai/settings/keys",
     );
   }
-  return key;
+  checkBudget(key, ledger);
 }
 
 async function readMembers(

@@ -5,10 +5,11 @@
  */
 import { usd } from "./money.ts";
 
-/** What a generation consumed. Cached tokens are part of the prompt's. */
+/** What a generation consumed. Tokens read from and written to a cache are part of the prompt's. */
 export interface Quantities {
   prompt: number;
   cached: number;
+  cacheWrite: number;
   completion: number;
   /** Search units, seconds of audio or video, or characters of speech. */
   units: number;
@@ -24,8 +25,12 @@ export interface Model {
   completion: string;
   /** Prompt tokens read from the provider's cache; as `prompt` where absent. */
   cacheRead?: string;
+  /** Prompt tokens written to the provider's cache; as `prompt` where absent. */
+  cacheWrite?: string;
   /** A search unit, a second, or a character. */
   unit?: string;
+  /** What it makes; text where absent. */
+  outputs?: string[];
   /** The customer's own provider key: OpenRouter charges a fee of 5 % of the upstream price. */
   byok?: true;
   /** The provider cannot stop: an aborted stream costs the whole answer. */
@@ -81,6 +86,7 @@ export const MODELS: readonly Model[] = [
     prompt: "0.000003",
     completion: "0.000015",
     cacheRead: "0.0000003",
+    cacheWrite: "0.00000375",
   },
   {
     id: "mistralai/mistral-small-byok",
@@ -124,12 +130,37 @@ export const MODELS: readonly Model[] = [
     maxCompletionTokens: 8192,
     prompt: "0.0000003",
     completion: "0.00003",
+    outputs: ["image", "text"],
   },
-  { id: "openai/text-embedding-3-small", provider: "OpenAI", ...OTHER, prompt: "0.00000002" },
-  { id: "cohere/rerank-v3.5", provider: "Cohere", ...OTHER, unit: "0.002" },
-  { id: "openai/whisper-1", provider: "OpenAI", ...OTHER, unit: "0.0001" },
-  { id: "openai/gpt-4o-mini-tts", provider: "OpenAI", ...OTHER, unit: "0.000015" },
-  { id: "google/veo-3.1", provider: "Google", ...OTHER, unit: "0.4" },
+  {
+    id: "openai/text-embedding-3-small",
+    provider: "OpenAI",
+    ...OTHER,
+    prompt: "0.00000002",
+    outputs: ["embeddings"],
+  },
+  {
+    id: "cohere/rerank-v3.5",
+    provider: "Cohere",
+    ...OTHER,
+    unit: "0.002",
+    outputs: ["rerank"],
+  },
+  {
+    id: "openai/whisper-1",
+    provider: "OpenAI",
+    ...OTHER,
+    unit: "0.0001",
+    outputs: ["transcription"],
+  },
+  {
+    id: "openai/gpt-4o-mini-tts",
+    provider: "OpenAI",
+    ...OTHER,
+    unit: "0.000015",
+    outputs: ["speech"],
+  },
+  { id: "google/veo-3.1", provider: "Google", ...OTHER, unit: "0.4", outputs: ["video"] },
 ];
 
 const BY_ID = new Map(MODELS.map((model) => [model.id, model]));
@@ -144,11 +175,13 @@ export function findModel(id: string): Model | undefined {
 /** What the prompt and everything else cost upstream, in units of 1e-18 USD. */
 export function upstreamPrice(
   model: Model,
-  { prompt, cached, completion, units }: Quantities,
+  { prompt, cached, cacheWrite, completion, units }: Quantities,
 ): { prompt: bigint; rest: bigint } {
   const times = (price: string, count: number) => usd(price) * BigInt(count);
   return {
-    prompt: times(model.prompt, prompt - cached) + times(model.cacheRead ?? model.prompt, cached),
+    prompt: times(model.prompt, prompt - cached - cacheWrite) +
+      times(model.cacheRead ?? model.prompt, cached) +
+      times(model.cacheWrite ?? model.prompt, cacheWrite),
     rest: times(model.completion, completion) + times(model.unit ?? "0", units),
   };
 }

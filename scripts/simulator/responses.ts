@@ -1,9 +1,9 @@
-/** `POST /responses`: JSON and streams; `GET /responses/:id`: a stored one, never billed again. */
+/** `POST /responses`: JSON and streams. Nothing is stored: there is no `GET /responses/:id`. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { apiError } from "./errors.ts";
+import { apiError, errorType } from "./errors.ts";
 import { Generation } from "./generation.ts";
-import { failedJson, type InnerError } from "./inner_error.ts";
+import { besideError, failedJson, type InnerError } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
 import { type Completion, planCompletion, promptTokens, wholeText } from "./tokens.ts";
 import { responsesUsage } from "./usage.ts";
@@ -33,9 +33,16 @@ function message(id: string, text: string) {
 export function responses(call: Call): Answer {
   const { body, faults } = call;
   if (body.input === undefined) throw apiError(400, "input is required");
+  if (body.previous_response_id !== undefined && body.previous_response_id !== null) {
+    throw apiError(400, "previous_response_id is not supported");
+  }
   const streamed = body.stream === true;
   const completion = planCompletion(body, faults);
-  const planned = { prompt: promptTokens(body), completion: completion.tokens };
+  const planned = {
+    prompt: promptTokens(body),
+    completion: completion.tokens,
+    finishReason: completion.finishReason,
+  };
   const generation = new Generation(call, planned, streamed);
   if (streamed) return sseAnswer(generation, completion, dialect(generation, completion));
 
@@ -45,20 +52,6 @@ export function responses(call: Call): Answer {
   const usage = faults.has("no-usage") ? {} : { usage: responsesUsage(figures, faults) };
   const output = [message(generation.id, wholeText(completion))];
   return json({ ...ended(generation, completion, output), ...usage }, generation.headers);
-}
-
-/** `GET /responses/:id`: as it was stored, with its usage, without its text. */
-export function storedResponse({ parameter, ledger, faults }: Call): Answer {
-  const generation = ledger.findGeneration(parameter);
-  if (generation === undefined) throw apiError(404, `Response ${parameter} not found`);
-  return json({
-    id: generation.id,
-    object: "response",
-    status: generation.cancelled ? "incomplete" : "completed",
-    model: generation.model,
-    output: [],
-    usage: responsesUsage(generation, faults),
-  });
 }
 
 function response(generation: Generation, rest: Partial<Response>): Response {
@@ -116,10 +109,16 @@ function dialect(generation: Generation, completion: Completion): Dialect {
       const usage = figures === null ? null : responsesUsage(figures, faults);
       return [event(`response.${body.status}`, { response: { ...body, usage } })];
     },
-    error: (error) => [
-      event("error", { ...error, param: null }),
-      event("response.failed", { response: { ...failed(generation, error), usage: null } }),
-    ],
+    error: (error) => {
+      const beside = { error_type: errorType(error.code), ...besideError(generation.call) };
+      return [
+        event("error", { ...error, param: null, ...beside }),
+        event("response.failed", {
+          response: { ...failed(generation, error), usage: null },
+          ...beside,
+        }),
+      ];
+    },
     done: ["[DONE]"],
   };
 }

@@ -15,6 +15,14 @@ function periodStart(period: Period, nowMs: number): number {
   return Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), first);
 }
 
+/** When the period that contains `nowMs` ends, as an ISO 8601 instant. */
+export function periodEnd(period: Period, nowMs: number): string {
+  const start = new Date(periodStart(period, nowMs));
+  if (period === "monthly") start.setUTCMonth(start.getUTCMonth() + 1);
+  else start.setUTCDate(start.getUTCDate() + (period === "weekly" ? 7 : 1));
+  return start.toISOString();
+}
+
 /** Amounts in units of 1e-18 USD. */
 export class Spend {
   total = 0n;

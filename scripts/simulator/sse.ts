@@ -58,7 +58,7 @@ function* events(
       ? `data${colon}${event}${eol}${eol}`
       : `event${colon}${event.event}${eol}data${colon}${event.data}${eol}${eol}`;
   const broken = breakPoint(faults);
-  const inner = innerError(faults);
+  const inner = innerError(generation.call);
   const slowMs = faults.number("slow");
 
   if (broken?.at === 0) yield broken.step;

@@ -18,6 +18,8 @@ export interface CallOptions {
   simulate?: string;
   signal?: AbortSignal;
   key?: string;
+  /** GET by default, POST with a body. */
+  method?: string;
 }
 
 /** Runs a test against a simulator of its own. */
@@ -39,10 +41,10 @@ export async function withSimulator(test: (bench: Bench) => Promise<void>): Prom
       key: created.key,
       hash: created.data.hash,
       manage,
-      call: (path, body, { simulate, signal, key = created.key } = {}) =>
+      call: (path, body, { simulate, signal, key = created.key, method } = {}) =>
         fetch(simulator.url + path, {
           client,
-          method: body === undefined ? "GET" : "POST",
+          method: method ?? (body === undefined ? "GET" : "POST"),
           headers: {
             authorization: `Bearer ${key}`,
             ...(simulate === undefined ? {} : { "x-openrouter-simulate": simulate }),

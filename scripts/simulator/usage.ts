@@ -14,6 +14,7 @@ function costs(figures: Figures, faults: Faults, completionsMember: string, prom
     upstream_inference_cost: usd(figures.upstreamPrompt + figures.upstreamRest),
     [promptMember]: usd(figures.upstreamPrompt),
     [completionsMember]: usd(figures.upstreamRest),
+    ...(figures.toolCalls === 0 ? {} : { server_tool_cost: usd(figures.toolCost) }),
   };
   return { details: faults.has("null-details") ? null : details, cost: usd(figures.cost) };
 }
@@ -23,9 +24,25 @@ export function cost(units: bigint, faults: Faults): unknown {
   return faults.has("exponent") ? jsonUsd(units, scientific) : jsonUsd(units);
 }
 
+/** A usage as it is told: the faults `no-cost` and `bare-usage` leave members out. */
+export function told(usage: Record<string, unknown>, faults: Faults): Record<string, unknown> {
+  const without = faults.has("no-cost");
+  const bare = faults.has("bare-usage");
+  if (!without && !bare) return usage;
+  const members = Object.entries(usage).filter(([member]) => member === "cost" ? !without : !bare);
+  return Object.fromEntries(members);
+}
+
+/** What OpenRouter's own tools did; nothing where none was used. */
+function toolDetails({ toolCalls, searches }: Figures) {
+  if (toolCalls === 0) return {};
+  const counts = { tool_calls_requested: toolCalls, tool_calls_executed: toolCalls };
+  return { server_tool_use_details: { ...counts, web_search_requests: searches } };
+}
+
 /** `/chat/completions`, `/completions`, `/images`. */
 export function chatUsage(figures: Figures, faults: Faults): unknown {
-  const { prompt, cached, completion, reasoning, isByok } = figures;
+  const { prompt, cached, cacheWrite, completion, reasoning, isByok } = figures;
   const money = costs(
     figures,
     faults,
@@ -33,7 +50,7 @@ export function chatUsage(figures: Figures, faults: Faults): unknown {
     "upstream_inference_prompt_cost",
   );
   const without = faults.has("null-details");
-  return {
+  return told({
     prompt_tokens: prompt,
     completion_tokens: completion,
     total_tokens: prompt + completion,
@@ -41,12 +58,13 @@ export function chatUsage(figures: Figures, faults: Faults): unknown {
     is_byok: isByok,
     prompt_tokens_details: without
       ? null
-      : { cached_tokens: cached, cache_write_tokens: 0, audio_tokens: 0, video_tokens: 0 },
+      : { cached_tokens: cached, cache_write_tokens: cacheWrite, audio_tokens: 0, video_tokens: 0 },
     cost_details: money.details,
     completion_tokens_details: without
       ? null
       : { reasoning_tokens: reasoning, image_tokens: 0, audio_tokens: 0 },
-  };
+    ...toolDetails(figures),
+  }, faults);
 }
 
 /** `/responses`. */
@@ -59,7 +77,7 @@ export function responsesUsage(figures: Figures, faults: Faults): unknown {
     "upstream_inference_input_cost",
   );
   const without = faults.has("null-details");
-  return {
+  return told({
     input_tokens: prompt,
     input_tokens_details: without ? null : { cached_tokens: cached },
     output_tokens: completion,
@@ -68,25 +86,38 @@ export function responsesUsage(figures: Figures, faults: Faults): unknown {
     cost: money.cost,
     is_byok: isByok,
     cost_details: money.details,
-  };
+    ...toolDetails(figures),
+  }, faults);
 }
 
-/** `/messages`: cached tokens are no part of `input_tokens`. */
+/**
+ * `/messages`: tokens of the cache are no part of `input_tokens`, and those of a compaction stand in
+ * `iterations` alone.
+ */
 export function messagesUsage(figures: Figures, faults: Faults): Record<string, unknown> {
-  const { prompt, cached, completion, isByok } = figures;
+  const { prompt, cached, cacheWrite, completion, searches, isByok } = figures;
   const money = costs(
     figures,
     faults,
     "upstream_inference_completions_cost",
     "upstream_inference_prompt_cost",
   );
-  return {
-    input_tokens: prompt - cached,
-    output_tokens: completion,
-    cache_creation_input_tokens: 0,
+  const tokens = { input_tokens: prompt - cached - cacheWrite, output_tokens: completion };
+  const compaction = {
+    type: "compaction",
+    input_tokens: figures.compactedPrompt,
+    output_tokens: figures.compactedCompletion,
+  };
+  const iterations = [compaction, { type: "message", ...tokens }];
+  return told({
+    ...tokens,
+    cache_creation_input_tokens: cacheWrite,
     cache_read_input_tokens: cached,
+    cache_creation: { ephemeral_5m_input_tokens: cacheWrite, ephemeral_1h_input_tokens: 0 },
+    ...(searches === 0 ? {} : { server_tool_use: { web_search_requests: searches } }),
+    ...(faults.has("iterations") ? { iterations } : {}),
     cost: money.cost,
     is_byok: isByok,
     cost_details: money.details,
-  };
+  }, faults);
 }

@@ -1,0 +1,119 @@
+/**
+ * What anybody may read: models with their prices, providers, and what they are measured by.
+ *
+ * Source: openrouter.md, "Endpoints" and "Prices".
+ */
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
+import { apiError } from "./errors.ts";
+import { type Model, MODELS } from "./pricing.ts";
+
+function listed(model: Model) {
+  return {
+    id: model.id,
+    name: model.id,
+    context_length: model.contextLength,
+    architecture: { input_modalities: ["text"], output_modalities: model.outputs ?? ["text"] },
+    pricing: pricing(model),
+    top_provider: { max_completion_tokens: model.maxCompletionTokens },
+  };
+}
+
+function pricing(model: Model) {
+  return {
+    prompt: model.prompt,
+    completion: model.completion,
+    request: "0",
+    ...(model.cacheRead === undefined ? {} : { input_cache_read: model.cacheRead }),
+    ...(model.cacheWrite === undefined ? {} : { input_cache_write: model.cacheWrite }),
+  };
+}
+
+const LIST = MODELS.map(listed);
+
+function withOutput(modality: string) {
+  return LIST.filter(({ architecture }) => architecture.output_modalities.includes(modality));
+}
+
+/** A request's choice of models: those that write text, or those of `output_modalities`. */
+function chosen(query: URLSearchParams) {
+  const modalities = query.get("output_modalities") ?? "text";
+  if (modalities === "all") return LIST;
+  const wanted = new Set(modalities.split(",").flatMap(withOutput));
+  return LIST.filter((model) => wanted.has(model));
+}
+
+/** `GET /models?output_modalities=` and `GET /models/user`. */
+export function models({ query }: Call): Answer {
+  return json({ data: chosen(query) });
+}
+
+/** `GET /models/count`. */
+export function modelCount({ query }: Call): Answer {
+  return json({ data: { count: chosen(query).length } });
+}
+
+/** `GET /embeddings/models`, `/images/models`, `/videos/models`: those with that output. */
+export function modelsWithOutput(modality: string): () => Answer {
+  return () => json({ data: withOutput(modality) });
+}
+
+/** `GET /model/:author/:slug`. */
+export function model({ parameter }: Call): Answer {
+  return json({ data: listed(findModel(parameter)) });
+}
+
+/** `GET /models/:author/:slug/endpoints`: one provider for each model. */
+export function modelEndpoints({ parameter }: Call): Answer {
+  const found = findModel(parameter);
+  const endpoints = [endpoint(found)];
+  return json({ data: { id: found.id, name: found.id, endpoints } });
+}
+
+/** `GET /endpoints/zdr`: those that keep nothing. */
+export function zeroRetentionEndpoints(): Answer {
+  return json({ data: MODELS.filter(({ provider }) => provider === "Anthropic").map(endpoint) });
+}
+
+function endpoint(model: Model) {
+  return {
+    name: `${model.provider} | ${model.id}`,
+    model_id: model.id,
+    provider_name: model.provider,
+    context_length: model.contextLength,
+    max_completion_tokens: model.maxCompletionTokens,
+    pricing: pricing(model),
+    status: 0,
+  };
+}
+
+function findModel(id: string): Model {
+  const found = MODELS.find((model) => model.id === id);
+  if (found === undefined) throw apiError(404, `Model ${id} not found`);
+  return found;
+}
+
+/** `GET /providers`. */
+export function providers(): Answer {
+  const names = new Set(MODELS.map(({ provider }) => provider).filter(Boolean));
+  const slug = (name: string) => name.toLowerCase().replaceAll(" ", "-");
+  return json({ data: [...names].map((name) => ({ name, slug: slug(name) })) });
+}
+
+/** `GET /benchmarks`. */
+export function benchmarks(): Answer {
+  return json({ data: MODELS.slice(0, 2).map(({ id }) => ({ model: id, score: 0.5 })) });
+}
+
+/** `GET /datasets/:name`. */
+export function dataset({ parameter: name }: Call): Answer {
+  if (name !== "rankings-daily") throw apiError(404, `Dataset ${name} not found`);
+  return json({
+    data: MODELS.slice(0, 2).map(({ id }, index) => ({ model: id, rank: index + 1 })),
+  });
+}
+
+/** `GET /classifications/task`. */
+export function taskClassifications(): Answer {
+  return json({ data: [{ task: "programming", models: MODELS.slice(0, 2).map(({ id }) => id) }] });
+}

@@ -1,0 +1,57 @@
+/**
+ * The tools that OpenRouter itself runs, and what they cost.
+ *
+ * Source: openrouter.md, "Usage in a chat completion", "Endpoints" and "Prices".
+ */
+import { type Answer, json } from "./answer.ts";
+import type { Call } from "./call.ts";
+import { apiError } from "./errors.ts";
+import { usd } from "./money.ts";
+
+/** By the name in `openrouter:<name>`: USD for a call. */
+const PRICES: Readonly<Record<string, string>> = {
+  web_search: "0.005",
+  web_fetch: "0.001",
+  datetime: "0",
+  files: "0",
+  shell: "0",
+  bash: "0",
+};
+const PREFIX = "openrouter:";
+
+/** What a request's tools did: each was called once. */
+export interface ToolUse {
+  calls: number;
+  searches: number;
+  /** Units of 1e-18 USD. */
+  cost: bigint;
+}
+
+/** The use of the tools that a body names, the plugin `web` among them. */
+export function toolUse({ tools, plugins }: Record<string, unknown>): ToolUse {
+  const types = (Array.isArray(tools) ? tools : []).map((tool) => String(Object(tool).type));
+  const names = types.filter((type) => type.startsWith(PREFIX))
+    .map((type) => type.slice(PREFIX.length));
+  const web = Array.isArray(plugins) && plugins.some((plugin) => Object(plugin).id === "web");
+  if (web) names.push("web_search");
+  return {
+    calls: names.length,
+    searches: names.filter((name) => name === "web_search").length,
+    cost: names.reduce((sum, name) => sum + usd(PRICES[name] ?? "0"), 0n),
+  };
+}
+
+function described(name: string) {
+  return { name, type: PREFIX + name, pricing: { request: PRICES[name] } };
+}
+
+/** `GET /tools`. */
+export function listTools(): Answer {
+  return json({ data: Object.keys(PRICES).map(described) });
+}
+
+/** `GET /tools/:name`. */
+export function readTool({ parameter: name }: Call): Answer {
+  if (!Object.hasOwn(PRICES, name)) throw apiError(404, `Tool ${name} not found`);
+  return json({ data: described(name) });
+}
