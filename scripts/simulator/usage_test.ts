@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { type Bench, chat, dataOf, withSimulator } from "./testing.ts";
+
+const CHAT = "/chat/completions";
+
+async function usageOf({ call }: Bench, path: string, body: object, simulate = "") {
+  return (await (await call(path, body, { simulate })).json()).usage;
+}
+
+Deno.test("tools of OpenRouter's own are paid as a part of the cost, and counted", () =>
+  withSimulator(async (bench) => {
+    const tools = [{ type: "openrouter:web_search" }, { type: "openrouter:datetime" }];
+    const usage = await usageOf(bench, CHAT, chat(3, { tools }));
+    assert.equal(usage.cost, 0.0050021);
+    assert.equal(usage.cost_details.server_tool_cost, 0.005);
+    assert.equal(usage.cost_details.upstream_inference_cost, 0.0000021);
+    assert.deepEqual(usage.server_tool_use_details, {
+      tool_calls_requested: 2,
+      tool_calls_executed: 2,
+      web_search_requests: 1,
+    });
+    const plugin = chat(3, { plugins: [{ id: "web" }] });
+    assert.deepEqual((await usageOf(bench, "/messages", plugin)).server_tool_use, {
+      web_search_requests: 1,
+    });
+    const own = await usageOf(bench, CHAT, chat(3, { tools: [{ type: "function" }] }));
+    assert.equal(own.server_tool_use_details, undefined);
+    assert.equal(own.cost_details.server_tool_cost, undefined);
+  }));
+
+Deno.test("a faster tier is named in the answer, and twice as dear", () =>
+  withSimulator(async (bench) => {
+    const body = chat(3, { service_tier: "priority" });
+    const answer = await (await bench.call(CHAT, body)).json();
+    assert.deepEqual([answer.service_tier, answer.usage.cost], ["priority", 0.0000042]);
+    const stream = await bench.call(CHAT, { ...body, stream: true });
+    const last = dataOf(await stream.text()).at(-2);
+    assert.deepEqual([last.service_tier, last.usage.cost], ["priority", 0.0000042]);
+    assert.equal((await usageOf(bench, "/messages", chat(3, { speed: "fast" }))).cost, 0.0000042);
+  }));
+
+Deno.test("cache-write: tokens written to a cache are part of the prompt, at a price of their own", () =>
+  withSimulator(async (bench) => {
+    const body = chat(1, {
+      model: "anthropic/claude-sonnet-4.5",
+      messages: [{ role: "user", content: "x".repeat(40) }],
+    });
+    const usage = await usageOf(bench, CHAT, body, "cache-write:4");
+    assert.deepEqual(
+      [usage.prompt_tokens, usage.prompt_tokens_details.cache_write_tokens, usage.cost],
+      [10, 4, 0.000048],
+    );
+    const messages = await usageOf(bench, "/messages", body, "cache-write:4");
+    assert.deepEqual([messages.input_tokens, messages.cache_creation_input_tokens], [6, 4]);
+    assert.deepEqual(messages.cache_creation, {
+      ephemeral_5m_input_tokens: 4,
+      ephemeral_1h_input_tokens: 0,
+    });
+  }));
+
+Deno.test("iterations: a compaction is paid, and left out of the top level's tokens", () =>
+  withSimulator(async (bench) => {
+    const usage = await usageOf(bench, "/messages", chat(3), "iterations:100:10");
+    assert.deepEqual([usage.input_tokens, usage.output_tokens], [2, 3]);
+    assert.deepEqual(usage.iterations, [
+      { type: "compaction", input_tokens: 100, output_tokens: 10 },
+      { type: "message", input_tokens: 2, output_tokens: 3 },
+    ]);
+    assert.equal(usage.cost, 0.0000231);
+  }));
+
+Deno.test("no-cost and bare-usage leave members out, on every endpoint", () =>
+  withSimulator(async (bench) => {
+    const body = { model: "cohere/rerank-v3.5", query: "abcd", documents: ["efgh"] };
+    assert.deepEqual(await usageOf(bench, "/rerank", body, "bare-usage"), { cost: 0.002 });
+    assert.deepEqual(await usageOf(bench, "/rerank", body, "no-cost"), {
+      total_tokens: 2,
+      search_units: 1,
+    });
+    assert.deepEqual(await usageOf(bench, "/rerank", body, "no-cost,bare-usage"), {});
+    const chatUsage = await usageOf(bench, CHAT, chat(3), "no-cost");
+    assert.deepEqual([chatUsage.cost, chatUsage.completion_tokens], [undefined, 3]);
+  }));
+
+Deno.test("cache-hit: the answer says HIT, and costs nothing", () =>
+  withSimulator(async ({ call, simulator }) => {
+    for (const stream of [false, true]) {
+      const hit = await call(CHAT, chat(3, { stream }), { simulate: "cache-hit" });
+      assert.equal(hit.headers.get("x-openrouter-cache-status"), "HIT");
+      await hit.body?.cancel();
+    }
+    const miss = await call(CHAT, chat(3));
+    assert.equal(miss.headers.get("x-openrouter-cache-status"), null);
+    await miss.body?.cancel();
+    assert.equal(simulator.ledger().total_cost, "0.0000021");
+  }));
