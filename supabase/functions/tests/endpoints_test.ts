@@ -170,14 +170,15 @@ Deno.test("a transcription's multipart body reaches OpenRouter byte for byte, an
   assert.equal(response.status, 200);
   assert.equal(
     await response.text(),
-    '{"text":"4 seconds of größe.wav","usage":{"seconds":4,"cost":0.0004}}',
+    '{"text":"4 seconds of größe.wav","usage":{"seconds":4,"input_tokens":40,"output_tokens":4,' +
+      '"total_tokens":44,"cost":0.0004}}',
   );
   const [request] = openrouter.requestsWith(await db.keyHash(identity.did));
   assert.equal(request?.body_sha256, sha256(body));
   assert.equal(request?.headers["content-type"], contentType);
   await assertBooked(identity.did, {
     endpoint: "/audio/transcriptions",
-    input_tokens: null,
+    input_tokens: 40,
     total_cost: "0.0004",
     cost_source: "response",
   });
@@ -332,7 +333,7 @@ Deno.test("a generation can be read by the DID that made it alone", async () => 
   }
 });
 
-Deno.test("reading stored responses and generations again is never billed", async () => {
+Deno.test("reading a generation again is never billed", async () => {
   // BerriAI/litellm #17814
   const { db, gateway, openrouter } = world;
   const identity = await newIdentity();
@@ -341,8 +342,6 @@ Deno.test("reading stored responses and generations again is never billed", asyn
   const { id, usage } = await response.json();
   const [row] = await db.endedRows(identity.did, 1);
   for (let time = 0; time < 3; time++) {
-    const stored = await call(gateway, identity, "GET", `${API}/responses/${id}`);
-    assert.deepEqual((await stored.json()).usage, usage);
     const generation = await call(gateway, identity, "GET", `${API}/generation?id=${id}`);
     assert.equal(String((await generation.json()).data.total_cost), String(usage.cost));
     await (await call(gateway, identity, "GET", `${API}/key`)).body?.cancel();
