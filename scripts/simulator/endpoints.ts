@@ -1,5 +1,6 @@
 /** The one table of the endpoints: who may call each, and what answers. */
 import { credits, currentKey } from "./account.ts";
+import { activity, queryAnalytics } from "./analytics.ts";
 import type { Answer } from "./answer.ts";
 import type { Call } from "./call.ts";
 import * as catalogue from "./catalogue.ts";
@@ -90,6 +91,8 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
     auth: "management",
     answer: guardrails.listAssignedKeys,
   },
+  "POST /analytics/query": { auth: "management", answer: queryAnalytics },
+  "GET /activity": { auth: "management", answer: activity },
   "GET /workspaces": { auth: "management", answer: listWorkspaces },
 };
 

@@ -123,7 +123,7 @@ export class Generation {
     const { ledger, faults } = this.call;
     const elapsedMs = Math.round(performance.now() - this.#startedAtMs);
     // OpenRouter knows interrupted streams later than others
-    const delayMs = ledger.generationDelayMs * (cancelled ? 2 : 1);
+    const delayMs = ledger.delays.generationDelayMs * (cancelled ? 2 : 1);
     const unlisted = faults.has("unlisted") || this.#model.unlisted === true;
     this.#record = {
       ...figures,

@@ -104,6 +104,14 @@ export type KeySettings = Partial<
 /** What a key is made with. */
 type NewKey = KeySettings & Pick<Key, "name" | "workspaceId" | "externalUser">;
 
+/** How long a generation is not known after its end, in ms. */
+export interface Delays {
+  /** To `GET /generation`. */
+  generationDelayMs: number;
+  /** To `POST /analytics/query` and `GET /activity`. */
+  analyticsDelayMs: number;
+}
+
 export class Ledger {
   readonly keys: Key[] = [];
   readonly guardrails = new Map<string, Guardrail>();
@@ -120,7 +128,10 @@ export class Ledger {
   #generationCount = 0;
   #cancelledCount = 0;
 
-  constructor(readonly generationDelayMs: number) {}
+  /** When the last analytics queries came. */
+  analyticsQueriesMs: number[] = [];
+
+  constructor(readonly delays: Delays) {}
 
   /** Creates a key; its plaintext is returned here and nowhere else. */
   createKey(settings: NewKey): { key: Key; plaintext: string } {
@@ -197,6 +208,12 @@ export class Ledger {
     return generation !== undefined && generation.readableAtMs <= Date.now()
       ? generation
       : undefined;
+  }
+
+  /** The generations that analytics know by now, oldest first. */
+  analysed(): GenerationRecord[] {
+    const before = Date.now() - this.delays.analyticsDelayMs;
+    return [...this.#generations.values()].filter(({ createdAtMs }) => createdAtMs <= before);
   }
 
   /** Calls of free models that the whole account made since midnight UTC. */

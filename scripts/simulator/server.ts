@@ -29,6 +29,8 @@ export interface SimulatorOptions {
   hostname?: string;
   /** How long `GET /generation` does not know a generation, 0 by default; OpenRouter takes 10 s. */
   generationDelayMs?: number;
+  /** How long analytics do not know a generation, 0 by default; OpenRouter does not say. */
+  analyticsDelayMs?: number;
 }
 
 export interface Simulator extends Controls {
@@ -40,10 +42,12 @@ export interface Simulator extends Controls {
 
 /** Starts a simulator. Rejects where the address is taken. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
-  const { managementKey, port = 0, hostname = "127.0.0.1", generationDelayMs = 0 } = options;
+  const { managementKey, port = 0, hostname = "127.0.0.1" } = options;
+  const { generationDelayMs = 0, analyticsDelayMs = 0 } = options;
+  const delays = { generationDelayMs, analyticsDelayMs };
   const world: World = {
     managementKey,
-    ledger: new Ledger(generationDelayMs),
+    ledger: new Ledger(delays),
     requests: new RequestLog(),
     script: new Script(),
     gate: new Gate(),
@@ -53,7 +57,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     clearFaults: () => world.script.clear(),
     ledger: () => ({ ...world.ledger.snapshot(), requests: world.requests.snapshot() }),
     reset() {
-      world.ledger = new Ledger(generationDelayMs);
+      world.ledger = new Ledger(delays);
       world.requests.reset();
       world.script.clear();
     },
