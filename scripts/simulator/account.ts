@@ -10,12 +10,9 @@ import { jsonUsd } from "./money.ts";
 import { DEFAULT_WORKSPACE_ID } from "./workspaces.ts";
 
 const PURCHASED_CREDITS = 10_000;
-/** Of an account that bought credits; all its keys share them. */
-const FREE_MODEL_REQUESTS_A_DAY = 1000;
 
 /** `GET /key`: the calling key, ordinary or management; no hash. */
 export function currentKey({ key, ledger }: Call): Answer {
-  const used = ledger.freeModelRequestsToday();
   return json({
     data: {
       ...(key === null ? managementKey(ledger) : ordinaryKey(key, ledger)),
@@ -23,11 +20,7 @@ export function currentKey({ key, ledger }: Call): Answer {
       is_management_key: key === null,
       creator_user_id: USER_ID,
       organization_id: ORGANIZATION_ID,
-      free_model_daily_requests: {
-        used,
-        limit: FREE_MODEL_REQUESTS_A_DAY,
-        remaining: Math.max(0, FREE_MODEL_REQUESTS_A_DAY - used),
-      },
+      free_model_daily_requests: ledger.freeModels.today(),
     },
   });
 }

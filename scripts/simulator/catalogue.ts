@@ -20,12 +20,20 @@ function listed(model: Model) {
 }
 
 function pricing(model: Model) {
+  const { longPrompt } = model;
   return {
     prompt: model.prompt,
     completion: model.completion,
     request: "0",
     ...(model.cacheRead === undefined ? {} : { input_cache_read: model.cacheRead }),
     ...(model.cacheWrite === undefined ? {} : { input_cache_write: model.cacheWrite }),
+    ...(longPrompt === undefined ? {} : {
+      overrides: [{
+        min_prompt_tokens: longPrompt.fromTokens,
+        prompt: longPrompt.prompt,
+        completion: longPrompt.completion,
+      }],
+    }),
   };
 }
 

@@ -97,6 +97,18 @@ Deno.test("user-id: an error inside a 200 has the account beside it, in JSON and
     }
   }));
 
+Deno.test("bare-error: an event of a stream that is the error object alone", () =>
+  withSimulator(async ({ call }) => {
+    for (const path of [CHAT, "/messages"]) {
+      const simulate = "error:429:1,bare-error,user-id";
+      const stream = await call(path, chat(3, { stream: true }), { simulate });
+      assert.deepEqual(dataOf(await stream.text()).at(-1), {
+        error: { code: 429, message: "Rate limit exceeded" },
+        user_id: USER_ID,
+      });
+    }
+  }));
+
 Deno.test("raw-ids: every error quotes the account, its organization, the workspace and the key's hash", () =>
   withSimulator(async (bench) => {
     const quoted = {

@@ -31,7 +31,8 @@
  * | `gate:N` | wait before the headers until N such calls are here together |
  * | `after` | latency, and what replaces the answer, come when the work is done and billed |
  * | `slow:MS` | wait between chunks (between the halves of a JSON body) |
- * | `error[:CODE[:N]]` | error event after N chunks (CODE 429, N 2), terminal; CODE may be a word; JSON: 200 with only `error`, free |
+ * | `error[:CODE[:N]]` | error event after N chunks (CODE 429, N 2; 0: the first event), terminal; CODE may be a word; JSON: 200 with only `error`, free |
+ * | `bare-error` | the error event of a stream is `{"error":{…}}` and nothing else, on every endpoint |
  * | `choice-error` | JSON chat: 200 with `choices[0].error` |
  * | `chunks:N` | N completion tokens, one chunk each |
  * | `big:MB` | an answer of MB megabytes in chunks of 64 KiB, one token each |
@@ -41,6 +42,7 @@
  * | `gzip` | gzip-encoded, asked for or not; errors too |
  * | `crlf` | lines end in CR LF |
  * | `cr` | lines end in CR |
+ * | `spaced` | JSON with a space after each colon |
  * | `no-space` | `data:` without a space |
  * | `unterminated` | the last event lacks its blank line |
  * | `comments:N` | N `: OPENROUTER PROCESSING` before the first token (2 without this fault) |
@@ -55,6 +57,7 @@
  * | `cached:N` | N prompt tokens come from the provider's cache |
  * | `cache-write:N` | N prompt tokens are written to the provider's cache |
  * | `iterations:IN:OUT` | a compaction of IN and OUT tokens is paid too; `/messages` tells it in `iterations` alone |
+ * | `generations:N` | the request makes N generations: `/generation` of the answer's id shows a part, the answer the sum |
  * | `no-cost` | usage without `cost` |
  * | `bare-usage` | usage of `cost` alone |
  * | `reasoning:N` | N completion tokens are reasoning |
@@ -94,6 +97,7 @@ export const FAULTS = {
   "after": NONE,
   "slow": NUMBER,
   "error": /^([\w-]+(:\d+)?)?$/,
+  "bare-error": NONE,
   "choice-error": NONE,
   "chunks": NUMBER,
   "big": NUMBER,
@@ -103,6 +107,7 @@ export const FAULTS = {
   "gzip": NONE,
   "crlf": NONE,
   "cr": NONE,
+  "spaced": NONE,
   "no-space": NONE,
   "unterminated": NONE,
   "comments": NUMBER,
@@ -117,6 +122,7 @@ export const FAULTS = {
   "cached": NUMBER,
   "cache-write": NUMBER,
   "iterations": /^\d+:\d+$/,
+  "generations": /^[1-9]\d*$/,
   "no-cost": NONE,
   "bare-usage": NONE,
   "reasoning": NUMBER,

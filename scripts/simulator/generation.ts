@@ -4,6 +4,7 @@ import { apiError } from "./errors.ts";
 import { mayRun } from "./guardrails.ts";
 import { type Figures, type GenerationRecord, type Key, newGenerationId } from "./ledger.ts";
 import { usd } from "./money.ts";
+import { partsOf } from "./parts.ts";
 import { findModel, type Model, upstreamPrice } from "./pricing.ts";
 import { toolUse } from "./server_tools.ts";
 
@@ -60,6 +61,7 @@ export class Generation {
     this.#key = call.key;
     this.#model = modelOf(call, call.key);
     this.modelId = this.#model.id;
+    if (this.modelId.endsWith(":free")) call.ledger.freeModels.take();
   }
 
   get provider(): string {
@@ -128,6 +130,7 @@ export class Generation {
     this.#record = {
       ...figures,
       id: this.id,
+      requestId: this.id.replace("gen-", "req-"),
       keyHash: this.#key.hash,
       workspaceId: this.#key.workspaceId,
       ...this.#request(),
@@ -141,7 +144,8 @@ export class Generation {
       generationTimeMs: elapsedMs,
       readableAtMs: unlisted ? Infinity : Date.now() + delayMs,
     };
-    ledger.book(this.#record, this.#key);
+    const parts = partsOf(this.#record, faults.number("generations") ?? 1);
+    for (const part of parts) ledger.book(part, this.#key);
     return this.#record;
   }
 
@@ -188,7 +192,20 @@ function modelOf({ body, ledger }: Call, key: Key): Model {
     return model;
   });
   const allowed = found.find(({ id }) => mayRun(id, key, ledger));
-  if (allowed !== undefined) return allowed;
+  if (allowed !== undefined) {
+    checkPrice(allowed, body.provider);
+    return allowed;
+  }
   const message = `Model ${found[0]!.id} is not allowed by the guardrail of this API key`;
   throw apiError(403, message, { limit_source: "openrouter_guardrail_models" });
+}
+
+/** `provider.max_price` {prompt, completion}, in USD for a million tokens. */
+function checkPrice(model: Model, provider: unknown): void {
+  const most = Object(Object(provider).max_price) as Record<string, unknown>;
+  for (const kind of ["prompt", "completion"] as const) {
+    const limit = most[kind];
+    if (limit === undefined || usd(model[kind]) * 1_000_000n <= usd(String(limit))) continue;
+    throw apiError(404, `No endpoints found for ${model.id} within max_price`);
+  }
 }

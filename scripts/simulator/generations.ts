@@ -18,7 +18,7 @@ export function generation({ query, ledger, faults }: Call): Answer {
   return json({
     data: {
       id,
-      request_id: id.replace("gen-", "req-"),
+      request_id: found.requestId,
       upstream_id: id.replace("gen-", "chatcmpl-"),
       created_at: new Date(found.createdAtMs).toISOString(),
       creator_user_id: USER_ID,

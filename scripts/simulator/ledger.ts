@@ -1,5 +1,6 @@
 /** The simulator's books: keys, generations, and what each key spent. Exact, whatever is asked. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { FreeModelQuota } from "./free_models.ts";
 import type { Guardrail } from "./guardrails.ts";
 import { decimal } from "./money.ts";
 import type { SharedItem } from "./shared.ts";
@@ -55,6 +56,8 @@ export interface Figures {
 /** A generation that ended. */
 export interface GenerationRecord extends Figures {
   id: string;
+  /** The same for all generations of one request. */
+  requestId: string;
   keyHash: string;
   model: string;
   provider: string;
@@ -117,6 +120,7 @@ export class Ledger {
   readonly guardrails = new Map<string, Guardrail>();
   /** Files, containers, batches and presets, by workspace and kind: see shared.ts. */
   readonly shared = new Map<string, Map<string, SharedItem>>();
+  readonly freeModels = new FreeModelQuota();
   /** What all keys spent. */
   readonly total = new Spend();
   /** What all customers' own provider keys spent. */
@@ -124,7 +128,6 @@ export class Ledger {
   readonly videos = new Map<string, VideoJob>();
   readonly #byPlaintext = new Map<string, Key>();
   readonly #generations = new Map<string, GenerationRecord>();
-  readonly #freeModelRequests = new Spend();
   #generationCount = 0;
   #cancelledCount = 0;
 
@@ -190,7 +193,6 @@ export class Ledger {
       this.byokTotal.add(upstream, now);
     }
     this.total.add(generation.cost, now);
-    if (generation.model.endsWith(":free")) this.#freeModelRequests.add(1n, now);
     this.#generationCount++;
     if (generation.cancelled) this.#cancelledCount++;
     this.#generations.set(generation.id, generation);
@@ -214,11 +216,6 @@ export class Ledger {
   analysed(): GenerationRecord[] {
     const before = Date.now() - this.delays.analyticsDelayMs;
     return [...this.#generations.values()].filter(({ createdAtMs }) => createdAtMs <= before);
-  }
-
-  /** Calls of free models that the whole account made since midnight UTC. */
-  freeModelRequestsToday(): number {
-    return Number(this.#freeModelRequests.in("daily", Date.now()));
   }
 
   snapshot(): LedgerSnapshot {

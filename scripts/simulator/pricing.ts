@@ -27,6 +27,8 @@ export interface Model {
   cacheRead?: string;
   /** Prompt tokens written to the provider's cache; as `prompt` where absent. */
   cacheWrite?: string;
+  /** The prices of every token from this length of the prompt on. */
+  longPrompt?: { fromTokens: number; prompt: string; completion: string };
   /** A search unit, a second, or a character. */
   unit?: string;
   /** What it makes; text where absent. */
@@ -87,6 +89,7 @@ export const MODELS: readonly Model[] = [
     completion: "0.000015",
     cacheRead: "0.0000003",
     cacheWrite: "0.00000375",
+    longPrompt: { fromTokens: 200_000, prompt: "0.000006", completion: "0.0000225" },
   },
   {
     id: "mistralai/mistral-small-byok",
@@ -178,10 +181,12 @@ export function upstreamPrice(
   { prompt, cached, cacheWrite, completion, units }: Quantities,
 ): { prompt: bigint; rest: bigint } {
   const times = (price: string, count: number) => usd(price) * BigInt(count);
+  const { longPrompt } = model;
+  const prices = longPrompt !== undefined && prompt >= longPrompt.fromTokens ? longPrompt : model;
   return {
-    prompt: times(model.prompt, prompt - cached - cacheWrite) +
+    prompt: times(prices.prompt, prompt - cached - cacheWrite) +
       times(model.cacheRead ?? model.prompt, cached) +
       times(model.cacheWrite ?? model.prompt, cacheWrite),
-    rest: times(model.completion, completion) + times(model.unit ?? "0", units),
+    rest: times(prices.completion, completion) + times(model.unit ?? "0", units),
   };
 }

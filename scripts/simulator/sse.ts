@@ -7,7 +7,7 @@
 import type { Answer, Step } from "./answer.ts";
 import { breakPoint } from "./faults.ts";
 import type { Generation } from "./generation.ts";
-import { type InnerError, innerError } from "./inner_error.ts";
+import { besideError, type InnerError, innerError } from "./inner_error.ts";
 import type { Figures } from "./ledger.ts";
 import type { Completion } from "./tokens.ts";
 
@@ -65,7 +65,7 @@ function* events(
   for (let n = faults.number("comments") ?? 2; n > 0; n--) {
     yield `: OPENROUTER PROCESSING${eol}${eol}`;
   }
-  for (const event of dialect.opening()) yield frame(event);
+  if (inner?.afterChunks !== 0) { for (const event of dialect.opening()) yield frame(event); }
   if (faults.has("debug")) { for (const event of debugEvents(generation)) yield frame(event); }
 
   const chunks = Math.min(completion.tokens, inner?.afterChunks ?? Infinity);
@@ -78,7 +78,9 @@ function* events(
   }
   if (inner !== null) {
     generation.settle(generation.figures(chunks));
-    for (const event of dialect.error(inner.error)) yield frame(event);
+    const bare = { error: inner.error, ...besideError(generation.call) };
+    const events = faults.has("bare-error") ? [JSON.stringify(bare)] : dialect.error(inner.error);
+    for (const event of events) yield frame(event);
     return;
   }
   for (const event of tail(generation, dialect)) yield frame(event);

@@ -188,3 +188,25 @@ Deno.test("simulate/<faults> as the model does what the header does, at gpt-4o-m
     assert.equal(events.at(-1).model, "simulate/chunks:2,no-done");
     assert.equal(events.at(-1).usage.cost, 0.0000015);
   }));
+
+Deno.test("error:CODE:0: the error is the first event and the last, on every endpoint", () =>
+  withSimulator(async ({ call }) => {
+    const body = { ...chat(3), input: "x", stream: true };
+    for (const path of ["/chat/completions", "/messages", "/responses"]) {
+      const stream = await call(path, body, { simulate: "error:529:0,comments:0" });
+      const [first] = dataOf(await stream.text());
+      assert.equal(first.error?.message ?? first.message, "Provider overloaded", path);
+    }
+  }));
+
+Deno.test("spaced: a space stands after the colons of JSON, and nothing else changes", () =>
+  withSimulator(async (bench) => {
+    const body = chat(1, { messages: [{ role: "user", content: 'a":"b\\' }] });
+    const whole = await (await bench.call("/chat/completions", body, { simulate: "spaced" }))
+      .text();
+    assert.match(whole, /"usage": \{"prompt_tokens": \d/);
+    assert.equal(JSON.parse(whole).choices[0].message.content, 'a":"b\\');
+    const stream = await read(bench, "spaced");
+    assert.match(stream, /^data: \{"id": "gen-/m);
+    assert.equal(dataOf(stream).length, dataOf(await read(bench, "")).length);
+  }));

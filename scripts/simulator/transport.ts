@@ -93,7 +93,8 @@ interface Shaped {
   body: string | Uint8Array | Iterable<Step> | AsyncIterable<Step>;
 }
 
-function shape({ status, headers, body }: Answer, faults: Faults): Shaped {
+function shape({ status, headers, body: plain }: Answer, faults: Faults): Shaped {
+  const body = faults.has("spaced") ? spaced(plain) : plain;
   const gzip = faults.has("gzip");
   const shaped = gzip ? { ...headers, "Content-Encoding": "gzip" } : headers;
   if (typeof body === "string" || body instanceof Uint8Array) {
@@ -104,6 +105,18 @@ function shape({ status, headers, body }: Answer, faults: Faults): Shaped {
   }
   if (!gzip) return { status, headers: shaped, body: split(body, faults) };
   return { status, headers: shaped, body: splitAsync(gzipped(body), faults) };
+}
+
+const JSON_STRING = /"(?:[^"\\]|\\.)*"(:)?/g;
+
+/** Puts a space after the colons of JSON, those inside of strings excepted. */
+function spaced(body: Answer["body"]): Answer["body"] {
+  const space = <T>(step: T) =>
+    typeof step === "string"
+      ? step.replaceAll(JSON_STRING, (text, colon) => colon === undefined ? text : `${text} `)
+      : step;
+  if (body instanceof Uint8Array || typeof body === "string") return space(body);
+  return Iterator.from(body).map(space);
 }
 
 function* halves(body: Uint8Array, faults: Faults): Generator<Step> {

@@ -94,3 +94,49 @@ Deno.test("cache-hit: the answer says HIT, and costs nothing", () =>
     await miss.body?.cancel();
     assert.equal(simulator.ledger().total_cost, "0.0000021");
   }));
+
+Deno.test("generations: the answer tells the sum of the parts that GET /generation shows", () =>
+  withSimulator(async ({ call, manage, simulator }) => {
+    const answer = await call(CHAT, chat(4), { simulate: "generations:3,cost:1" });
+    const { id, usage } = await answer.json();
+    assert.deepEqual([usage.cost, usage.completion_tokens], [1, 4]);
+    const { data } = await (await call(`/generation?id=${id}`)).json();
+    assert.ok(data.total_cost < 0.34);
+    const query = { metrics: ["credits_usage"], dimensions: ["generation_id"] };
+    const rows = (await (await manage("POST", "/analytics/query", query)).json()).data.data;
+    const requests = await Promise.all(
+      rows.map(async ({ generation_id }: { generation_id: string }) =>
+        (await (await call(`/generation?id=${generation_id}`)).json()).data.request_id
+      ),
+    );
+    assert.deepEqual(requests, Array(3).fill(data.request_id));
+    assert.equal(simulator.ledger().total_cost, "1");
+  }));
+
+Deno.test("a long prompt is dearer, as the list of prices says", () =>
+  withSimulator(async (bench) => {
+    const model = "anthropic/claude-sonnet-4.5";
+    const ask = (tokens: number) => ({
+      ...chat(1, { model }),
+      messages: [{ role: "user", content: "x".repeat(4 * tokens) }],
+    });
+    assert.equal((await usageOf(bench, CHAT, ask(199_999))).cost, 0.600012);
+    assert.equal((await usageOf(bench, CHAT, ask(200_000))).cost, 1.2000225);
+    const { data } = await (await bench.call(`/model/${model}`)).json();
+    assert.deepEqual(data.pricing.overrides, [
+      { min_prompt_tokens: 200_000, prompt: "0.000006", completion: "0.0000225" },
+    ]);
+  }));
+
+Deno.test("a model that is dearer than provider.max_price is refused", () =>
+  withSimulator(async ({ call, simulator }) => {
+    const ask = async (max_price: object) => {
+      const response = await call(CHAT, chat(1, { provider: { max_price } }));
+      await response.body?.cancel();
+      return response.status;
+    };
+    assert.equal(await ask({ prompt: 0.15, completion: 0.6 }), 200);
+    assert.equal(await ask({ prompt: 0.14 }), 404);
+    assert.equal(await ask({ completion: "0.59" }), 404);
+    assert.equal(simulator.ledger().generations, 1);
+  }));
