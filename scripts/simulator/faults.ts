@@ -20,7 +20,7 @@
  * | `zod` | 400 `{"success":false,"error":{"name":"ZodError",…}}` |
  * | `availability` | 503 whose `error` has `availability` and no `code` |
  * | `user-id` | errors inside a 200 (`error`, `choice-error`) have `user_id` beside `error`, as error statuses do without it |
- * | `raw-ids` | every error has a `metadata.raw` that quotes JSON with user_id, organization_id, workspace_id and the calling key's hash |
+ * | `raw-ids` | errors, those inside a 200 too, have a `metadata.raw` that quotes JSON with user_id, organization_id, workspace_id and the calling key's hash |
  * | `html[:CODE]` | an HTML error page, 404 by default |
  * | `empty` | 200 with an empty body |
  * | `no-content` | 204 |

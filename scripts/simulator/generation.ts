@@ -1,11 +1,10 @@
 /** One generation from its start to its only booking. */
 import type { Call } from "./call.ts";
-import { apiError } from "./errors.ts";
-import { mayRun } from "./guardrails.ts";
 import { type Figures, type GenerationRecord, type Key, newGenerationId } from "./ledger.ts";
+import { modelOf, tierOf } from "./model_choice.ts";
 import { usd } from "./money.ts";
 import { partsOf } from "./parts.ts";
-import { findModel, type Model, upstreamPrice } from "./pricing.ts";
+import { type Model, upstreamPrice } from "./pricing.ts";
 import { toolUse } from "./server_tools.ts";
 
 const NOTHING: Omit<Figures, "isByok"> = {
@@ -55,7 +54,7 @@ export class Generation {
   readonly #key: Key;
   #record: GenerationRecord | null = null;
 
-  /** @throws {ApiError} 400 without a model or with an unknown one, 403 where none is allowed */
+  /** @throws {ApiError} where no model may serve the call: see modelOf; 429 of free models */
   constructor(readonly call: Call, readonly planned: Planned, readonly streamed: boolean) {
     if (call.key === null) throw new Error("a generation needs an ordinary key");
     this.#key = call.key;
@@ -157,7 +156,7 @@ export class Generation {
       sessionId: text(body.session_id) ?? text(headers["x-session-id"]),
       externalUser: text(body.user),
       serviceTier: text(body.service_tier),
-      router: body.model === this.modelId ? null : text(body.model),
+      router: text(body.model)?.startsWith("openrouter/") ? text(body.model) : null,
     };
   }
 
@@ -173,39 +172,6 @@ export class Generation {
   }
 }
 
-/** The faster tiers are twice as dear. */
-function tierOf({ service_tier, speed }: Record<string, unknown>): bigint {
-  return service_tier === "priority" || service_tier === "fast" || speed === "fast" ? 2n : 1n;
-}
-
 function text(value: unknown): string | null {
   return typeof value === "string" ? value : null;
-}
-
-/** The model that serves a call: the first of `model` and its fallbacks that may run. */
-function modelOf({ body, ledger }: Call, key: Key): Model {
-  const asked = [body.model, body.models].flat().filter((id) => id !== undefined);
-  if (asked.length === 0 || asked[0] === "") throw apiError(400, "No models provided");
-  const found = asked.map((id) => {
-    const model = typeof id === "string" ? findModel(id) : undefined;
-    if (model === undefined) throw apiError(400, `${id} is not a valid model ID`);
-    return model;
-  });
-  const allowed = found.find(({ id }) => mayRun(id, key, ledger));
-  if (allowed !== undefined) {
-    checkPrice(allowed, body.provider);
-    return allowed;
-  }
-  const message = `Model ${found[0]!.id} is not allowed by the guardrail of this API key`;
-  throw apiError(403, message, { limit_source: "openrouter_guardrail_models" });
-}
-
-/** `provider.max_price` {prompt, completion}, in USD for a million tokens. */
-function checkPrice(model: Model, provider: unknown): void {
-  const most = Object(Object(provider).max_price) as Record<string, unknown>;
-  for (const kind of ["prompt", "completion"] as const) {
-    const limit = most[kind];
-    if (limit === undefined || usd(model[kind]) * 1_000_000n <= usd(String(limit))) continue;
-    throw apiError(404, `No endpoints found for ${model.id} within max_price`);
-  }
 }

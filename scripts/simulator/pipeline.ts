@@ -1,18 +1,14 @@
 /** The life of a request: record → route → key → faults → answer. */
 import type { IncomingMessage } from "node:http";
-import { type Answer, json } from "./answer.ts";
-import { budgetExceeded, insufficientCredits } from "./budget_error.ts";
+import type { Answer } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { allowedMethods, type Endpoint, matchEndpoint } from "./endpoints.ts";
 import {
   ApiError,
   apiError,
   errorAnswer,
-  errorOfStatus,
-  htmlAnswer,
   methodNotAllowed,
   notFound,
-  providerRateLimit,
   withMetadata,
 } from "./errors.ts";
 import { Faults } from "./faults.ts";
@@ -20,6 +16,7 @@ import type { Gate } from "./gate.ts";
 import { checkBudget } from "./guardrails.ts";
 import { quotedIdentifiers } from "./identifiers.ts";
 import type { Key, Ledger } from "./ledger.ts";
+import { replacement } from "./replacement.ts";
 import type { RequestLog } from "./requests.ts";
 import type { Script } from "./script.ts";
 import type { Connection } from "./transport.ts";
@@ -108,47 +105,6 @@ function worked(answer: Answer): Answer {
   const isWhole = typeof body === "string" || body instanceof Uint8Array;
   return isWhole ? answer : { ...answer, body: [...body] };
 }
-
-function replacement(faults: Faults): Answer | null {
-  const status = faults.text("status")?.split(":");
-  if (status !== undefined) {
-    const [code, retryAfterS] = status;
-    throw errorOfStatus(Number(code), retryAfterS === undefined ? undefined : Number(retryAfterS));
-  }
-  if (faults.has("provider-429")) throw providerRateLimit(faults.number("provider-429"));
-  if (faults.has("moderation")) {
-    throw apiError(403, "Your chosen model requires moderation and your input was flagged", {
-      reasons: ["violence"],
-      flagged_input: "…",
-      provider_name: "OpenAI",
-    });
-  }
-  const credits = faults.text("credits");
-  if (credits !== undefined) throw insufficientCredits(credits);
-  if (faults.has("budget")) throw budgetExceeded();
-  if (faults.has("zod")) return json(ZOD_ERROR, {}, 400);
-  if (faults.has("availability")) return json(UNAVAILABLE, {}, 503);
-  if (faults.has("html")) return htmlAnswer(faults.number("html") ?? 404);
-  if (faults.has("no-content")) return { status: 204, headers: {}, body: "" };
-  const headers = { "Content-Type": "application/json" };
-  if (faults.has("empty")) return { status: 200, headers, body: "" };
-  if (faults.has("garbage")) return { status: 200, headers, body: '{"data":{"id":"gen-' };
-  return null;
-}
-
-const ZOD_ERROR = {
-  success: false,
-  error: {
-    name: "ZodError",
-    message: JSON.stringify([{ code: "invalid_type", path: ["model"], message: "Required" }]),
-  },
-};
-const UNAVAILABLE = {
-  error: {
-    message: "The service is temporarily unavailable",
-    availability: { code: "provider_maintenance", retryable: true, retry_after_seconds: 5 },
-  },
-};
 
 /** Finds whose key this is: an ordinary one, or null for the management key or none at all. */
 function identify(
