@@ -169,7 +169,7 @@ for (
     [`${API}/responses`, JSON.stringify(RESPONSE)],
   ] as const
 ) {
-  Deno.test(`a JSON answer of ${path} that is too large to be read arrives whole, and is settled from GET /generation`, async () => {
+  Deno.test(`a JSON answer of ${path} of 9 MB arrives whole, and its usage is read from it`, async () => {
     const { gateway } = world;
     const identity = await newIdentity();
 
@@ -185,7 +185,7 @@ for (
       status: "completed",
       http_status: 200,
       error_message: null,
-      cost_source: "generation",
+      cost_source: "response",
       generation_id: response.headers.get("x-generation-id"),
       output_tokens: 9 * 16,
     });
