@@ -190,6 +190,7 @@ export function createStore(
           p_token_issued_at: request.tokenIssuedAt?.toISOString(),
           p_owned_generations: request.ownedGenerations,
           p_shared_features: request.sharedFeatures.map(({ feature }) => feature),
+          // Gateways of before, which could not do without a key, do not say so.
           p_may_lack_key: true,
           p_idempotency_key: request.idempotency?.key,
           p_body_hash: request.idempotency?.bodyHash,
