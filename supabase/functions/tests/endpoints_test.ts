@@ -9,7 +9,7 @@ import { until } from "./harness/until.ts";
 import { useWorld } from "./harness/world.ts";
 
 const front = await startFront();
-const world = useWorld({ env: { OPENROUTER_API_URL: front.url } });
+const world = useWorld({ env: { OPENROUTER_API_URL: front.url, OPENROUTER_EXTRA_PATHS: "*" } });
 Deno.test.beforeAll(() => {
   front.target = world.openrouter.url;
 });

@@ -143,7 +143,7 @@ export function openedBy(method: string, target: Target, extraPaths: readonly st
   if ([...OPERATORS, ...SHARED, ...OWNED].some((prefix) => plain.startsWith(prefix))) {
     throw closed(method, plain, target.path);
   }
-  return { ...target, endpoint: method === "POST" ? UNKNOWN_CALL : NEEDS_KEY };
+  return { ...target, endpoint: method === "POST" ? UNKNOWN_CALL : FREE };
 }
 
 function listedAt(method: string, plain: string, { path, search }: Target): Opened | null {

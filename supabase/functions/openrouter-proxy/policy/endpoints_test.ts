@@ -239,7 +239,7 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
   for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
     assert.deepEqual(opened(method, "/new/endpoint", "", extra).endpoint, {
       kind: "free",
-      needsKey: true,
+      needsKey: false,
     });
   }
   for (const path of ["/new", "/new/endpoints", "/newer/endpoint", "/"]) {
