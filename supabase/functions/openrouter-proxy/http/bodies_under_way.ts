@@ -53,8 +53,19 @@ export interface BodiesUnderWay {
   enter(kind: SenderKind, bufferBytes: number): Promise<BodyPlace>;
 }
 
-/** How long a body is never taken for slow, in ms: a round trip or two, and a lost packet. */
+/** How long a body is not taken for slow, in ms: a few round trips. */
 const GRACE_MS = 1_000;
+/**
+ * Per so many that wait, what does not move at all has another part less of that grace. A flood then
+ * gets through the slots as fast as it comes, and whoever comes within it is not left behind.
+ */
+const WAITING_PER_PART = 64;
+/**
+ * Where memory is short, a body that holds this much, and so many times what another asks for, has no
+ * grace and no claim by its pace: ordinary calls must not wait for those that are large.
+ */
+const LARGE_BYTES = 1024 * 1024;
+const LARGE_TIMES = 4;
 /** How long a body waits for room, in ms. */
 const LONGEST_WAIT_MS = 5_000;
 /** How often those who wait are looked after, in ms, beside whenever room is given back. */
@@ -65,6 +76,8 @@ interface UnderWay {
   readonly kind: SenderKind;
   readonly sinceMs: number;
   readonly pace: Pace;
+  /** When bytes last came. */
+  movedMs: number;
   /** Its read buffer included. */
   heldBytes: number;
   end(reason: GatewayError): void;
@@ -103,7 +116,7 @@ export function bodyLimits(maxRequestBytes: number): BodyLimits {
   // Each body exists a few times over while it is hashed, parsed and sent.
   const bytes = Math.max(48 * 1024 * 1024, 2 * (maxRequestBytes + 64 * 1024));
   const bytesOfKind = bytes - maxRequestBytes - 64 * 1024;
-  return { slots: 192, slotsOfKind: 160, bytes, bytesOfKind, waitingOfKind: 128 };
+  return { slots: 576, slotsOfKind: 512, bytes, bytesOfKind, waitingOfKind: 512 };
 }
 
 export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnderWay {
@@ -118,10 +131,15 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
     ofKind: { verified: { slots: 0, bytes: 0 }, unverified: { slots: 0, bytes: 0 } },
   };
 
-  function fits({ kind, slots, bytes }: Demand): boolean {
-    const own = taken.ofKind[kind];
-    return taken.slots + slots <= limits.slots && own.slots + slots <= limits.slotsOfKind &&
-      taken.bytes + bytes <= limits.bytes && own.bytes + bytes <= limits.bytesOfKind;
+  function hasSlot({ kind, slots }: Demand): boolean {
+    return taken.slots + slots <= limits.slots &&
+      taken.ofKind[kind].slots + slots <= limits.slotsOfKind;
+  }
+
+  function fits(demand: Demand): boolean {
+    const { kind, bytes } = demand;
+    return hasSlot(demand) && taken.bytes + bytes <= limits.bytes &&
+      taken.ofKind[kind].bytes + bytes <= limits.bytesOfKind;
   }
 
   function take(kind: SenderKind, slots: number, bytes: number) {
@@ -131,21 +149,34 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
     }
   }
 
-  /** Those that may be ended for this demand, slowest first. */
-  function endable({ kind, of }: Demand): UnderWay[] {
+  /** Those that may be ended for this demand, the least worth keeping first. */
+  function endable(demand: Demand): UnderWay[] {
+    const { kind, of, bytes } = demand;
     const nowMs = clock.now();
-    const isSettled = (body: UnderWay) => nowMs - body.sinceMs >= GRACE_MS;
+    const isForMemory = hasSlot(demand);
+    const stalledAfterMs = GRACE_MS / (1 + Math.floor(waiting.length / WAITING_PER_PART));
+    const isOld = (body: UnderWay) => nowMs - body.sinceMs >= GRACE_MS;
     // What has become slow itself may only outdo what is slower still.
-    const limit = of !== null && isSettled(of) ? of.pace.at(nowMs) : Infinity;
-    const paced: { body: UnderWay; pace: number }[] = [];
+    const paceLimit = of !== null && isOld(of) ? of.pace.at(nowMs) : Infinity;
+    const idleLimitMs = of === null ? 0 : nowMs - of.movedMs;
+    const largeBytes = Math.max(LARGE_BYTES, LARGE_TIMES * ((of?.heldBytes ?? 0) + bytes));
+    const found: { body: UnderWay; stalledMs: number; worth: number }[] = [];
     for (const body of underWay) {
-      // They stand by age: all that follow are younger.
-      if (!isSettled(body)) break;
-      const isOpen = body !== of && (kind === "verified" || body.kind === "unverified");
+      if (body === of || (kind === "unverified" && body.kind === "verified")) continue;
+      const idleMs = nowMs - body.movedMs;
+      if (idleMs >= stalledAfterMs && idleMs > idleLimitMs) {
+        found.push({ body, stalledMs: idleMs, worth: 0 });
+        continue;
+      }
+      const isLarge = isForMemory && body.heldBytes >= largeBytes;
+      if (!isLarge && !isOld(body)) continue;
       const pace = body.pace.at(nowMs);
-      if (isOpen && pace < limit) paced.push({ body, pace });
+      if (!isLarge && pace >= paceLimit) continue;
+      // Memory is worth what it turns over.
+      found.push({ body, stalledMs: 0, worth: isForMemory ? pace / body.heldBytes : pace });
     }
-    return paced.sort((a, b) => a.pace - b.pace).map(({ body }) => body);
+    return found.sort((a, b) => b.stalledMs - a.stalledMs || a.worth - b.worth)
+      .map(({ body }) => body);
   }
 
   /** Ends as few slow bodies as meet the demand; none where all of them would not meet it. */
@@ -182,10 +213,14 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
     const isLate = ({ sinceMs }: Waiting) => nowMs - sinceMs >= LONGEST_WAIT_MS;
     for (const { refuse } of waiting.filter(isLate)) refuse(tooMany());
     waiting = waiting.filter((one) => !isLate(one));
+    const isFull = { verified: false, unverified: false };
     for (const one of waiting.toReversed()) {
-      if (!waiting.includes(one) || !makeRoom(one.demand)) continue;
-      waiting = waiting.filter((other) => other !== one);
-      one.grant();
+      const { kind, slots } = one.demand;
+      if (!waiting.includes(one) || (slots === 1 && isFull[kind])) continue;
+      if (makeRoom(one.demand)) {
+        waiting = waiting.filter((other) => other !== one);
+        one.grant();
+      } else if (slots === 1) isFull[kind] = true;
     }
   }
 
@@ -227,6 +262,7 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
     const body: UnderWay = {
       kind,
       sinceMs,
+      movedMs: sinceMs,
       pace: paceSince(sinceMs),
       heldBytes: bufferBytes,
       end(reason) {
@@ -261,7 +297,10 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
         const bytes = refusedBytes;
         await ask(demandFor(bytes), () => grow(bytes));
       },
-      arrived: (bytes) => body.pace.arrived(bytes, clock.now()),
+      arrived(bytes) {
+        body.movedMs = clock.now();
+        body.pace.arrived(bytes, body.movedMs);
+      },
       whenEnded(tell) {
         tellEnd = tell;
       },

@@ -118,17 +118,67 @@ Deno.test("those who wait are bounded: the one that came first is refused for th
 Deno.test("who waits is let in as soon as a body is a second old, in place of the slowest", async () => {
   const gate = gateWith();
   const [slow, slowest, fast] = [1, 2, 3].map(() => gate.body("unverified"));
-  await gate.settle();
+  await gate.pass(900);
   slow!.place!.arrived(1_000);
   slowest!.place!.arrived(500);
   fast!.place!.arrived(50_000);
   const newcomer = gate.body("unverified");
-  await gate.pass(950);
+  await gate.pass(50);
   assert.deepEqual(states([newcomer]), ["waiting"]);
   await gate.pass(50);
   assert.deepEqual(states([slow!, slowest!, fast!, newcomer]), ["in", "ended", "in", "in"]);
   assert.equal(slowest!.ended?.type, "overloaded");
   assert.equal(gate.isIdle(), true);
+});
+
+Deno.test("what has not moved for a second goes before what is slow, and the longest first", async () => {
+  const gate = gateWith();
+  const [burst, stalled, slow] = [1, 2, 3].map(() => gate.body("unverified"));
+  await gate.settle();
+  stalled!.place!.arrived(100_000);
+  await gate.pass(100);
+  burst!.place!.arrived(1_000_000);
+  await gate.pass(1_000);
+  slow!.place!.arrived(1);
+  const bodies = [burst!, stalled!, slow!];
+  for (
+    const expected of [["in", "ended", "in"], ["ended", "ended", "in"], ["ended", "ended", "ended"]]
+  ) {
+    gate.body("unverified");
+    await gate.settle();
+    assert.deepEqual(states(bodies), expected);
+  }
+});
+
+Deno.test("the more wait, the sooner what does not move makes room; what moves has its second", async () => {
+  const gate = gateWith({ slots: 400, slotsOfKind: 2, waitingOfKind: 300 });
+  const [moving, stalled] = [gate.body("unverified"), gate.body("unverified")];
+  const crowd = Array.from({ length: 191 }, () => gate.body("unverified"));
+  for (let ms = 0; ms < 300; ms += 50) {
+    await gate.pass(50);
+    moving.place!.arrived(1);
+  }
+  // 191 who wait divide the second by three.
+  assert.deepEqual(states([moving, stalled]), ["in", "in"]);
+  await gate.pass(50);
+  assert.deepEqual(states([moving, stalled]), ["in", "ended"]);
+  assert.equal(crowd.at(-1)!.place !== null, true);
+});
+
+Deno.test("a large body has no grace where a small one needs memory, and has where one needs a slot", async () => {
+  const megabyte = 1024 * 1024;
+  const gate = gateWith({ bytes: 5 * megabyte, bytesOfKind: 5 * megabyte });
+  const [large, small] = [gate.body("unverified"), gate.body("unverified")];
+  await gate.settle();
+  assert.equal(large.place!.hold(4 * megabyte), true);
+  large.place!.arrived(4 * megabyte);
+  assert.equal(small.place!.hold(megabyte), true);
+  const [third, fourth] = [gate.body("unverified"), gate.body("unverified")];
+  await gate.settle();
+  assert.deepEqual(states([third, fourth]), ["in", "waiting"]);
+  assert.equal(third.place!.hold(megabyte + 1), false);
+  assert.equal(third.place!.hold(megabyte), true);
+  assert.deepEqual(states([large, small]), ["ended", "in"]);
 });
 
 Deno.test("a newcomer does not wait while there is a slow body older than a second", async () => {
