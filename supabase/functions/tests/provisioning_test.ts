@@ -128,9 +128,9 @@ for (const [what, path, body, status, type] of REFUSALS) {
 Deno.test("a DID without a key cannot send the same signed message twice either", async () => {
   const { gateway, openrouter } = world;
   const identity = await newIdentity();
-  const path = `${PROXY}/models/mine`;
-  const headers = await signed(identity, "DELETE", path);
-  const send = () => fetch(gateway.url + path, { method: "DELETE", headers });
+  const path = `${PROXY}/messages/count_tokens`;
+  const headers = await signed(identity, "POST", path, BODY);
+  const send = () => fetch(gateway.url + path, { method: "POST", headers, body: BODY });
   const before = openrouter.requestCount();
   await (await send()).body?.cancel();
   assert.equal(openrouter.requestCount(), before + 1);
