@@ -7,21 +7,9 @@
  */
 import type { MemoryShare } from "../bytes/memory_budget.ts";
 import { GatewayError } from "../errors.ts";
-import { type Pace, paceSince } from "./pace.ts";
-
-/** Whether a token has told who sends a body, or nothing has until the body is there. */
-export type SenderKind = "verified" | "unverified";
-
-export interface BodyLimits {
-  /** How many bodies are received at once, and of one kind of sender. */
-  readonly slots: number;
-  readonly slotsOfKind: number;
-  /** How many bytes all bodies hold, and those of one kind while they are under way. */
-  readonly bytes: number;
-  readonly bytesOfKind: number;
-  /** How many wait, of each kind of sender. */
-  readonly waitingOfKind: number;
-}
+import type { BodyLimits } from "./body_limits.ts";
+import { paceSince } from "./pace.ts";
+import { type Demand, endable, type SenderKind, type UnderWay } from "./slow_bodies.ts";
 
 export interface BodyClock {
   /** Milliseconds on any steady clock. */
@@ -53,44 +41,10 @@ export interface BodiesUnderWay {
   enter(kind: SenderKind, bufferBytes: number): Promise<BodyPlace>;
 }
 
-/** How long a body is not taken for slow, in ms: a few round trips. */
-const GRACE_MS = 1_000;
-/**
- * Per so many that wait, what does not move at all has another part less of that grace. A flood then
- * gets through the slots as fast as it comes, and whoever comes within it is not left behind.
- */
-const WAITING_PER_PART = 64;
-/**
- * Where memory is short, a body that holds this much, and so many times what another asks for, has no
- * grace and no claim by its pace: ordinary calls must not wait for those that are large.
- */
-const LARGE_BYTES = 1024 * 1024;
-const LARGE_TIMES = 4;
 /** How long a body waits for room, in ms. */
 const LONGEST_WAIT_MS = 5_000;
 /** How often those who wait are looked after, in ms, beside whenever room is given back. */
 const TICK_MS = 50;
-
-/** A body that is being received. */
-interface UnderWay {
-  readonly kind: SenderKind;
-  readonly sinceMs: number;
-  readonly pace: Pace;
-  /** When bytes last came. */
-  movedMs: number;
-  /** Its read buffer included. */
-  heldBytes: number;
-  end(reason: GatewayError): void;
-}
-
-/** What is asked for: a slot or none, and so many bytes. */
-interface Demand {
-  readonly kind: SenderKind;
-  readonly slots: 0 | 1;
-  readonly bytes: number;
-  /** The body that asks for more; null for a newcomer. */
-  readonly of: UnderWay | null;
-}
 
 interface Waiting {
   readonly demand: Demand;
@@ -104,19 +58,6 @@ interface Taken {
   slots: number;
   bytes: number;
   readonly ofKind: Record<SenderKind, { slots: number; bytes: number }>;
-}
-
-/**
- * The bounds of an isolate.
- *
- * @param maxRequestBytes the largest body that is taken: each kind of sender has room for one,
- *   whatever the bodies of the other hold that are under way
- */
-export function bodyLimits(maxRequestBytes: number): BodyLimits {
-  // Each body exists a few times over while it is hashed, parsed and sent.
-  const bytes = Math.max(48 * 1024 * 1024, 2 * (maxRequestBytes + 64 * 1024));
-  const bytesOfKind = bytes - maxRequestBytes - 64 * 1024;
-  return { slots: 576, slotsOfKind: 512, bytes, bytesOfKind, waitingOfKind: 512 };
 }
 
 export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnderWay {
@@ -149,41 +90,16 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
     }
   }
 
-  /** Those that may be ended for this demand, the least worth keeping first. */
-  function endable(demand: Demand): UnderWay[] {
-    const { kind, of, bytes } = demand;
-    const nowMs = clock.now();
-    const isForMemory = hasSlot(demand);
-    const stalledAfterMs = GRACE_MS / (1 + Math.floor(waiting.length / WAITING_PER_PART));
-    const isOld = (body: UnderWay) => nowMs - body.sinceMs >= GRACE_MS;
-    // What has become slow itself may only outdo what is slower still.
-    const paceLimit = of !== null && isOld(of) ? of.pace.at(nowMs) : Infinity;
-    const idleLimitMs = of === null ? 0 : nowMs - of.movedMs;
-    const largeBytes = Math.max(LARGE_BYTES, LARGE_TIMES * ((of?.heldBytes ?? 0) + bytes));
-    const found: { body: UnderWay; stalledMs: number; worth: number }[] = [];
-    for (const body of underWay) {
-      if (body === of || (kind === "unverified" && body.kind === "verified")) continue;
-      const idleMs = nowMs - body.movedMs;
-      if (idleMs >= stalledAfterMs && idleMs > idleLimitMs) {
-        found.push({ body, stalledMs: idleMs, worth: 0 });
-        continue;
-      }
-      const isLarge = isForMemory && body.heldBytes >= largeBytes;
-      if (!isLarge && !isOld(body)) continue;
-      const pace = body.pace.at(nowMs);
-      if (!isLarge && pace >= paceLimit) continue;
-      // Memory is worth what it turns over.
-      found.push({ body, stalledMs: 0, worth: isForMemory ? pace / body.heldBytes : pace });
-    }
-    return found.sort((a, b) => b.stalledMs - a.stalledMs || a.worth - b.worth)
-      .map(({ body }) => body);
-  }
-
   /** Ends as few slow bodies as meet the demand; none where all of them would not meet it. */
   function makeRoom(demand: Demand): boolean {
     if (fits(demand)) return true;
     let ended: UnderWay[] = [];
-    for (const body of endable(demand)) {
+    const candidates = endable(underWay, demand, {
+      nowMs: clock.now(),
+      isForMemory: hasSlot(demand),
+      waiting: waiting.length,
+    });
+    for (const body of candidates) {
       if (fits(demand)) break;
       take(body.kind, -1, -body.heldBytes);
       ended.push(body);
@@ -257,6 +173,7 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
   function placeOf(kind: SenderKind, bufferBytes: number): BodyPlace {
     const sinceMs = clock.now();
     let isEnded = false;
+    let endedWhy: GatewayError | null = null;
     let tellEnd = (_: GatewayError) => {};
     let refusedBytes = 0;
     const body: UnderWay = {
@@ -267,6 +184,7 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
       heldBytes: bufferBytes,
       end(reason) {
         isEnded = true;
+        endedWhy = reason;
         tellEnd(reason);
       },
     };
@@ -303,6 +221,7 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
       },
       whenEnded(tell) {
         tellEnd = tell;
+        if (endedWhy !== null) tell(endedWhy);
       },
       whole() {
         if (isEnded || wholeBytes !== null) return;

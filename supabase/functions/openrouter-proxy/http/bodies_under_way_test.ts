@@ -1,13 +1,9 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import {
-  bodiesUnderWay,
-  type BodyLimits,
-  bodyLimits,
-  type BodyPlace,
-  type SenderKind,
-} from "./bodies_under_way.ts";
+import { bodiesUnderWay, type BodyPlace } from "./bodies_under_way.ts";
+import { type BodyLimits, bodyLimits } from "./body_limits.ts";
+import type { SenderKind } from "./slow_bodies.ts";
 
 const LIMITS: BodyLimits = {
   slots: 4,
