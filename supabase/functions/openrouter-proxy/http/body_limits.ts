@@ -21,5 +21,7 @@ export function bodyLimits(maxRequestBytes: number): BodyLimits {
   // Each body exists a few times over while it is hashed, parsed and sent.
   const bytes = Math.max(48 * 1024 * 1024, 2 * (maxRequestBytes + 64 * 1024));
   const bytesOfKind = bytes - maxRequestBytes - 64 * 1024;
-  return { slots: 576, slotsOfKind: 512, bytes, bytesOfKind, waitingOfKind: 512 };
+  // All slots of a kind, with bodies of 64 KiB that stall, hold less than its bytes: what stalls then
+  // takes slots alone, for which a newcomer waits once, and not each time that its buffer grows.
+  return { slots: 288, slotsOfKind: 256, bytes, bytesOfKind, waitingOfKind: 512 };
 }
