@@ -3,9 +3,20 @@
  * hundred times their size.
  */
 import type { Bytes } from "./encodings.ts";
-import type { MemoryShare } from "./memory_budget.ts";
 
 const FIRST_CAPACITY_BYTES = 4096;
+
+/** The part of a bounded memory that one body has. */
+export interface MemoryShare {
+  /**
+   * Says how much is held from now on, in place of what was.
+   *
+   * @returns false, and nothing changes, where there is not that much left
+   */
+  hold(bytes: number): boolean;
+  /** Gives back all of it. */
+  [Symbol.dispose](): void;
+}
 
 export interface GrowingBytes {
   /** @returns false, and takes nothing, where the share has no room for it */

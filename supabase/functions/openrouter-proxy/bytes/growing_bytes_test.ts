@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { growingBytes } from "./growing_bytes.ts";
-import type { MemoryShare } from "./memory_budget.ts";
+import { growingBytes, type MemoryShare } from "./growing_bytes.ts";
 
 /** A share with that much room, and all that was asked of it. */
 function shareOf(totalBytes: number): { share: MemoryShare; asked: number[] } {

@@ -5,7 +5,7 @@
  * Where there is no room for a body, the slowest ones make it; where none is slow for certain, the
  * body waits, and the newest goes first: under a flood, the others' clients have given up already.
  */
-import type { MemoryShare } from "../bytes/memory_budget.ts";
+import type { MemoryShare } from "../bytes/growing_bytes.ts";
 import { GatewayError } from "../errors.ts";
 import type { BodyLimits } from "./body_limits.ts";
 import { paceSince } from "./pace.ts";
