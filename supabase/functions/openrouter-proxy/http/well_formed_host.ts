@@ -1,15 +1,33 @@
 /**
  * Refuses a Host that is more than a host and a port: Deno's server makes a request's URL of it
- * unchecked, so that what follows a slash or a question mark in it would take the path's place.
+ * unchecked, so that what follows a slash or a question mark in it would take the path's place. And a
+ * target in absolute form that names another host, which Deno's server puts into the URL instead.
  *
  * Source: RFC 9112 section 3.2.
  */
 import type { MiddlewareHandler } from "hono";
 import { GatewayError } from "../errors.ts";
 
+/** Supabase's Edge Runtime, whose main worker gives requests a URL of its own making. */
+declare const EdgeRuntime: unknown;
+
 export const wellFormedHost: MiddlewareHandler = async (c, next) => {
-  if (/[\s/?#@\\]/.test(c.req.header("host") ?? "")) {
+  const host = c.req.header("host") ?? "";
+  if (/[\s/?#@\\]/.test(host)) {
     throw new GatewayError("invalid_request", "the Host header is not a host");
+  }
+  if (typeof EdgeRuntime === "undefined" && host !== "" && !isAt(host, c.req.raw.url)) {
+    throw new GatewayError(
+      "invalid_request",
+      "the request's target names another host than its Host header: send the path alone",
+    );
   }
   await next();
 };
+
+/** Whether a URL is what Deno's server makes of this Host and a target that is a path. */
+function isAt(host: string, url: string): boolean {
+  return [`http://${host}`, `https://${host}`].some((origin) =>
+    url.startsWith(origin) && /^(?:[/?]|$)/.test(url.slice(origin.length))
+  );
+}

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { Hono } from "hono";
+import { errorResponse } from "../errors.ts";
+import { wellFormedHost } from "./well_formed_host.ts";
+
+const app = new Hono();
+app.use(wellFormedHost);
+app.onError((error) => errorResponse(error, "id"));
+app.all("*", (c) => c.text("passed"));
+
+/** Whether a request with this URL and this Host is refused; null: it has no Host. */
+async function isRefused(url: string, host: string | null): Promise<boolean> {
+  const request = new Request(url, { headers: host === null ? {} : { host } });
+  const { status } = await app.fetch(request);
+  assert.ok(status === 200 || status === 400);
+  return status === 400;
+}
+
+Deno.test("a Host is a host and a port", async () => {
+  for (const host of ["a.example", "a.example:8080", "127.0.0.1:1", "[::1]:54321"]) {
+    assert.equal(await isRefused(`http://${host}/x?y`, host), false, host);
+  }
+  for (const host of ["a.example/x", "a.example?x", "a.example#x", "u@a.example", "a b", "a\\b"]) {
+    assert.equal(await isRefused("http://a.example/x", host), true, host);
+  }
+});
+
+Deno.test("a request's URL is at its Host", async () => {
+  for (const url of ["http://b.example/x", "http://a.example:80/x", "http://a.example.b/"]) {
+    assert.equal(await isRefused(url, "a.example:81"), true, url);
+  }
+  assert.equal(await isRefused("https://a.example/x", "a.example"), false);
+  assert.equal(await isRefused("http://a.example", "a.example"), false);
+});
+
+Deno.test("a request without a Host, or with an empty one, has the URL that the server gave it", async () => {
+  assert.equal(await isRefused("http://localhost:54321/x", null), false);
+  assert.equal(await isRefused("http://localhost:54321/x", ""), false);
+});
+
+Deno.test("on Supabase, whose main worker makes the URL, its host is nothing to go by", async () => {
+  Object.assign(globalThis, { EdgeRuntime: {} });
+  try {
+    assert.equal(await isRefused("http://127.0.0.1/x", "supabase_edge_runtime:8081"), false);
+    assert.equal(await isRefused("http://127.0.0.1/x", "a.example/y"), true);
+  } finally {
+    Reflect.deleteProperty(globalThis, "EdgeRuntime");
+  }
+});
