@@ -112,7 +112,8 @@ function refusal(
       const asked = sharedFeatures.find((asked) => asked.feature === feature);
       return new GatewayError(
         "feature_not_allowed",
-        `${feature} reaches what the DIDs of this gateway share, and its operator has not opened it`,
+        `${feature} reaches what the DIDs of this gateway share, and its operator has not opened it: ` +
+          "send the request without it",
         { details: { param: asked?.param } },
       );
     }
