@@ -78,14 +78,14 @@ async function asked(simulator: Simulator) {
       const [own] = identityOf(text);
       const [id, created] = identityOf(answer);
       if (own === undefined || id === undefined) return text;
-      return text.replaceAll(own, id).replaceAll(/"created":\d+/g, `"created":${created}`);
+      return text.replaceAll(own, id).replaceAll(/("created": ?)\d+/g, `$1${created}`);
     },
   };
 }
 
 function identityOf(answer: string): [id?: string, created?: string] {
-  const id = /"id":"(gen-[^"]+)"/.exec(answer)?.[1];
-  return id === undefined ? [] : [id, /"created":(\d+)/.exec(answer)?.[1] ?? ""];
+  const id = /"id": ?"(gen-[^"]+)"/.exec(answer)?.[1];
+  return id === undefined ? [] : [id, /"created": ?(\d+)/.exec(answer)?.[1] ?? ""];
 }
 
 /** Lower-case hex. */
