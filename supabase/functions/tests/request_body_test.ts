@@ -19,34 +19,33 @@ async function received(path: string, body: string | Uint8Array<ArrayBuffer>): P
   return request.body_sha256;
 }
 
+/** With somebody named, so that nothing but `usage` is added. */
 const BODIES: [what: string, sent: string, arrives: string][] = [
   [
     "large integers, floats and exponents",
-    '{"seed":12345678901234567890,"temperature":1.0,"top_p":1E-1,"model":"m"}',
-    '{"usage":{"include":true},"seed":12345678901234567890,"temperature":1.0,"top_p":1E-1,"model":"m"}',
+    '{"seed":12345678901234567890,"temperature":1.0,"top_p":1E-1,"user":"u"}',
+    '{"usage":{"include":true},"seed":12345678901234567890,"temperature":1.0,"top_p":1E-1,"user":"u"}',
   ],
   [
     "its order of keys, repeated ones included",
-    '{"z":1,"model":"m","a":2,"z":3}',
-    '{"usage":{"include":true},"z":1,"model":"m","a":2,"z":3}',
+    '{"z":1,"user":"u","a":2,"z":3}',
+    '{"usage":{"include":true},"z":1,"user":"u","a":2,"z":3}',
   ],
   [
     "white space of every kind",
-    ' \r\n\t{  "model" :\t"m" ,\r\n  "a":  [ 1,  2 ]  }\n\n',
-    ' \r\n\t{"usage":{"include":true},  "model" :\t"m" ,\r\n  "a":  [ 1,  2 ]  }\n\n',
+    ' \r\n\t{  "user" :\t"u" ,\r\n  "a":  [ 1,  2 ]  }\n\n',
+    ' \r\n\t{"usage":{"include":true},  "user" :\t"u" ,\r\n  "a":  [ 1,  2 ]  }\n\n',
   ],
   [
     "multibyte characters, escaped and not",
-    '{"model":"m","text":"é 日本語 🙂 \\u00e9 \\ud83d\\ude42 \\/"}',
-    '{"usage":{"include":true},"model":"m","text":"é 日本語 🙂 \\u00e9 \\ud83d\\ude42 \\/"}',
+    '{"user":"u","text":"é 日本語 🙂 \\u00e9 \\ud83d\\ude42 \\/"}',
+    '{"usage":{"include":true},"user":"u","text":"é 日本語 🙂 \\u00e9 \\ud83d\\ude42 \\/"}',
   ],
   [
     "braces in its strings",
-    '{"model":"}{,\\"usage\\":","a":{"usage":1}}',
-    '{"usage":{"include":true},"model":"}{,\\"usage\\":","a":{"usage":1}}',
+    '{"user":"}{,\\"usage\\":","a":{"usage":1}}',
+    '{"usage":{"include":true},"user":"}{,\\"usage\\":","a":{"usage":1}}',
   ],
-  ["no members", "{}", '{"usage":{"include":true}}'],
-  ["nothing but white space", " {\n } ", ' {"usage":{"include":true}\n } '],
 ];
 
 for (const [what, sent, arrives] of BODIES) {
@@ -58,12 +57,17 @@ for (const [what, sent, arrives] of BODIES) {
 }
 
 const UNTOUCHED: [what: string, path: string, sent: string][] = [
-  ["usage of the client's own", "/chat/completions", '{"model":"m", "usage":{"include":false}}'],
-  ["usage: null", "/chat/completions", '{"model":"m","usage" : null}'],
-  ["usage with an escape in its name", "/chat/completions", '{"model":"m","\\u0075sage":{}}'],
-  ["a call of the Responses API", "/responses", '{"model":"m",  "input":"hi"}'],
-  ["a call of the Messages API", "/messages", '{"model":"m",  "messages":[]}'],
-  ["a call of the embeddings", "/embeddings", '{"model":"m",  "input":"hi"}'],
+  [
+    "usage of the client's own",
+    "/chat/completions",
+    '{"model":"m", "usage":{"include":false},"user":"u"}',
+  ],
+  ["usage: null", "/chat/completions", '{"usage" : null,"user":"u"}'],
+  ["usage with an escape in its name", "/chat/completions", '{"\\u0075sage":{},"user":"u"}'],
+  ["somebody named", "/responses", '{"model":"m",  "safety_identifier":"u"}'],
+  ["somebody named", "/messages", '{"model":"m",  "metadata":{ "user_id":"u" }}'],
+  ["somebody named", "/embeddings", '{"model":"m",  "user":"u"}'],
+  ["no member for anybody", "/rerank", '{"model":"m",  "query":"hi"}'],
 ];
 
 for (const [what, path, sent] of UNTOUCHED) {

@@ -205,18 +205,6 @@ Deno.test("OpenRouter's own refusal of a model arrives as it came", async () => 
   assert.equal(row.model, "no/such");
 });
 
-Deno.test("OpenRouter's 404 of an unknown path arrives as it came", async () => {
-  const { gateway } = world;
-  const identity = await newIdentity();
-  const path = "/api/v1/openrouter/no/such/route";
-  const response = await call(gateway, identity, "POST", path, "{}");
-  assert.equal(response.status, 404);
-  assert.equal(response.headers.get("content-type"), "application/json");
-  assert.deepEqual(await response.json(), { error: { message: "Not Found", code: 404 } });
-  const row = await assertFailed(identity.did, 404, /Not Found/);
-  assert.equal(row.endpoint, "/no/such/route");
-});
-
 for (const stream of [false, true]) {
   Deno.test(`a gzip-encoded ${stream ? "stream" : "JSON answer"} arrives decoded, without its header, and is booked`, async () => {
     const { db, gateway, openrouter } = world;
