@@ -2,7 +2,7 @@
  * `POST /analytics/query` and `GET /activity`: what the account did, in bulk, for the management
  * key. They know generations that `GET /generation` does not.
  *
- * Source: openrouter.md, "`GET /generation?id=`"; the envelope and the default of `limit` as in
+ * Source: openrouter.md, "Bulk queries"; the envelope and the default of `limit` as in
  * OpenRouter's SDK, QueryAnalytics.
  */
 import { type Answer, json } from "./answer.ts";

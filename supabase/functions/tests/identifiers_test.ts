@@ -24,7 +24,10 @@ const IDENTIFIER = new RegExp(
 
 /** The text as clients may have it; an identifier that is covered in its own length, too. */
 function redacted(text: string): string {
-  return text.replaceAll(new RegExp(IDENTIFIER, "g"), "[redacted]").replaceAll(/(?<=\[redacted\]) +/g, "");
+  return text.replaceAll(new RegExp(IDENTIFIER, "g"), "[redacted]").replaceAll(
+    /(?<=\[redacted\]) +/g,
+    "",
+  );
 }
 
 const PATHS = ["/chat/completions", "/responses", "/messages"] as const;
