@@ -123,7 +123,9 @@ Deno.test("a key is put under the guardrail before its first use, and the guardr
   assert.deepEqual([key?.guardrail_id, key?.workspace_id], [guardrailId, OTHER_WORKSPACE_ID]);
   const other = chat("hello", { model: "openai/gpt-4o" });
   const refused = await call(guarded, identity, "POST", CHAT, other);
-  assert.ok(refused.status >= 400, await refused.text());
+  assert.equal(refused.status, 403);
+  const { error } = await refused.json();
+  assert.equal(error.metadata.limit_source, "openrouter_guardrail_models");
 });
 
 const ASSIGNMENT_FAULTS: [what: string, faults: string, retryAfter: string | null][] = [
