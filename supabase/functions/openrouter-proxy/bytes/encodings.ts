@@ -16,6 +16,21 @@ export async function sha256(bytes: Bytes): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
+const forgivingDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const SHORT_BYTES = 128;
+
+/**
+ * UTF-8 → text; what is no UTF-8 becomes U+FFFD, and a byte order mark stays. Short ASCII texts, of
+ * which JSON has a million, are spared the call to the runtime's decoder, which takes a microsecond.
+ */
+export function textOf(bytes: Uint8Array): string {
+  if (bytes.length > SHORT_BYTES) return forgivingDecoder.decode(bytes);
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i]! >= 0x80) return forgivingDecoder.decode(bytes);
+  }
+  return Reflect.apply(String.fromCharCode, null, bytes);
+}
+
 /** Lower-case hex SHA-256. */
 export async function sha256Hex(bytes: Bytes): Promise<string> {
   return hex.encode(await sha256(bytes));
@@ -52,6 +67,11 @@ export function toInteger(bytes: Bytes): bigint {
 }
 
 export function concat(...parts: (Uint8Array | readonly number[])[]): Bytes {
+  return concatAll(parts);
+}
+
+/** The same for more parts than a call can have arguments. */
+export function concatAll(parts: readonly (Uint8Array | readonly number[])[]): Bytes {
   const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let offset = 0;
   for (const part of parts) {

@@ -8,7 +8,9 @@
  *
  * Source: RFC 8259.
  */
-import { concat } from "./encodings.ts";
+import { concat, concatAll } from "./encodings.ts";
+import { MAX_NAME_BYTES, nameIn } from "./json_names.ts";
+import { afterInNumber, firstInNumber, mayEndNumber, MINUS } from "./json_number.ts";
 
 /** What is done with one value. */
 export interface JsonVisitor {
@@ -40,6 +42,11 @@ export interface Taking {
   value(text: Uint8Array | null): Uint8Array | null;
   /** Whether the value may be replaced: it is held back until it has ended, or is too large. */
   readonly replaces?: boolean;
+  /**
+   * What comes out of a part of a value that is held back, where the part cannot wait for the rest:
+   * no more comes, or what does is no JSON. Where this is missing, it comes out as it is.
+   */
+  part?(text: Uint8Array): Uint8Array;
 }
 
 /** Why a scanner reads no further: what it was fed is no JSON text, or one beyond its bounds. */
@@ -58,9 +65,6 @@ export interface ScanBounds {
   maxValues: number;
 }
 
-/** Longer names of members are not told: an escaped character may take six bytes. */
-export const MAX_NAME_BYTES = 128;
-
 /** What may come next. */
 const VALUE = 0;
 const ITEM_OR_END = 1;
@@ -75,16 +79,6 @@ const ESCAPE = 8;
 const HEX_DIGITS = 9;
 const NUMBER = 10;
 const LITERAL = 11;
-
-/** States of a number: after what it may end, and where it cannot yet. */
-const MINUS = 0;
-const ZERO = 1;
-const INTEGER = 2;
-const POINT = 3;
-const FRACTION = 4;
-const EXPONENT = 5;
-const EXPONENT_SIGN = 6;
-const EXPONENT_DIGITS = 7;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -117,6 +111,8 @@ export class JsonScanner {
   #out: Uint8Array[] = [];
   #from = 0;
 
+  /** How much of a byte order mark the text has begun with; 3: it can have no more of it. */
+  #markLength = 0;
   #isName = false;
   #hexDigitsLeft = 0;
   #numberState = MINUS;
@@ -132,6 +128,8 @@ export class JsonScanner {
   #takingDepth = 0;
   #taken: Uint8Array = NO_BYTES;
   #takenBytes = 0;
+  /** How much of that has been given out in parts. */
+  #releasedBytes = 0;
   /** Where this piece goes on with it. */
   #takenFrom = 0;
   /** What happens to the rest of a value that is too large. */
@@ -155,7 +153,7 @@ export class JsonScanner {
 
   /** Whether a part of a value is held back that may be replaced. */
   get isHolding(): boolean {
-    return this.#takenBytes > 0 && this.#taking?.replaces === true && this.#excess === "none";
+    return this.#takenBytes > this.#releasedBytes && this.#mayReplace();
   }
 
   /**
@@ -167,7 +165,7 @@ export class JsonScanner {
   feed(piece: Uint8Array): Uint8Array {
     if (this.#error !== null) return piece;
     this.#piece = piece;
-    this.#out = [];
+    if (this.#out.length > 0) this.#out = [];
     this.#from = this.#nameFrom = this.#takenFrom = 0;
     try {
       this.#read(piece);
@@ -176,25 +174,50 @@ export class JsonScanner {
     } catch (error) {
       if (!(error instanceof JsonScanError)) throw error;
       this.#error = error;
-      this.#out.push(this.release());
+      this.#brokeOff();
     }
     this.#base += piece.length;
     if (this.#from === 0 && this.#out.length === 0) return piece;
     this.#passOn(piece.length);
-    return concat(...this.#out);
+    return concatAll(this.#out);
   }
 
-  /** Gives out what is held back, because no more will come, or nothing shall be replaced. */
+  /**
+   * Gives out what is held back of a value that has not ended. Should it go on, the rest of it comes
+   * out as another part.
+   */
   release(): Uint8Array {
     if (!this.isHolding) return NO_BYTES;
-    this.#excess = "passes";
-    return this.#taken.slice(0, this.#takenBytes);
+    const part = this.#taken.slice(this.#releasedBytes, this.#takenBytes);
+    this.#releasedBytes = this.#takenBytes;
+    return partOf(this.#taking!, part);
+  }
+
+  /** Puts out what is held back together with what this piece has after it, of which none is read. */
+  #brokeOff(): void {
+    if (!this.#mayReplace()) return;
+    const held = this.#taken.subarray(this.#releasedBytes, this.#takenBytes);
+    const part = concat(held, this.#piece.subarray(this.#takenFrom));
+    this.#out.push(partOf(this.#taking!, part));
+    this.#from = this.#piece.length;
+    this.#taking = null;
+  }
+
+  /** Whether what is being taken is held back. */
+  #mayReplace(): boolean {
+    return this.#taking?.replaces === true && this.#excess === "none";
   }
 
   #read(piece: Uint8Array): void {
     const { length } = piece;
     let i = 0;
-    if (this.#base === 0) { while (i < 3 && i < length && piece[i] === BYTE_ORDER_MARK[i]) i++; }
+    while (this.#markLength < 3 && i < length) {
+      if (piece[i] === BYTE_ORDER_MARK[this.#markLength]) {
+        this.#markLength++;
+        i++;
+      } else if (this.#markLength === 0) this.#markLength = 3;
+      else throw noValue();
+    }
     while (i < length) {
       const byte = piece[i]!;
       switch (this.#state) {
@@ -305,9 +328,9 @@ export class JsonScanner {
         }
         const isObject = byte === OPEN_OBJECT;
         this.#isObject[this.#depth] = isObject;
-        this.#visitors[this.#depth] = visitor;
+        this.#visitors[this.#depth] = take === undefined ? visitor : null;
         this.#state = isObject ? NAME_OR_END : ITEM_OR_END;
-        visitor?.begin?.(this.#base + at, isObject);
+        this.#visitors[this.#depth]?.begin?.(this.#base + at, isObject);
         return;
       }
       case QUOTE:
@@ -371,7 +394,7 @@ export class JsonScanner {
   #takingBegan(take: Taking, at: number): void {
     this.#taking = take;
     this.#takingDepth = this.#depth;
-    this.#takenBytes = 0;
+    this.#takenBytes = this.#releasedBytes = 0;
     this.#takenFrom = at;
     this.#excess = "none";
     if (take.replaces) this.#passOn(at);
@@ -388,7 +411,11 @@ export class JsonScanner {
           : concat(this.#taken.subarray(0, this.#takenBytes), here);
         const replacement = taking.value(text);
         if (taking.replaces) {
-          this.#out.push(replacement ?? text);
+          this.#out.push(
+            this.#releasedBytes === 0
+              ? replacement ?? text
+              : partOf(taking, text.subarray(this.#releasedBytes)),
+          );
           this.#from = at;
         }
       }
@@ -421,8 +448,12 @@ export class JsonScanner {
 
   #exceeded(taking: Taking): void {
     const replacement = taking.value(null);
-    this.#excess = taking.replaces && replacement !== null ? "is dropped" : "passes";
-    if (taking.replaces) this.#out.push(replacement ?? this.#taken.slice(0, this.#takenBytes));
+    if (taking.replaces) {
+      const isDropped = replacement !== null && this.#releasedBytes === 0;
+      this.#excess = isDropped ? "is dropped" : "passes";
+      const held = this.#taken.slice(this.#releasedBytes, this.#takenBytes);
+      this.#out.push(isDropped ? replacement : held);
+    } else this.#excess = "passes";
     this.#taken = NO_BYTES;
   }
 
@@ -432,65 +463,8 @@ export class JsonScanner {
   }
 }
 
-const decoder = new TextDecoder();
-/** Members have few names, which come again and again. */
-const names = new Map<number, { bytes: Uint8Array; name: string }>();
-const MAX_REMEMBERED_NAMES = 512;
-
-function nameIn(bytes: Uint8Array, start: number, end: number): string | null {
-  const length = end - start;
-  if (length > MAX_NAME_BYTES) return null;
-  let hash = length;
-  for (let i = start; i < end; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0;
-  const known = names.get(hash);
-  if (known !== undefined && isAt(bytes, start, length, known.bytes)) return known.name;
-  const own = bytes.slice(start, end);
-  const text = decoder.decode(own);
-  const name = text.includes("\\") ? JSON.parse(`"${text}"`) as string : text;
-  if (known === undefined && names.size < MAX_REMEMBERED_NAMES) {
-    names.set(hash, { bytes: own, name });
-  }
-  return name;
-}
-
-function isAt(bytes: Uint8Array, start: number, length: number, expected: Uint8Array): boolean {
-  if (length !== expected.length) return false;
-  for (let i = 0; i < length; i++) if (bytes[start + i] !== expected[i]) return false;
-  return true;
-}
-
-function firstInNumber(byte: number): number {
-  if (byte === 0x2d) return MINUS;
-  if (byte === 0x30) return ZERO;
-  return byte > 0x30 && byte <= 0x39 ? INTEGER : -1;
-}
-
-/** The state after this byte; -1: it is not of the number. RFC 8259 section 6. */
-function afterInNumber(state: number, byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) {
-    switch (state) {
-      case MINUS:
-        return byte === 0x30 ? ZERO : INTEGER;
-      case ZERO:
-        return -1;
-      case INTEGER:
-        return INTEGER;
-      case POINT:
-      case FRACTION:
-        return FRACTION;
-      default:
-        return EXPONENT_DIGITS;
-    }
-  }
-  if (byte === 0x2e) return state === ZERO || state === INTEGER ? POINT : -1;
-  if (byte === 0x65 || byte === 0x45) {
-    return state === ZERO || state === INTEGER || state === FRACTION ? EXPONENT : -1;
-  }
-  return (byte === 0x2b || byte === 0x2d) && state === EXPONENT ? EXPONENT_SIGN : -1;
-}
-
-function mayEndNumber(state: number): boolean {
-  return state === ZERO || state === INTEGER || state === FRACTION || state === EXPONENT_DIGITS;
+function partOf(taking: Taking, text: Uint8Array): Uint8Array {
+  return taking.part?.(text) ?? text;
 }
 
 /** The characters that a backslash may stand before, but for `u`: `" \\ / b f n r t`. */

@@ -7,7 +7,7 @@
  * Source: docs/openrouter.md, "Where usage sits, by endpoint" and "Errors"; docs/protocol.md,
  * "Redaction".
  */
-import { utf8 } from "../bytes/encodings.ts";
+import { textOf, utf8 } from "../bytes/encodings.ts";
 import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
 import { IDENTIFIERS, redactedError, redactedText } from "../openrouter/identifiers.ts";
 import { parseWithExactMoney } from "./usage.ts";
@@ -16,7 +16,7 @@ import { parseWithExactMoney } from "./usage.ts";
 const MAX_TOLD_BYTES = 64 * 1024;
 /** A larger error is replaced; where its length must be kept, it passes. */
 const MAX_ERROR_BYTES = 256 * 1024;
-const MAX_ERROR_BYTES_OF_TOLD_LENGTH = 4 * 1024 * 1024;
+const MAX_ERROR_BYTES_THAT_STAYS = 4 * 1024 * 1024;
 const MAX_IDENTIFIER_BYTES = 1024;
 const TOO_LARGE = utf8('{"message":"the error is too large to be passed on"}');
 
@@ -67,6 +67,8 @@ const WRITTEN = new Set([
 ]);
 
 /**
+ * Who reads an answer, or one event of a stream after another.
+ *
  * @param tell is given the answer's own account of itself when it has ended: the members that
  *   metering/usage.ts reads, with exact money
  * @param keepsLength whether what is redacted must keep its length
@@ -75,13 +77,7 @@ export function answerReading(
   tell: (message: unknown) => void,
   keepsLength: boolean,
 ): JsonVisitor {
-  const identifier: JsonVisitor = {
-    scalar: {
-      maxBytes: MAX_IDENTIFIER_BYTES,
-      replaces: true,
-      value: (json) => json === null || isText(json) ? redactedText(json, keepsLength) : null,
-    },
-  };
+  const identifier = identifierReading(keepsLength);
   /** Looks for identifiers alone. */
   const elsewhere: JsonVisitor = {
     item: () => elsewhere,
@@ -97,13 +93,14 @@ export function answerReading(
 
   function error(put: (value: unknown) => void): Taking {
     return {
-      maxBytes: keepsLength ? MAX_ERROR_BYTES_OF_TOLD_LENGTH : MAX_ERROR_BYTES,
+      maxBytes: keepsLength ? MAX_ERROR_BYTES_THAT_STAYS : MAX_ERROR_BYTES,
       replaces: true,
       value(json) {
         put(json === null ? { message: "an error that is too large to be read" } : parsed(json));
         if (json === null) return keepsLength ? null : TOO_LARGE;
         return redactedError(json, keepsLength);
       },
+      part: (json) => redactedError(json, keepsLength),
     };
   }
 
@@ -112,9 +109,10 @@ export function answerReading(
     others: (name: string | null) => JsonVisitor | null,
     put: (value: Record<string, unknown>) => void,
   ): JsonVisitor {
-    const value: Record<string, unknown> = {};
+    let value: Record<string, unknown> = {};
     return {
       begin(_at, isObject) {
+        value = {};
         if (isObject) put(value);
       },
       member(name) {
@@ -151,22 +149,43 @@ export function answerReading(
   return {
     ...object(ENVELOPE, unread, (value) => message = value),
     item: () => elsewhere,
-    end: () => tell(message),
+    end() {
+      tell(message);
+      message = null;
+    },
   };
 }
 
 /** A body whose status says that it is an error, read for identifiers alone. */
 export function errorReading(keepsLength: boolean): JsonVisitor {
+  const identifier = identifierReading(keepsLength);
   const everything: JsonVisitor = {
     item: () => everything,
-    member: () => everything,
+    member: (name) => name !== null && IDENTIFIERS.has(name) ? identifier : everything,
     scalar: {
-      maxBytes: MAX_ERROR_BYTES,
+      maxBytes: MAX_ERROR_BYTES_THAT_STAYS,
       replaces: true,
       value: (json) => json && redactedError(json, keepsLength),
+      part: (json) => redactedError(json, keepsLength),
     },
   };
   return everything;
+}
+
+/** The value of a member that names the operator's account, and the items of one that names several. */
+function identifierReading(keepsLength: boolean): JsonVisitor {
+  const redacted = (json: Uint8Array) =>
+    isText(json) ? redactedText(json, keepsLength) : redactedError(json, keepsLength);
+  const identifier: JsonVisitor = {
+    item: () => identifier,
+    scalar: {
+      maxBytes: MAX_IDENTIFIER_BYTES,
+      replaces: true,
+      value: (json) => json && redacted(json),
+      part: redacted,
+    },
+  };
+  return identifier;
 }
 
 function value(put: (value: unknown) => void): Taking {
@@ -179,12 +198,13 @@ function value(put: (value: unknown) => void): Taking {
   };
 }
 
+/** Most of what is told is a plain text, in each of a hundred thousand events. */
 function parsed(json: Uint8Array): unknown {
-  return parseWithExactMoney(decoder.decode(json));
+  const text = textOf(json);
+  const isPlain = isText(json) && !text.includes("\\");
+  return isPlain ? text.slice(1, -1) : parseWithExactMoney(text);
 }
 
 function isText(json: Uint8Array): boolean {
   return json[0] === 0x22;
 }
-
-const decoder = new TextDecoder();

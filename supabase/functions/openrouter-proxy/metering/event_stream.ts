@@ -1,16 +1,16 @@
 /**
  * A stream of server-sent events, read while it passes: each event's data is JSON text that goes
- * through a scanner of its own. Nothing of an event is kept but what its reading holds back.
+ * through a scanner of its own. Nothing of an event is kept but what its reading holds back, and no
+ * longer than to the end of its line.
  *
  * Source: WHATWG HTML, "Parsing an event stream"; docs/openrouter.md, "SSE".
  */
-import { concat } from "../bytes/encodings.ts";
+import { concatAll, textOf } from "../bytes/encodings.ts";
 import { JsonScanner, type JsonVisitor, type ScanBounds } from "../bytes/json_scanner.ts";
-import { redactedError } from "../openrouter/identifiers.ts";
 
 export interface EventStreamOptions {
-  /** Who reads the next event's data. */
-  reading: () => JsonVisitor;
+  /** Who reads the data of one event after another. */
+  reading: JsonVisitor;
   bounds: ScanBounds;
   /** `[DONE]` has come. */
   onDone: () => void;
@@ -23,7 +23,6 @@ const COLON = 0x3a;
 const DATA = [0x64, 0x61, 0x74, 0x61];
 const DONE = "[DONE]";
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
-const MAX_LINE_BYTES = 64 * 1024;
 const NO_BYTES: Uint8Array = new Uint8Array();
 const LINE_END: Uint8Array = Uint8Array.of(LF);
 
@@ -44,15 +43,10 @@ export class EventStream {
   #scanner: JsonScanner | null = null;
   /** The beginning of that data, as far as it may be `[DONE]`. */
   #head = "";
-  /**
-   * Where a value that is held back goes on in another line, what stands between the two lines has no
-   * place in it: from there on each line of the event is held back, and redacted by itself.
-   */
-  #line: Uint8Array | null = null;
-
+  /** The present chunk, and what comes out in place of its bytes before `from`. */
+  #chunk: Uint8Array = NO_BYTES;
+  #from = 0;
   #out: Uint8Array[] = [];
-  /** Whether something else comes out of the present chunk than itself. */
-  #isChanged = false;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
@@ -60,19 +54,13 @@ export class EventStream {
 
   /** @returns what is to be passed on of this chunk and what was held back before */
   feed(chunk: Uint8Array): Uint8Array {
-    this.#out = [];
-    this.#isChanged = false;
-    /** How far the chunk has been dealt with. */
-    let from = 0;
+    this.#chunk = chunk;
+    this.#from = 0;
     let i = 0;
     while (i < chunk.length) {
       const byte = chunk[i]!;
       if (byte === LF || byte === CR) {
-        if (byte === CR || this.#lastByte !== CR) {
-          this.#pass(chunk.subarray(from, i));
-          from = i;
-          this.#lineEnded();
-        }
+        if (byte === CR || this.#lastByte !== CR) this.#lineEnded(i);
         i++;
       } else if (this.#part === "name") {
         this.#nameGoesOn(byte);
@@ -82,24 +70,29 @@ export class EventStream {
         if (byte === SPACE) i++;
       } else {
         const end = lineEnd(chunk, i);
-        if (this.#part === "data") {
-          this.#pass(chunk.subarray(from, i));
-          this.#data(chunk.subarray(i, end));
-          from = end;
-        }
+        if (this.#part === "data") this.#data(i, end);
         i = end;
       }
       if (i > 0) this.#lastByte = chunk[i - 1]!;
     }
-    this.#pass(chunk.subarray(from));
-    return this.#isChanged ? concat(...this.#out) : chunk;
+    return this.#cameOut();
   }
 
   /** No more will come; the last event may lack its blank line. @returns what was held back */
   end(): Uint8Array {
-    this.#out = [];
+    this.#chunk = NO_BYTES;
+    this.#from = 0;
+    this.#release(0);
     this.#eventEnded();
-    return concat(...this.#out);
+    return this.#cameOut();
+  }
+
+  #cameOut(): Uint8Array {
+    if (this.#from === 0 && this.#out.length === 0) return this.#chunk;
+    this.#out.push(this.#chunk.subarray(this.#from));
+    const whole = concatAll(this.#out);
+    this.#out = [];
+    return whole;
   }
 
   #nameGoesOn(byte: number): void {
@@ -113,13 +106,9 @@ export class EventStream {
     this.#column++;
   }
 
-  #lineEnded(): void {
+  #lineEnded(at: number): void {
+    this.#release(at);
     if (this.#column === 0) this.#eventEnded();
-    else if (this.#line !== null) this.#lineRedacted();
-    else if (this.#scanner?.isHolding) {
-      this.#put(redactedError(this.#scanner.release()));
-      this.#line = NO_BYTES;
-    }
     this.#part = "name";
     this.#column = 0;
     this.#markLength = 3;
@@ -127,54 +116,44 @@ export class EventStream {
 
   #dataBegan(): void {
     this.#part = "data";
-    if (this.#scanner !== null) {
-      this.#scanner.feed(LINE_END);
+    if (this.#scanner === null) {
+      this.#scanner = new JsonScanner(this.#options.reading, this.#options.bounds);
       return;
     }
-    this.#scanner = new JsonScanner(this.#options.reading(), this.#options.bounds);
+    // It stands between two lines of data for whoever reads them, and comes out as the stream has it.
+    this.#scanner.feed(LINE_END);
+    this.#scanner.release();
+    if (this.#head.length <= DONE.length) this.#head += "\n";
   }
 
-  #data(data: Uint8Array): void {
-    if (this.#head.length <= DONE.length) this.#head += decoder.decode(data.subarray(0, 16));
+  #data(start: number, end: number): void {
+    const data = this.#chunk.subarray(start, end);
+    if (this.#head.length <= DONE.length) this.#head += textOf(data.subarray(0, 16));
     const passed = this.#scanner!.feed(data);
-    if (this.#line !== null) return this.#pass(data);
-    if (passed !== data) this.#isChanged = true;
-    this.#out.push(passed);
+    if (passed !== data) this.#replace(start, end, passed);
   }
 
   #eventEnded(): void {
-    if (this.#scanner?.isHolding) this.#put(redactedError(this.#scanner.release()));
-    if (this.#line !== null) this.#lineRedacted();
     if (this.#head.trim() === DONE) this.#options.onDone();
     this.#scanner = null;
     this.#head = "";
-    this.#line = null;
   }
 
-  /** Passes bytes on as they are, unless lines are held back. */
-  #pass(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    if (this.#line === null) this.#out.push(bytes);
-    else {
-      this.#line = concat(this.#line, bytes);
-      this.#isChanged = true;
-      if (this.#line.length > MAX_LINE_BYTES) this.#lineRedacted();
-    }
+  /**
+   * What stands between two lines has no place in a value: each line's part of it comes out alone.
+   *
+   * @param at where the line ends
+   */
+  #release(at: number): void {
+    if (this.#scanner?.isHolding) this.#replace(at, at, this.#scanner.release());
   }
 
-  #lineRedacted(): void {
-    this.#put(redactedError(this.#line!));
-    this.#line = NO_BYTES;
-  }
-
-  /** Puts out what was held back. */
-  #put(bytes: Uint8Array): void {
-    this.#isChanged = true;
-    this.#out.push(bytes);
+  /** Puts these bytes out in place of a part of the chunk. */
+  #replace(start: number, end: number, bytes: Uint8Array): void {
+    this.#out.push(this.#chunk.subarray(this.#from, start), bytes);
+    this.#from = end;
   }
 }
-
-const decoder = new TextDecoder();
 
 function lineEnd(chunk: Uint8Array, from: number): number {
   let end = from;

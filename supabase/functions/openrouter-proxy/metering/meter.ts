@@ -6,7 +6,6 @@
  * are scanned, never held, however long they are.
  */
 import { JsonScanner, type JsonVisitor } from "../bytes/json_scanner.ts";
-import { redactedError } from "../openrouter/identifiers.ts";
 import { answerReading, errorReading } from "./answer_reading.ts";
 import { EventStream } from "./event_stream.ts";
 import {
@@ -51,7 +50,6 @@ export function createMeter({ contentType, isError, keepsLength }: Metered): Met
     isError
       ? errorReading(keepsLength)
       : answerReading((message) => observe(observed, message), keepsLength),
-    keepsLength,
   );
 }
 
@@ -68,12 +66,12 @@ function blindMeter(observed: Observed): Meter {
   return { observed, feed: (chunk) => chunk, end: () => NO_BYTES, isCut: () => false };
 }
 
-function jsonMeter(observed: Observed, reading: JsonVisitor, keepsLength: boolean): Meter {
+function jsonMeter(observed: Observed, reading: JsonVisitor): Meter {
   const scanner = new JsonScanner(reading, BOUNDS);
   return {
     observed,
     feed: (chunk) => scanner.feed(chunk),
-    end: () => redactedError(scanner.release(), keepsLength),
+    end: () => scanner.release(),
     isCut: () => false,
   };
 }
@@ -88,7 +86,7 @@ function streamMeter(observed: Observed): Meter {
     isOver ||= saysItStopped(message);
   };
   const stream = new EventStream({
-    reading: () => answerReading(tell, false),
+    reading: answerReading(tell, false),
     bounds: BOUNDS,
     onDone: () => isOver = true,
   });

@@ -16,10 +16,17 @@ export const IDENTIFIERS: ReadonlySet<string> = new Set([
 ]);
 
 const NAMES = [...IDENTIFIERS].join("|");
-/** A member and its text; also within a text that quotes JSON, whose quotes are escaped then. */
-const MEMBER = new RegExp(`(\\\\*"(?:${NAMES})\\\\*"\\s*:\\s*\\\\*")([^"\\\\]+)`, "g");
-/** How the account's users and organizations are spelled, and the hash of a key. */
-const ID = /\b(?:user|org)_[0-9][0-9A-Za-z]{7,}\b|\b[0-9a-f]{64}\b/g;
+/**
+ * A member and its text; also within a text that quotes JSON, whose quotes are escaped then. It begins
+ * with a quote, not with the backslashes before it, of which a text may have a million in a row.
+ */
+const MEMBER = new RegExp(`("(?:${NAMES})\\\\*"\\s*:\\s*\\\\*")([^"\\\\]+)`, "g");
+/**
+ * How the account's users and organizations are spelled, and the hash of a key. In JSON a word may
+ * stand right behind an escape, whose last letter is no part of it.
+ */
+const ID =
+  /(?:\b|(?<=\\[bfnrt]|\\u[0-9A-Fa-f]{4}))(?:(?:user|org)_[0-9][0-9A-Za-z]{7,}|[0-9a-f]{64})\b/g;
 
 const REDACTED = "[redacted]";
 
@@ -44,9 +51,10 @@ export function redactedError(body: Uint8Array, keepsLength = false): Uint8Array
 /**
  * What takes the place of a member's text, in JSON.
  *
- * @param json the text in its quotes; null: a long one
+ * @param json the text in its quotes, or a beginning of it
  */
-export function redactedText(json: Uint8Array | null, keepsLength: boolean): Uint8Array {
-  const length = json === null || !keepsLength ? REDACTED.length : json.length - 2;
-  return utf8(`"${REDACTED.padEnd(length).slice(0, length)}"`);
+export function redactedText(json: Uint8Array, keepsLength: boolean): Uint8Array {
+  const isWhole = json.length > 1 && json.at(-1) === 0x22;
+  const length = keepsLength ? json.length - (isWhole ? 2 : 1) : REDACTED.length;
+  return utf8(`"${REDACTED.padEnd(length).slice(0, length)}${isWhole ? '"' : ""}`);
 }
