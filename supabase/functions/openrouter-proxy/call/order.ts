@@ -3,7 +3,7 @@ import type { Bytes } from "../bytes/encodings.ts";
 import { storable } from "../metering/usage.ts";
 import { type CallBody, readCallBody } from "../policy/call_body.ts";
 import type { CallEndpoint, Opened } from "../policy/endpoints.ts";
-import type { Finding } from "../policy/shared_features.ts";
+import type { Finding } from "../policy/findings.ts";
 import { idempotencyOf } from "./idempotency.ts";
 
 export interface Order extends Opened {

@@ -7,11 +7,12 @@
  *
  * Source: docs/protocol.md, "Bodies".
  */
-import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
+import { type Bytes, concat, textOf, utf8 } from "../bytes/encodings.ts";
 import { JsonScanner, type JsonVisitor, type Taking } from "../bytes/json_scanner.ts";
 import { GatewayError } from "../errors.ts";
 import type { CallEndpoint } from "./endpoints.ts";
-import { type Finding, searchReach, type Watch } from "./shared_features.ts";
+import type { Finding } from "./findings.ts";
+import { searchReach, type Watch } from "./shared_features.ts";
 
 export interface CallBody {
   /** `model`, when it is a string. */
@@ -21,7 +22,7 @@ export interface CallBody {
   /** What reaches things that all DIDs share. */
   readonly sharedFeatures: readonly Finding[];
   /** Jobs that must be the caller's own. */
-  readonly previousJobIds: readonly string[];
+  readonly previousJobIds: ReadonlySet<string>;
   /** The members that the gateway may have to add to. */
   readonly members: Members;
 }
@@ -57,6 +58,9 @@ const BOUNDS = { maxDepth: 128, maxValues: 1_000_000 };
 const MAX_TEXT_BYTES = 4096;
 const USAGE = '"usage":{"include":true}';
 const DECODED_AT_ONCE_BYTES = 64 * 1024;
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
+/** RFC 8259 section 2. */
+const WHITE_SPACE = [0x20, 0x09, 0x0a, 0x0d];
 
 /**
  * Reads the body of a call.
@@ -139,7 +143,7 @@ class BodyReading implements CallBody, JsonVisitor {
       scalar: {
         maxBytes: MAX_TEXT_BYTES,
         value: (json) => {
-          const value: unknown = json === null ? null : JSON.parse(decoder.decode(json));
+          const value: unknown = json === null ? null : JSON.parse(textOf(json));
           if (typeof value === "string") this.model = value;
           return watch.scalar!.value(json);
         },
@@ -243,8 +247,11 @@ function assertUtf8(body: Bytes): void {
   }
 }
 
+/** However much white space comes first: whoever parses JSON passes over all of it. */
 function looksLikeJson(body: Bytes): boolean {
-  return /^\ufeff?[ \t\r\n]*[{[]/.test(decoder.decode(body.subarray(0, 1024)));
+  let at = BYTE_ORDER_MARK.every((byte, i) => body[i] === byte) ? BYTE_ORDER_MARK.length : 0;
+  while (WHITE_SPACE.includes(body[at]!)) at++;
+  return body[at] === 0x7b || body[at] === 0x5b;
 }
 
 /** @param use is given the JSON text of a scalar; null for a long one */
@@ -252,7 +259,7 @@ function taking(use: (json: string | null) => void): Taking {
   return {
     maxBytes: 64,
     value(json) {
-      use(json && decoder.decode(json));
+      use(json && textOf(json));
       return null;
     },
   };
@@ -264,6 +271,3 @@ function presence(use: (presence: Presence) => void): JsonVisitor {
     scalar: taking((json) => use(json === "null" || json === '""' ? "empty" : "present")),
   };
 }
-
-// A byte order mark is told, not swallowed.
-const decoder = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -5,26 +5,26 @@
  * Whatever OpenRouter or a provider acts on is looked at, at any depth; what is only text to them is
  * not: a function's own schema and arguments, a tool call that a model wrote, metadata.
  *
+ * `previous_response_id`, `conversation` and `item_reference` are left to OpenRouter, which stores no
+ * responses and refuses them; ids of a model's earlier speech (`audio.id`) are nobody else's to guess.
+ *
  * Source: docs/protocol.md, "Bodies".
  */
+import { textOf } from "../bytes/encodings.ts";
 import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
 import { GatewayError } from "../errors.ts";
-
-/** What gateway_settings.shared_features may allow. */
-export type SharedFeature =
-  | "openrouter:files"
-  | "openrouter:shell"
-  | "openrouter:bash"
-  | "container"
-  | "file"
-  | "preset"
-  | "vector_store";
-
-export interface Finding {
-  feature: SharedFeature;
-  /** Where it stands, e.g. `tools[1].container`. */
-  param: string;
-}
+import {
+  CLIENTS_OWN_TOOL,
+  type Finding,
+  HeldFindings,
+  isOf,
+  type Kind,
+  PROVIDERS_OWN_SKILL,
+  type Report,
+  SANDBOX_REPORT,
+  type SharedFeature,
+  TOOL_CALL,
+} from "./findings.ts";
 
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
 const SHARED_TOOL = /^(openrouter:(?:files|shell|bash))(?![a-z])/;
@@ -36,6 +36,8 @@ const REFERENCES: Record<string, SharedFeature> = {
   vector_store_id: "vector_store",
   vector_store_ids: "vector_store",
   preset: "preset",
+  // Skills are uploaded to the account like files, and run in the sandbox of whoever names them.
+  skill_id: "file",
 };
 /** Members that name models: `model`, `models`, `fallbacks`, and those of tools that run others. */
 const MODELS = /(?:^|_)models?$|^fallbacks$/;
@@ -45,45 +47,33 @@ const INERT = new Set([
   "arguments",
   "citations",
   "function",
+  "functions",
   "input_examples",
   "input_schema",
   "json_schema",
   "metadata",
   "schema",
 ]);
-/** Of a tool of these types, `parameters` is the schema of the client's own function. */
-const CLIENTS_OWN_TOOL = /^(?:function|custom)$/;
-/** What a model calls a tool with is only told back. */
-const TOOL_CALL = /(?:^|_)tool_use$/;
-/** What a sandbox has made is only told back. */
-const SANDBOX_REPORT = /code_execution_output$/;
 
 /** A longer text is taken for one that refers to something. */
 const MAX_TEXT_BYTES = 4096;
-const PRESET = "@preset/";
+/** Asked of names that OpenRouter may or may not tell apart by their case. */
+const PRESET_NAME = /@preset\//i;
+/** No body names more than one and those of its fallbacks. */
+const MAX_JOBS = 100;
 
 /** What the children of a value are to whoever reads the body. */
-type Role = "plain" | "tools" | "tool" | "model" | "container";
-
-interface Conditional {
-  finding: Finding;
-  /** Whether it counts in an object of these types, which may come last. */
-  holds(types: readonly string[]): boolean;
-}
-
-interface Report {
-  finding(finding: Finding): void;
-  jobId(id: string): void;
-}
+type Role = "plain" | "tools" | "tool" | "model" | "container" | "prompt";
 
 /** Looks at any value: into objects and arrays, and at texts that name something. */
 export class Watch implements JsonVisitor {
   readonly scalar: Taking | undefined;
   /** All of an object's, because parsers differ in which of a repeated member holds. */
-  #types: string[] | null = null;
-  #conditional: Conditional[] | null = null;
+  #types: Set<string> | null = null;
+  /** What counts only where this object is not of a kind, which its type may tell last. */
+  #held: Map<Kind, HeldFindings> | null = null;
   #items = 0;
-  /** The last item's, which serves again if that was a scalar. */
+  /** The last item's, which serves again if that was a scalar that nobody looked at. */
   #lastItem: Watch | null = null;
   #hasBegun = false;
 
@@ -93,7 +83,7 @@ export class Watch implements JsonVisitor {
     private readonly report: Report,
     private readonly role: Role,
   ) {
-    if (role === "model") this.scalar = this.#names("preset", (text) => text.includes(PRESET));
+    if (role === "model") this.scalar = this.#names("preset", (text) => PRESET_NAME.test(text));
     if (role === "container") this.scalar = this.#names("container", (text) => text !== "");
   }
 
@@ -103,12 +93,13 @@ export class Watch implements JsonVisitor {
 
   item(): Watch {
     const key = `[${this.#items++}]`;
-    if (this.#lastItem !== null && !this.#lastItem.#hasBegun) this.#lastItem.key = key;
-    else {
-      const role = this.role === "tools" ? "tool" : this.role === "tool" ? "plain" : this.role;
-      this.#lastItem = new Watch(this, key, this.report, role);
+    const last = this.#lastItem;
+    if (last !== null && !last.#hasBegun && last.scalar === undefined) {
+      last.key = key;
+      return last;
     }
-    return this.#lastItem;
+    const role = this.role === "tools" ? "tool" : this.role === "tool" ? "plain" : this.role;
+    return this.#lastItem = new Watch(this, key, this.report, role);
   }
 
   member(name: string | null): JsonVisitor | null {
@@ -117,53 +108,56 @@ export class Watch implements JsonVisitor {
     if (name === "previous_job_id") return { take: this.#previousJob() };
     if (name === "type") return { scalar: takingText((type) => this.#typed(type)) };
     if (Object.hasOwn(REFERENCES, name)) return this.#reference(name, REFERENCES[name]!);
+    if (name === "id" && this.role === "prompt") return this.#reference(name, "preset");
     if (name === "id" && this.role === "container") return this.#below(name, "container");
-    if (name === "container") return this.#below(name, "container");
-    if (name === "tools") return this.#below(name, "tools");
+    if (name === "container" || name === "tools" || name === "prompt") {
+      return this.#below(name, name);
+    }
     if (MODELS.test(name)) return this.#below(name, "model");
     if (name === "parameters" && this.role === "tool") {
-      return this.#belowIf(name, (types) => !types.every((type) => CLIENTS_OWN_TOOL.test(type)));
+      return this.#below(name, "plain", this.#unless(CLIENTS_OWN_TOOL));
     }
-    if (name === "input") {
-      return this.#belowIf(name, (types) => !types.some((type) => TOOL_CALL.test(type)));
+    if (name === "input" && this.#isContent()) {
+      return this.#below(name, "plain", this.#unless(TOOL_CALL));
     }
     return this.#below(name);
   }
 
   end(): void {
-    for (const { finding, holds } of this.#conditional ?? []) {
-      if (holds(this.#types ?? [])) this.report.finding(finding);
+    for (const [kind, held] of this.#held ?? []) {
+      if (!isOf(kind, this.#types)) held.passTo(this.report);
     }
   }
 
-  #below(name: string, role: Role = "plain"): Watch {
-    return new Watch(this, name, this.report, role);
+  #below(name: string, role: Role = "plain", report = this.report): Watch {
+    return new Watch(this, name, report, role);
   }
 
-  /** Looks below, and decides at the end of this object whether what is found there counts. */
-  #belowIf(name: string, holds: Conditional["holds"]): Watch {
-    const finding = (found: Finding) => (this.#conditional ??= []).push({ finding: found, holds });
-    const report = { ...this.report, finding };
-    return new Watch(this, name, report, "plain");
+  /** Where to report what counts only if this object turns out to be of another kind. */
+  #unless(kind: Kind): Report {
+    this.#held ??= new Map();
+    const held = this.#held.get(kind) ?? new HeldFindings();
+    this.#held.set(kind, held);
+    return held;
   }
 
   #reference(name: string, feature: SharedFeature): JsonVisitor {
-    const holds: Conditional["holds"] = (types) => !types.some((type) => SANDBOX_REPORT.test(type));
     const take: Taking = {
       maxBytes: MAX_TEXT_BYTES,
       value: (json) => {
-        const isNothing = json !== null && /^(?:null|""|\[\s*\])$/.test(textOf(json));
-        if (!isNothing) {
-          const finding = { feature, param: this.#path(name) };
-          (this.#conditional ??= []).push({ finding, holds });
-        }
+        if (json !== null && /^(?:null|""|\[\s*\])$/.test(textOf(json))) return null;
+        const report = name === "skill_id"
+          ? this.#unless(PROVIDERS_OWN_SKILL)
+          : name === "file_id" && this.#isContent()
+          ? this.#unless(SANDBOX_REPORT)
+          : this.report;
+        report.finding(feature, () => this.#path(name));
         return null;
       },
     };
     return { take };
   }
 
-  /** @throws {GatewayError} invalid_request for what is neither a text nor null */
   #previousJob(): Taking {
     return {
       maxBytes: MAX_TEXT_BYTES,
@@ -171,11 +165,7 @@ export class Watch implements JsonVisitor {
         const id: unknown = json === null ? {} : JSON.parse(textOf(json));
         // Postgres holds no NUL.
         if (typeof id === "string" && !id.includes("\0")) this.report.jobId(id.toWellFormed());
-        else if (id !== null) {
-          throw new GatewayError("invalid_request", "previous_job_id must be the id of a job", {
-            details: { param: this.#path("previous_job_id") },
-          });
-        }
+        else if (id !== null) this.report.noJobId(() => this.#path("previous_job_id"));
         return null;
       },
     };
@@ -183,16 +173,21 @@ export class Watch implements JsonVisitor {
 
   #typed(text: string | null): void {
     const type = (text ?? "").trim().toLowerCase();
-    (this.#types ??= []).push(type);
+    (this.#types ??= new Set()).add(type);
     const tool = SHARED_TOOL.exec(type)?.[1];
-    if (tool) this.report.finding({ feature: tool as SharedFeature, param: this.#path("type") });
+    if (tool) this.report.finding(tool as SharedFeature, () => this.#path("type"));
   }
 
   #names(feature: SharedFeature, does: (text: string) => boolean): Taking {
     return takingText((text) => {
       if (text !== null && !does(text)) return;
-      this.report.finding({ feature, param: this.#path() });
+      this.report.finding(feature, () => this.#path());
     });
+  }
+
+  /** Whether this is content of a message, or one of the blocks of it. */
+  #isContent(): boolean {
+    return this.key === "content" || this.parent?.key === "content";
   }
 
   /** As a client writes it: `tools[1].container`. */
@@ -218,12 +213,6 @@ function takingText(use: (text: string | null) => void): Taking {
   };
 }
 
-function textOf(json: Uint8Array): string {
-  return decoder.decode(json);
-}
-
-const decoder = new TextDecoder();
-
 /** What one body reaches. */
 export interface Reach {
   /** Looks at the body itself. */
@@ -231,19 +220,29 @@ export interface Reach {
   /** The first of each feature, complete once the body has ended. */
   readonly sharedFeatures: readonly Finding[];
   /** What `previous_job_id` names, at any depth. */
-  readonly previousJobIds: readonly string[];
+  readonly previousJobIds: ReadonlySet<string>;
 }
 
+/** Its visitor throws {@linkcode GatewayError}s: invalid_request for a previous job that is no text. */
 export function searchReach(): Reach {
   const sharedFeatures: Finding[] = [];
-  const previousJobIds: string[] = [];
+  const previousJobIds = new Set<string>();
   const visitor = new Watch(null, "", {
-    finding(finding) {
-      if (sharedFeatures.every(({ feature }) => feature !== finding.feature)) {
-        sharedFeatures.push(finding);
+    finding(feature, where) {
+      if (sharedFeatures.some((found) => found.feature === feature)) return;
+      sharedFeatures.push({ feature, param: where() });
+    },
+    jobId(id) {
+      previousJobIds.add(id);
+      if (previousJobIds.size > MAX_JOBS) {
+        throw new GatewayError("invalid_request", `the body names over ${MAX_JOBS} previous jobs`);
       }
     },
-    jobId: (id) => previousJobIds.push(id),
+    noJobId(where) {
+      throw new GatewayError("invalid_request", "previous_job_id must be the id of a job", {
+        details: { param: where() },
+      });
+    },
   }, "plain");
   return { visitor, sharedFeatures, previousJobIds };
 }

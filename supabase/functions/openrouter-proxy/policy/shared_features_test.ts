@@ -159,6 +159,109 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     '{"model":"@preset/a","model":"b"}',
     "preset at model",
   ],
+  ["a model that is a preset in capitals", { model: "@Preset/mine" }, "preset at model"],
+  ["a stored prompt", { prompt: { id: "pmpt_1", variables: {} } }, "preset at prompt.id"],
+  [
+    "a file that a stored prompt is filled in with",
+    { prompt: { variables: { x: { type: "input_file", file_id: "f" } } } },
+    "file at prompt.variables.x.file_id",
+  ],
+  [
+    "a skill of the account",
+    { container: { skills: [{ type: "custom", skill_id: "skill_01", version: "latest" }] } },
+    "file at container.skills[0].skill_id",
+  ],
+  [
+    "a skill of the account that a shell refers to",
+    {
+      tools: [{
+        type: "shell",
+        environment: {
+          type: "container_auto",
+          skills: [{ type: "skill_reference", skill_id: "skill_1" }],
+        },
+      }],
+    },
+    "file at tools[0].environment.skills[0].skill_id",
+  ],
+  [
+    "a skill that is the provider's to one parser and the account's to another",
+    '{"container":{"skills":[{"type":"custom","skill_id":"s","type":"anthropic"}]}}',
+    "file at container.skills[0].skill_id",
+  ],
+  [
+    "a body that says of itself that it is a tool call",
+    { type: "tool_use", input: [{ role: "user", content: [{ file_id: "f" }] }] },
+    "file at input[0].content[0].file_id",
+  ],
+  [
+    "a fallback that says of itself that it is a tool call",
+    { fallbacks: [{ model: "m", type: "tool_use", input: [{ file_id: "f" }] }] },
+    "file at fallbacks[0].input[0].file_id",
+  ],
+  [
+    "a tool call that is another block too, by a repeated type",
+    '{"messages":[{"content":[{"type":"tool_use","type":"x","input":{"file_id":"f"}}]}]}',
+    "file at messages[0].content[0].input.file_id",
+  ],
+  [
+    "a file that is a sandbox's report too, by a repeated type",
+    '{"input":[{"content":[{"type":"bash_code_execution_output","type":"input_file","file_id":"f"}]}]}',
+    "file at input[0].content[0].file_id",
+  ],
+  [
+    "a sandbox's report where no content stands",
+    { file: { type: "code_execution_output", file_id: "f" } },
+    "file at file.file_id",
+  ],
+  [
+    "a container of a sandbox's report",
+    { messages: [{ content: [{ type: "code_execution_output", container_id: "c" }] }] },
+    "container at messages[0].content[0].container_id",
+  ],
+  [
+    "an item's container, which its interpreter would go on with",
+    { input: [{ type: "code_interpreter_call", container_id: "cntr_1", code: "1" }] },
+    "container at input[0].container_id",
+  ],
+  [
+    "a tool in place of a list of tools",
+    { tools: { type: "openrouter:shell" } },
+    "openrouter:shell at tools.type",
+  ],
+  [
+    "a list of lists of tools",
+    { tools: [[{ type: "openrouter:shell" }]] },
+    "openrouter:shell at tools[0][0].type",
+  ],
+  [
+    "a tool of a plugin",
+    { plugins: [{ id: "fusion", tools: [{ type: "openrouter:bash" }] }] },
+    "openrouter:bash at plugins[0].tools[0].type",
+  ],
+  [
+    "a model of a plugin",
+    { plugins: [{ id: "auto-router", allowed_models: ["a", "@preset/b"] }] },
+    "preset at plugins[0].allowed_models[1]",
+  ],
+  [
+    "what stands behind a byte order mark and white space",
+    '\ufeff\r\n\t { "preset" : "a" }',
+    "preset at preset",
+  ],
+  [
+    "names and texts in escapes alone",
+    '{"\\u0063\\u006f\\u006e\\u0074\\u0061\\u0069\\u006e\\u0065\\u0072":"\\u0063"}',
+    "container at container",
+  ],
+  [
+    "the first of many, which all say the same",
+    {
+      tools: Array.from({ length: 9 }, () => ({ type: "openrouter:bash", vector_store_ids: [1] })),
+    },
+    "openrouter:bash at tools[0].type",
+    "vector_store at tools[0].vector_store_ids",
+  ],
   [
     "several things",
     {
@@ -233,6 +336,45 @@ const PASSES: [what: string, body: unknown][] = [
     "what a sandbox has made",
     { messages: [{ content: [{ content: { type: "code_execution_output", file_id: "f" } }] }] },
   ],
+  ["functions of the older kind", { functions: [{ name: "x", parameters: SCHEMA }] }],
+  ["a function with a property for jobs", {
+    tools: [{
+      type: "function",
+      name: "x",
+      parameters: { properties: { previous_job_id: { type: "string" } } },
+    }],
+  }],
+  ["a tool call with a job's number", {
+    messages: [{ content: [{ type: "tool_use", input: { previous_job_id: 7 } }] }],
+  }],
+  ["skills that the provider has made", {
+    container: { skills: [{ type: "anthropic", skill_id: "xlsx", version: "latest" }] },
+  }],
+  ["servers that the request brings", {
+    mcp_servers: [{ type: "url", url: "https://x", name: "x", authorization_token: "t" }],
+    tools: [{ type: "mcp", server_url: "https://x", connector_id: "connector_x" }],
+  }],
+  ["files and pictures that the request brings", {
+    input: [{
+      content: [
+        { type: "input_file", file_data: "data:x", filename: "x" },
+        { type: "input_image", image_url: "data:x", file_id: null },
+      ],
+    }],
+    messages: [{
+      content: [
+        { type: "file", file: { file_data: "data:x", filename: "file_id" } },
+        { type: "document", source: { type: "base64", data: "" } },
+      ],
+    }],
+  }],
+  ["prompts that are texts", { prompt: "id" }],
+  ["prompts that are lists", { prompt: ["id", "preset"] }],
+  ["plugins and providers", {
+    plugins: [{ id: "web", max_results: 3 }, { id: "file-parser", pdf: { engine: "native" } }],
+    provider: { order: ["openai"], only: ["anthropic"], allow_fallbacks: false },
+  }],
+  ["names that begin with a byte order mark", '{"\ufeffpreset":"a","\ufefffile_id":"b"}'],
   ["schemas of answers", { response_format: { type: "json_schema", json_schema: SCHEMA } }],
   ["schemas of texts", { text: { format: { type: "json_schema", schema: SCHEMA } } }],
   ["metadata", { metadata: { file_id: "f", preset: "p", model: "@preset/x" } }],
@@ -249,8 +391,8 @@ for (const [what, body] of PASSES) {
 
 Deno.test("the jobs that a body goes on with must be the caller's own, wherever they stand", () => {
   const { previousJobIds } = read({ previous_job_id: "a", fallbacks: [{ previous_job_id: "b" }] });
-  assert.deepEqual(previousJobIds, ["a", "b"]);
-  assert.deepEqual(read({ previous_job_id: null }).previousJobIds, []);
+  assert.deepEqual([...previousJobIds], ["a", "b"]);
+  assert.equal(read({ previous_job_id: null }).previousJobIds.size, 0);
 });
 
 Deno.test("a previous job that is no text is refused", () => {
@@ -259,7 +401,81 @@ Deno.test("a previous job that is no text is refused", () => {
   }
 });
 
+Deno.test("a previous job of a tool that OpenRouter runs must be the caller's own, too", () => {
+  const tools = (previous_job_id: unknown) => [
+    { type: "openrouter:fusion", parameters: { previous_job_id } },
+  ];
+  assert.deepEqual([...read({ tools: tools("a") }).previousJobIds], ["a"]);
+  assert.throws(() => read({ tools: tools(1) }), {
+    type: "invalid_request",
+    details: { param: "tools[0].parameters.previous_job_id" },
+  });
+});
+
+Deno.test("more previous jobs than a body can go on with are refused", () => {
+  const body = (count: number) =>
+    read({ fallbacks: Array.from({ length: count }, (_, i) => ({ previous_job_id: `job-${i}` })) });
+  assert.equal(body(100).previousJobIds.size, 100);
+  assert.throws(() => body(101), { type: "invalid_request" });
+});
+
 Deno.test("a long reference, and a long model, count as reaching what is shared", () => {
   assert.deepEqual(reached({ file_id: "x".repeat(10_000) }), ["file at file_id"]);
   assert.deepEqual(reached({ model: "x".repeat(10_000) }), ["preset at model"]);
+});
+
+// Each reference was once held against each type, and kept a path as long as it is deep.
+Deno.test("a body with references and types by the hundred thousand is read like any other", () => {
+  const types = '"type":"x",'.repeat(200_000);
+  const references = '"file_id":1,'.repeat(200_000);
+  const deep = "n".repeat(100);
+  const body = `${`{"${deep}":`.repeat(100)}{${types}${references}"x":1}${"}".repeat(100)}`;
+  assert.deepEqual(reached(body), [`file at ${`${deep}.`.repeat(100)}file_id`]);
+});
+
+/** Every place of a request that somebody acts on. */
+const PLACES: ((reference: Record<string, unknown>) => unknown)[] = [
+  (reference) => reference,
+  (reference) => ({ messages: [{ role: "user", content: [{ type: "file", ...reference }] }] }),
+  (reference) => ({ messages: [{ role: "user", content: [{ file: reference }] }] }),
+  (reference) => ({
+    input: [{ type: "message", content: [{ type: "input_file", ...reference }] }],
+  }),
+  (reference) => ({ tools: [{ type: "code_interpreter", ...reference }] }),
+  (reference) => fusion([{ type: "x", ...reference }]),
+  (reference) => ({ fallbacks: [{ model: "m", ...reference }] }),
+  (reference) => ({ plugins: [{ id: "x", config: reference }] }),
+  (reference) => ({ "…": { [`${"n".repeat(200)}`]: [reference] } }),
+];
+const REFERENCES: [feature: string, name: string][] = [
+  ["file", "file_id"],
+  ["file", "file_ids"],
+  ["file", "skill_id"],
+  ["container", "container_id"],
+  ["vector_store", "vector_store_id"],
+  ["vector_store", "vector_store_ids"],
+  ["preset", "preset"],
+];
+const escaped = (name: string) =>
+  name.replaceAll(
+    /./g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+
+Deno.test("a reference is found in every place, with any value, in any spelling, however often", () => {
+  for (const [feature, name] of REFERENCES) {
+    for (const place of PLACES) {
+      for (const value of ["x", ["x"], [""], { id: "x" }, {}, 0, false]) {
+        const plain = JSON.stringify(place({ [name]: value }), null, 1);
+        const repeated = plain.replace(`"${name}": `, `"${name}": null, "${name}": `);
+        for (const body of [plain, repeated, plain.replace(name, escaped(name))]) {
+          assert.deepEqual(
+            read(body).sharedFeatures.map((found) => found.feature),
+            [feature],
+            body,
+          );
+        }
+      }
+    }
+  }
 });

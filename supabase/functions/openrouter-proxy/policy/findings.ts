@@ -1,0 +1,81 @@
+/**
+ * What is found in a body, and what of it counts only once the kind of the object is known that it
+ * stands in: a type may come last, and more than once.
+ *
+ * Source: docs/protocol.md, "Bodies".
+ */
+
+/** What gateway_settings.shared_features may allow. */
+export type SharedFeature =
+  | "openrouter:files"
+  | "openrouter:shell"
+  | "openrouter:bash"
+  | "container"
+  | "file"
+  | "preset"
+  | "vector_store";
+
+export interface Finding {
+  feature: SharedFeature;
+  /** Where it stands, e.g. `tools[1].container`. */
+  param: string;
+}
+
+/** Who is told of what is found. */
+export interface Report {
+  /** @param where makes the finding's `param`; a body may have a million that nobody asks for */
+  finding(feature: SharedFeature, where: () => string): void;
+  /** What `previous_job_id` names. */
+  jobId(id: string): void;
+  /** A `previous_job_id` that is neither a text nor null. */
+  noJobId(where: () => string): void;
+}
+
+/** Objects in some of whose members nothing counts. */
+export interface Kind {
+  /** All of their types, trimmed and in lower case, are like this. */
+  readonly types: RegExp;
+  /** Whether one without a type is of this kind. */
+  readonly mayLackType: boolean;
+}
+
+/** `parameters` of these tools is the schema of the client's own function. */
+export const CLIENTS_OWN_TOOL: Kind = { types: /^(?:function|custom)$/, mayLackType: true };
+/** What a model calls a tool with is only told back. */
+export const TOOL_CALL: Kind = { types: /(?:^|_)tool_use$/, mayLackType: false };
+/** What a sandbox has made is only told back. */
+export const SANDBOX_REPORT: Kind = { types: /code_execution_output$/, mayLackType: false };
+/** Of the skills that a container has: those that the provider has made for everybody. */
+export const PROVIDERS_OWN_SKILL: Kind = { types: /^anthropic$/, mayLackType: false };
+
+/** Whether an object of these types is of that kind to every parser. */
+export function isOf({ types, mayLackType }: Kind, own: ReadonlySet<string> | null): boolean {
+  if (own === null) return mayLackType;
+  for (const type of own) if (!types.test(type)) return false;
+  return true;
+}
+
+/** Keeps what is found until it is known whether it counts; of each feature the first. */
+export class HeldFindings implements Report {
+  readonly #features = new Map<SharedFeature, () => string>();
+  readonly #jobIds = new Set<string>();
+  #noJobId: (() => string) | null = null;
+
+  finding(feature: SharedFeature, where: () => string): void {
+    if (!this.#features.has(feature)) this.#features.set(feature, where);
+  }
+
+  jobId(id: string): void {
+    this.#jobIds.add(id);
+  }
+
+  noJobId(where: () => string): void {
+    this.#noJobId ??= where;
+  }
+
+  passTo(report: Report): void {
+    for (const [feature, where] of this.#features) report.finding(feature, where);
+    for (const id of this.#jobIds) report.jobId(id);
+    if (this.#noJobId !== null) report.noJobId(this.#noJobId);
+  }
+}
