@@ -60,8 +60,9 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
     booking?.end(whenRead);
     return new Response(null, { status, headers });
   }
-  const clean = status >= 400 ? redactedError(body) : body;
-  const whole = concat(meter.feed(clean), meter.end());
+  const passed = [meter.feed(body), meter.end()];
+  // The meter gives up errors that are too large to be held back; this one is here as a whole.
+  const whole = concat(...(status >= 400 ? [redactedError(body)] : passed));
   booking?.end(whenRead);
   return new Response(whole, { status, headers });
 }

@@ -60,6 +60,16 @@ Deno.test("clientAnswer passes an error on without the operator's account, and e
   assert.deepEqual(events[1], { kind: "refused" });
 });
 
+Deno.test("clientAnswer passes an error on as a whole, however large, without the operator's account", async () => {
+  const headers = new Headers({ "content-type": "application/json" });
+  const error = (user: string) =>
+    `{"error":{"message":"${
+      "x".repeat(500_000)
+    }","metadata":{"raw":"{\\"user_id\\":\\"${user}\\"}"}}}`;
+  const { response } = answered({ status: 400, headers, body: utf8(error("user_2d")) });
+  assert.equal(await response.text(), error("[redacted]"));
+});
+
 Deno.test("clientAnswer ends the booking of an error that is too large to be whole", async () => {
   const { response, events } = answered({ status: 502, body: new Response("<html>").body });
   assert.equal(response.status, 502);

@@ -50,6 +50,8 @@ const DELTA: Record<string, Told> = { stop_reason: "value" };
 
 /** Written by a model, or by the client and told back. */
 const WRITTEN = new Set([
+  "annotation",
+  "annotations",
   "arguments",
   "content",
   "content_block",

@@ -34,6 +34,16 @@ const REDACTED: [what: string, body: string, expected: string][] = [
     '[{"user_id":"[redacted]"},{"user_id":"[redacted]"}]',
   ],
   ["the hash of a key", `Key ${HASH} is disabled`, "Key [redacted] is disabled"],
+  [
+    "a workspace in JSON that a text quotes, once and twice",
+    '{"raw":"{\\"workspace_id\\" : \\"a-b\\",\\\\\\"org_id\\\\\\":\\\\\\"c\\\\\\"}"}',
+    '{"raw":"{\\"workspace_id\\" : \\"[redacted]\\",\\\\\\"org_id\\\\\\":\\\\\\"[redacted]\\\\\\"}"}',
+  ],
+  [
+    "words right behind an escape",
+    `{"m":"a\\nuser_2abcdefgh\\u003c${HASH}\\torg_3abcdefgh"}`,
+    '{"m":"a\\n[redacted]\\u003c[redacted]\\t[redacted]"}',
+  ],
   ["a plaintext key", `sk-or-v1-${HASH}`, "sk-or-v1-[redacted]"],
 ];
 
@@ -56,6 +66,35 @@ for (const [what, bytes] of AROUND) {
     const body = concat(bytes, utf8(`{"user_id":"us\u00e9r"} ${HASH}.`), bytes);
     const expected = concat(bytes, utf8('{"user_id":"[redacted]"} [redacted].'), bytes);
     assert.deepEqual(redactedError(body), expected);
+  });
+}
+
+Deno.test("redactedError keeps the number of bytes where that was told", () => {
+  for (const text of [`{"user_id":"é","org_id":"${HASH}"} user_2abcdefgh`, '{"user_id":"x"}']) {
+    const body = utf8(text);
+    const clean = redactedError(body, true);
+    assert.equal(clean.length, body.length);
+    assert.notDeepEqual(clean, body);
+  }
+});
+
+// Each of these once cost the square of its length, or would if a pattern grew careless.
+for (
+  const part of [
+    "\\",
+    '\\"',
+    '"user_id',
+    '"user_id"',
+    "user_",
+    "user_2a",
+    "a1b2",
+    " ",
+    "\\u00",
+  ]
+) {
+  Deno.test(`redactedError passes over ${part} a million times`, () => {
+    const body = utf8(part.repeat(1_000_000));
+    assert.ok(redactedError(body) === body);
   });
 }
 
