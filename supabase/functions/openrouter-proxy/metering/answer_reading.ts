@@ -93,6 +93,11 @@ export function answerReading(
     return WRITTEN.has(name) ? null : elsewhere;
   }
 
+  /** Beside what a model wrote. */
+  function named(name: string | null): JsonVisitor | null {
+    return name !== null && IDENTIFIERS.has(name) ? identifier : null;
+  }
+
   function error(put: (value: unknown) => void): Taking {
     return {
       maxBytes: keepsLength ? MAX_ERROR_BYTES_THAT_STAYS : MAX_ERROR_BYTES,
@@ -119,7 +124,10 @@ export function answerReading(
       },
       member(name) {
         const told = name !== null && Object.hasOwn(members, name) ? members[name]! : null;
-        return told === null ? others(name) : member(told, (found) => value[name!] = found);
+        if (told !== null) return member(told, (found) => value[name!] = found);
+        // An event of type `error` is one itself: its metadata is not what the client has set.
+        const isError = value.type === "error" || typeof value.message === "string";
+        return name === "metadata" && isError ? { take: error(() => {}) } : others(name);
       },
     };
   }
@@ -141,7 +149,7 @@ export function answerReading(
         const choices: unknown[] = [];
         return {
           begin: () => put(choices),
-          item: () => object(CHOICE, () => null, (choice) => choices.push(choice)),
+          item: () => object(CHOICE, named, (choice) => choices.push(choice)),
         };
       }
     }
