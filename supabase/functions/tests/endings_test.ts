@@ -1,7 +1,7 @@
 /** Every way in which a call can end: what the client sees, and what its row says. */
 import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
-import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import { call, CHAT, chat, newIdentity, signed } from "./harness/client.ts";
 import type { RequestRow } from "./harness/database.ts";
 import { startFront } from "./harness/front.ts";
 import { connect } from "./harness/raw_client.ts";
@@ -426,11 +426,16 @@ Deno.test("a client that leaves while it sends its body is no error of the gatew
   // llmgateway PR #2231
   const { gateway } = world;
   const { hostname, port, pathname } = new URL(gateway.url);
-  const path = `${pathname}${CHAT}?leaving`;
+  const path = `${CHAT}?leaving`;
+  const signature = await signed(await newIdentity(), "POST", path, chat("half"));
+  const head = [
+    `POST ${pathname}${path} HTTP/1.1`,
+    `host: ${hostname}`,
+    "content-length: 100000",
+    ...Object.entries(signature).map((pair) => pair.join(": ")),
+  ];
   const connection = await Deno.connect({ hostname, port: Number(port) });
-  await connection.write(new TextEncoder().encode(
-    `POST ${path} HTTP/1.1\r\nhost: ${hostname}\r\ncontent-length: 100000\r\n\r\n{"half":`,
-  ));
+  await connection.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n{"half":`));
   const seen = gateway.log.length;
   connection.close();
   const line = await until(
