@@ -387,8 +387,8 @@ export class JsonScanner {
   /** Keeps the name as far as this piece has it, and no more of it than tells that it is too long. */
   #keepName(end: number): void {
     if (!this.#visitors[this.#depth]?.member || this.#name.length > MAX_NAME_BYTES) return;
-    const part = this.#piece.subarray(this.#nameFrom, end).subarray(0, MAX_NAME_BYTES + 1);
-    this.#name = this.#name.length === 0 ? part.slice() : concat(this.#name, part);
+    const last = Math.min(end, this.#nameFrom + MAX_NAME_BYTES + 1);
+    this.#name = concat(this.#name, this.#piece.subarray(this.#nameFrom, last));
   }
 
   #takingBegan(take: Taking, at: number): void {

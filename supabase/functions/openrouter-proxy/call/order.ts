@@ -25,7 +25,8 @@ export interface Order extends Opened {
 export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Promise<Order> {
   const { endpoint } = opened;
   const call = endpoint.kind === "call" ? endpoint : null;
-  const json = call === null ? null : readCallBody(body, call);
+  // What is free may have a body too, and reach by it what others have.
+  const json = call === null && body.length === 0 ? null : readCallBody(body, call?.body ?? "any");
   return {
     ...opened,
     body,

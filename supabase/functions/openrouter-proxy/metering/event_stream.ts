@@ -127,7 +127,8 @@ export class EventStream {
   }
 
   #data(start: number, end: number): void {
-    const data = this.#chunk.subarray(start, end);
+    const chunk = this.#chunk;
+    const data = start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
     if (this.#head.length <= DONE.length) this.#head += textOf(data.subarray(0, 16));
     const passed = this.#scanner!.feed(data);
     if (passed !== data) this.#replace(start, end, passed);

@@ -63,13 +63,14 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const WHITE_SPACE = [0x20, 0x09, 0x0a, 0x0d];
 
 /**
- * Reads the body of a call.
+ * Reads the body of a request.
  *
- * @returns null for a body that is no JSON, where the endpoint takes such ones too
+ * @param kind `json`: it must be a JSON object; `any`: it is read where it is JSON
+ * @returns null for a body that is no JSON, and need not be
  * @throws {GatewayError} invalid_request when the body is no JSON object in UTF-8, or nested too deeply;
  *   request_too_large when it has too many values
  */
-export function readCallBody(body: Bytes, { body: kind }: CallEndpoint): CallBody | null {
+export function readCallBody(body: Bytes, kind: CallEndpoint["body"]): CallBody | null {
   if (kind === "any" && !looksLikeJson(body)) return null;
   assertUtf8(body);
   const reading = new BodyReading();

@@ -1,20 +1,10 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../bytes/encodings.ts";
 import { readCallBody } from "./call_body.ts";
-import { type CallEndpoint } from "./endpoints.ts";
-
-const ENDPOINT: CallEndpoint = {
-  kind: "call",
-  body: "json",
-  addsUsage: false,
-  pseudonym: null,
-  beginsJob: false,
-  isKnown: true,
-};
 
 function read(body: unknown) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return readCallBody(utf8(text), ENDPOINT)!;
+  return readCallBody(utf8(text), "json")!;
 }
 
 /** What a body reaches: `feature at param`. */
