@@ -63,6 +63,8 @@ export interface ScanBounds {
   maxDepth: number;
   /** How many values the text may have, members' included. */
   maxValues: number;
+  /** How many of them may be members, which cost more to look at; as many as values where not set. */
+  maxMembers?: number;
 }
 
 /** What may come next. */
@@ -97,6 +99,7 @@ export class JsonScanner {
   #state = VALUE;
   #error: JsonScanError | null = null;
   #values = 0;
+  #members = 0;
   #depth = 0;
   /** By depth: whether it is an object, and who looks into it. */
   readonly #isObject: boolean[] = [];
@@ -373,8 +376,12 @@ export class JsonScanner {
 
   #nameEnded(at: number): void {
     const visitor = this.#visitors[this.#depth];
+    const { maxMembers } = this.#bounds;
     this.#isName = false;
     this.#state = COLON;
+    if (maxMembers !== undefined && ++this.#members > maxMembers) {
+      throw new JsonScanError("values", `it has over ${maxMembers} members`);
+    }
     if (!visitor?.member) return;
     if (this.#name.length === 0) {
       this.#next = visitor.member(nameIn(this.#piece, this.#nameFrom, at));

@@ -54,7 +54,7 @@ interface Insertion {
 }
 
 /** Far more than calls have, and little enough for a scan of some ten milliseconds a megabyte. */
-const BOUNDS = { maxDepth: 128, maxValues: 1_000_000 };
+const BOUNDS = { maxDepth: 128, maxValues: 1_000_000, maxMembers: 250_000 };
 const MAX_TEXT_BYTES = 4096;
 const USAGE = '"usage":{"include":true}';
 const DECODED_AT_ONCE_BYTES = 64 * 1024;

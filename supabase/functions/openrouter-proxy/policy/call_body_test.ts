@@ -302,3 +302,10 @@ function isLess(result: string, body: string, inserted: string[]): boolean {
   }
   return rests.has(body);
 }
+
+Deno.test("a body of too many members is refused before they cost a second of CPU", () => {
+  const bodyOf = (members: number) =>
+    utf8(`{"model":"m"${',"\\u00e9":0'.repeat(members - 2)},"stream":true}`);
+  assert.equal(readJson(bodyOf(250_000)).streaming, true);
+  assert.throws(() => readJson(bodyOf(250_001)), { type: "request_too_large" });
+});

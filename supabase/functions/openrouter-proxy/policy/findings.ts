@@ -48,11 +48,24 @@ export const SANDBOX_REPORT: Kind = { types: /code_execution_output$/, mayLackTy
 /** Of the skills that a container has: those that the provider has made for everybody. */
 export const PROVIDERS_OWN_SKILL: Kind = { types: /^anthropic$/, mayLackType: false };
 
-/** Whether an object of these types is of that kind to every parser. */
-export function isOf({ types, mayLackType }: Kind, own: ReadonlySet<string> | null): boolean {
-  if (own === null) return mayLackType;
-  for (const type of own) if (!types.test(type)) return false;
-  return true;
+const KINDS = [CLIENTS_OWN_TOOL, TOOL_CALL, SANDBOX_REPORT, PROVIDERS_OWN_SKILL];
+
+/** What an object's types say of its kind: all of them, because parsers differ in which one holds. */
+export class Types {
+  /** They are not kept: a body may repeat its type a million times. */
+  readonly #unlike = new Set<Kind>();
+
+  /** @param type trimmed and in lower case */
+  add(type: string): void {
+    for (const kind of KINDS) {
+      if (!this.#unlike.has(kind) && !kind.types.test(type)) this.#unlike.add(kind);
+    }
+  }
+
+  /** Whether the object is of that kind to every parser. */
+  areOf(kind: Kind): boolean {
+    return !this.#unlike.has(kind);
+  }
 }
 
 /** Keeps what is found until it is known whether it counts; of each feature the first. */

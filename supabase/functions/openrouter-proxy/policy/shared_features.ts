@@ -17,13 +17,13 @@ import {
   CLIENTS_OWN_TOOL,
   type Finding,
   HeldFindings,
-  isOf,
   type Kind,
   PROVIDERS_OWN_SKILL,
   type Report,
   SANDBOX_REPORT,
   type SharedFeature,
   TOOL_CALL,
+  Types,
 } from "./findings.ts";
 
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
@@ -68,8 +68,7 @@ type Role = "plain" | "tools" | "tool" | "model" | "container" | "prompt";
 /** Looks at any value: into objects and arrays, and at texts that name something. */
 export class Watch implements JsonVisitor {
   readonly scalar: Taking | undefined;
-  /** All of an object's, because parsers differ in which of a repeated member holds. */
-  #types: Set<string> | null = null;
+  #types: Types | null = null;
   /** What counts only where this object is not of a kind, which its type may tell last. */
   #held: Map<Kind, HeldFindings> | null = null;
   #items = 0;
@@ -125,7 +124,7 @@ export class Watch implements JsonVisitor {
 
   end(): void {
     for (const [kind, held] of this.#held ?? []) {
-      if (!isOf(kind, this.#types)) held.passTo(this.report);
+      if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
     }
   }
 
@@ -173,7 +172,7 @@ export class Watch implements JsonVisitor {
 
   #typed(text: string | null): void {
     const type = (text ?? "").trim().toLowerCase();
-    (this.#types ??= new Set()).add(type);
+    (this.#types ??= new Types()).add(type);
     const tool = SHARED_TOOL.exec(type)?.[1];
     if (tool) this.report.finding(tool as SharedFeature, () => this.#path("type"));
   }
