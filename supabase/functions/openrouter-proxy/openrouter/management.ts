@@ -4,8 +4,11 @@
  * Source: openrouter.md, "Keys". Called with the provisioning key, which proxied calls never carry.
  */
 
-import { parseKeepingDecimals } from "../bytes/decimal.ts";
+import { isObject } from "../bytes/encodings.ts";
 import type { KeyLimit } from "../store.ts";
+import { createManagementCall, ManagementError } from "./management_call.ts";
+
+export { ManagementError };
 
 /** A key as `GET /keys` shows it. */
 export interface ListedKey {
@@ -25,22 +28,11 @@ export interface CreatedKey {
   key: string;
 }
 
-/** What OpenRouter's management API answered instead of doing what was asked. */
-export class ManagementError extends Error {
-  override readonly name = "ManagementError";
-
-  /**
-   * @param status OpenRouter's HTTP status; null when no usable answer came
-   * @param retryAfter OpenRouter's Retry-After, verbatim
-   */
-  constructor(
-    message: string,
-    readonly status: number | null,
-    readonly retryAfter: string | null = null,
-    options?: ErrorOptions,
-  ) {
-    super(message, options);
-  }
+/** What a key has spent since it was made, in OpenRouter's credits: decimals as they were written. */
+export interface KeyUsage {
+  usage: string;
+  /** What the providers charged the owners of BYOK keys; no part of `usage`. */
+  byokUsage: string;
 }
 
 export interface Management {
@@ -56,6 +48,15 @@ export interface Management {
   setLimit(hash: string, limit: KeyLimit): Promise<void>;
   /** Whether OpenRouter still takes a key: it is there, and not disabled. @throws {ManagementError} */
   isAlive(hash: string): Promise<boolean>;
+  /** What a key has spent; null: it is gone. @throws {ManagementError} */
+  keyUsage(hash: string): Promise<KeyUsage | null>;
+  /**
+   * What OpenRouter knows of a generation, whichever key of the account made it, with exact amounts of
+   * money; null: it does not know it, or not yet.
+   *
+   * @throws {ManagementError}
+   */
+  generation(id: string): Promise<Record<string, unknown> | null>;
   /** Deletes a key; one that is gone already counts as deleted. @throws {ManagementError} */
   deleteKey(hash: string): Promise<void>;
   /**
@@ -67,11 +68,10 @@ export interface Management {
   listKeys(): AsyncGenerator<ListedKey>;
 }
 
-/** How long one management call may take. Shorter than the lease under which keys are created. */
-const CALL_TIMEOUT_MS = 20_000;
 const PAGE_SIZE = 100;
-/** Members whose digits matter. */
-const EXACT = new Set(["limit"]);
+const LIMITS: ReadonlySet<string> = new Set(["limit"]);
+const USAGES: ReadonlySet<string> = new Set(["usage", "byok_usage"]);
+const AMOUNTS: ReadonlySet<string> = new Set(["total_cost", "upstream_inference_cost"]);
 /**
  * How far pages overlap. A key that is deleted moves the later ones a place up, past an offset that
  * was already read.
@@ -92,44 +92,20 @@ export function createManagement(
   fetch: typeof globalThis.fetch,
   workspaceId: string | null,
 ): Management {
-  /** @param route what errors call the path: without ids, and fit for an operator to act on */
-  async function call(
-    method: string,
-    path: string,
-    body?: string,
-    route = "/keys",
-  ): Promise<unknown> {
-    let response: Response;
-    let text: string;
+  const manage = createManagementCall(openrouterUrl, provisioningKey, fetch);
+  const call = (method: string, path: string, body?: string, route = "/keys") =>
+    manage(method, path, { route, exact: LIMITS, ...(body === undefined ? {} : { body }) });
+
+  /** The member `data` of an answer; null: 404. */
+  async function readData(path: string, route: string, exact: ReadonlySet<string>) {
     try {
-      response = await fetch(`${openrouterUrl}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${provisioningKey}`,
-          ...(body === undefined ? {} : { "content-type": "application/json" }),
-        },
-        ...(body === undefined ? {} : { body }),
-        redirect: "error",
-        signal: AbortSignal.timeout(CALL_TIMEOUT_MS),
-      });
-      text = await response.text();
-    } catch (cause) {
-      const message = `OpenRouter did not answer ${method} ${route}`;
-      throw new ManagementError(message, null, null, { cause });
+      const answer = await manage("GET", path, { route, exact });
+      if (isObject(answer) && isObject(answer.data)) return answer.data;
+    } catch (error) {
+      if (error instanceof ManagementError && error.status === 404) return null;
+      throw error;
     }
-    if (!response.ok) {
-      throw new ManagementError(
-        `OpenRouter answered ${method} ${route} with status ${response.status}`,
-        response.status,
-        response.headers.get("retry-after"),
-      );
-    }
-    try {
-      return parseKeepingDecimals(text, EXACT);
-    } catch {
-      // No cause: a parser's message quotes the text, which may hold a plaintext key.
-      throw new ManagementError(`OpenRouter answered ${method} ${route} with no JSON`, null);
-    }
+    throw new ManagementError(`OpenRouter's answer to GET ${route} lacks its data`, null);
   }
 
   return {
@@ -176,6 +152,20 @@ export function createManagement(
         throw error;
       }
     },
+
+    async keyUsage(hash) {
+      const path = `/keys/${encodeURIComponent(hash)}`;
+      const key = await readData(path, "/keys/{hash}", USAGES);
+      if (key === null) return null;
+      const { usage, byok_usage: byokUsage = "0" } = key;
+      if (typeof usage !== "string" || typeof byokUsage !== "string") {
+        throw new ManagementError("OpenRouter's answer to GET /keys/{hash} lacks usage", null);
+      }
+      return { usage, byokUsage };
+    },
+
+    generation: (id) =>
+      readData(`/generation?id=${encodeURIComponent(id)}`, "/generation", AMOUNTS),
 
     async deleteKey(hash) {
       try {
