@@ -4,7 +4,7 @@
  * Source: protocol.md, "Environment".
  */
 import { base64 } from "@scure/base";
-import type { Bytes } from "./bytes/encodings.ts";
+import { type Bytes, parseJsonObject, utf8 } from "./bytes/encodings.ts";
 
 /** What the gateway needs to know. Durations in milliseconds or seconds, as the name says. */
 export interface Config {
@@ -12,6 +12,8 @@ export interface Config {
   supabaseUrl: string;
   /** A key with the role `service_role`. */
   supabaseSecretKey: string;
+  /** All secret keys of the project: whoever has one of them is the operator. */
+  operatorKeys: string[];
   /** OpenRouter's API without a trailing slash. */
   openrouterUrl: string;
   /** Paths of OpenRouter's that the operator has opened besides those of policy/endpoints.ts, or `*`. */
@@ -129,6 +131,11 @@ export function configFromEnv(env: Environment): Config {
     return bytes ?? new Uint8Array();
   }
 
+  /** SUPABASE_SECRET_KEYS by name; null: it is not set, or no JSON object. */
+  function parsedKeys(): Record<string, unknown> | null {
+    return parseJsonObject(utf8(optional("SUPABASE_SECRET_KEYS") ?? ""));
+  }
+
   function supabaseSecretKey(): string {
     const keys = optional("SUPABASE_SECRET_KEYS");
     if (keys === undefined) {
@@ -138,15 +145,16 @@ export function configFromEnv(env: Environment): Config {
       }
       return legacy ?? "";
     }
-    try {
-      const parsed: unknown = JSON.parse(keys);
-      const value = (parsed as Record<string, unknown> | null)?.default;
-      if (typeof value === "string" && value) return value;
-    } catch {
-      // reported below, like any other shape
-    }
+    const value = parsedKeys()?.default;
+    if (typeof value === "string" && value) return value;
     problems.push('SUPABASE_SECRET_KEYS must be JSON of the shape {"default":"sb_secret_…"}');
     return "";
+  }
+
+  function operatorKeys(): string[] {
+    const keys = Object.values(parsedKeys() ?? {});
+    const legacy = optional("SUPABASE_SERVICE_ROLE_KEY");
+    return [...keys, legacy].filter((key) => typeof key === "string" && key !== "") as string[];
   }
 
   function usdPerCredit(): string {
@@ -163,6 +171,7 @@ export function configFromEnv(env: Environment): Config {
   const config: Config = {
     supabaseUrl,
     supabaseSecretKey: supabaseSecretKey(),
+    operatorKeys: operatorKeys(),
     openrouterUrl: httpUrl(
       "OPENROUTER_API_URL",
       optional("OPENROUTER_API_URL") ?? "https://openrouter.ai/api/v1",

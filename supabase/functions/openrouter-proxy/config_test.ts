@@ -37,6 +37,7 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
   assert.deepEqual(config(), {
     supabaseUrl: "https://ref.supabase.co",
     supabaseSecretKey: "sb_secret_1",
+    operatorKeys: ["sb_secret_1"],
     openrouterUrl: "https://openrouter.ai/api/v1",
     provisioningKey: "sk-or-v1-management",
     workspaceId: null,

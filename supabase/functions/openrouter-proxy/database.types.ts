@@ -19,6 +19,34 @@ export type Database = {
                   Relationships: [
                     
                   ]
+                },"cost_checks": {
+                  Row: {
+                    "claimed_at": string,"did": string,"equal_at": string | null,"is_equal": boolean | null,"search_after": string | null,"searched_to": string | null,"searches": number,"surplus_byok_usd": number | null,"surplus_usd": number | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "claimed_at": string,"did": string,"equal_at"?: string | null,"is_equal"?: boolean | null,"search_after"?: string | null,"searched_to"?: string | null,"searches"?: number,"surplus_byok_usd"?: number | null,"surplus_usd"?: number | null
+                  }
+                  Update: {
+                    "claimed_at"?: string,"did"?: string,"equal_at"?: string | null,"is_equal"?: boolean | null,"search_after"?: string | null,"searched_to"?: string | null,"searches"?: number,"surplus_byok_usd"?: number | null,"surplus_usd"?: number | null
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"cost_drift": {
+                  Row: {
+                    "booked_byok_usd": number,"booked_usd": number,"byok_drift_usd": number | null,"checked_at": string,"did": string,"drift_usd": number,"openrouter_byok_usd": number | null,"openrouter_usd": number,"since": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "booked_byok_usd": number,"booked_usd": number,"byok_drift_usd"?: number | null,"checked_at": string,"did": string,"drift_usd": number,"openrouter_byok_usd"?: number | null,"openrouter_usd": number,"since": string
+                  }
+                  Update: {
+                    "booked_byok_usd"?: number,"booked_usd"?: number,"byok_drift_usd"?: number | null,"checked_at"?: string,"did"?: string,"drift_usd"?: number,"openrouter_byok_usd"?: number | null,"openrouter_usd"?: number,"since"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
                 },"did_policies": {
                   Row: {
                     "created_at": string,"did": string,"tokens_valid_after": string | null,"updated_at": string
@@ -29,6 +57,20 @@ export type Database = {
                   }
                   Update: {
                     "created_at"?: string,"did"?: string,"tokens_valid_after"?: string | null,"updated_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"found_generations": {
+                  Row: {
+                    "did": string,"found_at": string,"generation_id": string,"request_id": string | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "did": string,"found_at"?: string,"generation_id": string,"request_id"?: string | null
+                  }
+                  Update: {
+                    "did"?: string,"found_at"?: string,"generation_id"?: string,"request_id"?: string | null
                   }
                   Relationships: [
                     
@@ -71,6 +113,34 @@ export type Database = {
                   }
                   Update: {
                     "attempt_id"?: string,"did"?: string,"expires_at"?: string,"first_claimed_at"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"key_usages": {
+                  Row: {
+                    "byok_usage": number | null,"did": string,"gone_since": string | null,"is_final": boolean,"openrouter_key_hash": string,"read_at": string,"usage": number | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "byok_usage"?: number | null,"did": string,"gone_since"?: string | null,"is_final"?: boolean,"openrouter_key_hash": string,"read_at": string,"usage"?: number | null
+                  }
+                  Update: {
+                    "byok_usage"?: number | null,"did"?: string,"gone_since"?: string | null,"is_final"?: boolean,"openrouter_key_hash"?: string,"read_at"?: string,"usage"?: number | null
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"maintenance_runs": {
+                  Row: {
+                    "expires_at": string,"only_row": boolean,"run_id": string,"started_at": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "expires_at": string,"only_row"?: boolean,"run_id": string,"started_at"?: string
+                  }
+                  Update: {
+                    "expires_at"?: string,"only_row"?: boolean,"run_id"?: string,"started_at"?: string
                   }
                   Relationships: [
                     
@@ -134,9 +204,17 @@ export type Database = {
                 }
           }
           Views: {
-            "usage_by_day": {
+            "cost_drift_latest": {
                   Row: {
-                    "cached_tokens": number | null,"day": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "booked_byok_usd": number,"booked_usd": number,"byok_drift_usd": number | null,"checked_at": string,"counts": boolean | null,"did": string,"drift_usd": number,"openrouter_byok_usd": number | null,"openrouter_usd": number,"since": string,"stands_since": string | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_day": {
+                  Row: {
+                    "cached_tokens": number | null,"day": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -144,7 +222,7 @@ export type Database = {
                   ]
                 },"usage_by_did": {
                   Row: {
-                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -152,7 +230,7 @@ export type Database = {
                   ]
                 },"usage_by_model": {
                   Row: {
-                    "cached_tokens": number | null,"failed_requests": number | null,"input_tokens": number | null,"model": string,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"failed_requests": number | null,"input_tokens": number | null,"model": string,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -178,17 +256,32 @@ export type Database = {
             "admit_request":
 { Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_may_lack_key"?: boolean,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_owned_generations"?: (string)[],"p_request_id": string,"p_shared_features"?: (string)[],"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
                            },
+"adopt_generation":
+{ Args: { "p_any_row": boolean,"p_found": Json }; Returns: string
+                           },
+"begin_maintenance":
+{ Args: { "p_lease": string,"p_run_id": string }; Returns: boolean
+                           },
 "book_cost":
 { Args: { "p_cost": Json }; Returns: boolean
                            },
 "book_late_cost":
 { Args: { "p_cost": string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
                            },
+"claim_cost_checks":
+{ Args: { "p_limit": number }; Returns: Json
+                           },
+"claim_cost_searches":
+{ Args: { "p_limit": number }; Returns: Json
+                           },
 "claim_key_provisioning":
 { Args: { "p_attempt_id": string,"p_broken_key_hash"?: string,"p_did": string,"p_lease"?: string }; Returns: Json
                            },
 "claim_unpriced_requests":
 { Args: { "p_limit"?: number }; Returns: Json
+                           },
+"compare_costs":
+{ Args: { "p_did": string,"p_keys"?: Json,"p_read_for"?: string,"p_usd_per_credit": string }; Returns: Json
                            },
 "complete_key_provisioning":
 { Args: { "p_attempt_id": string,"p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_encrypted_api_key": string,"p_key_name": string,"p_openrouter_key_hash": string }; Returns: boolean
@@ -199,8 +292,17 @@ export type Database = {
 "counted_model":
 { Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: string
                            },
+"difference_of_sums":
+{ Args: { "p_booked": number,"p_openrouter": number }; Returns: number
+                           },
 "discard_request":
 { Args: { "p_request_id": string,"p_request_time": string }; Returns: boolean
+                           },
+"end_cost_search":
+{ Args: { "p_did": string,"p_searched_to": string }; Returns: undefined
+                           },
+"end_maintenance":
+{ Args: { "p_run_id": string }; Returns: undefined
                            },
 "enter_cost":
 { Args: { "p_known": Database["public"]['CompositeTypes']["settlement"],"p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: {
@@ -244,20 +346,26 @@ export type Database = {
 "expire_stale_requests":
 { Args: { "p_older_than"?: string }; Returns: number
                            },
+"generations_with_sums":
+{ Args: { "p_at": string,"p_did": string }; Returns: (string)[]
+                           },
+"lock_costs_of":
+{ Args: { "p_did": string }; Returns: undefined
+                           },
 "maintain":
 { Args: Record<PropertyKey, never>; Returns: Json
                            },
 "maintain_request_log_partitions":
-{ Args: { "p_months_ahead"?: number }; Returns: Json
+{ Args: { "p_months_ahead"?: number }; Returns: undefined
+                           },
+"note_parts":
+{ Args: { "p_did": string,"p_generation_ids": (string)[] }; Returns: undefined
                            },
 "purge_accepted_messages":
-{ Args: { "p_limit"?: number }; Returns: number
+{ Args: Record<PropertyKey, never>; Returns: number
                            },
 "purge_idempotency_keys":
-{ Args: { "p_limit"?: number }; Returns: number
-                           },
-"purge_request_logs":
-{ Args: { "p_limit"?: number }; Returns: number
+{ Args: Record<PropertyKey, never>; Returns: number
                            },
 "record_key_limit":
 { Args: { "p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_openrouter_key_hash": string }; Returns: boolean
@@ -268,11 +376,8 @@ export type Database = {
 "release_key_provisioning":
 { Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined
                            },
-"request_log_kept_since":
-{ Args: Record<PropertyKey, never>; Returns: string
-                           },
-"schedule_housekeeping":
-{ Args: Record<PropertyKey, never>; Returns: boolean
+"schedule_maintenance":
+{ Args: { "p_schedule"?: string,"p_secret_key": string,"p_url": string }; Returns: string
                            },
 "settle_request":
 { Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_native_finish_reason"?: string,"p_never_sent"?: boolean,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json
@@ -281,6 +386,9 @@ export type Database = {
                            },
 "token_is_revoked":
 { Args: { "p_did": string,"p_issued_at": string }; Returns: boolean
+                           },
+"unbooked_generations":
+{ Args: { "p_did": string,"p_generation_ids": (string)[] }; Returns: (string)[]
                            },
 "usage_stats":
 { Args: { "p_did": string,"p_end"?: string,"p_group_by"?: (string)[],"p_start"?: string }; Returns: Json

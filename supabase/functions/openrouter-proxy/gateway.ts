@@ -10,6 +10,9 @@ import { createPseudonyms } from "./accounts/pseudonym.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import { createBookkeeper } from "./books/booking.ts";
 import { createGenerationReader } from "./books/generation.ts";
+import { assembleMaintenance } from "./books/maintenance/assemble.ts";
+import { createMaintenanceRoute } from "./books/maintenance/route.ts";
+import { createSweep } from "./books/maintenance/sweep.ts";
 import { createIdentify } from "./call/identify.ts";
 import { createProxy } from "./call/proxied_call.ts";
 import type { Config } from "./config.ts";
@@ -20,6 +23,7 @@ import { closeUnread } from "./http/close_unread.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { createHealth } from "./http/health.ts";
+import { createRequireOperator } from "./http/operator.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
 import { createManagement } from "./openrouter/management.ts";
@@ -65,8 +69,16 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
   const accounts = createAccounts({ store, management, vault, guardrailId, now, sleep, log });
   const generations = createGenerationReader(openrouterUrl, fetch, sleep);
+  const sweep = createSweep({ store, now, waitUntil });
   const bookkeeper = createBookkeeper({
-    store,
+    store: {
+      ...store,
+      async settle(settlement) {
+        const settled = await store.settle(settlement);
+        sweep();
+        return settled;
+      },
+    },
     generations,
     usdPerCredit,
     now,
@@ -91,6 +103,22 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sleep,
   });
   const health = createHealth(store, now);
+  const maintenance = createMaintenanceRoute(
+    createRequireOperator(config.operatorKeys),
+    assembleMaintenance({
+      store,
+      management,
+      vault,
+      openrouterUrl,
+      provisioningKey,
+      usdPerCredit,
+      fetch,
+      now,
+      sleep,
+      log,
+    }),
+    waitUntil,
+  );
 
   const app = new Hono<RequestEnv>({
     getPath: (request) => pathAndQueryOf(request.url).replace(/\?.*$/s, ""),
@@ -110,6 +138,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", createUsage(identify, store));
+  route(["POST"], "/api/v1/maintenance", maintenance);
   route(PROXIED_METHODS, "/api/v1/openrouter/*", proxy);
   app.notFound((c) => {
     throw new GatewayError("not_found", `${c.req.path} is no route of the gateway`);

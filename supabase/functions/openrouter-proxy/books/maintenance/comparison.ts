@@ -1,0 +1,50 @@
+/** Each DID's booked costs are compared with what OpenRouter says that its keys have spent. */
+import { type Analytics, ANALYTICS_REACH_MS } from "../../openrouter/analytics.ts";
+import type { Management } from "../../openrouter/management.ts";
+import type { CostComparison, KeyReading, Store } from "../../store.ts";
+import { AT_A_TIME, type Job } from "./job.ts";
+import { inParallel, type Turn } from "./turn.ts";
+
+export interface ComparisonDeps {
+  store: Pick<Store, "claimCostChecks" | "compareCosts">;
+  management: Pick<Management, "keyUsage">;
+  analytics: Pick<Analytics, "spent">;
+  usdPerCredit: string;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+const CLAIMED_AT_A_TIME = 200;
+/** OpenRouter's clock may be ahead of ours when it looks how far back we ask. */
+const MARGIN_MS = 60_000;
+
+export function createComparison(deps: ComparisonDeps): Job {
+  const { store, management, analytics, usdPerCredit, now } = deps;
+
+  async function read(hash: string, turn: Turn): Promise<KeyReading> {
+    const key = await turn.ask(() => management.keyUsage(hash));
+    if (key !== null) return { hash, ...key, isGone: false };
+    const toMs = now();
+    const span = { fromMs: toMs - ANALYTICS_REACH_MS + MARGIN_MS, toMs };
+    const usage = await turn.ask(() => analytics.spent(hash, span));
+    return { hash, usage, byokUsage: null, isGone: true };
+  }
+
+  return async (turn) => {
+    const states: Record<CostComparison, number> = { equal: 0, differs: 0, busy: 0, unknown: 0 };
+    let done = 0;
+    while (true) {
+      const { checks, left } = await store.claimCostChecks(CLAIMED_AT_A_TIME);
+      const compared = await inParallel(checks, AT_A_TIME, turn, async ({ did, keys }) => {
+        const beganMs = now();
+        const readings: KeyReading[] = [];
+        for (const hash of keys) readings.push(await read(hash, turn));
+        states[await store.compareCosts(did, usdPerCredit, readings, now() - beganMs)]++;
+      });
+      done += compared;
+      if (turn.stopped() !== null || checks.length < CLAIMED_AT_A_TIME) {
+        return { done, left: left + checks.length - compared, details: states };
+      }
+    }
+  };
+}

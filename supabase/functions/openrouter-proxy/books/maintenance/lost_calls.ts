@@ -1,0 +1,78 @@
+/**
+ * Calls whose generation nobody learnt are found in OpenRouter's analytics, for DIDs that OpenRouter has
+ * charged more than is booked.
+ */
+import type { Analytics, ListedGeneration, Span } from "../../openrouter/analytics.ts";
+import type { CostSearch, Store } from "../../store.ts";
+import type { Job } from "./job.ts";
+import type { Adopt, Adoptions } from "./adoption.ts";
+import { type Turn, TurnIsOver } from "./turn.ts";
+
+export interface LostCallsDeps {
+  store: Pick<Store, "claimCostSearches" | "endCostSearch" | "compareCosts">;
+  analytics: Pick<Analytics, "generations">;
+  adopt: Adopt;
+  usdPerCredit: string;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** Below this a span is not halved any more: what analytics leave out of it, they leave out. */
+const SHORTEST_SPAN_MS = 1_000;
+
+export function createLostCalls(deps: LostCallsDeps): Job {
+  const { store, analytics, adopt, usdPerCredit, now } = deps;
+
+  /** What the keys made in a span of time; null: more than analytics list at once. */
+  async function listed(keyHashes: string[], span: Span, turn: Turn) {
+    const all: ListedGeneration[] = [];
+    for (const hash of keyHashes) {
+      const { listed, isWhole } = await turn.ask(() => analytics.generations(hash, span));
+      if (!isWhole && span.toMs - span.fromMs > SHORTEST_SPAN_MS) return null;
+      all.push(...listed);
+    }
+    return all;
+  }
+
+  async function search({ did, keyHashes, fromMs }: CostSearch, turn: Turn, found: Adoptions) {
+    /** What is still to be looked at, the earliest last. */
+    const spans: Span[] = [{ fromMs, toMs: now() }];
+    for (let span = spans.pop(); span !== undefined; span = spans.pop()) {
+      try {
+        const generations = await listed(keyHashes, span, turn);
+        if (generations === null) spans.push(...halves(span));
+        else await adopt(did, generations, turn, found);
+      } catch (error) {
+        if (error instanceof TurnIsOver) await store.endCostSearch(did, new Date(span.fromMs));
+        throw error;
+      }
+    }
+    await store.endCostSearch(did, null);
+  }
+
+  return async (turn) => {
+    const found: Adoptions = { adopted: 0, ownRows: 0, later: 0 };
+    const outcome = (left: number) => ({
+      done: found.adopted + found.ownRows,
+      left: left + found.later,
+      details: { own_rows: found.ownRows },
+    });
+    while (true) {
+      const { searches: [next], left } = await store.claimCostSearches(1);
+      if (next === undefined) return outcome(left);
+      try {
+        await search(next, turn, found);
+      } catch (error) {
+        if (error instanceof TurnIsOver) return outcome(left + 1);
+        throw error;
+      }
+      await store.compareCosts(next.did, usdPerCredit, [], 0);
+    }
+  };
+}
+
+/** The later half first. */
+function halves({ fromMs, toMs }: Span): Span[] {
+  const middleMs = Math.floor((fromMs + toMs) / 2);
+  return [{ fromMs: middleMs, toMs }, { fromMs, toMs: middleMs }];
+}

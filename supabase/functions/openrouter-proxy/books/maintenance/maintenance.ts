@@ -1,0 +1,80 @@
+/**
+ * A run of maintenance: stale rows end, costs are found, the books are compared with OpenRouter's, and
+ * what has expired is forgotten. All state is in Postgres: a run goes on where another one stopped,
+ * whichever isolate or process had that, and one runs at a time.
+ *
+ * Source: docs/protocol.md, "POST /maintenance".
+ */
+import { describeError } from "../../errors.ts";
+import type { Log } from "../../http/request_log.ts";
+import type { Store } from "../../store.ts";
+import type { Job, Outcome } from "./job.ts";
+import { createTurn, type Stop } from "./turn.ts";
+
+/** What a job did, what is left, and how long it took. */
+export interface JobReport extends Partial<Outcome> {
+  ms: number;
+  /** Why it stopped before it was done. */
+  stopped?: Stop;
+  /** What broke it off. */
+  failed?: string;
+}
+
+export interface MaintenanceReport {
+  /** False: another run is at it, and this one did nothing. */
+  ran: boolean;
+  ms: number;
+  jobs: Record<string, JobReport>;
+}
+
+/** Runs once. @param budgetMs how long it may take, but for the requests that are under way by then */
+export type Maintenance = (budgetMs: number) => Promise<MaintenanceReport>;
+
+/** A job by its name, and the part of the budget by whose end it has to be done. */
+export type Turns = readonly (readonly [name: string, until: number, job: Job])[];
+
+export interface MaintenanceDeps {
+  store: Pick<Store, "beginMaintenance" | "endMaintenance">;
+  turns: Turns;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
+  log: Log;
+}
+
+/** Longer than what is under way when the budget ends may take. */
+const LEASE_MARGIN_MS = 60_000;
+
+export function createMaintenance({ store, turns, now, sleep, log }: MaintenanceDeps): Maintenance {
+  async function run(job: Job, untilMs: number): Promise<JobReport> {
+    const beganMs = now();
+    const turn = createTurn({ now, sleep }, untilMs);
+    const outcome = await job(turn).catch((error: Error) => {
+      // The others may do better; what it has done is done.
+      log({ level: "error", event: "maintenance_failed", ...describeError(error, true) });
+      return { failed: describeError(error, false).error };
+    });
+    const ms = Math.round(now() - beganMs);
+    const stop = turn.stopped();
+    const isDone = "left" in outcome && outcome.left === 0;
+    return { ...outcome, ms, ...(stop === null || isDone ? {} : { stopped: stop }) };
+  }
+
+  return async (budgetMs) => {
+    const runId = crypto.randomUUID();
+    const beganMs = now();
+    const report: MaintenanceReport = { ran: false, ms: 0, jobs: {} };
+    if (!await store.beginMaintenance(runId, budgetMs + LEASE_MARGIN_MS)) return report;
+    try {
+      report.ran = true;
+      for (const [name, until, job] of turns) {
+        report.jobs[name] = await run(job, beganMs + budgetMs * until);
+      }
+    } finally {
+      await store.endMaintenance(runId);
+    }
+    report.ms = Math.round(now() - beganMs);
+    log({ level: "info", event: "maintenance", ms: report.ms, ...report.jobs });
+    return report;
+  };
+}

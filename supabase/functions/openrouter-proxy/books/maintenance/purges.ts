@@ -1,0 +1,15 @@
+/** What has expired is forgotten: replay keys and idempotency keys. */
+import type { Store } from "../../store.ts";
+import type { Job } from "./job.ts";
+
+export function createPurges(store: Pick<Store, "purge">): Job {
+  return async (turn) => {
+    let done = 0;
+    while (turn.stopped() === null) {
+      const purged = await store.purge();
+      done += purged;
+      if (purged === 0) return { done, left: 0 };
+    }
+    return { done, left: null };
+  };
+}

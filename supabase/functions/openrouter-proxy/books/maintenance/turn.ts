@@ -1,0 +1,110 @@
+/**
+ * A job's turn in a run of maintenance: how long it may go on, and when OpenRouter may be asked again.
+ *
+ * Whatever ends a turn ends it for all that the job has under way: the next run goes on from there.
+ */
+import { retryAfterMs } from "../../http/retry_after.ts";
+import { ManagementError } from "../../openrouter/management_call.ts";
+
+export interface TurnDeps {
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
+}
+
+/** Why a turn ended before its job did. */
+export type Stop = "out_of_time" | "openrouter_is_busy" | "openrouter_is_down";
+
+/** Thrown at whoever asks for more in a turn that is over. */
+export class TurnIsOver extends Error {
+  override readonly name = "TurnIsOver";
+}
+
+export interface Turn {
+  /** Why it is over; null: it is not. */
+  stopped(): Stop | null;
+  /**
+   * Asks OpenRouter, and again when it was busy, down or silent.
+   *
+   * @throws {TurnIsOver} when it is, or when OpenRouter asks to wait for longer than it lasts
+   * @throws {ManagementError} when OpenRouter refused
+   */
+  ask<T>(attempt: () => Promise<T>): Promise<T>;
+}
+
+/** Waits after a 429 that does not say how long. */
+const BUSY_WAIT_MS = 5_000;
+/** Waits after each failure in a row; after the last one OpenRouter counts as down. */
+const DOWN_WAITS_MS = [1_000, 2_000, 4_000];
+
+/** @param untilMs when it ends, in milliseconds since the epoch */
+export function createTurn({ now, sleep }: TurnDeps, untilMs: number): Turn {
+  let stop: Stop | null = null;
+  /** Before this nobody asks: one answer of 429 counts for all that are under way. */
+  let notBeforeMs = 0;
+
+  function stopped(): Stop | null {
+    stop ??= now() >= untilMs ? "out_of_time" : null;
+    return stop;
+  }
+
+  /** Waits with all others; ends the turn where that would take too long. */
+  async function wait(because: Stop) {
+    if (notBeforeMs >= untilMs) stop ??= because;
+    while (stopped() === null && now() < notBeforeMs) await sleep(notBeforeMs - now());
+    if (stopped() !== null) throw new TurnIsOver();
+  }
+
+  return {
+    stopped,
+    async ask(attempt) {
+      let failures = 0;
+      while (true) {
+        await wait("openrouter_is_busy");
+        try {
+          return await attempt();
+        } catch (error) {
+          if (!(error instanceof ManagementError)) throw error;
+          const { status, retryAfter } = error;
+          const isDown = status === null || status >= 500;
+          if (!isDown && status !== 429) throw error;
+          if (isDown && failures === DOWN_WAITS_MS.length) stop ??= "openrouter_is_down";
+          const waitMs = retryAfterMs(retryAfter, now()) ??
+            (isDown ? DOWN_WAITS_MS[failures++] ?? 0 : BUSY_WAIT_MS);
+          notBeforeMs = Math.max(notBeforeMs, now() + waitMs);
+        }
+      }
+    },
+  };
+}
+
+/**
+ * Works on some things at a time, until all are done or the turn is over.
+ *
+ * @returns how many were finished; one whose work threw TurnIsOver was not
+ * @throws what the work threw first otherwise, once nothing is under way any more
+ */
+export async function inParallel<T>(
+  items: readonly T[],
+  atATime: number,
+  turn: Turn,
+  work: (item: T) => Promise<void>,
+): Promise<number> {
+  const rest = items.values();
+  let finished = 0;
+  const failures: unknown[] = [];
+  async function worker() {
+    for (const item of rest) {
+      if (turn.stopped() !== null || failures.length > 0) return;
+      try {
+        await work(item);
+        finished++;
+      } catch (error) {
+        if (!(error instanceof TurnIsOver)) failures.push(error);
+      }
+    }
+  }
+  await Promise.all(Array.from({ length: atATime }, worker));
+  if (failures.length > 0) throw failures[0];
+  return finished;
+}

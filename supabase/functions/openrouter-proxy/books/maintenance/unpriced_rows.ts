@@ -1,0 +1,73 @@
+/**
+ * Ended rows whose generation is known and whose cost is not are priced by what OpenRouter says.
+ *
+ * The management key reads every generation of the account, those of keys that were replaced or deleted
+ * since, too (openrouter.md, "`GET /generation?id=`").
+ */
+import { nothingObserved, type Observed, observeGeneration } from "../../metering/usage.ts";
+import type { Management } from "../../openrouter/management.ts";
+import type { KnownCost, Store, UnpricedRequest } from "../../store.ts";
+import { AT_A_TIME, type Job } from "./job.ts";
+import type { JobCosts } from "./job_costs.ts";
+import { inParallel, type Turn } from "./turn.ts";
+
+export interface UnpricedRowsDeps {
+  store: Pick<Store, "claimUnpriced" | "bookCost">;
+  management: Pick<Management, "generation">;
+  jobCosts: JobCosts;
+  /** US dollars in one of OpenRouter's credits, a decimal string. */
+  usdPerCredit: string;
+}
+
+/** Few enough that little is claimed in vain when OpenRouter is down. */
+const CLAIMED_AT_A_TIME = 64;
+
+export function createUnpricedRows(deps: UnpricedRowsDeps): Job {
+  const { store, management, jobCosts, usdPerCredit } = deps;
+
+  async function priceOf(row: UnpricedRequest, turn: Turn) {
+    if (row.endpoint === "/videos") {
+      return { costSource: "response" as const, observed: await jobCosts(row, turn) };
+    }
+    const generation = await turn.ask(() => management.generation(row.generationId));
+    const observed = nothingObserved();
+    observeGeneration(observed, generation);
+    return { costSource: "generation" as const, observed };
+  }
+
+  return async (turn) => {
+    let done = 0;
+    let unknown = 0;
+    while (true) {
+      const { requests, left } = await store.claimUnpriced(CLAIMED_AT_A_TIME);
+      const asked = await inParallel(requests, AT_A_TIME, turn, async (row) => {
+        const { observed, costSource } = await priceOf(row, turn);
+        if (observed === null || observed.cost === null) unknown++;
+        else if (await store.bookCost(knownCost(row, observed, costSource))) done++;
+      });
+      const outcome = { done, left: left + requests.length - asked, details: { unknown } };
+      if (turn.stopped() !== null || requests.length === 0) return outcome;
+    }
+  };
+
+  function knownCost(
+    { requestId, requestTime }: UnpricedRequest,
+    observed: Observed,
+    costSource: KnownCost["costSource"],
+  ): KnownCost {
+    return {
+      row: { requestId, requestTime },
+      cost: observed.cost!,
+      costSource,
+      usdPerCredit,
+      model: observed.model,
+      provider: observed.provider,
+      nativeFinishReason: observed.nativeFinishReason,
+      inputTokens: observed.inputTokens,
+      outputTokens: observed.outputTokens,
+      cachedTokens: observed.cachedTokens,
+      reasoningTokens: observed.reasoningTokens,
+      upstreamCost: observed.upstreamCost,
+    };
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Who the operator is: whoever has a secret key of the project.
+ *
+ * Source: docs/protocol.md, "Routes".
+ */
+import { sha256, utf8 } from "../bytes/encodings.ts";
+import { GatewayError } from "../errors.ts";
+
+/** @throws {GatewayError} missing_credentials for everybody but the operator */
+export type RequireOperator = (headers: Headers) => Promise<void>;
+
+/** @param secretKeys each of which opens what is the operator's */
+export function createRequireOperator(secretKeys: readonly string[]): RequireOperator {
+  const expected = Promise.all(secretKeys.map((key) => sha256(utf8(key))));
+  return async (headers) => {
+    const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
+    const told = [headers.get("apikey"), bearer].filter((key) => key !== undefined && key !== null);
+    const hashes = await Promise.all(told.map((key) => sha256(utf8(key))));
+    let isOperator = false;
+    for (const key of await expected) {
+      for (const hash of hashes) isOperator = areEqual(key, hash) || isOperator;
+    }
+    if (isOperator) return;
+    throw new GatewayError(
+      "missing_credentials",
+      "this is the operator's: send a secret key of the project in apikey, or as a Bearer token",
+    );
+  };
+}
+
+/**
+ * Compares hashes in constant time. Of hashes, because their length says nothing about the keys, and
+ * because a first difference in them says nothing about where keys differ.
+ */
+function areEqual(a: Uint8Array, b: Uint8Array): boolean {
+  let difference = a.length ^ b.length;
+  for (const [i, byte] of a.entries()) difference |= byte ^ (b[i] ?? 0);
+  return difference === 0;
+}

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { call, CHAT, chat, newIdentity, signed } from "./harness/client.ts";
+import { maintain } from "./harness/maintenance.ts";
+import { assertRefused } from "./harness/refusal.ts";
+import { useWorld } from "./harness/world.ts";
+
+const world = useWorld({ freshStack: true });
+const PATH = "/api/v1/maintenance";
+
+/** Lets rows that are pending look as if their gateway had died a while ago. */
+async function makeStale() {
+  await world.db.sql`
+    update public.request_logs set request_time = request_time - interval '20 minutes'
+    where status = 'pending'`;
+}
+
+Deno.test("only who has a secret key of the project may ask for maintenance", async () => {
+  const { gateway, stack } = world;
+  const identity = await newIdentity();
+  const secretKey = JSON.parse(stack.secretKeys).default;
+  const refused: Record<string, string>[] = [
+    {},
+    { apikey: stack.publishableKey },
+    { apikey: `${secretKey}x` },
+    { authorization: `Bearer ${secretKey.slice(0, -1)}` },
+    { authorization: secretKey },
+    await signed(identity, "POST", PATH),
+  ];
+  for (const headers of refused) {
+    const response = await fetch(gateway.url + PATH, { method: "POST", headers });
+    await assertRefused(response, 401, "missing_credentials");
+  }
+  const taken: Record<string, string>[] = [
+    { apikey: secretKey },
+    { authorization: `Bearer ${secretKey}` },
+    { apikey: stack.publishableKey, authorization: `bearer ${secretKey}` },
+  ];
+  for (const headers of taken) {
+    const response = await fetch(gateway.url + PATH, { method: "POST", headers });
+    assert.equal(response.status, 200);
+    const { success, data } = await response.json();
+    assert.deepEqual([success, data.ran], [true, true]);
+  }
+});
+
+Deno.test("maintenance prices what was lost, and compares it with OpenRouter", async () => {
+  const { gateway, db, openrouter } = world;
+  const identity = await newIdentity();
+  const response = await call(gateway, identity, "POST", CHAT, chat("one two three"));
+  await response.text();
+  await db.endedRow(response);
+  // A row that a killed worker has left, and the generation that it does not know of.
+  await db.sql`delete from public.usage_daily`;
+  await db.sql`
+    update public.request_logs set status = 'pending', response_time = null, total_cost = null,
+      generation_id = null, cost_source = null`;
+  await makeStale();
+
+  const report = await maintain(world);
+
+  assert.equal(report.jobs.stale_rows?.done, 1);
+  assert.deepEqual(report.jobs.lost_calls?.details, { own_rows: 0 });
+  const { usage } = openrouter.keyOf(await db.keyHash(identity.did));
+  assert.deepEqual(await db.booked(identity.did), { requests: 1, failed: 1, cost: usage });
+  const [row] = await db.rowsOf(identity.did);
+  assert.deepEqual([row?.cost_source, row?.output_tokens], ["reconciliation", 3]);
+});
