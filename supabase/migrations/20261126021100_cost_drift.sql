@@ -132,7 +132,8 @@ $$;
 comment on function public.difference_of_sums is 'OpenRouter''s sum minus the books'', 0 where only floating-point noise is between them.';
 
 -- Claims DIDs whose sums the running maintenance shall compare: those never compared, or not equal last
--- time, or with requests since then, and each once a day; whoever has waited longest comes first. A
+-- time, or with requests since then, or with rows whose cost nobody has learnt within an hour, and each
+-- once a day; whoever has waited longest comes first. A
 -- DID is claimed once a run, and stays due when the run ends before its sums were compared.
 --
 -- Returns {"checks": [{"did", "keys": [hashes whose usage is to be read]}], "left": DIDs still due, no
@@ -161,6 +162,11 @@ begin
           or exists (
             select from public.request_logs as log
             where log.did = account.did and log.request_time >= past.claimed_at - interval '1 minute'
+          )
+          or exists (
+            select from public.request_logs as log
+            where log.did = account.did and log.total_cost is null and log.status <> 'pending'
+              and log.response_time < now() - interval '1 hour' and log.endpoint <> '/videos'
           )
         )
       )

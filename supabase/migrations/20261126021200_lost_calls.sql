@@ -97,28 +97,36 @@ as $$
 $$;
 comment on function public.unbooked_generations is 'Of these generations of a DID, those whose cost is not in the books.';
 
--- The generations of a DID's requests that were running at an instant and whose answers told their
--- cost: such a cost is the sum of all generations of the request. No more than 200.
-create function public.generations_with_sums(p_did text, p_at timestamptz)
-returns text[]
+-- The generations of a DID's requests that ran in a span of time and whose answers told their cost: such
+-- a cost is the sum of all generations of the request.
+--
+-- Returns [{"generation_id", "from", "to": when the request ran, give or take what clocks differ by}], no
+-- more than 10 000, the latest.
+create function public.generations_with_sums(p_did text, p_from timestamptz, p_to timestamptz)
+returns jsonb
 language sql
 stable
 set search_path = ''
 as $$
-  select coalesce(array_agg(generation_id), '{}')
+  select coalesce(
+    jsonb_agg(jsonb_build_object(
+      'generation_id', generation_id,
+      'from', request_time - interval '10 seconds', 'to', response_time + interval '10 seconds'
+    )),
+    '[]'
+  )
   from (
-    select generation_id from public.request_logs
-    -- The clocks of OpenRouter and Postgres may differ a little; the longest request lasts a quarter of
-    -- an hour.
+    select generation_id, request_time, response_time from public.request_logs
+    -- The longest request lasts a quarter of an hour.
     where did = p_did
-      and request_time between p_at - interval '20 minutes' and p_at + interval '10 seconds'
-      and response_time >= p_at - interval '10 seconds'
+      and request_time between p_from - interval '20 minutes' and p_to + interval '10 seconds'
+      and response_time >= p_from - interval '10 seconds'
       and cost_source = 'response' and generation_id is not null
     order by request_time desc
-    limit 200
+    limit 10000
   ) as running;
 $$;
-comment on function public.generations_with_sums is 'The generations of a DID''s requests that ran at an instant and whose answers told the sum of their costs.';
+comment on function public.generations_with_sums is 'The generations of a DID''s requests that ran in a span of time and whose answers told the sum of their costs.';
 
 -- Books generations that no row has as part of a request whose answer told the sum: they are in it.
 create function public.note_parts(p_did text, p_generation_ids text[])

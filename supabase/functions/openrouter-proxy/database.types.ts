@@ -347,7 +347,7 @@ export type Database = {
 { Args: { "p_older_than"?: string }; Returns: number
                            },
 "generations_with_sums":
-{ Args: { "p_at": string,"p_did": string }; Returns: (string)[]
+{ Args: { "p_did": string,"p_from": string,"p_to": string }; Returns: Json
                            },
 "lock_costs_of":
 { Args: { "p_did": string }; Returns: undefined

@@ -196,6 +196,13 @@ export interface CostSearch {
   fromMs: number;
 }
 
+/** A generation that is booked, and the span of time in which its request ran, a little widened. */
+export interface RanGeneration {
+  id: string;
+  fromMs: number;
+  toMs: number;
+}
+
 /** What OpenRouter made for one request that no row says anything of. */
 export interface FoundCall extends KnownUsage {
   did: string;
@@ -539,12 +546,18 @@ export function createStore(
       }) as string[];
     },
 
-    /** The generations of a DID's requests that ran then and whose answers told the sum of their costs. */
-    async generationsWithSums(did: string, at: Date): Promise<string[]> {
-      return await call("generations_with_sums", {
+    /** The generations of a DID's requests whose answers told the sum of their costs, and when they ran. */
+    async generationsWithSums(did: string, from: Date, to: Date): Promise<RanGeneration[]> {
+      const rows = await call("generations_with_sums", {
         p_did: did,
-        p_at: at.toISOString(),
-      }) as string[];
+        p_from: from.toISOString(),
+        p_to: to.toISOString(),
+      }) as { generation_id: string; from: string; to: string }[];
+      return rows.map(({ generation_id, from, to }) => ({
+        id: generation_id,
+        fromMs: Date.parse(from),
+        toMs: Date.parse(to),
+      }));
     },
 
     /** Notes generations whose cost is in the sum that the answer to their request told. */

@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
 import { call, CHAT, chat, newIdentity, signed } from "./harness/client.ts";
-import { maintain } from "./harness/maintenance.ts";
+import { maintain, makeStale } from "./harness/maintenance.ts";
 import { assertRefused } from "./harness/refusal.ts";
 import { useWorld } from "./harness/world.ts";
 
 const world = useWorld({ freshStack: true });
 const PATH = "/api/v1/maintenance";
-
-/** Lets rows that are pending look as if their gateway had died a while ago. */
-async function makeStale() {
-  await world.db.sql`
-    update public.request_logs set request_time = request_time - interval '20 minutes'
-    where status = 'pending'`;
-}
 
 Deno.test("only who has a secret key of the project may ask for maintenance", async () => {
   const { gateway, stack } = world;
@@ -54,7 +47,7 @@ Deno.test("maintenance prices what was lost, and compares it with OpenRouter", a
   await db.sql`
     update public.request_logs set status = 'pending', response_time = null, total_cost = null,
       generation_id = null, cost_source = null`;
-  await makeStale();
+  await makeStale(world);
 
   const report = await maintain(world);
 

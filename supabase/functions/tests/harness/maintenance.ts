@@ -17,3 +17,10 @@ export async function maintain(
   assert.equal(response.status, 200);
   return data;
 }
+
+/** Lets what is pending look as if its gateway had died a while ago. */
+export async function makeStale({ db }: Pick<World, "db">): Promise<void> {
+  await db.sql`
+    update public.request_logs set request_time = request_time - interval '20 minutes'
+    where status = 'pending'`;
+}

@@ -104,21 +104,29 @@ export function createAdoption(deps: AdoptionDeps): Adopt {
     });
     if (looked < missing.length) throw new TurnIsOver();
 
+    const requests = byRequest(known);
+    if (requests.length === 0) return;
+    const ran = await store.generationsWithSums(
+      did,
+      requests[0]!.call.createdAt,
+      requests.at(-1)!.call.createdAt,
+    );
     /** The requests whose sums are booked, by a generation of each. */
     const requestIds = new Map<string, unknown>();
     async function isPartOfSum({ requestId, call }: Known): Promise<boolean> {
       if (requestId === null) return false;
-      const withSums = await store.generationsWithSums(did, call.createdAt);
-      const unseen = withSums.filter((id) => !requestIds.has(id));
-      const asked = await inParallel(unseen, AT_A_TIME, turn, async (id) => {
+      const atMs = call.createdAt.getTime();
+      const beside = ran.filter(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs);
+      const unseen = beside.filter(({ id }) => !requestIds.has(id));
+      const asked = await inParallel(unseen, AT_A_TIME, turn, async ({ id }) => {
         requestIds.set(id, (await turn.ask(() => management.generation(id)))?.request_id);
       });
       if (asked < unseen.length) throw new TurnIsOver();
-      return withSums.some((id) => requestIds.get(id) === requestId);
+      return beside.some(({ id }) => requestIds.get(id) === requestId);
     }
 
     const calls: FoundCall[] = [];
-    for (const request of byRequest(known)) {
+    for (const request of requests) {
       const { call } = request;
       if (await isPartOfSum(request)) {
         await store.noteParts(
