@@ -1,57 +1,74 @@
-/** `deno task maintain`: the database's housekeeping, where no pg_cron does it. */
-import { Command } from "commander";
-import { runCommand } from "./command.ts";
+/**
+ * `deno task maintain`: asks the deployed function for maintenance, where no pg_cron does; and does what
+ * only the owner of the database may, where DATABASE_URL is set.
+ */
+import { Command, InvalidArgumentError } from "commander";
+import { setTimeout } from "node:timers/promises";
+import { oneLine, runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
+import { failuresOf, reportLines, requestMaintenance } from "./operator/maintenance_client.ts";
 
-/** What each call does a bounded part of, in a transaction of its own: it is called until it does nothing. */
-const STEPS = [
-  ["expired_requests", "expire_stale_requests"],
-  ["purged_messages", "purge_accepted_messages"],
-  ["purged_idempotency_keys", "purge_idempotency_keys"],
-  ["purged_requests", "purge_request_logs"],
-] as const;
+const VARIABLES = ["GATEWAY_URL", "SUPABASE_SECRET_KEYS"] as const;
+const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 };
+
+const HELP = `
+What is done: requests whose gateway died end, costs are found, the books are
+compared with OpenRouter's, and what has expired is forgotten. Where DATABASE_URL
+is set, too, the log's partitions are made and dropped, as only their owner may.`;
+
+/** `5m` → milliseconds. */
+function duration(text: string): number {
+  const [, count, unit] = /^([1-9][0-9]{0,4})([smh])$/.exec(text) ?? [];
+  if (count === undefined) throw new InvalidArgumentError("It looks like 30s, 5m or 1h.");
+  return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+}
+
+/** Null: it is not set. */
+function ownersDatabase(): string | null {
+  const isSet = (Deno.env.get("DATABASE_URL") ?? "").trim() !== "";
+  return isSet ? readEnvironment(["DATABASE_URL"]).DATABASE_URL : null;
+}
+
+/** One transaction each: what changes tables must not hold the locks of what locks rows. */
+async function ownersPart(databaseUrl: string): Promise<string[]> {
+  return await withDatabase(databaseUrl, async (sql) => {
+    const [purged] = await sql<{ count: string }[]>`
+      select public.purge_request_logs() as count`;
+    const [partitions] = await sql<{ done: Record<string, unknown> }[]>`
+      select public.maintain_request_log_partitions() as done`;
+    return [
+      `purged_requests: ${purged!.count}`,
+      ...Object.entries(partitions!.done).map(([what, names]) => `partitions ${what}: ${names}`),
+    ];
+  });
+}
 
 await runCommand(
   new Command("maintain")
-    .description(
-      "Make and drop partitions, end requests whose gateway died, forget what has expired.",
-    )
-    .addHelpText("after", environmentHelp(["DATABASE_URL"]))
-    .action(async () => {
-      const { DATABASE_URL } = readEnvironment(["DATABASE_URL"]);
-      await withDatabase(DATABASE_URL, async (sql) => {
-        for (const [what, step] of STEPS) {
-          let total = 0;
-          for (let count = -1; count !== 0; total += count) {
-            const [row] = await sql<{ count: string }[]>`
-              select public.${sql(step)}()::text as count`;
-            count = Number(row!.count);
-          }
-          console.log(`${what}: ${total}`);
+    .description("Let the deployed function find costs, end lost requests and forget what expired.")
+    .option("--every <time>", "again and again, e.g. 5m, instead of once", duration)
+    .addHelpText("after", `${environmentHelp([...VARIABLES])}\n${HELP}`)
+    .action(async ({ every }: { every?: number }) => {
+      const env = readEnvironment([...VARIABLES]);
+      const databaseUrl = ownersDatabase();
+      const target = { gatewayUrl: env.GATEWAY_URL, secretKey: env.SUPABASE_SECRET_KEYS };
+
+      async function once(): Promise<void> {
+        const report = await requestMaintenance(target);
+        for (const line of reportLines(report)) console.log(line);
+        if (databaseUrl !== null) {
+          for (const line of await ownersPart(databaseUrl)) console.log(line);
         }
-        // Last, because it locks the log until its transaction ends; what is made and what is dropped
-        // is so in a transaction of its own.
-        const partitions = { created: 0, dropped: 0, postponed: 0 };
-        for (let isDone = false; !isDone;) {
-          const [row] = await sql<{ done: Partitions }[]>`
-            select public.maintain_request_log_partitions() as done`;
-          const { created, dropped, postponed } = row!.done;
-          partitions.created += created.length;
-          partitions.dropped += dropped.length;
-          if (postponed !== null) partitions.postponed++;
-          isDone = postponed !== null || created.length + dropped.length === 0;
-        }
-        for (const [what, count] of Object.entries(partitions)) {
-          console.log(`${what}_partitions: ${count}`);
-        }
-      });
+        const failures = failuresOf(report);
+        if (failures.length > 0) throw new Error(failures.join("; "));
+      }
+
+      if (every === undefined) return await once();
+      while (true) {
+        // What fails now may be well by the next time.
+        await once().catch((error) => console.error(`error: ${oneLine(error)}`));
+        await setTimeout(every);
+      }
     }),
 );
-
-/** What one call made, dropped, and left for the next run because somebody uses the log; names. */
-interface Partitions {
-  created: string[];
-  dropped: string[];
-  postponed: string | null;
-}

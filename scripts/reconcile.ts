@@ -5,13 +5,12 @@
  * it is called wrongly. Standard output holds the differences, standard error the progress.
  */
 import { Command } from "commander";
-import { createKeyVault } from "../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
 import { createManagement } from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import { runCommand } from "./command.ts";
-import { reconcileCosts } from "./operator/cost_reconciliation.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
+import { failuresOf, reportLines, requestMaintenance } from "./operator/maintenance_client.ts";
 import { patientFetch } from "./operator/patient_fetch.ts";
 
 const KEY_VARIABLES = [
@@ -33,19 +32,15 @@ workspace; no other key is touched. Two gateways must not share a workspace:
 each one's keys are orphans to the other. Keys that a gateway made before it
 was given OPENROUTER_WORKSPACE_ID are shown as missing, and go on working.`;
 
-const COST_VARIABLES = [
-  "DATABASE_URL",
-  "OPENROUTER_API_URL",
-  "API_KEY_ENCRYPTION_KEY",
-  "API_KEY_ENCRYPTION_KEY_PREVIOUS",
-  "OPENROUTER_USD_PER_CREDIT",
-] as const;
+const COST_VARIABLES = ["GATEWAY_URL", "SUPABASE_SECRET_KEYS"] as const;
 
 const COSTS_HELP = `
-What is shown, of each ended row of the last 30 days with a generation's id
-and no cost:
-  cost     what OpenRouter says that it cost: --apply books it
-  unknown  OpenRouter does not know, or not yet`;
+What is done: one maintenance of the deployed function after the other, as
+\`deno task maintain\` asks for, until none finds anything more:
+  unpriced rows  priced, where OpenRouter knows their generation
+  comparison     of each DID's booked costs with what its keys have spent
+  lost calls     found in OpenRouter's analytics, where it has charged more
+  drift          a difference that has stood for an hour: for you to look into`;
 
 function patientlyFetching() {
   return patientFetch({
@@ -62,22 +57,20 @@ function report(failures: string[]) {
 }
 
 const costs = new Command("costs")
-  .description("find the costs that the gateway could not learn")
-  .option("--apply", "book them, instead of only showing them")
+  .description("find the costs that the gateway could not learn, and book them")
   .addHelpText("after", `${environmentHelp([...COST_VARIABLES])}\n${COSTS_HELP}`)
-  .action(async ({ apply = false }: { apply?: boolean }) => {
+  .action(async () => {
     const env = readEnvironment([...COST_VARIABLES]);
-    const vault = createKeyVault(env.API_KEY_ENCRYPTION_KEY, env.API_KEY_ENCRYPTION_KEY_PREVIOUS);
-    report(
-      await withDatabase(env.DATABASE_URL, (sql) =>
-        reconcileCosts(sql, vault, {
-          openrouterUrl: env.OPENROUTER_API_URL,
-          usdPerCredit: env.OPENROUTER_USD_PER_CREDIT,
-          fetch: patientlyFetching(),
-          apply,
-          print: console.log,
-        })),
-    );
+    const target = { gatewayUrl: env.GATEWAY_URL, secretKey: env.SUPABASE_SECRET_KEYS };
+    while (true) {
+      const run = await requestMaintenance(target);
+      for (const line of reportLines(run)) console.log(line);
+      report(failuresOf(run));
+      const jobs = Object.values(run.jobs);
+      const goesOn = jobs.some(({ stopped }) => stopped === "out_of_time") &&
+        jobs.some(({ done = 0 }) => done > 0);
+      if (!goesOn) return;
+    }
   });
 
 const keys = new Command("keys")

@@ -2,10 +2,13 @@
 import {
   ENCRYPTION_KEY_RULE,
   isOpenRouterId,
-  isPositiveDecimal,
   OPENROUTER_ID_RULE,
   readEncryptionKey,
 } from "../../supabase/functions/openrouter-proxy/config.ts";
+import {
+  parseJsonObject,
+  utf8,
+} from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
 import { UsageError } from "../command.ts";
 
 /** A value that cannot be used; completes a sentence that begins with the variable's name. */
@@ -19,6 +22,7 @@ interface Variable<T> {
   read(value: string | undefined): T | Unusable;
 }
 
+const SECRET_KEYS_RULE = 'must be a secret key, or JSON of the shape {"default":"sb_secret_…"}';
 const NOT_SET = new Unusable("is not set");
 
 function encryptionKey(value: string) {
@@ -30,6 +34,13 @@ function url(value: string, protocols: string[], rule: string) {
   return isUrl ? value.replace(/\/+$/, "") : new Unusable(rule);
 }
 
+/** The default one of the project's secret keys: the variable has their JSON, or a key alone. */
+function secretKey(value: string) {
+  if (!value.startsWith("{")) return value;
+  const key = parseJsonObject(utf8(value))?.default;
+  return typeof key === "string" && key !== "" ? key : new Unusable(SECRET_KEYS_RULE);
+}
+
 /** Every variable, what it is, and how it is read. */
 const VARIABLES = {
   DATABASE_URL: {
@@ -38,6 +49,15 @@ const VARIABLES = {
       value === undefined
         ? NOT_SET
         : url(value, ["postgres:", "postgresql:"], "must be a URL that begins with postgres://"),
+  } satisfies Variable<string>,
+  GATEWAY_URL: {
+    what: "the function, e.g. https://<ref>.supabase.co/functions/v1/openrouter-proxy",
+    read: (value) =>
+      value === undefined ? NOT_SET : url(value, ["http:", "https:"], "must be an http(s) URL"),
+  } satisfies Variable<string>,
+  SUPABASE_SECRET_KEYS: {
+    what: "a secret key of the project, or the function's variable of that name",
+    read: (value) => value === undefined ? NOT_SET : secretKey(value),
   } satisfies Variable<string>,
   API_KEY_ENCRYPTION_KEY: {
     what: "the gateway's encryption key",
@@ -63,11 +83,6 @@ const VARIABLES = {
       return isOpenRouterId(value) ? value : new Unusable(OPENROUTER_ID_RULE);
     },
   } satisfies Variable<string | null>,
-  OPENROUTER_USD_PER_CREDIT: {
-    what: "US dollars in one of OpenRouter's credits, by default 1",
-    read: (value = "1") =>
-      isPositiveDecimal(value) ? value : new Unusable("must be a positive decimal number"),
-  } satisfies Variable<string>,
 };
 
 type Name = keyof typeof VARIABLES;

@@ -1,4 +1,5 @@
 /** A fetch that waits out OpenRouter's bad moments. */
+import { retryAfterMs } from "../../supabase/functions/openrouter-proxy/http/retry_after.ts";
 
 /** How long one attempt may take. */
 const ATTEMPT_TIMEOUT_MS = 20_000;
@@ -48,12 +49,4 @@ export function patientFetch(
       return fetch(input, { ...init, signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS) });
     }
   };
-}
-
-/** Retry-After in milliseconds from now (RFC 9110, section 10.2.3); null where there is none. */
-function retryAfterMs(value: string | null, now: number): number | null {
-  if (value === null) return null;
-  if (/^\d+$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? null : Math.max(0, date - now);
 }

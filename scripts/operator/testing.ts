@@ -15,7 +15,8 @@ const NAMES = [
   "OPENROUTER_API_URL",
   "OPENROUTER_PROVISIONING_KEY",
   "OPENROUTER_WORKSPACE_ID",
-  "OPENROUTER_USD_PER_CREDIT",
+  "GATEWAY_URL",
+  "SUPABASE_SECRET_KEYS",
 ];
 
 /** Runs `scripts/<script>` to its end, with this environment alone. */

@@ -8,8 +8,9 @@ export const GATEWAY_PATH = "/functions/v1/openrouter-proxy";
 const FINISH_WITHIN_MS = 10_000;
 
 /**
- * Lets running requests finish, then what they still have to book; each takes 10 s at most. Rows
- * that stay pending are ended by `expire_stale_requests`.
+ * Settles what is open as it stands, before anything else, because whoever stops a process may not wait
+ * for its end. Then lets running requests finish, and what they still have to book; each takes 10 s at
+ * most, and what is learnt by then is settled in place of what was known first.
  *
  * @param drain resolves when the running requests are answered
  * @param breakOff cuts those that take too long, where that can be done
@@ -19,6 +20,7 @@ export async function finishGateway(
   drain: () => Promise<void>,
   breakOff: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
+  gateway.retire("the process was stopped");
   if (!await within(FINISH_WITHIN_MS, drain())) await breakOff();
   await within(FINISH_WITHIN_MS, gateway.idle());
 }

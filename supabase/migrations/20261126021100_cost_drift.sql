@@ -380,9 +380,34 @@ end;
 $$;
 comment on function public.compare_costs is 'Compares a DID''s booked costs with what OpenRouter says of its keys, and keeps the difference in cost_drift.';
 
+-- The differences that have stood for an hour, the largest first.
+--
+-- Returns [{"did", "drift_usd", "byok_drift_usd": decimal strings or null, "stands_since"}].
+create function public.standing_cost_drifts(p_limit integer default 20)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'did', did, 'drift_usd', drift_usd::text, 'byok_drift_usd', byok_drift_usd::text,
+    'stands_since', stands_since
+  ) order by size desc, did), '[]')
+  from (
+    select *, abs(drift_usd) + abs(coalesce(byok_drift_usd, 0)) as size
+    from public.cost_drift_latest
+    where counts
+    order by size desc, did
+    limit p_limit
+  ) as standing;
+$$;
+comment on function public.standing_cost_drifts is 'The differences of cost_drift_latest that have stood for an hour, the largest first.';
+
 revoke all on function
-  public.lock_costs_of, public.difference_of_sums, public.claim_cost_checks, public.compare_costs
+  public.lock_costs_of, public.difference_of_sums, public.claim_cost_checks, public.compare_costs,
+  public.standing_cost_drifts
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.lock_costs_of, public.difference_of_sums, public.claim_cost_checks, public.compare_costs
+  public.lock_costs_of, public.difference_of_sums, public.claim_cost_checks, public.compare_costs,
+  public.standing_cost_drifts
   to service_role;

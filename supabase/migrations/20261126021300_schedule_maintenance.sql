@@ -74,6 +74,8 @@ begin
       timeout_milliseconds := 90000
     )
   $command$;
+  -- pg_cron may have been enabled after the migrations ran.
+  perform public.schedule_housekeeping();
   return format('POST %s/api/v1/maintenance is scheduled at %s', v_url, p_schedule);
 end;
 $$;

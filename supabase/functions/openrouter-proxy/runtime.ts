@@ -12,6 +12,8 @@ declare const EdgeRuntime: { waitUntil(promise: Promise<unknown>): void } | unde
 
 export interface RunningGateway {
   fetch(request: Request): Promise<Response>;
+  /** Settles what is open as it stands, because the process may end before it is done. */
+  retire(reason: string): void;
   /** Resolves when every request that was forwarded has been settled. */
   idle(): Promise<void>;
 }
@@ -45,6 +47,7 @@ export function gatewayFromEnv(env: { get(name: string): string | undefined }): 
   });
   return {
     fetch: gateway.fetch,
+    retire: gateway.retire,
     async idle() {
       while (unsettled.size > 0) await Promise.allSettled(unsettled);
     },

@@ -214,6 +214,14 @@ export interface FoundCall extends KnownUsage {
   streaming: boolean;
 }
 
+/** A difference that somebody should look into; USD as decimal strings, positive: not booked. */
+export interface StandingDrift {
+  did: string;
+  drift_usd: string;
+  byok_drift_usd: string | null;
+  stands_since: string;
+}
+
 /** What became of it: see adopt_generation. */
 export type Adoption = "adopted" | "own_row" | "known" | "pending" | "exceeds" | "no_row";
 
@@ -586,6 +594,11 @@ export function createStore(
         },
         p_any_row: anyRow,
       }) as Adoption;
+    },
+
+    /** The differences between OpenRouter's sums and the books that have stood for an hour. */
+    async standingDrifts(): Promise<StandingDrift[]> {
+      return await call("standing_cost_drifts", {}) as StandingDrift[];
     },
 
     /** Forgets replay keys and idempotency keys that have expired, some at a time. @returns how many */

@@ -7,7 +7,7 @@
  */
 import { describeError } from "../../errors.ts";
 import type { Log } from "../../http/request_log.ts";
-import type { Store } from "../../store.ts";
+import type { StandingDrift, Store } from "../../store.ts";
 import type { Job, Outcome } from "./job.ts";
 import { createTurn, type Stop } from "./turn.ts";
 
@@ -25,6 +25,8 @@ export interface MaintenanceReport {
   ran: boolean;
   ms: number;
   jobs: Record<string, JobReport>;
+  /** Sums that have differed from OpenRouter's for an hour; the largest of them. */
+  drifts: StandingDrift[];
 }
 
 /** Runs once. @param budgetMs how long it may take, but for the requests that are under way by then */
@@ -34,7 +36,7 @@ export type Maintenance = (budgetMs: number) => Promise<MaintenanceReport>;
 export type Turns = readonly (readonly [name: string, until: number, job: Job])[];
 
 export interface MaintenanceDeps {
-  store: Pick<Store, "beginMaintenance" | "endMaintenance">;
+  store: Pick<Store, "beginMaintenance" | "endMaintenance" | "standingDrifts">;
   turns: Turns;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -63,18 +65,20 @@ export function createMaintenance({ store, turns, now, sleep, log }: Maintenance
   return async (budgetMs) => {
     const runId = crypto.randomUUID();
     const beganMs = now();
-    const report: MaintenanceReport = { ran: false, ms: 0, jobs: {} };
+    const report: MaintenanceReport = { ran: false, ms: 0, jobs: {}, drifts: [] };
     if (!await store.beginMaintenance(runId, budgetMs + LEASE_MARGIN_MS)) return report;
     try {
       report.ran = true;
       for (const [name, until, job] of turns) {
         report.jobs[name] = await run(job, beganMs + budgetMs * until);
       }
+      report.drifts = await store.standingDrifts();
     } finally {
       await store.endMaintenance(runId);
     }
     report.ms = Math.round(now() - beganMs);
     log({ level: "info", event: "maintenance", ms: report.ms, ...report.jobs });
+    for (const drift of report.drifts) log({ level: "warn", event: "cost_drift", ...drift });
     return report;
   };
 }

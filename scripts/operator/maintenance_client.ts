@@ -1,0 +1,64 @@
+/** Maintenance, asked of the deployed function: what it does is in the function alone. */
+import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
+import type {
+  JobReport,
+  MaintenanceReport,
+} from "../../supabase/functions/openrouter-proxy/books/maintenance/maintenance.ts";
+
+export interface MaintenanceTarget {
+  /** The function's URL without a trailing slash. */
+  gatewayUrl: string;
+  /** A secret key of the project. */
+  secretKey: string;
+}
+
+/** Longer than a run takes: the platform gives up on an answer after 150 s. */
+const ANSWER_WITHIN_MS = 160_000;
+
+/** Asks for one run. @throws {Error} in words for the operator */
+export async function requestMaintenance(
+  { gatewayUrl, secretKey }: MaintenanceTarget,
+): Promise<MaintenanceReport> {
+  const route = `POST ${gatewayUrl}/api/v1/maintenance`;
+  const response = await fetch(`${gatewayUrl}/api/v1/maintenance`, {
+    method: "POST",
+    headers: { apikey: secretKey },
+    redirect: "error",
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+  }).catch((error: Error) => {
+    throw new Error(`${route} was not answered: ${error.message}`);
+  });
+  const answer: unknown = await response.json().catch(() => null);
+  if (response.ok && isObject(answer) && isObject(answer.data)) {
+    return answer.data as unknown as MaintenanceReport;
+  }
+  const error = isObject(answer) && isObject(answer.error) ? `: ${answer.error.message}` : "";
+  throw new Error(`${route} was answered with status ${response.status}${error}`);
+}
+
+/** A report in lines for people. */
+export function reportLines({ ran, jobs, drifts }: MaintenanceReport): string[] {
+  if (!ran) return ["another maintenance is running"];
+  return [
+    ...Object.entries(jobs).map(([name, job]) => `${name}: ${words(job)}`),
+    ...drifts.map(({ did, drift_usd, byok_drift_usd, stands_since }) =>
+      `drift: ${did}: OpenRouter's sum minus the books' is ${drift_usd} USD, of upstream costs ` +
+      `${byok_drift_usd ?? "unknown"} USD, since ${stands_since}`
+    ),
+  ];
+}
+
+function words({ done, left, details = {}, failed, stopped, ms }: JobReport): string {
+  if (failed !== undefined) return `failed after ${ms} ms: ${failed}`;
+  const more = Object.entries(details).filter(([, count]) => count > 0)
+    .map(([name, count]) => `, ${count} ${name.replaceAll("_", " ")}`).join("");
+  const why = stopped === undefined ? "" : `, ${stopped.replaceAll("_", " ")}`;
+  return `${done} done, ${left ?? "some"} left${more}${why} (${ms} ms)`;
+}
+
+/** What failed in a run, in words. */
+export function failuresOf({ jobs }: MaintenanceReport): string[] {
+  return Object.entries(jobs).flatMap(([name, { failed }]) =>
+    failed === undefined ? [] : [`${name}: ${failed}`]
+  );
+}
