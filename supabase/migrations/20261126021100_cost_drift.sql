@@ -293,10 +293,11 @@ begin
           else interval '1 hour' end
     )
     or exists (
-      -- The longest request lasts a quarter of an hour.
+      -- The longest request lasts a quarter of an hour. What was found in OpenRouter's sum is in it.
       select from public.request_logs
       where did = p_did and request_time > v_openrouter.read_at - interval '20 minutes'
         and response_time >= v_openrouter.read_at and total_cost <> 0
+        and cost_source is distinct from 'reconciliation'
     ) as are_busy,
     exists (
       select from public.request_logs

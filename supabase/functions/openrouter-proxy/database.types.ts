@@ -265,6 +265,9 @@ export type Database = {
 "book_cost":
 { Args: { "p_cost": Json }; Returns: boolean
                            },
+"book_costs":
+{ Args: { "p_costs": Json }; Returns: number
+                           },
 "book_late_cost":
 { Args: { "p_cost": string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
                            },
@@ -348,6 +351,9 @@ export type Database = {
                            },
 "generations_with_sums":
 { Args: { "p_did": string,"p_from": string,"p_to": string }; Returns: Json
+                           },
+"give_back_unpriced_requests":
+{ Args: { "p_requests": Json }; Returns: undefined
                            },
 "lock_costs_of":
 { Args: { "p_did": string }; Returns: undefined

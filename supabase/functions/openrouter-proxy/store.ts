@@ -346,17 +346,7 @@ export function createStore(
      * @returns false: there is no such row, or its cost is known
      */
     async bookCost(known: KnownCost): Promise<boolean> {
-      const { row } = known;
-      return await call("book_cost", {
-        p_cost: {
-          ...("did" in row
-            ? { did: row.did, generation_id: row.generationId }
-            : { request_id: row.requestId, request_time: row.requestTime }),
-          cost: known.cost,
-          cost_source: known.costSource,
-          ...usageMembers(known),
-        },
-      }) as boolean;
+      return await call("book_cost", { p_cost: costMembers(known) }) as boolean;
     },
 
     /** Claims the right to create a DID's key, or to replace the broken one. */
@@ -476,6 +466,21 @@ export function createStore(
         })),
         left,
       };
+    },
+
+    /** Gives claims back that were not used. */
+    async giveBackUnpriced(requests: UnpricedRequest[]): Promise<void> {
+      await call("give_back_unpriced_requests", {
+        p_requests: requests.map(({ requestId, requestTime }) => ({
+          request_id: requestId,
+          request_time: requestTime,
+        })),
+      });
+    },
+
+    /** Books costs of rows that have ended without, once each. @returns how many of them */
+    async bookCosts(known: KnownCost[]): Promise<number> {
+      return await call("book_costs", { p_costs: known.map(costMembers) }) as number;
     },
 
     /** The envelope of a DID's key; null: it has none. */
@@ -653,6 +658,19 @@ function limitOf(row: LimitRow): KeyLimit {
   return {
     creditLimit: row.credit_limit,
     creditLimitReset: row.credit_limit_reset as KeyLimit["creditLimitReset"],
+  };
+}
+
+/** What book_cost takes. */
+function costMembers(known: KnownCost) {
+  const { row } = known;
+  return {
+    ...("did" in row
+      ? { did: row.did, generation_id: row.generationId }
+      : { request_id: row.requestId, request_time: row.requestTime }),
+    cost: known.cost,
+    cost_source: known.costSource,
+    ...usageMembers(known),
   };
 }
 

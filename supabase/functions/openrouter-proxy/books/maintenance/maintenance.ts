@@ -7,6 +7,7 @@
  */
 import { describeError } from "../../errors.ts";
 import type { Log } from "../../http/request_log.ts";
+import { ManagementError } from "../../openrouter/management_call.ts";
 import type { StandingDrift, Store } from "../../store.ts";
 import type { Job, Outcome } from "./job.ts";
 import { createTurn, type Stop } from "./turn.ts";
@@ -54,7 +55,8 @@ export function createMaintenance({ store, turns, now, sleep, log }: Maintenance
     const outcome = await job(turn).catch((error: Error) => {
       // The others may do better; what it has done is done.
       log({ level: "error", event: "maintenance_failed", ...describeError(error, true) });
-      return { failed: describeError(error, false).error };
+      const isOpenRouters = error instanceof ManagementError;
+      return { failed: isOpenRouters ? error.message : describeError(error, false).error };
     });
     const ms = Math.round(now() - beganMs);
     const stop = turn.stopped();

@@ -12,7 +12,7 @@ import type { JobCosts } from "./job_costs.ts";
 import { inParallel, type Turn } from "./turn.ts";
 
 export interface UnpricedRowsDeps {
-  store: Pick<Store, "claimUnpriced" | "bookCost">;
+  store: Pick<Store, "claimUnpriced" | "giveBackUnpriced" | "bookCosts">;
   management: Pick<Management, "generation">;
   jobCosts: JobCosts;
   /** US dollars in one of OpenRouter's credits, a decimal string. */
@@ -40,13 +40,19 @@ export function createUnpricedRows(deps: UnpricedRowsDeps): Job {
     let unknown = 0;
     while (true) {
       const { requests, left } = await store.claimUnpriced(CLAIMED_AT_A_TIME);
-      const asked = await inParallel(requests, AT_A_TIME, turn, async (row) => {
+      const known: KnownCost[] = [];
+      const notAsked = new Set(requests);
+      await inParallel(requests, AT_A_TIME, turn, async (row) => {
         const { observed, costSource } = await priceOf(row, turn);
+        notAsked.delete(row);
         if (observed === null || observed.cost === null) unknown++;
-        else if (await store.bookCost(knownCost(row, observed, costSource))) done++;
+        else known.push(knownCost(row, observed, costSource));
       });
-      const outcome = { done, left: left + requests.length - asked, details: { unknown } };
-      if (turn.stopped() !== null || requests.length === 0) return outcome;
+      if (known.length > 0) done += await store.bookCosts(known);
+      if (notAsked.size > 0) await store.giveBackUnpriced([...notAsked]);
+      if (turn.stopped() !== null || requests.length === 0) {
+        return { done, left: left + notAsked.size, details: { unknown } };
+      }
     }
   };
 
