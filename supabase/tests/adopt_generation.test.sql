@@ -1,0 +1,145 @@
+-- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
+begin;
+select plan(31);
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+values ('did:key:alice', 'hash', 'x', 'n');
+insert into public.key_usages (openrouter_key_hash, did, usage, byok_usage, read_at)
+values ('hash', 'did:key:alice', 10, 1, now());
+
+-- A row that its gateway has left: without a generation, and without a cost.
+create function pg_temp.lost(p_n integer, p_model text, p_age interval, p_endpoint text default '/chat/completions')
+returns void language sql as $$
+  insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, given_up)
+  values (
+    ('00000000-0000-4000-8000-00000000000' || p_n)::uuid, 'did:key:alice', 'POST', p_endpoint, p_model,
+    now() - p_age, 'failed', now(), true
+  );
+  select count(public.count_in_usage(log, 1)) from public.request_logs as log
+  where id = ('00000000-0000-4000-8000-00000000000' || p_n)::uuid;
+$$;
+create function pg_temp.adopt(
+  p_ids text[], p_model text, p_age interval, p_cost text, p_any_row boolean default false,
+  p_endpoint text default '/chat/completions', p_upstream_cost text default null
+) returns text language sql as $$
+  select public.adopt_generation(
+    jsonb_build_object(
+      'did', 'did:key:alice', 'created_at', now() - p_age, 'model', p_model, 'endpoint', p_endpoint,
+      'streaming', true, 'usd_per_credit', '1', 'input_tokens', 7,
+      'generations', (
+        select jsonb_agg(jsonb_build_object('id', id, 'cost', p_cost, 'upstream_cost', p_upstream_cost))
+        from unnest(p_ids) as id
+      )
+    ),
+    p_any_row
+  );
+$$;
+create function pg_temp.owner_of(p_id text) returns text language sql as $$
+  select right(id::text, 1) from public.request_logs where generation_id = p_id;
+$$;
+
+-- Which row.
+select pg_temp.lost(1, 'a/one', '20 minutes'), pg_temp.lost(2, 'a/two', '20 minutes'),
+  pg_temp.lost(3, 'a/one', '10 minutes');
+select is(pg_temp.adopt('{gen-a}', 'a/one', '9 minutes', '1'), 'adopted', 'a lost row gets the cost');
+select is(pg_temp.owner_of('gen-a'), '3', 'the one of the model that is nearest in time');
+select results_eq(
+  $$ select status, total_cost, cost_source, input_tokens, given_up from public.request_logs where generation_id = 'gen-a' $$,
+  $$ values ('failed', 1::numeric, 'reconciliation', 7::bigint, false) $$,
+  'with what else is known'
+);
+select is(
+  (select sum(total_cost) from public.usage_daily), 1::numeric, 'and it is counted'
+);
+select is(pg_temp.adopt('{gen-a}', 'a/one', '9 minutes', '1', true), 'known', 'once');
+select is(pg_temp.adopt('{gen-b}', 'a/three', '9 minutes', '1'), 'no_row', 'of another model, none fits well');
+select is(pg_temp.adopt('{gen-b}', 'a/two-2026-11-01', '9 minutes', '1'), 'adopted', 'but the version of an alias');
+select is(pg_temp.owner_of('gen-b'), '2', 'does');
+select is(
+  pg_temp.adopt('{gen-c}', 'a/three', '9 minutes', '1', true), 'adopted', 'where any row will do, a fallback''s'
+);
+select is(pg_temp.owner_of('gen-c'), '1', 'is a row''s that asked for another model');
+select is(
+  pg_temp.adopt('{gen-d}', 'a/one', '9 minutes', '0.5', true), 'own_row', 'what fits none has a row of its own'
+);
+select results_eq(
+  $$
+    select status, endpoint, request_time = now() - interval '9 minutes', total_cost, cost_source, streaming
+    from public.request_logs where generation_id = 'gen-d'
+  $$,
+  $$ values ('completed', '/chat/completions', true, 0.5::numeric, 'reconciliation', true) $$,
+  'at its own time'
+);
+select is((select sum(total_cost) from public.usage_daily), 3.5, 'counted, too');
+select is(pg_temp.adopt('{gen-d}', 'a/one', '9 minutes', '0.5', true), 'known', 'once');
+select pg_temp.lost(4, 'a/one', '2 hours');
+select is(
+  pg_temp.adopt('{gen-e}', 'a/one', '9 minutes', '0.5'), 'no_row', 'a row of hours before is none that fits'
+);
+
+-- Several of one request.
+select pg_temp.lost(5, 'a/one', '10 minutes');
+select is(pg_temp.adopt('{gen-f,gen-g}', 'a/one', '9 minutes', '1'), 'adopted', 'parts are one cost');
+select is(
+  (select total_cost from public.request_logs where generation_id = 'gen-f'), 2::numeric, 'their sum'
+);
+select is(
+  public.unbooked_generations('did:key:alice', '{gen-x,gen-g,gen-f,gen-y}'), '{gen-x,gen-y}',
+  'and all of them are in the books'
+);
+select public.note_parts('did:key:alice', '{gen-x}');
+select public.note_parts('did:key:alice', '{gen-x}');
+select is(
+  public.unbooked_generations('did:key:alice', '{gen-x,gen-y}'), '{gen-y}',
+  'so are the parts of a sum that an answer told'
+);
+
+-- A row that has the id, and no cost.
+select pg_temp.lost(6, 'a/one', '3 hours');
+update public.request_logs set generation_id = 'gen-h' where id::text like '%6';
+select is(pg_temp.adopt('{gen-h}', 'a/other', '9 minutes', '1'), 'adopted', 'a generation goes to the row that has its id');
+select is((select total_cost from public.request_logs where generation_id = 'gen-h'), 1::numeric, 'which is priced by it');
+
+-- Bounds. 6.5 of 10 are booked.
+select is(pg_temp.adopt('{gen-i}', 'a/one', '9 minutes', '3.6', true), 'exceeds', 'the sum must not exceed OpenRouter''s');
+select is(
+  pg_temp.adopt('{gen-i}', 'a/one', '9 minutes', '1', true, '/chat/completions', '1.1'), 'exceeds',
+  'nor that of upstream costs'
+);
+insert into public.request_logs (id, did, method, endpoint, request_time)
+values ('00000000-0000-4000-8000-000000000007', 'did:key:alice', 'POST', '/x', now() - interval '10 minutes');
+select is(
+  pg_temp.adopt('{gen-i}', 'a/one', '9 minutes', '1', true), 'pending',
+  'it may be a pending request''s'
+);
+select is(
+  pg_temp.adopt('{gen-i}', 'a/one', '12 minutes', '1', true), 'own_row', 'but of none that came later'
+);
+delete from public.request_logs where status = 'pending';
+
+-- Jobs: their generation's id is not the job's.
+insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id, total_cost, cost_source)
+values
+  (gen_random_uuid(), 'did:key:alice', 'POST', '/videos', 'v', now() - interval '2 hours', 'completed', now(), 'gen-vid-1', 1, 'response'),
+  (gen_random_uuid(), 'did:key:alice', 'POST', '/videos', 'v', now() - interval '2 hours', 'completed', now(), 'gen-vid-2', null, null);
+select count(public.count_in_usage(log, 1)) from public.request_logs as log where endpoint = '/videos';
+select is(pg_temp.adopt('{gen-j}', 'v', '1 hour', '1', true, '/videos'), 'known', 'a job''s generation is the job''s');
+select is(pg_temp.adopt('{gen-k}', 'v', '1 hour', '1', true, '/videos'), 'adopted', 'each job has one');
+select is((select total_cost from public.request_logs where generation_id = 'gen-vid-2'), 1::numeric, 'and is priced by it');
+
+-- Searches.
+insert into public.cost_checks (did, claimed_at, equal_at, search_after)
+values ('did:key:alice', now(), now() - interval '3 hours', now()), ('did:key:bob', now(), null, null);
+select is(
+  (public.claim_cost_searches(5) #>> '{searches,0,from}')::timestamptz, now() - interval '4 hours',
+  'calls are looked for since the sums were equal last'
+);
+select is(public.claim_cost_searches(5), '{"searches": [], "left": 0}', 'and not again at once');
+select public.end_cost_search('did:key:alice', now() - interval '2 hours');
+select is(
+  (public.claim_cost_searches(5) #>> '{searches,0,from}')::timestamptz, now() - interval '2 hours',
+  'a search that broke off goes on where it was'
+);
+
+select * from finish();
+rollback;

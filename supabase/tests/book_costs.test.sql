@@ -1,0 +1,56 @@
+-- Many costs at once.
+begin;
+select plan(6);
+
+insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
+select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
+from generate_series(1, 4) as n;
+select count(public.count_in_usage(log, 1)) from public.request_logs as log;
+create function pg_temp.cost(n integer, p_cost text) returns jsonb language sql as $$
+  select jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'cost', p_cost, 'cost_source', 'generation',
+    'usd_per_credit', '2'
+  )
+  from public.request_logs where generation_id = 'gen-' || n;
+$$;
+
+select is(
+  public.book_costs(jsonb_build_array(
+    pg_temp.cost(1, '0.5'), pg_temp.cost(2, '1e400'), pg_temp.cost(3, '-1'), pg_temp.cost(4, '7e-6'),
+    pg_temp.cost(1, '9')
+  )),
+  2,
+  'each is booked once, and what Postgres refuses keeps the others from nothing'
+);
+select results_eq(
+  $$ select total_cost from public.request_logs order by generation_id $$,
+  $$ values (1.0::numeric), (null), (null), (0.000014) $$,
+  'in dollars'
+);
+select results_eq(
+  $$ select total_cost, requests, requests_without_cost from public.usage_daily where did = 'did:key:alice' $$,
+  $$ values (1.000014::numeric, 4::bigint, 2::bigint) $$,
+  'and counted'
+);
+select is(
+  public.book_costs(to_jsonb(jsonb_build_array(pg_temp.cost(2, '1'))::text)), 1,
+  'an array that comes as a string of JSON is read, too'
+);
+
+update public.request_logs set cost_asks = 3, cost_ask_after = now() + interval '1 hour';
+select public.give_back_unpriced_requests(
+  (select jsonb_agg(jsonb_build_object('request_id', id, 'request_time', request_time))
+    from public.request_logs)
+);
+select results_eq(
+  $$ select cost_asks from public.request_logs where total_cost is null $$,
+  $$ values (2::smallint) $$,
+  'a claim that is given back does not count'
+);
+select is(
+  (public.claim_unpriced_requests(10) -> 'requests' -> 0 ->> 'generation_id'), 'gen-3',
+  'and can be claimed again at once'
+);
+
+select * from finish();
+rollback;

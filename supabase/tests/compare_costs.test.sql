@@ -1,0 +1,157 @@
+-- The books against what OpenRouter says of a DID's keys.
+begin;
+select plan(33);
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at, retired_at)
+values ('did:key:alice', 'hash-1', 'n', now() - interval '3 days', now() - interval '2 days');
+insert into public.usage_daily (did, day, model, endpoint, requests, total_cost, upstream_cost)
+values ('did:key:alice', '2026-01-01', 'm', '/x', 1, 3, 0.5), ('did:key:alice', '2026-01-02', 'm', '/x', 1, 1, 0);
+
+-- Readings as the gateway sends them.
+create function pg_temp.key(p_hash text, p_usage numeric, p_byok numeric, p_is_gone boolean default false)
+returns jsonb language sql as $$
+  select jsonb_build_object('hash', p_hash, 'usage', p_usage::text, 'byok_usage', p_byok::text, 'is_gone', p_is_gone);
+$$;
+create function pg_temp.state(variadic p_keys jsonb[] default '{}') returns text language sql as $$
+  select public.compare_costs('did:key:alice', '1', to_jsonb(p_keys)) ->> 'state';
+$$;
+
+-- Claims.
+select public.begin_maintenance(gen_random_uuid(), '1 minute');
+select is(
+  public.claim_cost_checks(1),
+  '{"checks": [{"did": "did:key:alice", "keys": ["hash-1", "hash-2"]}], "left": 1}',
+  'a DID is claimed with its key and those that it had before'
+);
+select is(
+  public.claim_cost_checks(10) -> 'checks' -> 0 ->> 'did', 'did:key:bob', 'the next one follows'
+);
+select is(public.claim_cost_checks(10), '{"checks": [], "left": 0}', 'each once a run');
+
+-- Sums.
+select is(pg_temp.state(), 'unknown', 'where nobody knows what a key has spent, nothing is compared');
+select is(
+  pg_temp.state(pg_temp.key('hash-1', 2, 0.5)), 'unknown', 'nor where one of several is not known'
+);
+select is(
+  pg_temp.state(pg_temp.key('hash-1', 2, 0.5), pg_temp.key('hash-2', 2, 0)), 'equal',
+  'the sum of all keys is what is booked'
+);
+select results_eq(
+  $$
+    select openrouter_usd, booked_usd, drift_usd, openrouter_byok_usd, booked_byok_usd, byok_drift_usd, counts
+    from public.cost_drift_latest where did = 'did:key:alice'
+  $$,
+  $$ values (4::numeric, 4::numeric, 0::numeric, 0.5::numeric, 0.5::numeric, 0::numeric, false) $$,
+  'and that is kept'
+);
+select is(pg_temp.state(), 'equal', 'what was read last counts where nothing was read');
+select is(
+  pg_temp.state(pg_temp.key('hash-2', 2.00000000003, 0)), 'equal',
+  'what sums of floating-point numbers lose is no difference'
+);
+select is((select count(*) from public.cost_drift), 1::bigint, 'the same difference is one row');
+select is(
+  pg_temp.state(pg_temp.key('hash-2', 2.000001, 0)), 'differs', 'but a millionth of a dollar is'
+);
+select is(
+  (select drift_usd from public.cost_drift_latest where did = 'did:key:alice'), 0.000001,
+  'it is positive where OpenRouter has charged more'
+);
+select is(
+  public.compare_costs('did:key:alice', '0.5', '[]') ->> 'drift_usd', '-1.9999995',
+  'OpenRouter''s credits become dollars'
+);
+select is(
+  pg_temp.state(pg_temp.key('hash-2', 2, 0.25)), 'differs', 'an upstream cost that lacks is one, too'
+);
+select is(
+  (select byok_drift_usd from public.cost_drift_latest where did = 'did:key:alice'), 0.25, 'apart'
+);
+
+-- Since when.
+delete from public.cost_drift;
+insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_usd, drift_usd, booked_byok_usd, byok_drift_usd)
+values
+  ('did:key:alice', now() - interval '5 hours', now() - interval '4 hours', 2, 1, 1, 0, 0),
+  ('did:key:alice', now() - interval '4 hours', now() - interval '2 hours', 2, 2, 0, 0, 0),
+  ('did:key:alice', now() - interval '90 minutes', now() - interval '80 minutes', 2, 1, 1, 0, 0),
+  ('did:key:alice', now() - interval '40 minutes', now() - interval '31 minutes', 3, 1, 2, 0, null);
+select results_eq(
+  $$ select drift_usd, stands_since, counts from public.cost_drift_latest $$,
+  $$ values (2::numeric, now() - interval '90 minutes', false) $$,
+  'a difference stands since the sums were equal last, whatever amount it had; for less than an hour it means nothing'
+);
+select is(public.standing_cost_drifts(), '[]', 'and nobody is told');
+update public.cost_drift set checked_at = now() - interval '30 minutes' where since = now() - interval '40 minutes';
+select is((select counts from public.cost_drift_latest), true, 'after an hour it counts');
+select is(
+  (public.standing_cost_drifts() -> 0) - 'stands_since',
+  '{"did": "did:key:alice", "drift_usd": "2", "byok_drift_usd": null}',
+  'and is told of'
+);
+
+-- Busy.
+insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:alice', 'POST', '/x');
+select is(pg_temp.state(pg_temp.key('hash-2', 9, 0)), 'busy', 'while a request is pending, sums say nothing');
+select is((select drift_usd from public.cost_drift_latest), 2::numeric, 'and nothing is kept');
+update public.request_logs set status = 'failed', response_time = now(), generation_id = 'gen-1';
+select is(pg_temp.state(), 'busy', 'nor while one is about to be priced');
+update public.request_logs set response_time = now() - interval '61 minutes';
+select is(pg_temp.state(), 'differs', 'which lasts an hour');
+update public.request_logs set endpoint = '/videos';
+select is(pg_temp.state(), 'busy', 'and for a job a day');
+update public.request_logs set endpoint = '/x', total_cost = 1, cost_source = 'response', response_time = clock_timestamp() + interval '1 second';
+select is(pg_temp.state(), 'busy', 'what ended since the reading may not be in it');
+update public.request_logs set cost_source = 'reconciliation';
+select is(pg_temp.state(), 'differs', 'what was found in OpenRouter''s sum is');
+delete from public.request_logs;
+
+-- Nothing is missing.
+insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
+values
+  (gen_random_uuid(), 'did:key:alice', 'POST', '/old', 'm', 'failed', now() - interval '61 minutes', null),
+  (gen_random_uuid(), 'did:key:alice', 'POST', '/unknown', 'm', 'completed', now() - interval '61 minutes', 'gen-7'),
+  (gen_random_uuid(), 'did:key:alice', 'POST', '/new', 'm', 'failed', now() - interval '59 minutes', null);
+select count(public.count_in_usage(log, 1)) from public.request_logs as log;
+select is(
+  pg_temp.state(pg_temp.key('hash-1', 2, 0.5), pg_temp.key('hash-2', 2, 0)), 'equal', 'where the sums are equal'
+);
+select results_eq(
+  $$ select endpoint, total_cost, cost_source from public.request_logs order by endpoint $$,
+  $$ values ('/new', null::numeric, null), ('/old', 0, 'reconciliation'), ('/unknown', 0, 'reconciliation') $$,
+  'what nobody has learnt within an hour has cost nothing'
+);
+
+-- Keys that are gone.
+select is(
+  pg_temp.state(pg_temp.key('hash-1', 1, null, true)), 'equal',
+  'a key that is gone had spent what was known, where analytics say less'
+);
+select is(
+  pg_temp.state(pg_temp.key('hash-1', 3, null, true)), 'differs', 'and what analytics say, where that is more'
+);
+update public.key_usages set gone_since = now() - interval '2 hours' where openrouter_key_hash = 'hash-1';
+select pg_temp.state(pg_temp.key('hash-1', 3, null, true));
+select results_eq(
+  $$ select usage, byok_usage, is_final from public.key_usages where openrouter_key_hash = 'hash-1' $$,
+  $$ values (3::numeric, 0.5::numeric, true) $$,
+  'an hour later that is final'
+);
+select public.end_maintenance((select run_id from public.maintenance_runs));
+select public.begin_maintenance(gen_random_uuid(), '1 minute');
+select is(
+  (select public.claim_cost_checks(10) -> 'checks' @> '[{"did": "did:key:alice", "keys": ["hash-2"]}]'), true,
+  'and the key is not asked for again'
+);
+update public.user_api_keys set created_at = now() - interval '40 days' where did = 'did:key:bob';
+select is(
+  public.compare_costs('did:key:bob', '1', jsonb_build_array(pg_temp.key('hash-b', 3, null, true))) ->> 'state',
+  'unknown',
+  'of a key that is older than analytics reach, and was never read, nobody knows'
+);
+
+select * from finish();
+rollback;
