@@ -1,0 +1,168 @@
+import assert from "node:assert/strict";
+import type { Adoption, FoundCall, RanGeneration } from "../../store.ts";
+import { fakeClock, turnOf } from "../../testing/maintenance.ts";
+import { type Adoptions, createAdoption } from "./adoption.ts";
+import { TurnIsOver } from "./turn.ts";
+
+const NOW_MS = Date.parse("2026-11-26T12:00:00Z");
+
+/** A generation as `GET /generation` tells of it, some minutes ago. */
+function generation(minutesAgo: number, members: Record<string, unknown> = {}) {
+  return {
+    created_at: new Date(NOW_MS - minutesAgo * 60_000).toISOString(),
+    model: "m",
+    api_type: "completions",
+    streamed: true,
+    total_cost: "0.5",
+    native_tokens_completion: 3,
+    ...members,
+  };
+}
+
+interface Options {
+  /** What OpenRouter knows, by id. */
+  known?: Record<string, Record<string, unknown>>;
+  /** Generations whose cost is in the books. */
+  booked?: string[];
+  /** Requests that are booked with the sum of their generations. */
+  withSums?: RanGeneration[];
+  /** What becomes of a call, by the id of its first generation; `adopted` where nothing is said. */
+  outcome?: (id: string, anyRow: boolean) => Adoption;
+}
+
+async function adoption(ids: string[], options: Options = {}) {
+  const { known = {}, booked = [], withSums = [], outcome = () => "adopted" } = options;
+  const clock = fakeClock(NOW_MS);
+  const tried: string[] = [];
+  const calls: FoundCall[] = [];
+  const parts: string[] = [];
+  const asked: string[] = [];
+  const adopt = createAdoption({
+    store: {
+      unbookedGenerations: (_did, ids) => Promise.resolve(ids.filter((id) => !booked.includes(id))),
+      generationsWithSums: () => Promise.resolve(withSums),
+      noteParts(_did, ids) {
+        parts.push(...ids);
+        return Promise.resolve();
+      },
+      adoptGeneration(call, anyRow) {
+        const id = call.generations[0]!.id;
+        tried.push(`${id}${anyRow ? " by any row" : ""}`);
+        calls.push(call);
+        return Promise.resolve(outcome(id, anyRow));
+      },
+    },
+    management: {
+      generation(id) {
+        asked.push(id);
+        return Promise.resolve(known[id] ?? null);
+      },
+    },
+    usdPerCredit: "1",
+    now: clock.now,
+  });
+  const found: Adoptions = { adopted: 0, ownRows: 0, later: 0 };
+  const listed = ids.map((id) => ({ id, model: "listed", cost: "0.7" }));
+  await adopt("did:x:1", listed, turnOf(clock), found);
+  return { tried, calls, parts, asked, found };
+}
+
+Deno.test("a generation that is in the books is asked for no more", async () => {
+  const { asked, tried } = await adoption(["a", "b"], {
+    booked: ["a"],
+    known: { b: generation(5) },
+  });
+  assert.deepEqual([asked, tried], [["b"], ["b"]]);
+});
+
+Deno.test("a call is told of by what OpenRouter knows of its generation", async () => {
+  const known = { a: generation(5, { is_byok: true, upstream_inference_cost: "9" }) };
+  const { calls: [call] } = await adoption(["a"], { known });
+  assert.deepEqual(call?.generations, [{ id: "a", cost: "0.5", upstreamCost: "9" }]);
+  assert.deepEqual([call?.endpoint, call?.streaming, call?.model, call?.outputTokens], [
+    "/chat/completions",
+    true,
+    "m",
+    3,
+  ]);
+  assert.deepEqual(call?.createdAt, new Date(NOW_MS - 5 * 60_000));
+});
+
+Deno.test("the generations of one request are one call", async () => {
+  const request = { request_id: "r" };
+  const { calls, tried } = await adoption(["b", "a", "c"], {
+    known: {
+      a: generation(5, request),
+      b: generation(4, request),
+      c: generation(3, { request_id: "another" }),
+    },
+  });
+  assert.deepEqual(tried, ["a", "c"]);
+  assert.deepEqual(calls[0]?.generations.map(({ id }) => id), ["a", "b"]);
+  assert.equal(calls[0]?.outputTokens, 6);
+});
+
+Deno.test("what belongs to a request whose sum is booked is noted, and not booked again", async () => {
+  const ran = { fromMs: NOW_MS - 10 * 60_000, toMs: NOW_MS };
+  const { tried, parts, asked } = await adoption(["part", "other"], {
+    withSums: [{ id: "whole", ...ran }, { id: "long ago", fromMs: 0, toMs: 1 }],
+    known: {
+      whole: generation(6, { request_id: "r" }),
+      part: generation(5, { request_id: "r" }),
+      other: generation(4, { request_id: "another" }),
+    },
+  });
+  assert.deepEqual([tried, parts], [["other"], ["part"]]);
+  // Each booked generation is asked for once, and those that did not run then are not.
+  assert.deepEqual(asked, ["part", "other", "whole"]);
+});
+
+Deno.test("what fits a lost row well comes before what takes any row", async () => {
+  const { tried, found } = await adoption(["a", "b", "c"], {
+    known: { a: generation(5), b: generation(4), c: generation(3) },
+    outcome: (id, anyRow) => id === "b" ? "adopted" : anyRow ? "own_row" : "no_row",
+  });
+  assert.deepEqual(tried, ["a", "b", "c", "a by any row", "c by any row"]);
+  assert.deepEqual(found, { adopted: 1, ownRows: 2, later: 0 });
+});
+
+Deno.test("what may be a running request's is left for later", async () => {
+  const { found } = await adoption(["a"], {
+    known: { a: generation(1) },
+    outcome: () => "pending",
+  });
+  assert.deepEqual(found, { adopted: 0, ownRows: 0, later: 1 });
+});
+
+Deno.test("a generation that analytics alone know is booked when OpenRouter has had its time", async () => {
+  const second = (minutesAgo: number) => Math.floor(NOW_MS / 1000) - minutesAgo * 60;
+  const [old, young] = [`gen-${second(3)}-x`, `gen-${second(1)}-x`];
+  const { calls, found } = await adoption([old, young]);
+  assert.deepEqual(found, { adopted: 1, ownRows: 0, later: 1 });
+  const [{ generations, createdAt, model, endpoint }] = calls as [FoundCall];
+  assert.deepEqual(generations, [{ id: old, cost: "0.7", upstreamCost: null }]);
+  assert.deepEqual([createdAt.getTime(), model, endpoint], [NOW_MS - 180_000, "listed", null]);
+});
+
+Deno.test("nothing is booked of what could not be looked at to the end", async () => {
+  const clock = fakeClock(NOW_MS);
+  const adopt = createAdoption({
+    store: {
+      unbookedGenerations: (_did, ids) => Promise.resolve(ids),
+      generationsWithSums: () => assert.fail("looked no further"),
+      noteParts: () => assert.fail("looked no further"),
+      adoptGeneration: () => assert.fail("looked no further"),
+    },
+    management: {
+      generation() {
+        clock.pass(60_000);
+        return Promise.resolve(generation(5));
+      },
+    },
+    usdPerCredit: "1",
+    now: clock.now,
+  });
+  const listed = Array.from({ length: 20 }, (_, n) => ({ id: `${n}`, model: null, cost: "1" }));
+  const found = { adopted: 0, ownRows: 0, later: 0 };
+  await assert.rejects(adopt("did:x:1", listed, turnOf(clock), found), TurnIsOver);
+});

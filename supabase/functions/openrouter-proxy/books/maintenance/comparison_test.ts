@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import type { CostComparison, KeyReading } from "../../store.ts";
+import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
+import { createComparison } from "./comparison.ts";
+
+const DAY_MS = 86_400_000;
+
+function jobOver(checks: { did: string; keys: string[] }[], state: CostComparison = "equal") {
+  const clock = fakeClock(100 * DAY_MS);
+  const compared: { did: string; keys: KeyReading[]; readForMs: number }[] = [];
+  const spans: number[] = [];
+  const job = createComparison({
+    store: {
+      claimCostChecks: () => Promise.resolve({ checks: checks.splice(0), left: 4 }),
+      compareCosts(did, _usdPerCredit, keys, readForMs) {
+        compared.push({ did, keys, readForMs });
+        return Promise.resolve(state);
+      },
+    },
+    management: {
+      keyUsage(hash) {
+        clock.pass(250);
+        if (hash === "refused") return Promise.reject(refusedWith(429, "3600"));
+        return Promise.resolve(hash === "gone" ? null : { usage: "1.5", byokUsage: "0.25" });
+      },
+    },
+    analytics: {
+      spent(_hash, { fromMs, toMs }) {
+        spans.push((toMs - fromMs) / DAY_MS);
+        return Promise.resolve("0.75");
+      },
+    },
+    usdPerCredit: "1",
+    now: clock.now,
+  });
+  return { job, compared, spans, turn: turnOf(clock) };
+}
+
+Deno.test("each DID is compared by what OpenRouter says of its keys, and by when it said so", async () => {
+  const { job, turn, compared } = jobOver([{ did: "did:x:1", keys: ["a", "b"] }], "differs");
+  assert.deepEqual(await job(turn), {
+    done: 1,
+    left: 4,
+    details: { equal: 0, differs: 1, busy: 0, unknown: 0 },
+  });
+  const read = { usage: "1.5", byokUsage: "0.25", isGone: false };
+  assert.deepEqual(compared, [{
+    did: "did:x:1",
+    keys: [{ hash: "a", ...read }, { hash: "b", ...read }],
+    readForMs: 500,
+  }]);
+});
+
+Deno.test("of a key that is gone, analytics tell what it spent in the time that they know", async () => {
+  const { job, turn, compared, spans } = jobOver([{ did: "did:x:1", keys: ["gone"] }]);
+  await job(turn);
+  assert.deepEqual(compared[0]?.keys, [
+    { hash: "gone", usage: "0.75", byokUsage: null, isGone: true },
+  ]);
+  assert.ok(spans[0]! > 30.9 && spans[0]! < 31);
+});
+
+Deno.test("a DID with nothing to read is compared by what was read last", async () => {
+  const { job, turn, compared } = jobOver([{ did: "did:x:1", keys: [] }]);
+  await job(turn);
+  assert.deepEqual(compared[0]?.keys, []);
+});
+
+Deno.test("where OpenRouter asks to wait for long, the DIDs that are left stay due", async () => {
+  const dids = ["did:x:1", "did:x:2"].map((did) => ({ did, keys: ["refused"] }));
+  const { job, turn, compared } = jobOver(dids);
+  const { done, left } = await job(turn);
+  assert.deepEqual([done, left, compared], [0, 6, []]);
+  assert.equal(turn.stopped(), "openrouter_is_busy");
+});

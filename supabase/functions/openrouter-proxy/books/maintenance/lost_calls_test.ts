@@ -1,0 +1,125 @@
+import assert from "node:assert/strict";
+import type { ListedGeneration, Span } from "../../openrouter/analytics.ts";
+import type { CostSearch } from "../../store.ts";
+import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
+import { createLostCalls } from "./lost_calls.ts";
+import { TurnIsOver } from "./turn.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** The job over these searches, where a key has made one generation each half hour. */
+function jobOver(
+  searches: CostSearch[],
+  options: { mostRows?: number; keys?: Record<string, number>; adopts?: () => Promise<void> } = {},
+) {
+  const { mostRows = 10_000, keys = { k: HOUR_MS / 2 }, adopts } = options;
+  const clock = fakeClock(100 * HOUR_MS);
+  const spans: string[] = [];
+  const adopted: string[] = [];
+  const searchedTo: (number | null)[] = [];
+  const compared: string[] = [];
+  const inHours = (ms: number) => (ms - clock.now()) / HOUR_MS;
+  const job = createLostCalls({
+    store: {
+      claimCostSearches: () =>
+        Promise.resolve({ searches: searches.splice(0, 1), left: searches.length }),
+      endCostSearch(_did, at) {
+        searchedTo.push(at === null ? null : inHours(at.getTime()));
+        return Promise.resolve();
+      },
+      compareCosts(did) {
+        compared.push(did);
+        return Promise.resolve("equal");
+      },
+    },
+    analytics: {
+      generations(keyHash, { fromMs, toMs }: Span) {
+        const every = keys[keyHash]!;
+        const listed: ListedGeneration[] = [];
+        for (let at = Math.ceil(fromMs / every) * every; at < toMs; at += every) {
+          listed.push({ id: `${keyHash}${inHours(at)}`, model: null, cost: "1" });
+        }
+        const isWhole = listed.length <= mostRows;
+        spans.push(`${inHours(fromMs)}..${inHours(toMs)}${isWhole ? "" : " truncated"}`);
+        return Promise.resolve({ listed: listed.slice(0, mostRows), isWhole });
+      },
+    },
+    async adopt(_did, generations, _turn, found) {
+      await adopts?.();
+      adopted.push(...generations.map(({ id }) => id));
+      found.adopted += generations.length;
+    },
+    usdPerCredit: "1",
+    now: clock.now,
+  });
+  const search = (hoursBack: number, keyHashes = ["k"]): CostSearch => ({
+    did: "did:x:1",
+    keyHashes,
+    fromMs: clock.now() - hoursBack * HOUR_MS,
+  });
+  return { job, clock, spans, adopted, searchedTo, compared, search, turn: turnOf(clock) };
+}
+
+Deno.test("what analytics list is handed on, and the sums are compared again", async () => {
+  const searches: CostSearch[] = [];
+  const { job, turn, search, spans, adopted, searchedTo, compared } = jobOver(searches);
+  searches.push(search(2));
+  assert.deepEqual(await job(turn), { done: 4, left: 0, details: { own_rows: 0 } });
+  assert.deepEqual(spans, ["-2..0"]);
+  assert.deepEqual(adopted, ["k-2", "k-1.5", "k-1", "k-0.5"]);
+  assert.deepEqual([searchedTo, compared], [[null], ["did:x:1"]]);
+});
+
+Deno.test("where analytics are truncated, narrower spans are asked for, the earliest first", async () => {
+  const searches: CostSearch[] = [];
+  const { job, turn, search, spans, adopted } = jobOver(searches, { mostRows: 2 });
+  searches.push(search(4));
+  await job(turn);
+  assert.deepEqual(spans, [
+    "-4..0 truncated",
+    "-4..-2 truncated",
+    "-4..-3",
+    "-3..-2",
+    "-2..0 truncated",
+    "-2..-1",
+    "-1..0",
+  ]);
+  assert.deepEqual(adopted, ["k-4", "k-3.5", "k-3", "k-2.5", "k-2", "k-1.5", "k-1", "k-0.5"]);
+});
+
+Deno.test("a DID's keys are asked for together, and one that is truncated narrows all", async () => {
+  const searches: CostSearch[] = [];
+  const keys = { k: HOUR_MS / 2, old: HOUR_MS };
+  const { job, turn, search, adopted } = jobOver(searches, { mostRows: 3, keys });
+  searches.push(search(2, ["old", "k"]));
+  await job(turn);
+  assert.deepEqual(adopted, ["old-2", "k-2", "k-1.5", "old-1", "k-1", "k-0.5"]);
+});
+
+Deno.test("a span of a second is taken as it is, however much is in it", async () => {
+  const searches: CostSearch[] = [];
+  const { job, turn, clock, spans } = jobOver(searches, { mostRows: 1, keys: { k: 100 } });
+  searches.push({ did: "did:x:1", keyHashes: ["k"], fromMs: clock.now() - 1_000 });
+  await job(turn);
+  assert.equal(spans.length, 1);
+});
+
+Deno.test("a search that breaks off is gone on with from there, and the others stay", async () => {
+  const searches: CostSearch[] = [];
+  let adoptions = 0;
+  const { job, turn, search, searchedTo, compared } = jobOver(searches, {
+    mostRows: 2,
+    adopts: () => ++adoptions === 2 ? Promise.reject(new TurnIsOver()) : Promise.resolve(),
+  });
+  searches.push(search(2), search(2));
+  assert.deepEqual(await job(turn), { done: 2, left: 2, details: { own_rows: 0 } });
+  assert.deepEqual([searchedTo, compared], [[-1], []]);
+});
+
+Deno.test("where OpenRouter refuses, the job fails, and says so", async () => {
+  const searches: CostSearch[] = [];
+  const refused = refusedWith(401);
+  const { job, turn, search } = jobOver(searches, { adopts: () => Promise.reject(refused) });
+  searches.push(search(1));
+  await assert.rejects(job(turn), refused);
+});

@@ -1,0 +1,115 @@
+import assert from "node:assert/strict";
+import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
+import { inParallel, TurnIsOver } from "./turn.ts";
+
+/** An attempt that fails with these, one after the other, and then succeeds. */
+function failing(...errors: Error[]) {
+  const attempts = { count: 0 };
+  const attempt = () => {
+    const error = errors[attempts.count++];
+    return error === undefined ? Promise.resolve("answer") : Promise.reject(error);
+  };
+  return { attempts, attempt };
+}
+
+Deno.test("a turn waits for as long as OpenRouter asks after a 429", async () => {
+  const clock = fakeClock();
+  const { attempt, attempts } = failing(refusedWith(429, "7"), refusedWith(429));
+  assert.equal(await turnOf(clock).ask(attempt), "answer");
+  assert.deepEqual([attempts.count, clock.waits], [3, [7_000, 5_000]]);
+});
+
+Deno.test("one answer of 429 makes all wait that are under way", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  let asked = 0;
+  await turn.ask(failing(refusedWith(429, "7")).attempt);
+  const after = clock.now();
+  await turn.ask(() => Promise.resolve(asked++));
+  assert.deepEqual([asked, clock.now()], [1, after]);
+  const busy = turn.ask(failing(refusedWith(429, "9")).attempt);
+  await Promise.resolve();
+  await turn.ask(() => Promise.resolve());
+  assert.equal(clock.now(), after + 9_000);
+  await busy;
+});
+
+Deno.test("a turn ends where OpenRouter asks to wait for longer than it lasts", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  await assert.rejects(turn.ask(failing(refusedWith(429, "61")).attempt), TurnIsOver);
+  assert.equal(turn.stopped(), "openrouter_is_busy");
+  assert.deepEqual(clock.waits, []);
+  await assert.rejects(turn.ask(() => assert.fail("asked in a turn that is over")), TurnIsOver);
+});
+
+for (const status of [null, 500, 503]) {
+  Deno.test(`a turn ends where OpenRouter is down (${status}), after some patience`, async () => {
+    const clock = fakeClock();
+    const turn = turnOf(clock);
+    const patient = failing(refusedWith(status), refusedWith(status), refusedWith(status));
+    assert.equal(await turn.ask(patient.attempt), "answer");
+    assert.deepEqual(clock.waits, [1_000, 2_000, 4_000]);
+    const { attempt, attempts } = failing(...Array.from({ length: 9 }, () => refusedWith(status)));
+    await assert.rejects(turn.ask(attempt), TurnIsOver);
+    assert.deepEqual([attempts.count, turn.stopped()], [4, "openrouter_is_down"]);
+  });
+}
+
+Deno.test("a refusal is nothing to wait for", async () => {
+  const clock = fakeClock();
+  const refused = refusedWith(401);
+  await assert.rejects(turnOf(clock).ask(failing(refused).attempt), refused);
+  assert.deepEqual(clock.waits, []);
+});
+
+Deno.test("a turn is over when its time is", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  assert.equal(turn.stopped(), null);
+  clock.pass(60_000);
+  assert.equal(turn.stopped(), "out_of_time");
+  await assert.rejects(turn.ask(() => Promise.resolve()), TurnIsOver);
+});
+
+Deno.test("no more is under way at a time than may be, and all is done", async () => {
+  const clock = fakeClock();
+  let running = 0;
+  let most = 0;
+  const done: number[] = [];
+  const finished = await inParallel([1, 2, 3, 4, 5, 6, 7], 3, turnOf(clock), async (item) => {
+    most = Math.max(most, ++running);
+    await Promise.resolve();
+    running--;
+    done.push(item);
+  });
+  assert.deepEqual([finished, most, done.toSorted()], [7, 3, [1, 2, 3, 4, 5, 6, 7]]);
+});
+
+Deno.test("nothing is begun in a turn that is over, and what broke off does not count", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  const begun: number[] = [];
+  const finished = await inParallel([1, 2, 3, 4], 1, turn, (item) => {
+    begun.push(item);
+    if (item === 2) clock.pass(60_000);
+    if (item === 2) throw new TurnIsOver();
+    return Promise.resolve();
+  });
+  assert.deepEqual([finished, begun], [1, [1, 2]]);
+});
+
+Deno.test("what fails stops the others, once they are done with what they have", async () => {
+  const clock = fakeClock();
+  const failure = new Error("the store is away");
+  const ended: number[] = [];
+  await assert.rejects(
+    inParallel([1, 2, 3, 4], 2, turnOf(clock), async (item) => {
+      if (item === 1) throw failure;
+      await Promise.resolve();
+      ended.push(item);
+    }),
+    failure,
+  );
+  assert.deepEqual(ended, [2]);
+});

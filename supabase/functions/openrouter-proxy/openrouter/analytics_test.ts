@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { scriptedFetch } from "../testing/fake_fetch.ts";
+import { createAnalytics } from "./analytics.ts";
+import { createManagementCall, ManagementError } from "./management_call.ts";
+
+const SPAN = { fromMs: Date.UTC(2026, 10, 1), toMs: Date.UTC(2026, 10, 2) };
+
+function answering(body: string) {
+  const { fetch, calls } = scriptedFetch(new Response(body));
+  const call = createManagementCall("https://openrouter.test/api/v1", "management", fetch);
+  return { analytics: createAnalytics(call), calls };
+}
+
+Deno.test("a key's generations are asked for by its hash, and come with every digit", async () => {
+  const { analytics, calls } = answering(
+    '{"data":{"data":[{"generation_id":"gen-1","model":"m","credits_usage":0.10000000000000000001},' +
+      '{"generation_id":"gen-2","model":null,"credits_usage":7e-10},{"credits_usage":1}],' +
+      '"metadata":{"truncated":false}}}',
+  );
+  assert.deepEqual(await analytics.generations("hash", SPAN), {
+    listed: [
+      { id: "gen-1", model: "m", cost: "0.10000000000000000001" },
+      { id: "gen-2", model: null, cost: "7e-10" },
+    ],
+    isWhole: true,
+  });
+  assert.equal(calls[0]?.url, "https://openrouter.test/api/v1/analytics/query");
+  assert.deepEqual(JSON.parse(String(calls[0]?.body)), {
+    metrics: ["credits_usage"],
+    dimensions: ["generation_id", "model"],
+    filters: [{ field: "api_key_id", operator: "eq", value: "hash" }],
+    start: "2026-11-01T00:00:00.000Z",
+    end: "2026-11-02T00:00:00.000Z",
+    limit: 10_000,
+  });
+});
+
+Deno.test("an answer says where rows are missing in it", async () => {
+  const { analytics } = answering('{"data":{"data":[],"metadata":{"truncated":true}}}');
+  assert.equal((await analytics.generations("hash", SPAN)).isWhole, false);
+});
+
+Deno.test("what a key spent is one sum, and nothing where there is no row", async () => {
+  const spent = answering('{"data":{"data":[{"credits_usage":1.50}],"metadata":{}}}');
+  assert.equal(await spent.analytics.spent("hash", SPAN), "1.50");
+  const nothing = answering('{"data":{"data":[],"metadata":{}}}');
+  assert.equal(await nothing.analytics.spent("hash", SPAN), "0");
+});
+
+Deno.test("an answer without rows is an error, not an empty account", async () => {
+  const { analytics } = answering('{"data":{}}');
+  await assert.rejects(analytics.generations("hash", SPAN), ManagementError);
+});

@@ -1,0 +1,37 @@
+/** What the tests of maintenance share: a clock that moves when somebody sleeps, and a turn by it. */
+import { createTurn, type Turn } from "../books/maintenance/turn.ts";
+import { ManagementError } from "../openrouter/management_call.ts";
+
+export interface Clock {
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
+  /** Lets time pass. */
+  pass(ms: number): void;
+  /** What was slept. */
+  waits: number[];
+}
+
+export function fakeClock(startMs = 1_000_000): Clock {
+  let nowMs = startMs;
+  const waits: number[] = [];
+  return {
+    now: () => nowMs,
+    sleep(ms) {
+      waits.push(ms);
+      nowMs += ms;
+      return Promise.resolve();
+    },
+    pass: (ms) => nowMs += ms,
+    waits,
+  };
+}
+
+/** A turn of a minute. */
+export function turnOf(clock: Clock, lastsMs = 60_000): Turn {
+  return createTurn(clock, clock.now() + lastsMs);
+}
+
+/** What OpenRouter's refusals become. */
+export function refusedWith(status: number | null, retryAfter: string | null = null) {
+  return new ManagementError(`OpenRouter answered with status ${status}`, status, retryAfter);
+}
