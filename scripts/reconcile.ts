@@ -67,8 +67,10 @@ const costs = new Command("costs")
       for (const line of reportLines(run)) console.log(line);
       report(failuresOf(run));
       const jobs = Object.values(run.jobs);
-      const goesOn = jobs.some(({ stopped }) => stopped === "out_of_time") &&
-        jobs.some(({ done = 0 }) => done > 0);
+      const isUnfinished = jobs.some(({ stopped }) =>
+        stopped === "out_of_time" || stopped === "enough_for_one_run"
+      );
+      const goesOn = isUnfinished && jobs.some(({ done = 0 }) => done > 0);
       if (!goesOn) return;
     }
   });

@@ -1,7 +1,7 @@
 /**
  * OpenRouter's analytics: generations in bulk, those too that nobody told us of.
  *
- * Source: openrouter.md, "`GET /generation?id=`", "Bulk". At most 10 000 rows an answer, 31 days back,
+ * Source: openrouter.md, "Bulk queries". At most 10 000 rows an answer, 31 days back,
  * 64 requests a minute; a generation is listed some time after its end.
  */
 import { isObject } from "../bytes/encodings.ts";

@@ -3,7 +3,7 @@
  * what has expired is forgotten. All state is in Postgres: a run goes on where another one stopped,
  * whichever isolate or process had that, and one runs at a time.
  *
- * Source: docs/protocol.md, "POST /maintenance".
+ * Source: docs/protocol.md, "Maintenance".
  */
 import { describeError } from "../../errors.ts";
 import type { Log } from "../../http/request_log.ts";

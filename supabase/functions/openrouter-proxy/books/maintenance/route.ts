@@ -1,4 +1,4 @@
-/** `POST /api/v1/maintenance`, for the operator (docs/protocol.md, "Routes"). */
+/** `POST /api/v1/maintenance`, for the operator (docs/protocol.md, "Maintenance"). */
 import type { Context } from "hono";
 import { GatewayError } from "../../errors.ts";
 import type { RequireOperator } from "../../http/operator.ts";

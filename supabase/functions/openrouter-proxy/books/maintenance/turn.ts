@@ -13,7 +13,11 @@ export interface TurnDeps {
 }
 
 /** Why a turn ended before its job did. */
-export type Stop = "out_of_time" | "openrouter_is_busy" | "openrouter_is_down";
+export type Stop =
+  | "out_of_time"
+  | "enough_for_one_run"
+  | "openrouter_is_busy"
+  | "openrouter_is_down";
 
 /** Thrown at whoever asks for more in a turn that is over. */
 export class TurnIsOver extends Error {
@@ -32,6 +36,11 @@ export interface Turn {
   ask<T>(attempt: () => Promise<T>): Promise<T>;
 }
 
+/**
+ * How often a turn asks OpenRouter: Supabase gives a request 2 s of CPU time, and each answer takes a
+ * part of a millisecond to a millisecond.
+ */
+const MOST_ASKS = 700;
 /** Waits after a 429 that does not say how long. */
 const BUSY_WAIT_MS = 5_000;
 /** Waits after each failure in a row; after the last one OpenRouter counts as down. */
@@ -42,6 +51,7 @@ export function createTurn({ now, sleep }: TurnDeps, untilMs: number): Turn {
   let stop: Stop | null = null;
   /** Before this nobody asks: one answer of 429 counts for all that are under way. */
   let notBeforeMs = 0;
+  let asks = 0;
 
   function stopped(): Stop | null {
     stop ??= now() >= untilMs ? "out_of_time" : null;
@@ -60,7 +70,9 @@ export function createTurn({ now, sleep }: TurnDeps, untilMs: number): Turn {
     async ask(attempt) {
       let failures = 0;
       while (true) {
+        if (asks === MOST_ASKS) stop ??= "enough_for_one_run";
         await wait("openrouter_is_busy");
+        asks++;
         try {
           return await attempt();
         } catch (error) {

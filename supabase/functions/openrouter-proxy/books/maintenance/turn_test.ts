@@ -72,6 +72,15 @@ Deno.test("a turn is over when its time is", async () => {
   await assert.rejects(turn.ask(() => Promise.resolve()), TurnIsOver);
 });
 
+Deno.test("a turn asks as often as a worker's CPU time allows, and no more", async () => {
+  const turn = turnOf(fakeClock());
+  let asked = 0;
+  const ask = () => turn.ask(() => Promise.resolve(++asked));
+  while (asked < 700) await ask();
+  await assert.rejects(ask(), TurnIsOver);
+  assert.deepEqual([asked, turn.stopped()], [700, "enough_for_one_run"]);
+});
+
 Deno.test("no more is under way at a time than may be, and all is done", async () => {
   const clock = fakeClock();
   let running = 0;

@@ -2,7 +2,7 @@
  * Ended rows whose generation is known and whose cost is not are priced by what OpenRouter says.
  *
  * The management key reads every generation of the account, those of keys that were replaced or deleted
- * since, too (openrouter.md, "`GET /generation?id=`").
+ * since, too (openrouter.md, "GET /generation").
  */
 import { nothingObserved, type Observed, observeGeneration } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
