@@ -8,7 +8,7 @@ create table public.found_generations (
   found_at timestamptz not null default now()
 );
 comment on table public.found_generations is 'Generations of OpenRouter''s analytics that are no row''s own generation_id, and are booked all the same: no other row takes them.';
-comment on column public.found_generations.request_id is 'The row of request_logs whose cost they are in; null: some row''s of the same request, whose answer told the sum.';
+comment on column public.found_generations.request_id is 'The row of request_logs whose cost they are in; null: that of some row of the same request, whose answer told the sum, or there is no cost.';
 create index found_generations_request_id on public.found_generations (request_id);
 
 alter table public.found_generations enable row level security;
@@ -151,7 +151,7 @@ comment on function public.note_parts is 'Notes generations whose cost is in the
 -- Returns
 --   adopted   a lost row has the cost now
 --   own_row   it has a row of its own now
---   known     the cost is in the books already
+--   known     the cost is in the books already, or there is none: what failed for free is no lost call
 --   pending   it may be a request's that has not ended: ask again later
 --   exceeds   the DID's sum would exceed OpenRouter's: this is no call that is missing
 --   no_row    without p_any_row: no lost row fits well
@@ -271,6 +271,9 @@ begin
     -- Found out: the settlement of a worker that lived after all has nothing to add.
     update public.request_logs set given_up = false
     where id = v_row.id and request_time = v_row.request_time and given_up;
+  elsif p_any_row and v_cost = 0 and coalesce(v_upstream_cost, 0) = 0 then
+    insert into public.found_generations (generation_id, did) select id, v_did from unnest(v_ids) as id;
+    return 'known';
   elsif p_any_row then
     insert into public.request_logs (
       id, did, method, endpoint, streaming, request_time, response_time, status, model, provider,

@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(31);
+select plan(33);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -72,6 +72,10 @@ select results_eq(
 );
 select is((select sum(total_cost) from public.usage_daily), 3.5, 'counted, too');
 select is(pg_temp.adopt('{gen-d}', 'a/one', '9 minutes', '0.5', true), 'known', 'once');
+select is(
+  pg_temp.adopt('{gen-0}', 'a/one', '9 minutes', '0', true), 'known', 'what failed for free gets none'
+);
+select is(pg_temp.adopt('{gen-0}', 'a/one', '9 minutes', '0'), 'known', 'and is not looked at again');
 select pg_temp.lost(4, 'a/one', '2 hours');
 select is(
   pg_temp.adopt('{gen-e}', 'a/one', '9 minutes', '0.5'), 'no_row', 'a row of hours before is none that fits'

@@ -5,7 +5,7 @@ import { connect } from "./harness/raw_client.ts";
 import { until } from "./harness/until.ts";
 import { useWorld } from "./harness/world.ts";
 
-const world = useWorld({ gateways: 2 });
+const world = useWorld({ gateways: 3 });
 
 Deno.test("SIGTERM lets running streams end, and loses no row", async () => {
   // BerriAI/litellm #38157, #34820, #33873
@@ -60,4 +60,23 @@ Deno.test("a process that is killed leaves its rows pending, and expire_stale_re
   const [row] = await db.rowsOf(identity.did);
   assert.match(row?.error_message ?? "", /^worker_lost/);
   assert.deepEqual(await db.booked(identity.did), { requests: 1, failed: 1, cost: "0" });
+});
+
+Deno.test("SIGTERM settles what is open before anything else, for whoever kills the process soon after", async () => {
+  const { db, gateways } = world;
+  const identity = await newIdentity();
+  const body = chat("one two three", { stream: true });
+  const client = await connect(gateways[2]!, identity, CHAT, body, {
+    "x-openrouter-simulate": "chunks:9,hang:3",
+  });
+  await client.until(" three");
+
+  const stopped = gateways[2]!.stop();
+  const [row] = await db.endedRows(identity.did, 1);
+  await gateways[2]!.kill();
+
+  await stopped;
+  client.close();
+  assert.match(row?.error_message ?? "", /^worker_retired: the process was stopped$/);
+  assert.match(row?.generation_id ?? "", /^gen-/);
 });

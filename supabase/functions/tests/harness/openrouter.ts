@@ -1,7 +1,11 @@
 /** The simulator as tests ask it. */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { type Simulator, startSimulator } from "../../../../scripts/simulator/server.ts";
+import {
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from "../../../../scripts/simulator/server.ts";
 import { until } from "./until.ts";
 
 const MANAGEMENT_KEY = "sk-or-v1-management-of-the-tests";
@@ -9,8 +13,10 @@ const MANAGEMENT_KEY = "sk-or-v1-management-of-the-tests";
 export type OpenRouter = Simulator & Awaited<ReturnType<typeof asked>>;
 
 /** Starts a simulator and adds what several tests ask it. */
-export async function startOpenRouter(): Promise<OpenRouter> {
-  const simulator = await startSimulator({ managementKey: MANAGEMENT_KEY });
+export async function startOpenRouter(
+  options: Omit<SimulatorOptions, "managementKey"> = {},
+): Promise<OpenRouter> {
+  const simulator = await startSimulator({ ...options, managementKey: MANAGEMENT_KEY });
   return { ...simulator, ...await asked(simulator) };
 }
 

@@ -26,13 +26,15 @@ export interface World {
  * Starts a world before the file's first test and stops it after the last.
  *
  * @param env added to the gateways' environment
+ * @param delays how much later OpenRouter knows of a generation
  * @param freshStack a database of the file's own, for what looks at all accounts
  * @returns an object whose members are there once the first test runs
  */
 export function useWorld(
-  { gateways: count = 1, env = {}, freshStack = false, ...options }: {
+  { gateways: count = 1, env = {}, delays = {}, freshStack = false, ...options }: {
     gateways?: number;
     env?: Record<string, string>;
+    delays?: { generationDelayMs?: number; analyticsDelayMs?: number };
     freshStack?: boolean;
   } & GatewayOptions = {},
 ): World {
@@ -44,7 +46,7 @@ export function useWorld(
     running.defer(stack.stop);
     const db = openDatabase(stack.databaseUrl);
     running.defer(() => db.sql.end());
-    const openrouter = await startOpenRouter();
+    const openrouter = await startOpenRouter(delays);
     running.defer(openrouter.stop);
     const encryptionKey = Buffer.from(randomBytes(32)).toString("base64");
     const gatewayEnv = {

@@ -47,6 +47,8 @@ interface Known {
 }
 
 const IDS_AT_A_TIME = 2_000;
+/** The parts of one request are found together, unless it lies over the edge between two of these. */
+const LOOKED_AT_AT_A_TIME = 200;
 /** `GET /generation` may not know a generation that is younger, though analytics list it. */
 const KNOWN_AFTER_MS = 2 * 60_000;
 
@@ -94,25 +96,30 @@ export function createAdoption(deps: AdoptionDeps): Adopt {
     };
   }
 
-  return async (did, listed, turn, found) => {
+  /** Books some of a DID's generations. @param requestIds of generations that were asked for before */
+  async function adoptSome(
+    did: string,
+    missing: ListedGeneration[],
+    turn: Turn,
+    found: Adoptions,
+    requestIds: Map<string, unknown>,
+  ) {
     const known: Known[] = [];
-    const missing = await unbooked(did, listed);
     const looked = await inParallel(missing, AT_A_TIME, turn, async (generation) => {
       const seen = await look(did, generation, turn);
       if (seen === null) found.later++;
       else known.push(seen);
     });
     if (looked < missing.length) throw new TurnIsOver();
-
     const requests = byRequest(known);
     if (requests.length === 0) return;
+
+    /** Requests that are booked with the sum of their generations, by one of those. */
     const ran = await store.generationsWithSums(
       did,
       requests[0]!.call.createdAt,
       requests.at(-1)!.call.createdAt,
     );
-    /** The requests whose sums are booked, by a generation of each. */
-    const requestIds = new Map<string, unknown>();
     async function isPartOfSum({ requestId, call }: Known): Promise<boolean> {
       if (requestId === null) return false;
       const atMs = call.createdAt.getTime();
@@ -128,17 +135,14 @@ export function createAdoption(deps: AdoptionDeps): Adopt {
     const calls: FoundCall[] = [];
     for (const request of requests) {
       const { call } = request;
-      if (await isPartOfSum(request)) {
-        await store.noteParts(
-          did,
-          call.generations.map(({ id }) => id),
-        );
-      } else calls.push(call);
+      if (!await isPartOfSum(request)) calls.push(call);
+      else await store.noteParts(did, call.generations.map(({ id }) => id));
     }
-    // First what fits well, so that each lost row gets its own.
+    // First what was paid for and fits well, so that each lost row gets its own.
+    const paidFirst = calls.toSorted((a, b) => Number(isFree(a)) - Number(isFree(b)));
     const others: FoundCall[] = [];
     for (const anyRow of [false, true]) {
-      for (const call of anyRow ? others : calls) {
+      for (const call of anyRow ? others : paidFirst) {
         const outcome = await store.adoptGeneration(call, anyRow);
         if (outcome === "no_row") others.push(call);
         if (outcome === "adopted") found.adopted++;
@@ -146,7 +150,23 @@ export function createAdoption(deps: AdoptionDeps): Adopt {
         if (outcome === "pending") found.later++;
       }
     }
+  }
+
+  return async (did, listed, turn, found) => {
+    const requestIds = new Map<string, unknown>();
+    const missing = await unbooked(did, listed);
+    // Some at a time: what is booked when the turn ends is not looked at again.
+    for (let from = 0; from < missing.length; from += LOOKED_AT_AT_A_TIME) {
+      const some = missing.slice(from, from + LOOKED_AT_AT_A_TIME);
+      await adoptSome(did, some, turn, found, requestIds);
+    }
   };
+}
+
+function isFree({ generations }: FoundCall): boolean {
+  return generations.every(({ cost, upstreamCost }) =>
+    Number(cost) === 0 && Number(upstreamCost ?? 0) === 0
+  );
 }
 
 /** Joins the generations of each request, the earliest first. */

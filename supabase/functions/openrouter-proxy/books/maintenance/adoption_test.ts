@@ -126,6 +126,48 @@ Deno.test("what fits a lost row well comes before what takes any row", async () 
   assert.deepEqual(found, { adopted: 1, ownRows: 2, later: 0 });
 });
 
+Deno.test("what was paid for comes before what was free", async () => {
+  const { tried } = await adoption(["free", "paid"], {
+    known: { free: generation(5, { total_cost: "0.000" }), paid: generation(4) },
+  });
+  assert.deepEqual(tried, ["paid", "free"]);
+});
+
+Deno.test("what is booked when a turn ends is not looked at again", async () => {
+  const clock = fakeClock(NOW_MS);
+  const booked: string[] = [];
+  let asked = 0;
+  const adopt = createAdoption({
+    store: {
+      unbookedGenerations: (_did, ids) => Promise.resolve(ids.filter((id) => !booked.includes(id))),
+      generationsWithSums: () => Promise.resolve([]),
+      noteParts: () => Promise.resolve(),
+      adoptGeneration({ generations }) {
+        booked.push(...generations.map(({ id }) => id));
+        return Promise.resolve("adopted");
+      },
+    },
+    management: {
+      generation() {
+        asked++;
+        return Promise.resolve(generation(5));
+      },
+    },
+    usdPerCredit: "1",
+    now: clock.now,
+  });
+  const listed = Array.from({ length: 1_000 }, (_, n) => ({
+    id: String(n),
+    model: null,
+    cost: "1",
+  }));
+  const found = { adopted: 0, ownRows: 0, later: 0 };
+  await assert.rejects(adopt("did:x:1", listed, turnOf(clock), found), TurnIsOver);
+  assert.deepEqual([booked.length, asked], [600, 700]);
+  await adopt("did:x:1", listed, turnOf(clock), found);
+  assert.deepEqual([booked.length, found.adopted], [1_000, 1_000]);
+});
+
 Deno.test("what may be a running request's is left for later", async () => {
   const { found } = await adoption(["a"], {
     known: { a: generation(1) },

@@ -70,9 +70,8 @@ export function createTurn({ now, sleep }: TurnDeps, untilMs: number): Turn {
     async ask(attempt) {
       let failures = 0;
       while (true) {
-        if (asks === MOST_ASKS) stop ??= "enough_for_one_run";
+        if (asks++ >= MOST_ASKS) stop ??= "enough_for_one_run";
         await wait("openrouter_is_busy");
-        asks++;
         try {
           return await attempt();
         } catch (error) {
