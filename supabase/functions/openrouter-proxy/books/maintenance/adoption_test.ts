@@ -156,16 +156,16 @@ Deno.test("what is booked when a turn ends is not looked at again", async () => 
     usdPerCredit: "1",
     now: clock.now,
   });
-  const listed = Array.from({ length: 1_000 }, (_, n) => ({
+  const listed = Array.from({ length: 2_500 }, (_, n) => ({
     id: String(n),
     model: null,
     cost: "1",
   }));
   const found = { adopted: 0, ownRows: 0, later: 0 };
   await assert.rejects(adopt("did:x:1", listed, turnOf(clock), found), TurnIsOver);
-  assert.deepEqual([booked.length, asked], [600, 700]);
+  assert.deepEqual([booked.length, asked], [2_000, 2_000]);
   await adopt("did:x:1", listed, turnOf(clock), found);
-  assert.deepEqual([booked.length, found.adopted], [1_000, 1_000]);
+  assert.deepEqual([booked.length, found.adopted], [2_500, 2_500]);
 });
 
 Deno.test("what may be a running request's is left for later", async () => {

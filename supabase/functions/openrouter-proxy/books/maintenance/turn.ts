@@ -37,10 +37,10 @@ export interface Turn {
 }
 
 /**
- * How often a turn asks OpenRouter: Supabase gives a request 2 s of CPU time, and each answer takes a
- * part of a millisecond to a millisecond.
+ * How often a turn asks OpenRouter: Supabase gives a request 2 s of CPU time, and an answer takes a
+ * quarter of a millisecond of a fast processor.
  */
-const MOST_ASKS = 700;
+const MOST_ASKS = 2_000;
 /** Waits after a 429 that does not say how long. */
 const BUSY_WAIT_MS = 5_000;
 /** Waits after each failure in a row; after the last one OpenRouter counts as down. */
