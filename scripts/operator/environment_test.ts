@@ -50,6 +50,18 @@ Deno.test("values are read as the gateway reads them", () => {
   });
 });
 
+Deno.test("a secret key stands alone, or in the variable that the function has", () => {
+  const read = (value: string) =>
+    readEnvironment(["SUPABASE_SECRET_KEYS"], env({ SUPABASE_SECRET_KEYS: value }))
+      .SUPABASE_SECRET_KEYS;
+  assert.equal(read("sb_secret_1"), "sb_secret_1");
+  assert.equal(read('{"default":"sb_secret_2","other":"x"}'), "sb_secret_2");
+  assert.throws(
+    () => read('{"other":"hunter2"}'),
+    (error: Error) => error instanceof UsageError && !error.message.includes("hunter2"),
+  );
+});
+
 Deno.test("bad values are named and never repeated", () => {
   const bad = {
     DATABASE_URL: "postgres://user:hunter2@",

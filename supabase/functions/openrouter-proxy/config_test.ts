@@ -110,6 +110,16 @@ Deno.test("the new secret keys win over the legacy one, which does without them"
   );
 });
 
+Deno.test("every secret key of the project is the operator's, and the legacy one, too", () => {
+  const keys = { default: "sb_secret_1", automation: "sb_secret_2" };
+  const { operatorKeys, supabaseSecretKey } = config({
+    SUPABASE_SECRET_KEYS: JSON.stringify(keys),
+    SUPABASE_SERVICE_ROLE_KEY: "eyJhbGciOi.legacy",
+  });
+  assert.deepEqual(operatorKeys, ["sb_secret_1", "sb_secret_2", "eyJhbGciOi.legacy"]);
+  assert.equal(supabaseSecretKey, "sb_secret_1");
+});
+
 for (const bad of ["sb_secret_1", "{}", "null", "[]", '{"default":7}', '{"default":""}']) {
   Deno.test(`SUPABASE_SECRET_KEYS of ${bad} is a problem, with or without the legacy key`, () => {
     assertProblems(

@@ -319,4 +319,22 @@ Deno.test("10 000 unpriced rows are worked off in several runs, each within its 
   assert.equal(booked?.usage, charged?.usage);
   await maintain(world);
   await assertBalanced(did);
+
+  // One more, which is not among the 10 000 that analytics list in one answer; a day later.
+  await (await fetch(`${openrouter.url}/chat/completions`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${key}`, "content-type": "application/json" },
+    body: chat("hello"),
+  })).text();
+  await db.sql`
+    update public.cost_checks set claimed_at = claimed_at - interval '25 hours' where did = ${did}`;
+  const asked = () => openrouter.ledger().requests.by_route["POST /analytics/query"]!;
+  const before = asked();
+  await maintain(world);
+  assert.ok(asked() > before + 1, "a truncated answer makes for narrower questions");
+  await assertBalanced(did);
+  const [own] = await db.sql`
+    select count(*)::integer as count from public.request_logs
+    where did = ${did} and cost_source = 'reconciliation'`;
+  assert.equal(own?.count, 1);
 });
