@@ -77,14 +77,14 @@ export type Database = {
                   ]
                 },"request_logs": {
                   Row: {
-                    "cached_tokens": number | null,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"first_byte_ms": number | null,"generation_id": string | null,"http_status": number | null,"id": string,"input_tokens": number | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_usd": number,"response_time": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"cost_ask_after": string | null,"cost_asks": number,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"first_byte_ms": number | null,"generation_id": string | null,"given_up": boolean,"http_status": number | null,"id": string,"input_tokens": number | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_usd": number,"response_time": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null,"counted_model": string | null
                   }
-                  ComputedFields: never
+                  ComputedFields: "counted_model"
                   Insert: {
-                    "cached_tokens"?: number | null,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"method": string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"method": string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
                   Update: {
-                    "cached_tokens"?: number | null,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"method"?: string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"method"?: string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
                   Relationships: [
                     
@@ -105,14 +105,14 @@ export type Database = {
                   ]
                 },"usage_daily": {
                   Row: {
-                    "cached_tokens": number,"day": string,"did": string,"endpoint": string,"failed_requests": number,"input_tokens": number,"model": string,"output_tokens": number,"reasoning_tokens": number,"requests": number,"total_cost": number,"upstream_cost": number
+                    "cached_tokens": number,"day": string,"did": string,"endpoint": string,"failed_requests": number,"input_tokens": number,"model": string,"output_tokens": number,"reasoning_tokens": number,"requests": number,"requests_without_cost": number,"total_cost": number,"upstream_cost": number
                   }
                   ComputedFields: never
                   Insert: {
-                    "cached_tokens"?: number,"day": string,"did": string,"endpoint": string,"failed_requests"?: number,"input_tokens"?: number,"model": string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"total_cost"?: number,"upstream_cost"?: number
+                    "cached_tokens"?: number,"day": string,"did": string,"endpoint": string,"failed_requests"?: number,"input_tokens"?: number,"model": string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"requests_without_cost"?: number,"total_cost"?: number,"upstream_cost"?: number
                   }
                   Update: {
-                    "cached_tokens"?: number,"day"?: string,"did"?: string,"endpoint"?: string,"failed_requests"?: number,"input_tokens"?: number,"model"?: string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"total_cost"?: number,"upstream_cost"?: number
+                    "cached_tokens"?: number,"day"?: string,"did"?: string,"endpoint"?: string,"failed_requests"?: number,"input_tokens"?: number,"model"?: string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"requests_without_cost"?: number,"total_cost"?: number,"upstream_cost"?: number
                   }
                   Relationships: [
                     
@@ -178,17 +178,68 @@ export type Database = {
             "admit_request":
 { Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_may_lack_key"?: boolean,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_owned_generations"?: (string)[],"p_request_id": string,"p_shared_features"?: (string)[],"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
                            },
+"book_cost":
+{ Args: { "p_cost": Json }; Returns: boolean
+                           },
 "book_late_cost":
 { Args: { "p_cost": string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
                            },
 "claim_key_provisioning":
 { Args: { "p_attempt_id": string,"p_broken_key_hash"?: string,"p_did": string,"p_lease"?: string }; Returns: Json
                            },
+"claim_unpriced_requests":
+{ Args: { "p_limit"?: number }; Returns: Json
+                           },
 "complete_key_provisioning":
 { Args: { "p_attempt_id": string,"p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_encrypted_api_key": string,"p_key_name": string,"p_openrouter_key_hash": string }; Returns: boolean
                            },
+"count_in_usage":
+{ Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']>,"p_sign": number }; Returns: undefined
+                           },
+"counted_model":
+{ Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: string
+                           },
 "discard_request":
 { Args: { "p_request_id": string,"p_request_time": string }; Returns: boolean
+                           },
+"enter_cost":
+{ Args: { "p_known": Database["public"]['CompositeTypes']["settlement"],"p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: {
+              "cached_tokens": number | null,
+"cost_ask_after": string | null,
+"cost_asks": number,
+"cost_source": string | null,
+"created_at": string,
+"did": string,
+"endpoint": string,
+"error_message": string | null,
+"first_byte_ms": number | null,
+"generation_id": string | null,
+"given_up": boolean,
+"http_status": number | null,
+"id": string,
+"input_tokens": number | null,
+"method": string,
+"model": string | null,
+"native_finish_reason": string | null,
+"output_tokens": number | null,
+"provider": string | null,
+"reasoning_tokens": number | null,
+"request_time": string,
+"reserved_usd": number,
+"response_time": string | null,
+"status": string,
+"streaming": boolean,
+"total_cost": number | null,
+"upstream_cost": number | null
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "request_logs"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"enter_settlement":
+{ Args: { "p_settlement": Database["public"]['CompositeTypes']["settlement"] }; Returns: Json
                            },
 "expire_stale_requests":
 { Args: { "p_older_than"?: string }; Returns: number
@@ -208,11 +259,16 @@ export type Database = {
 "record_key_limit":
 { Args: { "p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_openrouter_key_hash": string }; Returns: boolean
                            },
+"recount_in_usage":
+{ Args: { "p_after": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']>,"p_before": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: undefined
+                           },
 "release_key_provisioning":
 { Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined
                            },
 "settle_request":
 { Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_native_finish_reason"?: string,"p_never_sent"?: boolean,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json
+                           } |
+{ Args: { "p_settlement": Json }; Returns: Json
                            },
 "token_is_revoked":
 { Args: { "p_did": string,"p_issued_at": string }; Returns: boolean
@@ -228,7 +284,9 @@ export type Database = {
             [_ in never]: never
           }
           CompositeTypes: {
-            [_ in never]: never
+            "settlement": {
+                        "request_id": string | null,"request_time": string | null,"status": string | null,"http_status": number | null,"error_message": string | null,"given_up": boolean | null,"model": string | null,"provider": string | null,"generation_id": string | null,"native_finish_reason": string | null,"input_tokens": number | null,"output_tokens": number | null,"cached_tokens": number | null,"reasoning_tokens": number | null,"cost": string | null,"upstream_cost": string | null,"usd_per_credit": string | null,"cost_source": string | null,"first_byte_ms": number | null,"may_be_repeated": boolean | null
+                      }
           }
         }
 }

@@ -60,7 +60,7 @@ async function gatewayWith(options: {
     },
     settle: (settlement: Settlement) => {
       seen.settlements.push(settlement);
-      return Promise.resolve({ settled: true, totalCostUsd: settlement.cost });
+      return Promise.resolve({ settled: true, totalCostUsd: settlement.cost, leftOut: null });
     },
     ping: () => Promise.resolve(),
   } as Partial<Store> as Store;
@@ -240,7 +240,7 @@ test("a key that cannot be replaced leaves a row of which nothing was billed", a
   assert.equal((await errorOf(response)).type, "provisioning_failed");
   await gateway.idle();
   const [row] = gateway.seen.settlements;
-  assert.deepEqual([row!.status, row!.neverSent], ["failed", true]);
+  assert.deepEqual([row!.status, row!.mayBeRepeated], ["failed", true]);
 });
 
 test("known routes with another method answer 405 with Allow, unknown ones 404", async () => {

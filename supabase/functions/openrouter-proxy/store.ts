@@ -68,29 +68,57 @@ export type Admission =
     decision: "needs_provisioning" | "access_denied" | "token_revoked" | "not_owned" | "replayed";
   };
 
-/** How a metered request ended. Costs are decimal strings in OpenRouter's credits. */
-export interface Settlement {
+/** What an answer, or OpenRouter's account of it, tells of a request; null: not known. */
+interface KnownUsage {
+  model: string | null;
+  provider: string | null;
+  nativeFinishReason: string | null;
+  inputTokens: number | null;
+  outputTokens: number | null;
+  cachedTokens: number | null;
+  reasoningTokens: number | null;
+  /** In OpenRouter's credits, a decimal string. */
+  upstreamCost: string | null;
+  /** US dollars in one credit, a decimal string. */
+  usdPerCredit: string;
+}
+
+/** How a metered request ended. */
+export interface Settlement extends KnownUsage {
   requestId: string;
   /** As admit_request returned it. */
   requestTime: string;
   status: "completed" | "failed";
   httpStatus: number | null;
   errorMessage: string | null;
-  model: string | null;
-  provider: string | null;
+  /** Whether it ends the row before the request's end is known: that may be settled in its place. */
+  givenUp: boolean;
   generationId: string | null;
-  nativeFinishReason: string | null;
-  inputTokens: number | null;
-  outputTokens: number | null;
-  cachedTokens: number | null;
-  reasoningTokens: number | null;
+  /** In OpenRouter's credits, a decimal string; "0": nothing was billed; null: not known yet. */
   cost: string | null;
-  upstreamCost: string | null;
-  usdPerCredit: string;
   costSource: "response" | "generation" | null;
   firstByteMs: number | null;
-  /** Whether OpenRouter never got the request: its Idempotency-Key may then be used again. */
-  neverSent: boolean;
+  /** Whether nothing was billed, so that its Idempotency-Key may be used again. */
+  mayBeRepeated: boolean;
+}
+
+/** The cost of a request whose row has ended without. */
+export interface KnownCost extends KnownUsage {
+  /** The row: by its id and the time that admit_request returned, or by a generation or job of a DID. */
+  row: { requestId: string; requestTime: string } | { did: string; generationId: string };
+  /** In OpenRouter's credits, a decimal string. */
+  cost: string;
+  costSource: "response" | "generation" | "reconciliation";
+}
+
+/** What became of a settlement. */
+export interface Settled {
+  /** Whether the row took it. */
+  settled: boolean;
+  /** What the row costs now, in USD, a decimal string; null: not known. */
+  totalCostUsd: string | null;
+  /** The names of what Postgres refused and was left out, for operators; null: nothing. */
+  leftOut: string | null;
 }
 
 export type ProvisioningClaim =
@@ -113,15 +141,6 @@ export interface ProvisionedKey {
   limit: KeyLimit;
 }
 
-/** The cost of a job whose row has ended, in OpenRouter's credits. */
-export interface LateCost {
-  did: string;
-  generationId: string;
-  cost: string;
-  upstreamCost: string | null;
-  usdPerCredit: string;
-}
-
 export interface UsageQuery {
   did: string;
   /** Instants in RFC 3339; null: unbounded. The end is exclusive. */
@@ -135,6 +154,8 @@ export interface UsageStats {
   total_requests: number;
   successful_requests: number;
   failed_requests: number;
+  /** Ended requests whose cost is not known: total_cost lacks them. */
+  requests_without_cost: number;
   total_input_tokens: number;
   total_output_tokens: number;
   total_cached_tokens: number;
@@ -212,37 +233,29 @@ export function createStore(
     /**
      * Ends a pending row. One that has ended takes no more, but for a cost that it lacks, and the end
      * of a row that was given up.
-     *
-     * @returns whether this ended the row, and what the row costs in USD, a decimal string or null
      */
-    async settle(
-      settlement: Settlement,
-    ): Promise<{ settled: boolean; totalCostUsd: string | null }> {
-      const answer = await call(
-        "settle_request",
-        present({
-          p_request_id: settlement.requestId,
-          p_request_time: settlement.requestTime,
-          p_status: settlement.status,
-          p_http_status: settlement.httpStatus,
-          p_error_message: settlement.errorMessage,
-          p_model: settlement.model,
-          p_provider: settlement.provider,
-          p_generation_id: settlement.generationId,
-          p_native_finish_reason: settlement.nativeFinishReason,
-          p_input_tokens: settlement.inputTokens,
-          p_output_tokens: settlement.outputTokens,
-          p_cached_tokens: settlement.cachedTokens,
-          p_reasoning_tokens: settlement.reasoningTokens,
-          p_cost: settlement.cost,
-          p_upstream_cost: settlement.upstreamCost,
-          p_usd_per_credit: settlement.usdPerCredit,
-          p_cost_source: settlement.costSource,
-          p_first_byte_ms: settlement.firstByteMs,
-          p_never_sent: settlement.neverSent,
-        }),
-      ) as { settled: boolean; total_cost: string | null };
-      return { settled: answer.settled, totalCostUsd: answer.total_cost };
+    async settle(settlement: Settlement): Promise<Settled> {
+      const answer = await call("settle_request", {
+        p_settlement: {
+          request_id: settlement.requestId,
+          request_time: settlement.requestTime,
+          status: settlement.status,
+          http_status: settlement.httpStatus,
+          error_message: settlement.errorMessage,
+          given_up: settlement.givenUp,
+          generation_id: settlement.generationId,
+          cost: settlement.cost,
+          cost_source: settlement.costSource,
+          first_byte_ms: settlement.firstByteMs,
+          may_be_repeated: settlement.mayBeRepeated,
+          ...usageMembers(settlement),
+        },
+      }) as { settled: boolean; total_cost: string | null; left_out: string | null };
+      return {
+        settled: answer.settled,
+        totalCostUsd: answer.total_cost,
+        leftOut: answer.left_out,
+      };
     },
 
     /**
@@ -267,18 +280,23 @@ export function createStore(
       }) as boolean;
     },
 
-    /** Books what a job cost, once, when that becomes known after its row has ended. */
-    async bookLateCost(job: LateCost): Promise<boolean> {
-      return await call(
-        "book_late_cost",
-        present({
-          p_did: job.did,
-          p_generation_id: job.generationId,
-          p_cost: job.cost,
-          p_upstream_cost: job.upstreamCost,
-          p_usd_per_credit: job.usdPerCredit,
-        }),
-      ) as boolean;
+    /**
+     * Books the cost of a row that has ended without, once, and fills in what else it lacks.
+     *
+     * @returns false: there is no such row, or its cost is known
+     */
+    async bookCost(known: KnownCost): Promise<boolean> {
+      const { row } = known;
+      return await call("book_cost", {
+        p_cost: {
+          ...("did" in row
+            ? { did: row.did, generation_id: row.generationId }
+            : { request_id: row.requestId, request_time: row.requestTime }),
+          cost: known.cost,
+          cost_source: known.costSource,
+          ...usageMembers(known),
+        },
+      }) as boolean;
     },
 
     /** Claims the right to create a DID's key, or to replace the broken one. */
@@ -411,6 +429,21 @@ function limitOf(row: LimitRow): KeyLimit {
   return {
     creditLimit: row.credit_limit,
     creditLimitReset: row.credit_limit_reset as KeyLimit["creditLimitReset"],
+  };
+}
+
+/** Members of the composite type `settlement`. */
+function usageMembers(known: KnownUsage) {
+  return {
+    model: known.model,
+    provider: known.provider,
+    native_finish_reason: known.nativeFinishReason,
+    input_tokens: known.inputTokens,
+    output_tokens: known.outputTokens,
+    cached_tokens: known.cachedTokens,
+    reasoning_tokens: known.reasoningTokens,
+    upstream_cost: known.upstreamCost,
+    usd_per_credit: known.usdPerCredit,
   };
 }
 

@@ -93,7 +93,8 @@ Deno.test("a call that Postgres never settles is one line of the log, from which
     upstreamCost: null,
     usdPerCredit: "1",
     costSource: "response",
-    neverSent: false,
+    givenUp: false,
+    mayBeRepeated: false,
   });
   assert.match(String(cause), /settle_request/);
   assert.match(String(generationId), /^gen-/);

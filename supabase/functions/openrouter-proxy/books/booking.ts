@@ -5,7 +5,7 @@
  * cost, settles it in Postgres, and writes the request's line in the log.
  */
 import { describeError } from "../errors.ts";
-import type { Settlement, Store } from "../store.ts";
+import type { KnownCost, Settlement, Store } from "../store.ts";
 import { createEntries, RETRY_DELAYS_MS } from "./entries.ts";
 import type { GenerationReader } from "./generation.ts";
 import { discardedLine, requestLine } from "./request_line.ts";
@@ -85,7 +85,7 @@ export interface Bookkeeper {
 }
 
 export interface BookkeeperDeps {
-  store: Pick<Store, "settle" | "discard" | "withdraw" | "bookLateCost">;
+  store: Pick<Store, "settle" | "discard" | "withdraw" | "bookCost">;
   generations: GenerationReader;
   /** US dollars in one of OpenRouter's credits, a decimal string. */
   usdPerCredit: string;
@@ -187,11 +187,16 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
           usdPerCredit,
           costSource,
           firstByteMs,
-          neverSent: ending.kind === "not_sent" ||
+          givenUp: ending.kind === "worker_retired",
+          mayBeRepeated: ending.kind === "not_sent" || (httpStatus ?? 0) >= 400 ||
             (ending.kind === "client_disconnected" && ending.neverSent === true),
         };
         const entered = await enter(() => store.settle(settlement), settlement);
-        const { settled, totalCostUsd } = entered?.answer ?? { settled: true, totalCostUsd: null };
+        const { settled, totalCostUsd, leftOut } = entered?.answer ??
+          { settled: true, totalCostUsd: null, leftOut: null };
+        if (leftOut !== null) {
+          log({ level: "error", event: "settlement_cut", left_out: leftOut, ...settlement });
+        }
         // What is settled as it stands may have come to its end meanwhile, and what is sent again may
         // have arrived before; anything else is a surprise.
         if (!settled && entered?.isFirstAttempt && ending.kind !== "worker_retired") {
@@ -240,10 +245,23 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       if (observed.id === null && observed.cost === null) {
         observe(observed, await generations.readJob(jobId, apiKey));
       }
-      const { cost, upstreamCost } = observed;
+      const { cost } = observed;
       if (cost === null) return;
-      const late = { did, generationId: jobId, cost, upstreamCost, usdPerCredit };
-      await enter(() => store.bookLateCost(late), late);
+      const known: KnownCost = {
+        row: { did, generationId: jobId },
+        cost,
+        costSource: "response",
+        usdPerCredit,
+        model: observed.model,
+        provider: observed.provider,
+        nativeFinishReason: observed.nativeFinishReason,
+        inputTokens: observed.inputTokens,
+        outputTokens: observed.outputTokens,
+        cachedTokens: observed.cachedTokens,
+        reasoningTokens: observed.reasoningTokens,
+        upstreamCost: observed.upstreamCost,
+      };
+      await enter(() => store.bookCost(known), known);
     });
   }
 

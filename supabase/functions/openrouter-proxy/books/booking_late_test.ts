@@ -96,10 +96,8 @@ for (const [what, look, booked] of LOOKS) {
     await books.settled();
     assert.equal(books.settlements.length, 0);
     assert.deepEqual(
-      books.lateCosts.map((
-        { did, generationId, usdPerCredit },
-      ) => [did, generationId, usdPerCredit]),
-      booked ? [[CALL.did, "job-1", "1"]] : [],
+      books.lateCosts.map(({ row, usdPerCredit }) => [row, usdPerCredit]),
+      booked ? [[{ did: CALL.did, generationId: "job-1" }, "1"]] : [],
     );
   });
 }

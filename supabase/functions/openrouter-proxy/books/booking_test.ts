@@ -184,7 +184,10 @@ for (const [what, answering, ending, generation, expected] of ENDINGS) {
     assert.equal(httpStatus, answering?.httpStatus ?? null);
     assert.equal(requestId, CALL.requestId);
     assert.equal(requestTime, CALL.requestTime);
-    assert.equal(books.settlements[0]?.neverSent, ending.kind === "not_sent");
+    assert.equal(
+      books.settlements[0]?.mayBeRepeated,
+      ending.kind === "not_sent" || (httpStatus ?? 0) >= 400,
+    );
     assert.equal(
       books.asked.length,
       expected.source === "generation" || (
@@ -255,7 +258,8 @@ Deno.test("a settlement has all that was learnt, from the answer and from the ge
     usdPerCredit: "1",
     costSource: "generation",
     firstByteMs: 234,
-    neverSent: false,
+    givenUp: false,
+    mayBeRepeated: false,
   });
 });
 
@@ -333,7 +337,8 @@ Deno.test("a settlement that Postgres never takes is one line of the log, with a
     usdPerCredit: "1",
     costSource: "response",
     firstByteMs: 0,
-    neverSent: false,
+    givenUp: false,
+    mayBeRepeated: false,
   }]);
 });
 
@@ -351,7 +356,7 @@ Deno.test("a client that left before OpenRouter got a byte has sent nothing", as
   books.openCall(CALL).end({ kind: "client_disconnected", neverSent: true });
   books.openCall(CALL).end({ kind: "client_disconnected" });
   await books.settled();
-  assert.deepEqual(books.settlements.map(({ neverSent }) => neverSent), [true, false]);
+  assert.deepEqual(books.settlements.map(({ mayBeRepeated }) => mayBeRepeated), [true, false]);
 });
 
 Deno.test("a settlement that finds its row ended leaves all of it in the log", async () => {

@@ -1,6 +1,6 @@
 /** What the tests of bookings share. */
 import { GatewayError } from "../errors.ts";
-import type { LateCost, Settlement } from "../store.ts";
+import type { KnownCost, Settlement } from "../store.ts";
 import { type Answer, createBookkeeper, type Ending } from "../books/booking.ts";
 import { nothingObserved, type Observed } from "../metering/usage.ts";
 
@@ -41,7 +41,7 @@ interface Options {
 export function bookkeeping(options: Options = {}) {
   const { failures = 0, generation = null, job = null, hasEnded = false } = options;
   const settlements: Settlement[] = [];
-  const lateCosts: LateCost[] = [];
+  const lateCosts: KnownCost[] = [];
   const discarded: [requestId: string, requestTime: string][] = [];
   const withdrawn: string[] = [];
   const asked: [id: string, apiKey: string][] = [];
@@ -56,7 +56,11 @@ export function bookkeeping(options: Options = {}) {
       async settle(settlement) {
         await write();
         settlements.push(settlement);
-        return { settled: !hasEnded, totalCostUsd: hasEnded ? null : settlement.cost };
+        return {
+          settled: !hasEnded,
+          totalCostUsd: hasEnded ? null : settlement.cost,
+          leftOut: null,
+        };
       },
       async discard(requestId, requestTime) {
         await write();
@@ -67,7 +71,7 @@ export function bookkeeping(options: Options = {}) {
         await write();
         return hasEnded || (withdrawn.push(requestId), false);
       },
-      async bookLateCost(late) {
+      async bookCost(late) {
         await write();
         lateCosts.push(late);
         return true;

@@ -7,6 +7,7 @@ const STATS: UsageStats = {
   total_requests: 3,
   successful_requests: 2,
   failed_requests: 1,
+  requests_without_cost: 1,
   total_input_tokens: 120,
   total_output_tokens: 850,
   total_cached_tokens: 0,
@@ -35,7 +36,7 @@ Deno.test("usageReport has the shape of protocol.md, its costs as numbers with a
     text,
     '{"did":"did:key:z6Mk","start_date":"2026-11-22","end_date":"2026-11-22",' +
       '"total_requests":3,"successful_requests":2,"failed_requests":1,' +
-      '"total_input_tokens":120,"total_output_tokens":850,"total_cached_tokens":0,' +
+      '"requests_without_cost":1,"total_input_tokens":120,"total_output_tokens":850,"total_cached_tokens":0,' +
       '"total_reasoning_tokens":0,"total_cost":0.30000000000000000001,' +
       '"requests_by_model":{"openai/gpt-4o-mini":3},' +
       '"groups":[{"day":"2026-11-22","requests":3,"cost":0.662}]}',
