@@ -30,9 +30,12 @@ comment on type public.settlement is
 revoke all on type public.settlement from public;
 grant usage on type public.settlement to service_role;
 
+alter table public.request_logs add column given_up boolean not null default false;
+update public.request_logs set given_up = true
+where status = 'failed' and error_message like 'worker\_%';
+
+-- Rows of before are not looked at: what was booked stays booked.
 alter table public.request_logs
-  add column given_up boolean not null default false,
-  -- Rows of before are not looked at: what was booked stays booked.
   add constraint request_logs_costs_make_sense check (
     total_cost between 0 and 1e9 and scale(total_cost) <= 100
     and upstream_cost between 0 and 1e9 and scale(upstream_cost) <= 100
@@ -49,9 +52,6 @@ comment on constraint request_logs_costs_make_sense on public.request_logs is
   'No price reaches a billion dollars, and none goes below nothing; a settlement that says so is entered without it.';
 comment on constraint request_logs_tokens_make_sense on public.request_logs is
   'Far above what a model can read, and low enough that no number of requests overflows a total.';
-
-update public.request_logs set given_up = true
-where status = 'failed' and error_message like 'worker\_%';
 
 -- What is looked for among the ended: a cost.
 create index request_logs_without_cost on public.request_logs (request_time)
@@ -198,6 +198,11 @@ declare
   v_row public.request_logs;
   v_replaces boolean := false;
 begin
+  if p_settlement.status is distinct from 'completed' and p_settlement.status is distinct from 'failed'
+  then
+    raise exception 'a request cannot end as %', p_settlement.status using errcode = '23514';
+  end if;
+
   -- Nearly always the row is pending, and the first look settles it. The others are for rows that have
   -- ended, and for a row that another transaction moves to another partition meanwhile: what began to
   -- look before that was committed finds nothing.
@@ -304,8 +309,9 @@ begin
     null;
   end;
 
-  -- Postgres says which members it refuses: each is tried beside those without which there is no
-  -- settlement, and undone.
+  -- Postgres says which members it refuses: one after the other joins those without which there is no
+  -- settlement, is tried with them, and that is undone. The model comes first, because it chooses the
+  -- totals, and the rate before the costs, which mean nothing without it.
   v_kept := (
     select jsonb_object_agg(key, value) from jsonb_each(v_told)
     where key in (
@@ -315,31 +321,25 @@ begin
   for v_member in
     select key from jsonb_each(v_told)
     where not v_kept ? key and jsonb_typeof(value) <> 'null'
-    order by key
+    order by key not in ('model', 'usd_per_credit'), key
   loop
-    v_tried := v_kept || jsonb_build_object(v_member, v_told -> v_member);
-    if v_member in ('cost', 'upstream_cost') then
-      v_tried := v_tried || jsonb_build_object('usd_per_credit', v_told -> 'usd_per_credit');
+    if v_member in ('cost', 'upstream_cost') and 'usd_per_credit' = any (v_left_out) then
+      v_left_out := v_left_out || v_member;
+      continue;
     end if;
+    v_tried := v_kept || jsonb_build_object(v_member, v_told -> v_member);
     begin
       perform public.enter_settlement(jsonb_populate_record(null::public.settlement, v_tried));
       raise exception 'undo' using errcode = 'LGW01';
     exception
       when sqlstate 'LGW01' then
-        null;
+        v_kept := v_tried;
       when data_exception or check_violation or program_limit_exceeded then
         v_left_out := v_left_out || v_member;
     end;
   end loop;
-  begin
-    return public.enter_settlement(
-      jsonb_populate_record(null::public.settlement, v_told - v_left_out)
-    ) || jsonb_build_object('left_out', array_to_string(v_left_out, ', '));
-  exception when data_exception or check_violation or program_limit_exceeded then
-    -- Refused together although each is taken alone: the row ends all the same.
-    return public.enter_settlement(jsonb_populate_record(null::public.settlement, v_kept))
-      || '{"left_out": "all"}';
-  end;
+  return public.enter_settlement(jsonb_populate_record(null::public.settlement, v_kept))
+    || jsonb_build_object('left_out', array_to_string(v_left_out, ', '));
 end;
 $$;
 comment on function public.settle_request(jsonb) is

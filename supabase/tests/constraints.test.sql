@@ -1,6 +1,6 @@
 -- Rules that hold whoever writes.
 begin;
-select plan(13);
+select plan(23);
 
 select is((select count(*) from public.gateway_settings), 1::bigint, 'there is one row of settings');
 select throws_ok(
@@ -63,6 +63,29 @@ select throws_ok(
 select throws_ok(
   $$ update public.request_logs set upstream_cost = 'Infinity' where did = 'did:key:alice' $$,
   '23514', null, 'a cost is finite'
+);
+
+select throws_ok(
+  format($$ update public.request_logs set %s where did = 'did:key:alice' $$, change), '23514', null, rule
+)
+from (values
+  ('total_cost = -5', 'a cost takes nothing back'),
+  ('total_cost = 1e9 + 1', 'a cost is what some price could reach'),
+  ('total_cost = 1e-101', 'a cost has digits that an amount can have'),
+  ('upstream_cost = -5', 'nor does a provider pay'),
+  ('input_tokens = -1', 'there are no fewer tokens than none'),
+  ('output_tokens = 9007199254740992', 'there are no more than could be added up'),
+  ('reasoning_tokens = -1', 'of any kind')
+) as refused (change, rule);
+select throws_ok(
+  $$ update public.user_api_keys set credit_limit = 'NaN' $$, '23514', null, 'a limit is a number'
+);
+select throws_ok(
+  $$ update public.user_api_keys set credit_limit = 'Infinity' $$, '23514', null, 'a limit is finite'
+);
+select throws_ok(
+  $$ update public.gateway_settings set default_credit_limit = 'NaN' $$, '23514', null,
+  'and so is that of new keys'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
--- All housekeeping at once.
+-- All housekeeping in one call, for schedules of before.
 begin;
-select plan(6);
+select plan(7);
 
 insert into public.request_logs (id, did, method, endpoint, request_time)
 values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', now() - interval '1 hour');
@@ -20,16 +20,24 @@ $$;
 
 select is(
   public.maintain(),
-  '{"expired_requests": 1, "purged_messages": 2, "purged_idempotency_keys": 3}',
-  'stale requests are ended, replay and idempotency keys forgotten'
+  jsonb_build_object('partitions', jsonb_build_object(
+    'created', array[name], 'dropped', '{}'::text[], 'postponed', null
+  )),
+  'the log gets its partitions, and nothing else is done while it is locked for them'
+) from newest;
+select has_table('partitions'::name, name::name, 'which are there then') from newest;
+select is(
+  public.maintain() - 'partitions',
+  '{"expired_requests": 1, "purged_messages": 2, "purged_idempotency_keys": 3, "purged_requests": 0}',
+  'the next time stale requests are ended, replay and idempotency keys forgotten'
 );
-select has_table('partitions'::name, name::name, 'and the log gets its partitions') from newest;
 select is_empty($$ select from public.request_logs where status = 'pending' $$, 'no stale request is left');
 select is_empty('select from public.accepted_messages', 'no replay key');
 select is_empty('select from public.idempotency_keys', 'no idempotency key');
 select is(
   public.maintain(),
-  '{"expired_requests": 0, "purged_messages": 0, "purged_idempotency_keys": 0}',
+  '{"expired_requests": 0, "purged_messages": 0, "purged_idempotency_keys": 0, "purged_requests": 0,
+    "partitions": {"created": [], "dropped": [], "postponed": null}}',
   'a second time there is nothing to do'
 );
 

@@ -8,7 +8,8 @@ create function pg_temp.columns_of(view_name text) returns text[] language sql r
 );
 create temporary table sums on commit drop as select array[
   'requests bigint', 'failed_requests bigint', 'input_tokens bigint', 'output_tokens bigint',
-  'cached_tokens bigint', 'reasoning_tokens bigint', 'total_cost numeric', 'upstream_cost numeric'
+  'cached_tokens bigint', 'reasoning_tokens bigint', 'total_cost numeric', 'upstream_cost numeric',
+  'requests_without_cost bigint'
 ] as columns;
 
 select isnt_empty(

@@ -25,12 +25,12 @@ select is(public.withdraw_request(pg_temp.request(1)), true, 'it is withdrawn');
 select results_eq(
   'select status, error_message, http_status, total_cost, model from public.request_logs',
   $$ values ('failed', 'store_unavailable: the gateway did not hear of the admission',
-    null::smallint, null::numeric, 'asked/for') $$,
-  'it has failed for that reason, and nothing is known of a cost'
+    null::smallint, 0::numeric, 'asked/for') $$,
+  'it has failed for that reason, and cost nothing'
 );
 select results_eq(
-  'select requests, failed_requests, total_cost from public.usage_daily',
-  $$ values (1::bigint, 1::bigint, 0::numeric) $$,
+  'select requests, failed_requests, requests_without_cost, total_cost from public.usage_daily',
+  $$ values (1::bigint, 1::bigint, 0::bigint, 0::numeric) $$,
   'it is counted once'
 );
 select is(pg_temp.admit(2, 'k'), 'admitted', 'the same call may be sent again under the same key');

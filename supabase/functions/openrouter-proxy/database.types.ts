@@ -136,7 +136,7 @@ export type Database = {
           Views: {
             "usage_by_day": {
                   Row: {
-                    "cached_tokens": number | null,"day": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"day": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -144,7 +144,7 @@ export type Database = {
                   ]
                 },"usage_by_did": {
                   Row: {
-                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -152,7 +152,7 @@ export type Database = {
                   ]
                 },"usage_by_model": {
                   Row: {
-                    "cached_tokens": number | null,"failed_requests": number | null,"input_tokens": number | null,"model": string,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"failed_requests": number | null,"input_tokens": number | null,"model": string,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -248,13 +248,16 @@ export type Database = {
 { Args: Record<PropertyKey, never>; Returns: Json
                            },
 "maintain_request_log_partitions":
-{ Args: { "p_months_ahead"?: number }; Returns: undefined
+{ Args: { "p_months_ahead"?: number }; Returns: Json
                            },
 "purge_accepted_messages":
-{ Args: Record<PropertyKey, never>; Returns: number
+{ Args: { "p_limit"?: number }; Returns: number
                            },
 "purge_idempotency_keys":
-{ Args: Record<PropertyKey, never>; Returns: number
+{ Args: { "p_limit"?: number }; Returns: number
+                           },
+"purge_request_logs":
+{ Args: { "p_limit"?: number }; Returns: number
                            },
 "record_key_limit":
 { Args: { "p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_openrouter_key_hash": string }; Returns: boolean
@@ -264,6 +267,12 @@ export type Database = {
                            },
 "release_key_provisioning":
 { Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined
+                           },
+"request_log_kept_since":
+{ Args: Record<PropertyKey, never>; Returns: string
+                           },
+"schedule_housekeeping":
+{ Args: Record<PropertyKey, never>; Returns: boolean
                            },
 "settle_request":
 { Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_native_finish_reason"?: string,"p_never_sent"?: boolean,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json

@@ -15,19 +15,21 @@ const running = new AsyncDisposableStack();
 let db: Database;
 let first: postgres.Sql;
 let second: postgres.Sql;
+let databaseUrl: string;
 
 // A database of the file's own: the sweep ends whatever is pending.
 Deno.test.beforeAll(async () => {
   const stack = await startFreshStack();
   running.defer(stack.stop);
-  db = openDatabase(stack.databaseUrl);
+  databaseUrl = stack.databaseUrl;
+  db = openDatabase(databaseUrl);
   running.defer(() => db.sql.end());
-  [first, second] = [connect(stack.databaseUrl), connect(stack.databaseUrl)];
+  [first, second] = [connect(databaseUrl), connect(databaseUrl)];
 });
 Deno.test.afterAll(() => running.disposeAsync());
 
-function connect(databaseUrl: string): postgres.Sql {
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+function connect(url: string): postgres.Sql {
+  const sql = postgres(url, { max: 1, onnotice: () => {} });
   running.defer(() => sql.end());
   return sql;
 }
@@ -35,6 +37,12 @@ function connect(databaseUrl: string): postgres.Sql {
 async function pid(sql: postgres.ISql): Promise<number> {
   const [backend] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
   return backend!.pid;
+}
+
+async function waitsFor(waiter: number, holder: number): Promise<boolean> {
+  const [lock] = await db.sql<{ waits: boolean }[]>`
+    select ${holder} = any(pg_blocking_pids(${waiter})) as waits`;
+  return lock!.waits;
 }
 
 /**
@@ -51,24 +59,22 @@ async function race<First, Second>(
   const { answer, later } = await first.begin(async (sql) => {
     const answer = await before(sql);
     const later = after(second);
-    await until("the second transaction to wait for the first", async () => {
-      const [lock] = await db.sql<{ waits: boolean }[]>`
-        select ${holder} = any(pg_blocking_pids(${waiter})) as waits`;
-      return lock!.waits;
-    });
+    await until("the second transaction to wait for the first", () => waitsFor(waiter, holder));
     return { answer, later };
   });
   return [answer, await later];
 }
 
-async function pendingRow({ endpoint = "/chat/completions" } = {}): Promise<Pending> {
+/** @param row what matters of it; the rest is made up */
+async function pendingRow(row: Partial<Pending> & { endpoint?: string } = {}): Promise<Pending> {
   const id = crypto.randomUUID();
-  const did = `did:example:${id}`;
-  const [row] = await db.sql<{ request_time: string }[]>`
+  const { did = `did:example:${id}`, endpoint = "/chat/completions", requestTime = null } = row;
+  const [inserted] = await db.sql<{ request_time: string }[]>`
     insert into public.request_logs (id, did, method, endpoint, model, request_time)
-    values (${id}, ${did}, 'POST', ${endpoint}, 'asked/for', now() - interval '1 hour')
+    values (${id}, ${did}, 'POST', ${endpoint}, 'asked/for',
+      coalesce(${requestTime}::text::timestamptz, now() - interval '1 hour'))
     returning request_time::text`;
-  return { id, did, requestTime: row!.request_time };
+  return { id, did, requestTime: inserted!.request_time };
 }
 
 interface Answer {
@@ -76,29 +82,39 @@ interface Answer {
   total_cost: string | null;
 }
 
-async function settleCompleted(
+async function settle(
   sql: postgres.ISql,
   { id, requestTime }: Pending,
-  cost: string | null = "0.5",
+  members: Record<string, string | boolean | null>,
 ): Promise<Answer> {
+  const settlement = { request_id: id, request_time: requestTime, ...members };
   const [row] = await sql<{ answer: Answer }[]>`
-    select public.settle_request(
-      ${id}, ${requestTime}::text::timestamptz, 'completed', 200, p_model => 'answered/by',
-      p_generation_id => ${id}, p_cost => ${cost}) as answer`;
+    select public.settle_request(${sql.json(settlement)}) - 'left_out' as answer`;
   return row!.answer;
 }
 
-async function settleRetired(sql: postgres.ISql, { id, requestTime }: Pending): Promise<Answer> {
-  const [row] = await sql<{ answer: Answer }[]>`
-    select public.settle_request(
-      ${id}, ${requestTime}::text::timestamptz, 'failed',
-      p_error_message => 'worker_retired: wall_clock') as answer`;
-  return row!.answer;
+function settleCompleted(
+  sql: postgres.ISql,
+  request: Pending,
+  cost: string | null = "0.5",
+  model = "answered/by",
+): Promise<Answer> {
+  return settle(sql, request, { status: "completed", model, generation_id: request.id, cost });
 }
 
-async function bookLateCost(sql: postgres.ISql, { id, did }: Pending): Promise<boolean> {
+function settleRetired(sql: postgres.ISql, request: Pending, model?: string): Promise<Answer> {
+  return settle(sql, request, {
+    status: "failed",
+    error_message: "worker_retired: wall_clock",
+    given_up: true,
+    model: model ?? null,
+  });
+}
+
+async function bookCost(sql: postgres.ISql, { id, did }: Pending): Promise<boolean> {
+  const cost = { did, generation_id: id, cost: "0.5", cost_source: "generation" };
   const [row] = await sql<{ answer: boolean }[]>`
-    select public.book_late_cost(${did}, ${id}, '0.5') as answer`;
+    select public.book_cost(${sql.json(cost)}) as answer`;
   return row!.answer;
 }
 
@@ -161,8 +177,8 @@ Deno.test("giving a row up waits for its settlement, changes nothing, and is tol
 
 Deno.test("a settlement that is sent twice at the same time is counted once, and both are told the cost", async () => {
   const request = await pendingRow();
-  const settle = (sql: postgres.ISql) => settleCompleted(sql, request);
-  assert.deepEqual(await race(settle, settle), [
+  const complete = (sql: postgres.ISql) => settleCompleted(sql, request);
+  assert.deepEqual(await race(complete, complete), [
     { settled: true, total_cost: "0.5" },
     { settled: false, total_cost: "0.5" },
   ]);
@@ -172,7 +188,7 @@ Deno.test("a settlement that is sent twice at the same time is counted once, and
 Deno.test("a job that is seen twice at the same time is booked once", async () => {
   const job = await pendingRow({ endpoint: "/videos" });
   await settleCompleted(db.sql, job, null);
-  const book = (sql: postgres.ISql) => bookLateCost(sql, job);
+  const book = (sql: postgres.ISql) => bookCost(sql, job);
   assert.deepEqual(await race(book, book), [true, false]);
   await assertCompleted(job, "answered/by");
 });
@@ -231,4 +247,90 @@ Deno.test("a sweep passes over a row that is being settled, and ends the others"
     assert.equal(await statusOf(other), "failed");
   });
   await assertCompleted(settling, "answered/by");
+});
+
+Deno.test("two rows that move between the same models in opposite directions do not wait for each other for ever", async () => {
+  const did = `did:example:${crypto.randomUUID()}`;
+  const [forth, back] = [await pendingRow({ did }), await pendingRow({ did })];
+  await settleRetired(db.sql, forth, "model-a");
+  await settleRetired(db.sql, back, "model-b");
+  const third = connect(databaseUrl);
+  const [holder, ...waiters] = await Promise.all([third, first, second].map(pid));
+  const moves = await third.begin(async (sql) => {
+    // Whichever totals they begin with, both get as far as these.
+    await sql`select from public.usage_daily where did = ${did} and model = 'model-b' for update`;
+    const backwards = settleCompleted(first, back, "1", "model-a");
+    await until("one to wait", () => waitsFor(waiters[0]!, holder!));
+    const forwards = settleCompleted(second, forth, "2", "model-b");
+    await until(
+      "the other to wait",
+      async () => await waitsFor(waiters[1]!, holder!) || await waitsFor(waiters[1]!, waiters[0]!),
+    );
+    return [backwards, forwards];
+  });
+  assert.deepEqual(await Promise.all(moves), [
+    { settled: true, total_cost: "1" },
+    { settled: true, total_cost: "2" },
+  ]);
+  const totals = await db.sql`
+    select model, requests::integer, total_cost::text from public.usage_daily
+    where did = ${did} order by model`;
+  assert.deepEqual([...totals], [
+    { model: "model-a", requests: 1, total_cost: "1" },
+    { model: "model-b", requests: 1, total_cost: "2" },
+  ]);
+});
+
+Deno.test("a settlement whose row is moved to a partition of its own meanwhile finds it there", async () => {
+  const request = await pendingRow({ requestTime: "2020-02-15 12:00:00+00" });
+  const move = async (sql: postgres.ISql) => {
+    await sql`create table partitions.request_logs_2020_02 (like public.request_logs including all)`;
+    await sql`
+      with moved as (
+        delete from partitions.request_logs_default where id = ${request.id} returning *
+      )
+      insert into partitions.request_logs_2020_02 select * from moved`;
+    await sql`
+      alter table public.request_logs attach partition partitions.request_logs_2020_02
+      for values from ('2020-02-01 00:00:00+00') to ('2020-03-01 00:00:00+00')`;
+  };
+  const [, answer] = await race(move, (sql) => settleCompleted(sql, request));
+  assert.deepEqual(answer, { settled: true, total_cost: "0.5" });
+  await assertCompleted(request, "answered/by");
+});
+
+Deno.test("of two admissions with one id at the same time, one is booked", async () => {
+  const request = { id: crypto.randomUUID(), did: `did:example:${crypto.randomUUID()}` };
+  await db.sql`
+    insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+    values (${request.did}, ${request.id}, 'sealed', 'x')`;
+  const admit = async (sql: postgres.ISql) => {
+    const [row] = await sql<{ decision: string }[]>`
+      select public.admit_request(${request.id}, ${request.did}, 'POST', '/x', true) ->> 'decision'
+        as decision`;
+    return row!.decision;
+  };
+  const refused = (sql: postgres.ISql) =>
+    admit(sql).catch((error: postgres.PostgresError) => error.code);
+  assert.deepEqual(await race(admit, refused), ["admitted", "23505"]);
+  assert.equal((await db.rowsOf(request.did)).length, 1);
+});
+
+Deno.test("two that claim rows without a cost at the same time claim different ones", async () => {
+  const ended = [await pendingRow(), await pendingRow()];
+  for (const row of ended) await settleCompleted(db.sql, row, null);
+  await db.sql`
+    update public.request_logs set response_time = now() - interval '1 minute'
+    where id in ${db.sql(ended.map(({ id }) => id))}`;
+  const claim = async (sql: postgres.ISql, limit: number) => {
+    const [row] = await sql<{ answer: { requests: { request_id: string }[] } }[]>`
+      select public.claim_unpriced_requests(${limit}) as answer`;
+    return row!.answer.requests.map(({ request_id }) => request_id);
+  };
+  const claimed = await first.begin(async (sql) => [
+    ...await claim(sql, 1),
+    ...await claim(second, 100),
+  ]);
+  assert.deepEqual(claimed.sort(), ended.map(({ id }) => id).sort());
+  for (const row of ended) assert.equal(await bookCost(db.sql, row), true);
 });

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import postgres from "postgres";
+import { type Database, openDatabase } from "./harness/database.ts";
+import { startFreshStack } from "./harness/stack.ts";
+
+const running = new AsyncDisposableStack();
+let db: Database;
+let first: postgres.Sql;
+let second: postgres.Sql;
+
+// A database of the file's own: partitions are made and dropped.
+Deno.test.beforeAll(async () => {
+  const stack = await startFreshStack();
+  running.defer(stack.stop);
+  db = openDatabase(stack.databaseUrl);
+  running.defer(() => db.sql.end());
+  [first, second] = [connect(stack.databaseUrl), connect(stack.databaseUrl)];
+});
+Deno.test.afterAll(() => running.disposeAsync());
+
+function connect(databaseUrl: string): postgres.Sql {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  running.defer(() => sql.end());
+  return sql;
+}
+
+interface Partitions {
+  created: string[];
+  dropped: string[];
+  postponed: string | null;
+}
+
+async function maintainPartitions(sql: postgres.ISql): Promise<Partitions> {
+  const [row] = await sql<{ answer: Partitions }[]>`
+    select public.maintain_request_log_partitions() as answer`;
+  return row!.answer;
+}
+
+/** Drops the partition of the furthest month, so that there is one to make. */
+async function dropNewest(): Promise<string> {
+  const [row] = await db.sql<{ name: string }[]>`
+    select max(relname) as name from pg_catalog.pg_class
+    where relnamespace = 'partitions'::regnamespace and relname ~ '^request_logs_[0-9_]+$'`;
+  await db.sql`drop table partitions.${db.sql(row!.name)}`;
+  return row!.name;
+}
+
+async function makeOld(): Promise<string> {
+  await db.sql`
+    create table partitions.request_logs_2020_01 partition of public.request_logs
+    for values from ('2020-01-01 00:00:00+00') to ('2020-02-01 00:00:00+00')`;
+  return "request_logs_2020_01";
+}
+
+async function settleNewRow(sql: postgres.ISql): Promise<boolean> {
+  const id = crypto.randomUUID();
+  await sql`
+    insert into public.request_logs (id, did, method, endpoint, request_time)
+    values (${id}, 'did:example:x', 'POST', '/x', '2026-11-22 10:00:00+00')`;
+  const [row] = await sql<{ settled: boolean }[]>`
+    select (public.settle_request(jsonb_build_object(
+      'request_id', ${id}::text, 'request_time', '2026-11-22 10:00:00+00', 'status', 'completed'
+    )) -> 'settled')::boolean as settled`;
+  return row!.settled;
+}
+
+for (
+  const [what, prepare, done] of [
+    ["made", dropNewest, "created"],
+    ["dropped", makeOld, "dropped"],
+  ] as const
+) {
+  Deno.test(`a partition that cannot be ${what}, because somebody reads the log, is left for the next run`, async () => {
+    await db.sql`update public.gateway_settings set request_log_retention_months = 12`;
+    const name = await prepare();
+    await first.begin(async (sql) => {
+      await sql`select count(*) from public.request_logs`;
+      const answer = await maintainPartitions(second);
+      assert.deepEqual(answer, { created: [], dropped: [], postponed: name });
+      assert.equal(await settleNewRow(db.sql), true);
+    });
+    assert.deepEqual((await maintainPartitions(second))[done], [name]);
+  });
+}
+
+Deno.test("of two at once that make partitions, the second does nothing, and does not wait", async () => {
+  const name = await dropNewest();
+  const nothing = { created: [], dropped: [], postponed: null };
+  await first.begin(async (sql) => {
+    assert.deepEqual((await maintainPartitions(sql)).created, [name]);
+    assert.deepEqual(await maintainPartitions(second), nothing);
+  });
+  assert.deepEqual(await maintainPartitions(second), nothing);
+});
+
+Deno.test("a purge passes over what is in use, and of two at once the second does nothing", async () => {
+  await db.sql`
+    insert into public.accepted_messages (message_hash, expires_at)
+    select sha256(n::text::bytea), '2020-01-01 00:00:00+00' from generate_series(1, 3) as n`;
+  const purge = async (sql: postgres.ISql) => {
+    const [row] = await sql<{ count: number }[]>`
+      select public.purge_accepted_messages()::integer as count`;
+    return row!.count;
+  };
+  await first.begin(async (sql) => {
+    await sql`select from public.accepted_messages where message_hash = sha256('1') for update`;
+    await second.begin(async (sql) => {
+      assert.equal(await purge(sql), 2);
+      assert.equal(await purge(db.sql), 0);
+    });
+  });
+  assert.equal(await purge(db.sql), 1);
+});
