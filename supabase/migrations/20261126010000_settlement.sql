@@ -34,15 +34,18 @@ alter table public.request_logs add column given_up boolean not null default fal
 update public.request_logs set given_up = true
 where status = 'failed' and error_message like 'worker\_%';
 
--- Rows of before are not looked at: what was booked stays booked.
+-- Rows of before are not looked at: what was booked stays booked. Postgres reads a check anew for each
+-- statement, so that few and short ones take the place of many.
 alter table public.request_logs
+  drop constraint request_logs_costs_are_numbers,
+  -- NaN is greater than any number.
   add constraint request_logs_costs_make_sense check (
-    total_cost between 0 and 1e9 and scale(total_cost) <= 100
-    and upstream_cost between 0 and 1e9 and scale(upstream_cost) <= 100
+    least(total_cost, upstream_cost) >= 0 and greatest(total_cost, upstream_cost) <= 1e9
+    and greatest(scale(total_cost), scale(upstream_cost)) <= 100
   ) not valid,
   add constraint request_logs_tokens_make_sense check (
-    input_tokens between 0 and 1e12::bigint and output_tokens between 0 and 1e12::bigint
-    and cached_tokens between 0 and 1e12::bigint and reasoning_tokens between 0 and 1e12::bigint
+    least(input_tokens, output_tokens, cached_tokens, reasoning_tokens) >= 0
+    and greatest(input_tokens, output_tokens, cached_tokens, reasoning_tokens) <= 1000000000000
   ) not valid;
 comment on column public.request_logs.given_up is
   'Ended before its end was known, because its worker was about to go or seems lost: whoever knows the end settles it again.';
@@ -61,8 +64,9 @@ alter table public.usage_daily add column requests_without_cost bigint not null 
 comment on column public.usage_daily.requests_without_cost is
   'Ended requests whose cost is not known; total_cost lacks them.';
 
--- The model under which usage counts an ended row. What OpenRouter refused is free, and its model can be
--- anybody's invention: under its own name, each would be a row of totals for ever.
+-- The model under which usage counts an ended row. What OpenRouter refused as the client's mistake is
+-- free, and its model can be anybody's invention: under its own name, each would be a row of totals for
+-- ever. A model that is too busy (429) exists.
 create function public.counted_model(p_row public.request_logs)
 returns text
 language plpgsql
@@ -70,16 +74,18 @@ immutable
 set search_path = ''
 as $$
 begin
-  if p_row.http_status >= 400 and p_row.generation_id is null and p_row.total_cost = 0 then
+  if p_row.http_status between 400 and 499 and p_row.http_status <> 429
+    and p_row.generation_id is null and p_row.total_cost = 0
+  then
     return 'unknown';
   end if;
   return coalesce(p_row.model, 'unknown');
 end;
 $$;
 comment on function public.counted_model is
-  'The model under which usage counts an ended row; ''unknown'' for what OpenRouter refused.';
+  'The model under which usage counts an ended row; ''unknown'' for what OpenRouter refused as a mistake.';
 comment on column public.usage_daily.model is
-  'The model that answered, else the one asked for; ''unknown'' where neither is known, or OpenRouter refused the call.';
+  'The model that answered, else the one asked for; ''unknown'' where neither is known, or OpenRouter refused the call as a mistake.';
 
 -- Adds an ended row to usage_daily (p_sign 1), or takes it out again (-1): the only place that does.
 create function public.count_in_usage(p_row public.request_logs, p_sign integer)
@@ -368,10 +374,11 @@ create or replace function public.settle_request(
   p_native_finish_reason text default null
 )
 returns jsonb
-language sql
+language plpgsql
 set search_path = ''
 as $$
-  select public.settle_request(jsonb_build_object(
+begin
+  return public.settle_request(jsonb_build_object(
     'request_id', p_request_id,
     'request_time', p_request_time,
     'status', p_status,
@@ -393,6 +400,7 @@ as $$
     'first_byte_ms', p_first_byte_ms,
     'may_be_repeated', p_http_status >= 400 or p_never_sent
   ));
+end;
 $$;
 comment on function public.settle_request(
   uuid, timestamptz, text, integer, text, text, text, text, bigint, bigint, bigint, bigint, text, text,
@@ -469,12 +477,14 @@ create or replace function public.withdraw_request(p_request_id uuid)
 returns boolean
 language plpgsql
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_row public.request_logs;
 begin
   select * into v_row from public.request_logs
-  where id = p_request_id and request_time > now() - interval '1 day';
+  where id = p_request_id
+    and request_time between now() - interval '1 day' and now() + interval '1 minute';
   if not found then
     return false;
   end if;

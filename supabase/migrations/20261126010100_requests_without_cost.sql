@@ -83,7 +83,9 @@ begin
     select (request_time at time zone 'utc')::date, date_trunc('hour', request_time, 'utc'),
       -- counted_model, without a call for each row.
       case
-        when http_status >= 400 and generation_id is null and total_cost = 0 then 'unknown'
+        when http_status between 400 and 499 and http_status <> 429 and generation_id is null
+          and total_cost = 0
+        then 'unknown'
         else coalesce(model, 'unknown')
       end,
       endpoint, 1, (status = 'failed')::integer, (total_cost is null)::integer,

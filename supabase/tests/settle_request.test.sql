@@ -1,6 +1,6 @@
 -- Every cent is booked once, to the last digit.
 begin;
-select plan(57);
+select plan(58);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -275,6 +275,17 @@ select results_eq(
 select is(
   (select model from public.request_logs where id = pg_temp.request(161)), 'invented/model',
   'which the log keeps'
+);
+select pg_temp.admit(n, model => 'too/busy') from generate_series(162, 163) as n;
+do $$
+begin
+  perform public.settle_request(pg_temp.request(162), now(), 'failed', 429, p_cost => '0');
+  perform public.settle_request(pg_temp.request(163), now(), 'failed', 502, p_cost => '0');
+end;
+$$;
+select is(
+  (select failed_requests from public.usage_daily where model = 'too/busy'), 2::bigint,
+  'one that could not answer is'
 );
 
 -- A row that was given up takes the settlement of a worker that lived after all, once.
