@@ -1,6 +1,6 @@
 -- A settlement is one value, and a cost may follow it.
 begin;
-select plan(17);
+select plan(18);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'sealed', 'alice');
@@ -103,6 +103,18 @@ select is(
 select results_eq(
   'select sum(requests), sum(requests_without_cost), sum(output_tokens), sum(total_cost) from public.usage_daily',
   'values (3::numeric, 0::numeric, 10::numeric, 1.25)', 'and the totals have each request once'
+);
+
+-- With six partitions or more Postgres would plan each settlement anew, at twice its price.
+select is_empty(
+  $$
+    select name from unnest('{settle_request(jsonb), book_cost(jsonb)}'::text[]) as name
+    where not (
+      select proconfig @> '{plan_cache_mode=force_generic_plan}' from pg_catalog.pg_proc
+      where oid = ('public.' || name)::regprocedure
+    )
+  $$,
+  'what gateways call for each request is planned once'
 );
 
 select * from finish();
