@@ -63,9 +63,9 @@ function startSupabase(encryptedApiKey: string) {
     }
     assert.equal(name, "settle_request");
     clearTimeout(giveUp);
-    settlements.push(args);
+    settlements.push(args.p_settlement as Record<string, unknown>);
     resolve();
-    return { settled: true, total_cost: null };
+    return { settled: true, total_cost: null, left_out: null };
   }
   const server = serve(async (request) => {
     const name = new URL(request.url).pathname.replace("/rest/v1/rpc/", "");
@@ -151,10 +151,10 @@ Deno.test({
 
       await supabase.settled;
       const [settlement] = supabase.settlements;
-      assert.equal(settlement?.p_request_id, response.headers.get("x-request-id"));
-      assert.equal(settlement?.p_status, "failed");
-      assert.match(String(settlement?.p_error_message), /^worker_retired: wall_clock/);
-      assert.equal(settlement?.p_generation_id, "gen-1");
+      assert.equal(settlement?.request_id, response.headers.get("x-request-id"));
+      assert.equal(settlement?.status, "failed");
+      assert.match(String(settlement?.error_message), /^worker_retired: wall_clock/);
+      assert.equal(settlement?.generation_id, "gen-1");
 
       // The worker lived until the stream's end after all.
       openrouter.send('data: {"id":"gen-1","usage":{"completion_tokens":2,"cost":0.5}}\n\n');
@@ -162,7 +162,7 @@ Deno.test({
       while (!(await reader.read()).done);
       await gateway.idle();
       const [, last, ...more] = supabase.settlements;
-      assert.deepEqual([last?.p_status, last?.p_cost, more.length], ["completed", "0.5", 0]);
+      assert.deepEqual([last?.status, last?.cost, more.length], ["completed", "0.5", 0]);
     } finally {
       console.log = log;
       await Promise.all([supabase.stop(), openrouter.stop()]);
