@@ -64,7 +64,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { provisioningKey, workspaceId, guardrailId } = config;
   const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
   const accounts = createAccounts({ store, management, vault, guardrailId, now, sleep, log });
-  const generations = createGenerationReader(openrouterUrl, fetch, sleep);
+  const generations = createGenerationReader(openrouterUrl, config.provisioningKey, fetch, sleep);
   const bookkeeper = createBookkeeper({
     store,
     generations,
@@ -89,6 +89,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     fetch,
     now,
     sleep,
+    waitUntil,
   });
   const health = createHealth(store, now);
 
