@@ -14,7 +14,7 @@ import { type Observed, storable } from "../metering/usage.ts";
 export type Ending =
   /** OpenRouter's whole answer was read. */
   | { kind: "answered" }
-  /** The answer ended well and held nothing. */
+  /** The answer ended well, and holds nothing: no byte, no event, no JSON that is whole. */
   | { kind: "empty" }
   /** OpenRouter answered with a status that is no success. */
   | { kind: "refused"; status: number }
@@ -70,7 +70,7 @@ function errorOf(ending: Ending, seen: Seen): string | null {
     case "answered":
       return null;
     case "empty":
-      return "OpenRouter's answer is empty";
+      return "OpenRouter's answer is empty, or was cut off";
     case "refused":
       return `OpenRouter answered with status ${ending.status}`;
     case "left":

@@ -45,7 +45,7 @@ const VERDICTS: [what: string, ending: Ending, seen: Partial<Seen>, expected: Ve
     "an answer without anything in it",
     { kind: "empty" },
     {},
-    asked("OpenRouter's answer is empty"),
+    asked("OpenRouter's answer is empty, or was cut off"),
   ],
   ["a status that refuses", REFUSED, {}, known("OpenRouter answered with status 429", "0", true)],
   [

@@ -9,7 +9,7 @@ import type { Booking, BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { createMeter, isEventStream, type Meter } from "../metering/meter.ts";
 import { identifier } from "../metering/usage.ts";
-import { asHeard, passOn } from "./passthrough.ts";
+import { passOn, told } from "./passthrough.ts";
 
 /** Statuses that say themselves that there is no answer to read (RFC 9110 sections 15.3.5 and 15.3.6). */
 const WITHOUT_CONTENT = new Set([204, 205]);
@@ -41,11 +41,11 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   if (body instanceof Uint8Array || isEventStream(contentType) || linkOf !== null) {
     headers.delete("content-length");
   }
-  const told = headers.get("content-length");
+  const length = headers.get("content-length");
   const meter = createMeter({
     contentType,
     isError: status >= 400 && body instanceof ReadableStream,
-    keepsLength: told !== null,
+    keepsLength: length !== null,
     linkOf,
   });
   booking?.answering({
@@ -59,7 +59,7 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   if (body instanceof ReadableStream) {
     const passed = passOn({
       body,
-      length: told === null ? null : Number(told),
+      length: length === null ? null : Number(length),
       abort: upstream.abort,
       meter,
       booking,
@@ -82,9 +82,9 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
 function endingOfWhole(
   status: number,
   meter: Meter,
-  { whenRead, whenHeard, clientGone }: AnswerOptions,
+  options: AnswerOptions,
 ): BookingEnding {
-  const isEmpty = whenRead.kind === "answered" && meter.isEmpty() && !WITHOUT_CONTENT.has(status);
-  const ending: BookingEnding = isEmpty ? { kind: "empty" } : whenRead;
-  return whenHeard !== null && clientGone.aborted ? asHeard(ending, whenHeard) : ending;
+  const isEmpty = meter.isEmpty() && !WITHOUT_CONTENT.has(status);
+  const { clientGone, whenRead } = options;
+  return told(isEmpty ? { kind: "empty" } : whenRead, options, clientGone.aborted);
 }

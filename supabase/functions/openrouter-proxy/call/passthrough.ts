@@ -29,7 +29,7 @@ export interface Passage {
   meter: Meter;
   /** What ends when the body ends; null for requests that are not booked. */
   booking: Booking | null;
-  /** How the booking ends when the whole body was read. */
+  /** How the booking ends when the whole body was read; where that is no answer, however it ends. */
   whenRead: BookingEnding;
   /**
    * How it ends where the body is read to its end although the client has left, because OpenRouter
@@ -76,8 +76,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     isOver = true;
     clearInterval(ticker);
     clientGone.removeEventListener("abort", leave);
-    const { whenHeard } = passage;
-    booking?.end(isUnwanted && whenHeard !== null ? asHeard(ending, whenHeard) : ending);
+    booking?.end(told(ending, passage, isUnwanted));
     if (!isUnwanted) endOutput();
     return true;
   }
@@ -111,8 +110,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
       const message = "OpenRouter's answer ended before it was complete";
       return breakOff(new GatewayError("upstream_unreachable", message));
     }
-    const isEmpty = passage.whenRead.kind === "answered" && meter.isEmpty();
-    end(isEmpty ? { kind: "empty" } : passage.whenRead, close);
+    end(meter.isEmpty() ? { kind: "empty" } : passage.whenRead, close);
   }
 
   /**
@@ -248,11 +246,17 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   }, { highWaterMark: 0 });
 }
 
-/** How a call ends that was heard to its end, or as far as that could be heard. */
-export function asHeard(ending: BookingEnding, whenHeard: Ending): BookingEnding {
-  const isAnswer = ending.kind === "answered" || ending.kind === "empty" ||
-    ending.kind === "broken";
-  return isAnswer ? whenHeard : ending;
+/**
+ * How a booking ends whose body ended so. What a status says of a call holds whatever becomes of the
+ * body; and whoever did not wait for the answer did not get it.
+ */
+export function told(
+  ending: BookingEnding,
+  { whenRead, whenHeard }: Pick<Passage, "whenRead" | "whenHeard">,
+  isUnwanted: boolean,
+): BookingEnding {
+  if (whenRead.kind !== "answered") return whenRead;
+  return isUnwanted ? whenHeard ?? ending : ending;
 }
 
 /** An event that the SDKs of every streaming endpoint raise as an error. */

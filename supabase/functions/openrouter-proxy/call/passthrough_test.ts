@@ -25,6 +25,7 @@ interface Options {
   supply?: string;
   /** Whether it is heard to its end although its client leaves. */
   isHeard?: boolean;
+  whenRead?: BookingEnding;
 }
 
 /** A passage whose upstream is a test; `log` holds what happened, in order. */
@@ -36,6 +37,7 @@ function passage(
     length,
     supply,
     isHeard = false,
+    whenRead = { kind: "answered" },
   }: Options = {},
 ) {
   const log: string[] = [];
@@ -73,7 +75,7 @@ function passage(
     },
     isEventStream: contentType === "text/event-stream",
     idleTimeoutMs,
-    whenRead: { kind: "answered" },
+    whenRead,
     whenHeard: isHeard ? HEARD : null,
     length: length ?? null,
     clientGone: clientGone ?? new AbortController().signal,
@@ -630,14 +632,30 @@ for (
   });
 }
 
-Deno.test("passOn breaks off JSON that ends within itself", async () => {
+Deno.test("passOn passes JSON that ends within itself on as it is, and ends it as empty", async () => {
   const { endings, reader, send, close } = readPassage({ contentType: "application/json" });
   send('{"id":"gen-1",');
   close();
-  await reader.read();
-  await assert.rejects(reader.read(), { type: "upstream_unreachable" });
-  assert.equal(endings[0]?.kind, "broken");
+  assert.equal(await rest(reader), '{"id":"gen-1",');
+  assert.deepEqual(endings, [{ kind: "empty" }]);
 });
+
+for (
+  const [what, end] of [
+    ["breaks", ({ fail }: ReturnType<typeof readPassage>) => fail(new TypeError("reset"))],
+    ["its client leaves", ({ reader }: ReturnType<typeof readPassage>) => void reader.cancel()],
+  ] as const
+) {
+  Deno.test(`passOn ends an error as refused when ${what} within its body`, async () => {
+    const refused: BookingEnding = { kind: "refused", status: 502 };
+    const passed = readPassage({ contentType: "text/html", whenRead: refused });
+    passed.send("<html>");
+    await passed.reader.read();
+    end(passed);
+    await passed.reader.read().catch(() => {});
+    assert.deepEqual(passed.endings, [refused]);
+  });
+}
 
 Deno.test("passOn breaks off a stream of two choices that ends after one of them", async () => {
   const { endings, reader, send, close } = readPassage();
