@@ -189,7 +189,7 @@ export function configFromEnv(env: Environment): Config {
     didWebHosts: list("DID_WEB_HOSTS").map((host) => host.toLowerCase()),
     maxRequestBytes: positiveInteger("MAX_REQUEST_BYTES", 20 * 1024 * 1024),
     maxTokenLifetimeSeconds: positiveInteger("MAX_TOKEN_LIFETIME_SECONDS", 3600),
-    upstreamHeadersTimeoutMs: positiveInteger("UPSTREAM_HEADERS_TIMEOUT_MS", 60_000),
+    upstreamHeadersTimeoutMs: positiveInteger("UPSTREAM_HEADERS_TIMEOUT_MS", 145_000),
     upstreamIdleTimeoutMs: positiveInteger("UPSTREAM_IDLE_TIMEOUT_MS", 120_000),
     httpReferer: headerValue("HTTP_REFERER", "https://llm-gateway.local"),
     xTitle: headerValue("X_TITLE", "LLM Gateway"),

@@ -50,7 +50,7 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
     didWebHosts: [],
     maxRequestBytes: 20 * 1024 * 1024,
     maxTokenLifetimeSeconds: 3600,
-    upstreamHeadersTimeoutMs: 60_000,
+    upstreamHeadersTimeoutMs: 145_000,
     upstreamIdleTimeoutMs: 120_000,
     httpReferer: "https://llm-gateway.local",
     xTitle: "LLM Gateway",

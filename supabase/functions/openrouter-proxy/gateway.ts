@@ -68,7 +68,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const { provisioningKey, workspaceId, guardrailId } = config;
   const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
   const accounts = createAccounts({ store, management, vault, guardrailId, now, sleep, log });
-  const generations = createGenerationReader(openrouterUrl, fetch, sleep);
+  const generations = createGenerationReader(openrouterUrl, provisioningKey, fetch, sleep);
   const sweep = createSweep({ store, now, waitUntil });
   const bookkeeper = createBookkeeper({
     store: {
@@ -101,6 +101,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     fetch,
     now,
     sleep,
+    waitUntil,
   });
   const health = createHealth(store, now);
   const maintenance = createMaintenanceRoute(

@@ -10,7 +10,7 @@ import {
 } from "./testing/signers.ts";
 import { configFromEnv } from "./config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
-import type { Admission, Settlement, Store } from "./store.ts";
+import { type Admission, type Settlement, type Store, StoreUnavailable } from "./store.ts";
 
 /** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
 function test(name: string, fn: () => Promise<void>) {
@@ -33,8 +33,12 @@ const ANSWER = '{"id":"gen-1","model":"m","usage":{"prompt_tokens":1,"completion
 async function gatewayWith(options: {
   admission?: Partial<Admission>;
   openrouter?: (request: Request) => Response | Promise<Response>;
+  /** What the store throws instead of an admission. */
+  failure?: Error;
+  env?: Record<string, string>;
 } = {}) {
-  const config = configFromEnv({ get: (name) => ENVIRONMENT[name] });
+  const environment = { ...ENVIRONMENT, ...options.env };
+  const config = configFromEnv({ get: (name) => environment[name] });
   const signer = await newSigner("did:key Ed25519");
   const vault = createKeyVault(config.encryptionKey, null);
   const seen = {
@@ -42,11 +46,13 @@ async function gatewayWith(options: {
     logs: [] as Record<string, unknown>[],
     forwarded: [] as Request[],
     admissions: 0,
+    withdrawn: [] as string[],
   };
   const pending = new Set<Promise<unknown>>();
   const store = {
     admit: async () => {
       seen.admissions++;
+      if (options.failure) throw options.failure;
       return {
         decision: "admitted",
         key: {
@@ -61,6 +67,10 @@ async function gatewayWith(options: {
     settle: (settlement: Settlement) => {
       seen.settlements.push(settlement);
       return Promise.resolve({ settled: true, totalCostUsd: settlement.cost, leftOut: null });
+    },
+    withdraw: (requestId: string) => {
+      seen.withdrawn.push(requestId);
+      return Promise.resolve(true);
     },
     ping: () => Promise.resolve(),
   } as Partial<Store> as Store;
@@ -165,7 +175,23 @@ for (
     const gateway = await gatewayWith({ admission: { decision } as Admission });
     const response = await gateway.fetch(await requestFrom(gateway.signer, {}));
     assert.equal(response.status, status);
+    // OpenAI's and Anthropic's clients would send a 409 again.
+    assert.equal(response.headers.get("x-should-retry"), status === 409 ? "false" : null);
     assert.equal((await errorOf(response)).type, type);
+    assert.equal(gateway.seen.forwarded.length, 0);
+  });
+}
+
+for (const mayHaveArrived of [true, false]) {
+  const what = mayHaveArrived ? "only its answer may have got lost" : "it certainly failed";
+  test(`a call whose admission failed is ${mayHaveArrived ? "" : "not "}withdrawn where ${what}`, async () => {
+    const failure = new StoreUnavailable("admit_request: gone", mayHaveArrived);
+    const gateway = await gatewayWith({ failure });
+    const response = await gateway.fetch(await requestFrom(gateway.signer, {}));
+    assert.equal((await errorOf(response)).type, "store_unavailable");
+    await gateway.idle();
+    const requestId = response.headers.get("x-request-id");
+    assert.deepEqual(gateway.seen.withdrawn, mayHaveArrived ? [requestId] : []);
     assert.equal(gateway.seen.forwarded.length, 0);
   });
 }
@@ -333,4 +359,106 @@ test("a completed stream is completed although the runtime aborts its signal aft
   } finally {
     await server.shutdown();
   }
+});
+
+test("a call that is no stream is heard to its end when its client hangs up before the headers", async () => {
+  const forwarded = Promise.withResolvers<Request>();
+  const answer = Promise.withResolvers<Response>();
+  const gateway = await gatewayWith({
+    openrouter: (request) => {
+      forwarded.resolve(request);
+      return answer.promise;
+    },
+  });
+  const gone = Promise.withResolvers<void>();
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    request.signal.addEventListener("abort", () => gone.resolve());
+    return gateway.fetch(request);
+  });
+  try {
+    const base = `http://127.0.0.1:${server.addr.port}/openrouter-proxy`;
+    const hangUp = new AbortController();
+    const request = await requestFrom(gateway.signer, { body: '{"model":"m"}' }, base);
+    const response = fetch(request, { signal: hangUp.signal });
+    const sent = await forwarded.promise;
+    hangUp.abort();
+    await assert.rejects(response);
+    await gone.promise;
+    assert.equal(sent.signal.aborted, false);
+    answer.resolve(new Response(ANSWER, { headers: { "content-type": "application/json" } }));
+    await gateway.idle();
+    assert.deepEqual(
+      gateway.seen.settlements.map(({ errorMessage, cost }) => [errorMessage, cost]),
+      [["client_disconnected", "0.000001"]],
+    );
+  } finally {
+    await server.shutdown();
+  }
+});
+
+test("a call that OpenRouter is late for is 504, and goes on until its cost is booked", async () => {
+  const answer = Promise.withResolvers<Response>();
+  const gateway = await gatewayWith({
+    openrouter: () => answer.promise,
+    env: { UPSTREAM_HEADERS_TIMEOUT_MS: "20" },
+  });
+  const response = await gateway.fetch(
+    await requestFrom(gateway.signer, { body: '{"model":"m"}' }),
+  );
+  assert.equal(response.status, 504);
+  assert.equal((await errorOf(response)).type, "upstream_timeout");
+  assert.deepEqual(gateway.seen.settlements, []);
+  answer.resolve(new Response(ANSWER, { headers: { "content-type": "application/json" } }));
+  await gateway.idle();
+  assert.deepEqual(
+    gateway.seen.settlements.map((
+      { status, errorMessage, cost, generationId },
+    ) => [status, errorMessage, cost, generationId]),
+    [[
+      "failed",
+      "upstream_timeout: OpenRouter sent no response headers within 20 ms",
+      "0.000001",
+      "gen-1",
+    ]],
+  );
+});
+
+test("a late call that is refused after all is settled as that, at no cost", async () => {
+  const answer = Promise.withResolvers<Response>();
+  const gateway = await gatewayWith({
+    openrouter: () => answer.promise,
+    env: { UPSTREAM_HEADERS_TIMEOUT_MS: "20" },
+  });
+  const response = await gateway.fetch(
+    await requestFrom(gateway.signer, { body: '{"model":"m"}' }),
+  );
+  assert.equal(response.status, 504);
+  answer.resolve(Response.json({ error: { code: 429, message: "slow down" } }, { status: 429 }));
+  await gateway.idle();
+  assert.deepEqual(
+    gateway.seen.settlements.map((
+      { errorMessage, cost, mayBeRepeated },
+    ) => [errorMessage, cost, mayBeRepeated]),
+    [["429: slow down", "0", true]],
+  );
+});
+
+test("a stream that OpenRouter is late for is 504, and ends", async () => {
+  const forwarded = Promise.withResolvers<Request>();
+  const gateway = await gatewayWith({
+    openrouter: (request) => {
+      forwarded.resolve(request);
+      return new Promise((_, reject) =>
+        request.signal.addEventListener("abort", () => reject(request.signal.reason))
+      );
+    },
+    env: { UPSTREAM_HEADERS_TIMEOUT_MS: "20" },
+  });
+  const response = await gateway.fetch(
+    await requestFrom(gateway.signer, { body: '{"stream":true}' }),
+  );
+  assert.equal(response.status, 504);
+  assert.equal((await forwarded.promise).signal.aborted, true);
+  await gateway.idle();
+  assert.deepEqual(gateway.seen.settlements.map(({ cost }) => cost), [null]);
 });

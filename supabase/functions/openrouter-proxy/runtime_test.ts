@@ -155,6 +155,7 @@ Deno.test({
       assert.equal(settlement?.status, "failed");
       assert.match(String(settlement?.error_message), /^worker_retired: wall_clock/);
       assert.equal(settlement?.generation_id, "gen-1");
+      assert.equal(settlement?.given_up, true);
 
       // The worker lived until the stream's end after all.
       openrouter.send('data: {"id":"gen-1","usage":{"completion_tokens":2,"cost":0.5}}\n\n');

@@ -7,9 +7,14 @@
 import { createClient } from "@supabase/supabase-js";
 import type { Database } from "./database.types.ts";
 import { GatewayError } from "./errors.ts";
+import { storeBreaker } from "./store_breaker.ts";
 
 /** How long one call may take before the store counts as unavailable. */
 const CALL_TIMEOUT_MS = 10_000;
+/** SQLSTATE classes 08 and 57P; PostgREST's own codes of a connection that failed. */
+const LOST_CONNECTION = /^(?:08|57P|PGRST00[0-2])/;
+/** By how much a timer may be early. */
+const TIMER_SLACK_MS = 100;
 
 type Functions = Database["public"]["Functions"];
 
@@ -69,7 +74,7 @@ export type Admission =
   };
 
 /** What an answer, or OpenRouter's account of it, tells of a request; null: not known. */
-interface KnownUsage {
+export interface KnownUsage {
   model: string | null;
   provider: string | null;
   nativeFinishReason: string | null;
@@ -248,34 +253,45 @@ export function createStore(
     const { data, error } = await client.rpc(name, args as never)
       .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
     if (error) {
-      throw storeUnavailable(`${name}: ${error.code} ${error.message}`);
+      // An error with a code is Postgres's or its API's own: then the call did nothing, unless it is
+      // the connection between the two that got lost.
+      const mayHaveArrived = !error.code || LOST_CONNECTION.test(error.code);
+      throw new StoreUnavailable(`${name}: ${error.code} ${error.message}`, mayHaveArrived);
     }
     return data;
   }
 
+  const admissions = storeBreaker(
+    CALL_TIMEOUT_MS - TIMER_SLACK_MS,
+    () => performance.now(),
+    () => new StoreUnavailable("several calls in a row have timed out", false),
+  );
+
   return {
     /** Decides on a request and, when it is metered and admitted, books its pending row. */
     async admit(request: AdmissionRequest): Promise<Admission> {
-      const answer = await call(
-        "admit_request",
-        present({
-          p_request_id: request.requestId,
-          p_did: request.did,
-          p_method: request.method,
-          p_endpoint: request.endpoint,
-          p_metered: request.metered,
-          p_model: request.model,
-          p_streaming: request.streaming,
-          p_message_hash: request.replay?.hash,
-          p_message_expires_at: request.replay?.expiresAt.toISOString(),
-          p_token_issued_at: request.tokenIssuedAt?.toISOString(),
-          p_owned_generations: request.ownedGenerations,
-          p_shared_features: request.sharedFeatures.map(({ feature }) => feature),
-          // Gateways of before, which could not do without a key, do not say so.
-          p_may_lack_key: true,
-          p_idempotency_key: request.idempotency?.key,
-          p_body_hash: request.idempotency?.bodyHash,
-        }),
+      const answer = await admissions.run(() =>
+        call(
+          "admit_request",
+          present({
+            p_request_id: request.requestId,
+            p_did: request.did,
+            p_method: request.method,
+            p_endpoint: request.endpoint,
+            p_metered: request.metered,
+            p_model: request.model,
+            p_streaming: request.streaming,
+            p_message_hash: request.replay?.hash,
+            p_message_expires_at: request.replay?.expiresAt.toISOString(),
+            p_token_issued_at: request.tokenIssuedAt?.toISOString(),
+            p_owned_generations: request.ownedGenerations,
+            p_shared_features: request.sharedFeatures.map(({ feature }) => feature),
+            // Gateways of before, which could not do without a key, do not say so.
+            p_may_lack_key: true,
+            p_idempotency_key: request.idempotency?.key,
+            p_body_hash: request.idempotency?.bodyHash,
+          }),
+        )
       ) as AdmissionAnswer;
       const { decision } = answer;
       switch (decision) {
@@ -487,7 +503,7 @@ export function createStore(
     async encryptedKeyOf(did: string): Promise<string | null> {
       const { data, error } = await client.from("user_api_keys").select("encrypted_api_key")
         .eq("did", did).limit(1).abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
-      if (error) throw storeUnavailable(`user_api_keys: ${error.code} ${error.message}`);
+      if (error) throw new StoreUnavailable(`user_api_keys: ${error.code} ${error.message}`, false);
       return data[0]?.encrypted_api_key ?? null;
     },
 
@@ -616,17 +632,21 @@ export function createStore(
     async ping(): Promise<void> {
       const { error } = await client.from("gateway_settings").select("only_row").limit(1)
         .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
-      if (error) throw storeUnavailable(`ping: ${error.code} ${error.message}`);
+      if (error) throw new StoreUnavailable(`ping: ${error.code} ${error.message}`, false);
     },
   };
 }
 
-function storeUnavailable(cause: string): GatewayError {
-  return new GatewayError(
-    "store_unavailable",
-    "the gateway's database did not take the request; nothing was forwarded, try again",
-    { headers: { "retry-after": "2" }, cause },
-  );
+/** Postgres or its API did not take a call. */
+export class StoreUnavailable extends GatewayError {
+  /** @param mayHaveArrived whether only the answer may have been lost */
+  constructor(cause: string, readonly mayHaveArrived: boolean) {
+    super(
+      "store_unavailable",
+      "the gateway's database did not take the request; nothing was forwarded, try again",
+      { headers: { "retry-after": "2" }, cause },
+    );
+  }
 }
 
 interface LimitRow {

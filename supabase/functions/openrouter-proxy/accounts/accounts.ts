@@ -122,8 +122,12 @@ function refusal(
     case "duplicate":
       return new GatewayError(
         "duplicate_request",
-        "a request with this Idempotency-Key and body was accepted before",
-        { details: { duplicate_of: admission.duplicateOf } },
+        "a request with this Idempotency-Key, path and body was accepted before",
+        // Clients of OpenAI and Anthropic take a 409 for one that is worth another try.
+        {
+          details: { duplicate_of: admission.duplicateOf },
+          headers: { "x-should-retry": "false" },
+        },
       );
     case "replayed":
       return new GatewayError(

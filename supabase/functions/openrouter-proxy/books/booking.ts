@@ -1,47 +1,38 @@
 /**
- * What an answer costs, from the moment that it is awaited to its single entry in the books.
+ * What an answer costs, from the moment that it is awaited to its entry in the books.
  *
- * Whoever forwards a request opens a booking and reports how it goes; the booking finds out what it
- * cost, settles it in Postgres, and writes the request's line in the log.
+ * Whoever forwards a request opens a booking and reports how it goes. As soon as it has ended, the
+ * booking settles the row in Postgres with all that is known, and writes the request's line in the
+ * log; a cost that is not known yet follows in an entry of its own.
  */
 import { describeError } from "../errors.ts";
+import type { Progress } from "../metering/meter.ts";
+import { costOfJob, nothingObserved, observe, type Observed } from "../metering/usage.ts";
 import type { KnownCost, Settlement, Store } from "../store.ts";
-import { createEntries, RETRY_DELAYS_MS } from "./entries.ts";
+import { createEntries } from "./entries.ts";
 import type { GenerationReader } from "./generation.ts";
+import { knownUsage } from "./known_usage.ts";
+import { createLateCosts } from "./late_costs.ts";
 import { discardedLine, requestLine } from "./request_line.ts";
-import {
-  nothingObserved,
-  observe,
-  type Observed,
-  observeGeneration,
-  storable,
-} from "../metering/usage.ts";
+import { type Ending, verdictOn } from "./verdict.ts";
 
-/** How a request can end. */
-export type Ending =
-  /** OpenRouter's whole answer was passed on. */
-  | { kind: "answered" }
-  /** OpenRouter answered with an error status. */
-  | { kind: "refused" }
+/** How a booking can end. */
+export type BookingEnding =
+  | Ending
   /** OpenRouter does not have the path (404, 405): this was no call, and leaves no row. */
-  | { kind: "no_such_path" }
-  /** The client hung up first; before OpenRouter got a byte, where `neverSent`. */
-  | { kind: "client_disconnected"; neverSent?: boolean }
-  /** The gateway or the connection to OpenRouter failed. */
-  | { kind: "broken"; error: Error }
-  /** It failed before OpenRouter got a byte, so that nothing can have been billed. */
-  | { kind: "not_sent"; error: Error }
-  /** The runtime is about to end this worker; should the answer end before, that counts instead. */
-  | { kind: "worker_retired"; reason: string };
+  | { kind: "no_such_path" };
 
 export interface Answer {
   httpStatus: number;
   /** `X-Generation-Id`. */
   generationId: string | null;
-  /** The DID's plaintext key that made the call: what may read its generation. */
-  apiKey: string;
+  /** The DID's plaintext key that made the call; null: it went without one. */
+  apiKey: string | null;
+  /** Whether it costs nothing because OpenRouter had it in its response cache. */
+  isCacheHit: boolean;
   /** What the meter learns while the answer passes. */
   observed: Observed;
+  progress: Progress;
 }
 
 export interface Booking {
@@ -50,13 +41,10 @@ export interface Booking {
   /** The first byte of its body is here. */
   firstByte(): void;
   /** Ends the booking, once: later calls change nothing. */
-  end(ending: Ending): void;
+  end(ending: BookingEnding): void;
   /** Resolves when the ended booking is in Postgres, or never will be. */
   readonly settled: Promise<void>;
 }
-
-/** The endings that a row keeps. */
-type KeptEnding = Exclude<Ending, { kind: "no_such_path" }>;
 
 /** A call whose pending row is in request_logs. */
 export interface BookedCall {
@@ -69,6 +57,8 @@ export interface BookedCall {
   model: string | null;
   /** Whether the answer's own id names a job that costs later, instead of a generation. */
   beginsJob: boolean;
+  /** Whether it costs nothing whatever it uses: a `:free` model, and nothing beside it. */
+  isFree: boolean;
   /** Milliseconds since the epoch, when the request arrived. */
   receivedAt: number;
 }
@@ -102,20 +92,22 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   const { store, generations, usdPerCredit, now, sleep, waitUntil, log } = deps;
   /** What settles each open booking as it stands. */
   const open = new Set<(reason: string) => void>();
-  const retired = Promise.withResolvers<void>();
-  const enter = createEntries({ sleep, log });
+  const entries = createEntries({ sleep, log });
+  const findCost = createLateCosts({ store, generations, entries, usdPerCredit, log });
   let isRetiring = false;
 
   /** A booking that is concluded when it has ended, and keeps the isolate alive until then. */
-  function booking(conclude: (ending: Ending, answer: Answer | null) => Promise<void>): Booking {
-    const { promise: ended, resolve: end } = Promise.withResolvers<Ending>();
+  function booking(
+    conclude: (ending: BookingEnding, answer: Answer | null) => Promise<void>,
+  ): Booking {
+    const { promise: ended, resolve: end } = Promise.withResolvers<BookingEnding>();
     let answer: Answer | null = null;
-    const settle = (ending: Ending) =>
+    const settle = (ending: BookingEnding) =>
       conclude(ending, answer).catch((error: Error) => {
         // A bug: the row stays pending, and expire_stale_requests ends it.
         log({ level: "error", event: "booking_failed", ...describeError(error, true) });
       });
-    const retire = (reason: string) => waitUntil(settle({ kind: "worker_retired", reason }));
+    const retire = (reason: string) => waitUntil(settle({ kind: "retired", reason }));
     open.add(retire);
     const settled = ended.then((ending) => {
       open.delete(retire);
@@ -133,6 +125,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   }
 
   function openCall(call: BookedCall): Booking {
+    const { requestId, requestTime, did } = call;
     let firstByteMs: number | null = null;
 
     /** What the log's line says of it, however it ended. */
@@ -141,15 +134,14 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       return { did, route, model, ms: Math.round(now() - receivedAt) };
     }
 
-    async function conclude(ending: Ending, answer: Answer | null) {
+    async function conclude(ending: BookingEnding, answer: Answer | null) {
       if (ending.kind === "no_such_path") await discard(answer?.httpStatus ?? null);
-      else await keep(ending, answer);
+      else await settle(ending, answer);
     }
 
     async function discard(httpStatus: number | null) {
-      const { requestId, requestTime } = call;
       const entry = { requestId, requestTime, outcome: "discarded" };
-      const entered = await enter(() => store.discard(requestId, requestTime), entry);
+      const entered = await entries.enter(() => store.discard(requestId, requestTime), entry);
       // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
       // succeeded and only its answer was lost. Anything else is a bug.
       if (entered?.answer === false && entered.isFirstAttempt && !isRetiring) {
@@ -158,75 +150,45 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       log(discardedLine({ ...ended(), requestId, httpStatus }));
     }
 
-    async function keep(ending: KeptEnding, answer: Answer | null) {
+    async function settle(ending: Ending, answer: Answer | null) {
       const observed = answer?.observed ?? nothingObserved();
+      const progress = answer?.progress ?? { hasBegun: false, isOver: false };
+      const isFree = call.isFree || answer?.isCacheHit === true;
+      const verdict = verdictOn(ending, { ...observed, ...progress }, isFree);
       // The header names the generation for every endpoint; a body may name something else.
-      const named = answer?.generationId ? storable(answer.generationId) : null;
+      const named = answer?.generationId ?? null;
       const generationId = call.beginsJob ? observed.id ?? named : named ?? observed.id;
-      const httpStatus = answer?.httpStatus ?? null;
-
-      /** Enters what is known by now. */
-      async function settle(costSource: Settlement["costSource"]) {
-        const errorMessage = errorOf(ending, observed, costSource, httpStatus);
-        const settlement: Settlement = {
-          requestId: call.requestId,
-          requestTime: call.requestTime,
-          status: errorMessage === null ? "completed" : "failed",
-          httpStatus,
-          errorMessage,
-          model: observed.model,
-          provider: observed.provider,
-          generationId,
-          nativeFinishReason: observed.nativeFinishReason,
-          inputTokens: observed.inputTokens,
-          outputTokens: observed.outputTokens,
-          cachedTokens: observed.cachedTokens,
-          reasoningTokens: observed.reasoningTokens,
-          cost: observed.cost,
-          upstreamCost: observed.upstreamCost,
-          usdPerCredit,
-          costSource,
-          firstByteMs,
-          givenUp: ending.kind === "worker_retired",
-          mayBeRepeated: ending.kind === "not_sent" || (httpStatus ?? 0) >= 400 ||
-            (ending.kind === "client_disconnected" && ending.neverSent === true),
-        };
-        const entered = await enter(() => store.settle(settlement), settlement);
-        const { settled, totalCostUsd, leftOut } = entered?.answer ??
-          { settled: true, totalCostUsd: null, leftOut: null };
-        if (leftOut !== null) {
-          log({ level: "error", event: "settlement_cut", left_out: leftOut, ...settlement });
-        }
-        // What is settled as it stands may have come to its end meanwhile, and what is sent again may
-        // have arrived before; anything else is a surprise.
-        if (!settled && entered?.isFirstAttempt && ending.kind !== "worker_retired") {
-          log({ level: "error", event: "settlement_ignored", ...settlement });
-        }
-        return { settlement, totalCostUsd };
+      const settlement: Settlement = {
+        requestId,
+        requestTime,
+        status: verdict.error === null ? "completed" : "failed",
+        httpStatus: answer?.httpStatus ?? null,
+        errorMessage: verdict.error,
+        givenUp: verdict.givenUp,
+        ...knownUsage(observed, usdPerCredit),
+        generationId,
+        cost: verdict.cost,
+        costSource: verdict.cost === null ? null : "response",
+        firstByteMs,
+        mayBeRepeated: verdict.mayBeRepeated,
+      };
+      const entered = await entries.enter(() => store.settle(settlement), settlement);
+      const { settled, totalCostUsd, leftOut } = entered?.answer ?? NOT_ENTERED;
+      // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
+      // succeeded and only its answer was lost. Anything else is a bug.
+      if (entered && !settled && entered.isFirstAttempt && !isRetiring) {
+        log({ level: "error", event: "settlement_ignored", ...settlement });
       }
-
-      let booked: Awaited<ReturnType<typeof settle>> | null = null;
-      let costSource: Settlement["costSource"] = observed.cost === null ? null : "response";
-      if (
-        costSource === null && answer !== null && generationId !== null &&
-        !(call.beginsJob && observed.id !== null) && ending.kind !== "refused" &&
-        ending.kind !== "worker_retired"
-      ) {
-        const reading = generations.read(generationId, answer.apiKey);
-        await Promise.race([reading, retired.promise]);
-        // The worker may end before OpenRouter knows the cost; if it does not, the cost is settled too.
-        if (isRetiring) booked = await settle(null);
-        observeGeneration(observed, await reading);
-        if (observed.cost !== null) costSource = "generation";
+      if (leftOut !== null) {
+        log({ level: "error", event: "settlement_incomplete", left_out: leftOut, ...settlement });
       }
-      if (booked === null || costSource !== null) booked = await settle(costSource);
+      const error = ending.kind === "broken" ? ending.error : null;
+      log(requestLine({ ...ended(), settlement, totalCostUsd, error }));
 
-      log(requestLine({
-        ...ended(),
-        settlement: booked.settlement,
-        totalCostUsd: booked.totalCostUsd,
-        error: "error" in ending ? ending.error : null,
-      }));
+      const isJob = call.beginsJob && observed.id !== null;
+      if (entered && verdict.asksForCost && generationId !== null && !isJob) {
+        waitUntil(findCost({ requestId, requestTime, did, generationId }));
+      }
     }
 
     return {
@@ -242,68 +204,32 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       if (answer === null || answer.httpStatus >= 400) return;
       const { observed, apiKey } = answer;
       // The video itself, or HEAD, is no account of the job: whoever has it may never ask for one.
-      if (observed.id === null && observed.cost === null) {
+      if (observed.id === null && observed.cost === null && apiKey !== null) {
         observe(observed, await generations.readJob(jobId, apiKey));
       }
-      const { cost } = observed;
+      const cost = costOfJob(observed);
       if (cost === null) return;
       const known: KnownCost = {
         row: { did, generationId: jobId },
+        ...knownUsage(observed, usdPerCredit),
         cost,
         costSource: "response",
-        usdPerCredit,
-        model: observed.model,
-        provider: observed.provider,
-        nativeFinishReason: observed.nativeFinishReason,
-        inputTokens: observed.inputTokens,
-        outputTokens: observed.outputTokens,
-        cachedTokens: observed.cachedTokens,
-        reasoningTokens: observed.reasoningTokens,
-        upstreamCost: observed.upstreamCost,
       };
-      await enter(() => store.bookCost(known), known);
+      await entries.enter(() => store.bookCost(known), known);
     });
   }
 
   function withdraw(requestId: string) {
-    async function attempts() {
-      for (const delayMs of RETRY_DELAYS_MS) {
-        if (await store.withdraw(requestId).catch(() => false)) return;
-        await sleep(delayMs);
-      }
-    }
-    waitUntil(attempts());
+    waitUntil(entries.until(() => store.withdraw(requestId)));
   }
 
   function retire(reason: string) {
     isRetiring = true;
-    retired.resolve();
     for (const settleNow of open) settleNow(reason);
+    entries.retire();
   }
 
   return { openCall, openJob, withdraw, retire };
 }
 
-/** Why the row counts as failed; null: it is completed. */
-function errorOf(
-  ending: KeptEnding,
-  observed: Observed,
-  costSource: Settlement["costSource"],
-  httpStatus: number | null,
-): string | null {
-  if (observed.error !== null) return observed.error;
-  switch (ending.kind) {
-    case "answered":
-      return null;
-    case "refused":
-      return `OpenRouter answered with status ${httpStatus}`;
-    case "client_disconnected":
-      // Usage is the last thing of a stream: a client that left after it has had its answer.
-      return costSource === "response" ? null : "client_disconnected";
-    case "broken":
-    case "not_sent":
-      return storable(describeError(ending.error, false).error);
-    case "worker_retired":
-      return storable(`worker_retired: ${ending.reason}`);
-  }
-}
+const NOT_ENTERED = { settled: false, totalCostUsd: null, leftOut: null };

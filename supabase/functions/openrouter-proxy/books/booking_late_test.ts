@@ -1,104 +1,147 @@
 /** Bookings that end or are learnt late: retirement, jobs, admissions that nobody heard of. */
 import assert from "node:assert/strict";
 import type { Booking } from "./booking.ts";
-import { answer, bookkeeping, BROKEN, CALL, GENERATION, USAGE } from "../testing/bookkeeping.ts";
+import {
+  answer,
+  ANSWERED,
+  bookkeeping,
+  BROKEN,
+  CALL,
+  GENERATION,
+  LEFT,
+  USAGE,
+} from "../testing/bookkeeping.ts";
 
-Deno.test("retire settles what is open, and what ends or is learnt afterwards is settled once more", async () => {
-  const generation = Promise.withResolvers<unknown>();
-  const books = bookkeeping({ generation: generation.promise });
+Deno.test("retire settles what is open as given up, and what ends afterwards is settled once more", async () => {
+  const books = bookkeeping();
   const entries = () =>
-    books.settlements.splice(0).map(({ status, errorMessage, cost }) =>
-      `${status} ${errorMessage} ${cost}`
+    books.settlements.splice(0).map(({ status, errorMessage, cost, givenUp }) =>
+      `${status} ${errorMessage} ${cost}${givenUp ? ", given up" : ""}`
     ).sort();
   const streaming = books.openCall(CALL);
   streaming.answering(answer({ id: "gen-1" }));
   const silent = books.openCall(CALL);
   silent.answering(answer({}));
-  const waiting = books.openCall(CALL);
-  waiting.answering(answer({}));
-  waiting.end({ kind: "client_disconnected" });
-  await Promise.resolve();
+  const ended = books.openCall(CALL);
+  ended.answering(answer({}));
+  ended.end(LEFT);
+  await ended.settled;
+  assert.deepEqual(entries(), ["failed client_disconnected null"]);
 
   books.retire("wall_clock");
+  await books.idle();
+  assert.deepEqual(entries(), [
+    "failed worker_retired: wall_clock null, given up",
+    "failed worker_retired: wall_clock null, given up",
+  ]);
+
   // The worker lives on for a while: two of the calls come to their end, and one begins.
   streaming.answering(answer(USAGE));
-  streaming.end({ kind: "answered" });
-  silent.end({ kind: "client_disconnected" });
+  streaming.end(ANSWERED);
+  silent.end(LEFT);
   const late = books.openCall(CALL);
   late.answering(answer({}));
-  late.end({ kind: "answered" });
-  await new Promise((resolve) => setTimeout(resolve));
+  late.end(ANSWERED);
+  await books.settled();
   assert.deepEqual(entries(), [
     "completed null 0.5",
     "completed null null",
     "failed client_disconnected null",
-    "failed client_disconnected null",
-    "failed worker_retired: wall_clock null",
-    "failed worker_retired: wall_clock null",
-  ]);
-
-  generation.resolve(GENERATION);
-  await books.settled();
-  assert.deepEqual(entries(), [
-    "completed null 0.7",
-    "failed client_disconnected 0.7",
-    "failed client_disconnected 0.7",
   ]);
 });
 
-Deno.test("a call whose generation stays unknown after retire is settled as it stood", async () => {
-  const books = bookkeeping({ generation: null });
+Deno.test("a row that a retiring worker has settled takes what comes later, without surprise", async () => {
+  const books = bookkeeping({ hasEnded: true });
+  const booking = books.openCall(CALL);
+  booking.answering(answer(USAGE));
+  books.retire("wall_clock");
+  booking.end(ANSWERED);
+  await books.settled();
+  assert.equal(books.settlements.length, 2);
+  assert.ok(books.lines.every(({ event }) => event === "request"), JSON.stringify(books.lines));
+});
+
+Deno.test("a retiring worker tries to settle once, and leaves what fails to the log", async () => {
+  const books = bookkeeping({ failures: Infinity });
+  const booking = books.openCall(CALL);
+  booking.answering(answer(USAGE));
+  books.retire("memory");
+  await books.idle();
+  assert.equal(books.attempts(), 1);
+  const [deferred] = books.lines;
+  assert.deepEqual(
+    [deferred?.event, deferred?.givenUp, deferred?.cost],
+    ["settlement_deferred", true, "0.5"],
+  );
+  booking.end(ANSWERED);
+  await books.settled();
+  assert.equal(books.attempts(), 2);
+});
+
+Deno.test("a cost is looked for after retire, as long as the worker lives", async () => {
+  const books = bookkeeping({ generation: GENERATION });
   books.retire("wall_clock");
   const booking = books.openCall(CALL);
   booking.answering(answer({}));
-  booking.end({ kind: "answered" });
+  booking.end(ANSWERED);
   await books.settled();
   assert.deepEqual(books.settlements.map(({ status, cost }) => [status, cost]), [
     ["completed", null],
   ]);
+  assert.deepEqual(books.lateCosts.map(({ cost }) => cost), ["0.7"]);
 });
 
 Deno.test("a call that begins a job ends without a cost, under the job's id", async () => {
   const books = bookkeeping({ generation: GENERATION });
   const booking = books.openCall({ ...CALL, beginsJob: true });
   booking.answering(answer({ id: "job-1" }, { httpStatus: 202 }));
-  booking.end({ kind: "answered" });
+  booking.end(ANSWERED);
   await books.settled();
   const { generationId, status, cost, costSource } = books.settlements[0]!;
   assert.deepEqual([generationId, status, cost, costSource], ["job-1", "completed", null, null]);
   assert.deepEqual(books.asked, []);
 });
 
-const LOOKS: [what: string, look: (booking: Booking) => void, booked: boolean][] = [
+const LOOKS: [what: string, look: (booking: Booking) => void, costs: string[]][] = [
   ["that costs", (job) => {
     job.answering(answer({ cost: "0.4", upstreamCost: "0.3" }));
-    job.end({ kind: "answered" });
-  }, true],
+    job.end(ANSWERED);
+  }, ["0.4"]],
   ["that is free", (job) => {
     job.answering(answer({ cost: "0" }));
-    job.end({ kind: "answered" });
-  }, true],
+    job.end(ANSWERED);
+  }, ["0"]],
+  ["that failed", (job) => {
+    job.answering(answer({ id: "job-1", status: "failed" }));
+    job.end(ANSWERED);
+  }, ["0"]],
+  ["that expired and was charged", (job) => {
+    job.answering(answer({ id: "job-1", status: "expired", cost: "0.1" }));
+    job.end(ANSWERED);
+  }, ["0.1"]],
   ["that is not done", (job) => {
-    job.answering(answer({ id: "job-1" }));
-    job.end({ kind: "answered" });
-  }, false],
+    job.answering(answer({ id: "job-1", status: "in_progress" }));
+    job.end(ANSWERED);
+  }, []],
   ["that is refused", (job) => {
     job.answering(answer({ cost: "0.4" }, { httpStatus: 404 }));
-    job.end({ kind: "refused" });
-  }, false],
-  ["that breaks off", (job) => job.end(BROKEN), false],
+    job.end({ kind: "refused", status: 404 });
+  }, []],
+  ["that breaks off", (job) => job.end(BROKEN), []],
 ];
 
-for (const [what, look, booked] of LOOKS) {
-  Deno.test(`a look at a job ${what} ${booked ? "books its cost" : "books nothing"}`, async () => {
-    const books = bookkeeping({ failures: booked ? 2 : 0 });
+for (const [what, look, costs] of LOOKS) {
+  const outcome = costs.length > 0 ? `books its cost of ${costs[0]}` : "books nothing";
+  Deno.test(`a look at a job ${what} ${outcome}`, async () => {
+    const books = bookkeeping({ failures: costs.length > 0 ? 2 : 0 });
     look(books.openJob({ did: CALL.did, jobId: "job-1" }));
     await books.settled();
     assert.equal(books.settlements.length, 0);
     assert.deepEqual(
-      books.lateCosts.map(({ row, usdPerCredit }) => [row, usdPerCredit]),
-      booked ? [[{ did: CALL.did, generationId: "job-1" }, "1"]] : [],
+      books.lateCosts.map(({ row, usdPerCredit, cost }) => [row, usdPerCredit, cost]),
+      costs.map((cost) => [{ did: CALL.did, generationId: "job-1" }, "1", cost]),
     );
+    assert.deepEqual(books.jobsAsked, [], "the answer said it all");
   });
 }
 
@@ -113,24 +156,24 @@ for (
     const books = bookkeeping({ job });
     const booking = books.openJob({ did: CALL.did, jobId: "job-1" });
     booking.answering(answer({}));
-    booking.end({ kind: "answered" });
+    booking.end(ANSWERED);
     await books.settled();
-    assert.deepEqual(books.asked, [["job-1", "sk-or-v1-x"]]);
+    assert.deepEqual(books.jobsAsked, [["job-1", "sk-or-v1-x"]]);
     assert.deepEqual(books.lateCosts.map(({ cost }) => cost), costs);
   });
 }
 
-Deno.test("a request is withdrawn until its row is found, at most four times", async () => {
+Deno.test("a request is withdrawn until its row is found, for as long as a settlement is tried", async () => {
   const books = bookkeeping({ failures: 1 });
   books.withdraw("request");
   await books.settled();
-  assert.deepEqual(books.withdrawn, ["request", "request", "request"]);
-  assert.deepEqual(books.waits, [250, 1_000, 4_000, 15_000]);
+  assert.deepEqual(books.withdrawn, new Array(6).fill("request"));
+  assert.deepEqual([books.attempts(), books.lines], [7, []]);
 });
 
 Deno.test("a request that is found is withdrawn once", async () => {
   const books = bookkeeping({ hasEnded: true });
   books.withdraw("request");
   await books.settled();
-  assert.deepEqual([books.attempts(), books.waits], [1, []]);
+  assert.equal(books.attempts(), 1);
 });

@@ -13,10 +13,11 @@ const ATTEMPT_TIMEOUT_MS = 10_000;
 
 export interface GenerationReader {
   /**
-   * @param apiKey the key that made the call
+   * Asks with the management key, which reads what keys made that are replaced or deleted by now.
+   *
    * @returns the member `data` of the answer, with exact money, or null when OpenRouter never knew it
    */
-  read(generationId: string, apiKey: string): Promise<unknown>;
+  read(generationId: string): Promise<unknown>;
   /**
    * @param apiKey a key of the job's account
    * @returns the answer of `GET /videos/{id}`, with exact money, or null when there is none now
@@ -24,9 +25,13 @@ export interface GenerationReader {
   readJob(jobId: string, apiKey: string): Promise<unknown>;
 }
 
-/** @param openrouterUrl OpenRouter's API without a trailing slash */
+/**
+ * @param openrouterUrl OpenRouter's API without a trailing slash
+ * @param managementKey OpenRouter's
+ */
 export function createGenerationReader(
   openrouterUrl: string,
+  managementKey: string,
   fetch: typeof globalThis.fetch,
   sleep: (ms: number) => Promise<void>,
 ): GenerationReader {
@@ -46,12 +51,12 @@ export function createGenerationReader(
   }
 
   return {
-    async read(generationId, apiKey) {
+    async read(generationId) {
       const url = `${openrouterUrl}/generation?id=${encodeURIComponent(generationId)}`;
       let known: unknown = null;
       /** Whether OpenRouter knows the cost; before that it may know the rest. */
       async function isPriced(): Promise<boolean> {
-        const answer = await attempt(url, apiKey);
+        const answer = await attempt(url, managementKey);
         const data = isObject(answer) && isObject(answer.data) ? answer.data : null;
         known = data ?? known;
         return data !== null && data.total_cost !== null && data.total_cost !== undefined;

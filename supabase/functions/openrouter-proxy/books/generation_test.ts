@@ -9,21 +9,22 @@ const notFound = () => new Response('{"error":{"code":404}}', { status: 404 });
 async function read(...outcomes: (Response | Error)[]) {
   const { calls, fetch } = scriptedFetch(...outcomes);
   const waits: number[] = [];
-  const reader = createGenerationReader(OPENROUTER, fetch, (ms) => {
+  const reader = createGenerationReader(OPENROUTER, "management", fetch, (ms) => {
     waits.push(ms);
     return Promise.resolve();
   });
-  return { data: await reader.read("gen-1", "sk-or-v1-x"), calls, waits };
+  return { data: await reader.read("gen-1"), calls, waits };
 }
 
-Deno.test("a generation is asked for with the key that made it, and its money is exact", async () => {
+Deno.test("a generation is asked for with the management key, which outlives the one that made it, and its money is exact", async () => {
   const { data, calls, waits } = await read(
     new Response('{"data":{"id":"gen-1","total_cost":0.12345678901234567890}}'),
   );
   assert.deepEqual(data, { id: "gen-1", total_cost: "0.12345678901234567890" });
   assert.equal(calls[0]?.url, `${OPENROUTER}/generation?id=gen-1`);
-  assert.equal(new Headers(calls[0]?.headers).get("authorization"), "Bearer sk-or-v1-x");
+  assert.equal(new Headers(calls[0]?.headers).get("authorization"), "Bearer management");
   assert.ok(calls[0]?.signal instanceof AbortSignal);
+  assert.equal(calls[0]?.redirect, "error", "a redirect could carry the key elsewhere");
   assert.deepEqual(waits, []);
 });
 
@@ -33,7 +34,8 @@ Deno.test("a generation's id cannot change the URL", async () => {
     urls.push(url);
     return Promise.resolve(new Response('{"data":{"total_cost":0}}'));
   });
-  await createGenerationReader(OPENROUTER, fetch, () => Promise.resolve()).read("a&b=/../#é", "k");
+  const reader = createGenerationReader(OPENROUTER, "management", fetch, () => Promise.resolve());
+  await reader.read("a&b=/../#é");
   assert.deepEqual(urls, [`${OPENROUTER}/generation?id=a%26b%3D%2F..%2F%23%C3%A9`]);
 });
 
@@ -78,9 +80,15 @@ for (
 Deno.test("a job is asked for once, with exact money, and its id cannot change the URL", async () => {
   const answers = [new Response('{"id":"a","usage":{"cost":0.10}}'), notFound()];
   const { calls, fetch } = scriptedFetch(...answers);
-  const reader = createGenerationReader(OPENROUTER, fetch, () => Promise.reject("no waiting"));
+  const reader = createGenerationReader(
+    OPENROUTER,
+    "management",
+    fetch,
+    () => Promise.reject("no waiting"),
+  );
   assert.deepEqual(await reader.readJob("a/../b", "k"), { id: "a", usage: { cost: "0.10" } });
   assert.equal(await reader.readJob("a", "k"), null);
+  assert.equal(new Headers(calls[0]?.headers).get("authorization"), "Bearer k");
   assert.deepEqual(calls.map(({ url }) => url), [
     `${OPENROUTER}/videos/a%2F..%2Fb`,
     `${OPENROUTER}/videos/a`,

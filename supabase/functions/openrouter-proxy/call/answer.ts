@@ -5,18 +5,27 @@ import { concat } from "../bytes/encodings.ts";
 import { redactedError } from "../openrouter/identifiers.ts";
 import type { Upstream } from "../openrouter/forward.ts";
 import { responseHeaders } from "../openrouter/headers.ts";
-import type { Booking, Ending } from "../books/booking.ts";
-import { createMeter, isEventStream } from "../metering/meter.ts";
-import { passOn } from "./passthrough.ts";
+import type { Booking, BookingEnding } from "../books/booking.ts";
+import type { Ending } from "../books/verdict.ts";
+import { createMeter, isEventStream, type Meter } from "../metering/meter.ts";
+import { identifier } from "../metering/usage.ts";
+import { passOn, told } from "./passthrough.ts";
+
+/** Statuses that say themselves that there is no answer to read (RFC 9110 sections 15.3.5 and 15.3.6). */
+const WITHOUT_CONTENT = new Set([204, 205]);
 
 /** What becomes of an answer. */
 export interface AnswerOptions {
-  /** The key that made the call. */
-  apiKey: string;
+  /** The key that made the call; null: it went without one. */
+  apiKey: string | null;
   /** What ends when the answer ends; null for requests that are not booked. */
   booking: Booking | null;
   /** How the booking ends when the whole answer was read. */
-  whenRead: Ending;
+  whenRead: BookingEnding;
+  /** How it ends where the answer is read to its end although the client has left; null: it is not. */
+  whenHeard: Ending | null;
+  /** Where a URL of OpenRouter's API is reached through the gateway; null: answers have none. */
+  linkOf: ((url: string) => string | null) | null;
   /** How long OpenRouter may be silent between two chunks. */
   idleTimeoutMs: number;
   /** Aborts when the client hangs up. */
@@ -24,45 +33,58 @@ export interface AnswerOptions {
 }
 
 export function clientAnswer(upstream: Upstream, options: AnswerOptions): Response {
-  const { apiKey, booking, whenRead, idleTimeoutMs, clientGone } = options;
+  const { apiKey, booking, whenRead, whenHeard, linkOf, idleTimeoutMs, clientGone } = options;
   const { status, body } = upstream;
   const contentType = upstream.headers.get("content-type");
   const headers = responseHeaders(upstream.headers);
   // Redaction and the gateway's own events change how many bytes there are.
-  if (body instanceof Uint8Array || isEventStream(contentType)) headers.delete("content-length");
-  const told = headers.get("content-length");
+  if (body instanceof Uint8Array || isEventStream(contentType) || linkOf !== null) {
+    headers.delete("content-length");
+  }
+  const length = headers.get("content-length");
   const meter = createMeter({
     contentType,
     isError: status >= 400 && body instanceof ReadableStream,
-    keepsLength: told !== null,
+    keepsLength: length !== null,
+    linkOf,
   });
   booking?.answering({
     httpStatus: status,
-    generationId: upstream.headers.get("x-generation-id"),
+    generationId: identifier(upstream.headers.get("x-generation-id")),
     apiKey,
+    isCacheHit: upstream.headers.get("x-openrouter-cache-status")?.toUpperCase() === "HIT",
     observed: meter.observed,
+    progress: meter.progress,
   });
   if (body instanceof ReadableStream) {
     const passed = passOn({
       body,
-      length: told === null ? null : Number(told),
+      length: length === null ? null : Number(length),
       abort: upstream.abort,
       meter,
       booking,
       whenRead,
+      whenHeard,
       isEventStream: isEventStream(contentType),
       idleTimeoutMs,
       clientGone,
     });
     return new Response(passed, { status, headers });
   }
-  if (body === null) {
-    booking?.end(whenRead);
-    return new Response(null, { status, headers });
-  }
-  const passed = [meter.feed(body), meter.end()];
+  const passed = body && concat(meter.feed(body), meter.end());
+  booking?.end(endingOfWhole(status, meter, options));
   // The meter gives up errors that are too large to be held back; this one is here as a whole.
-  const whole = concat(...(status >= 400 ? [redactedError(body)] : passed));
-  booking?.end(whenRead);
-  return new Response(whole, { status, headers });
+  const clean = body !== null && status >= 400 ? concat(redactedError(body)) : passed;
+  return new Response(clean, { status, headers });
+}
+
+/** How a call ends whose answer was read before it is passed on. */
+function endingOfWhole(
+  status: number,
+  meter: Meter,
+  options: AnswerOptions,
+): BookingEnding {
+  const isEmpty = meter.isEmpty() && !WITHOUT_CONTENT.has(status);
+  const { clientGone, whenRead } = options;
+  return told(isEmpty ? { kind: "empty" } : whenRead, options, clientGone.aborted);
 }

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { utf8 } from "../bytes/encodings.ts";
 import { clientAnswer } from "./answer.ts";
-import type { Answer, Ending } from "../books/booking.ts";
+import type { Answer, BookingEnding } from "../books/booking.ts";
 import type { Observed } from "../metering/usage.ts";
 
 const FOLDER = new URL("../metering/testdata/", import.meta.url);
@@ -55,12 +55,12 @@ function byteStream(chunks: Uint8Array[]): ReadableStream<Uint8Array> {
 /** What the client gets of an answer that comes in these chunks, and what is booked of it. */
 async function passedOn(chunks: Uint8Array[]) {
   let observed: Observed | undefined;
-  let ending: Ending | undefined;
+  let ending: BookingEnding | undefined;
   const booking = {
     settled: Promise.resolve(),
     answering: (answer: Answer) => observed = answer.observed,
     firstByte() {},
-    end: (end: Ending) => ending = end,
+    end: (end: BookingEnding) => ending = end,
   };
   const upstream = {
     status: 200,
@@ -72,6 +72,8 @@ async function passedOn(chunks: Uint8Array[]) {
     apiKey: "sk-or-v1-x",
     booking,
     whenRead: { kind: "answered" },
+    whenHeard: null,
+    linkOf: null,
     idleTimeoutMs: LONG_MS,
     clientGone: NEVER,
   });

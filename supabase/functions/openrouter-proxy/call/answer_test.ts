@@ -1,13 +1,26 @@
 import assert from "node:assert/strict";
 import type { Upstream } from "../openrouter/forward.ts";
 import { clientAnswer } from "./answer.ts";
-import type { Answer, Booking, Ending } from "../books/booking.ts";
+import type { Answer, Booking, BookingEnding } from "../books/booking.ts";
+import type { Ending } from "../books/verdict.ts";
+import { createLinks } from "../openrouter/links.ts";
 
 const NEVER = new AbortController().signal;
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
-function answered(upstream: Partial<Upstream>, booked = true) {
-  const events: (Answer | Ending)[] = [];
+/** How a call ends that nobody waits for. */
+const LEFT: Ending = { kind: "left", sent: true, hadUsage: false };
+
+interface Options {
+  isBooked?: boolean;
+  /** Whether it is heard to its end, and its client has left. */
+  isHeard?: boolean;
+  hasLinks?: boolean;
+}
+
+function answered(upstream: Partial<Upstream>, options: Options = {}) {
+  const { isBooked = true, isHeard = false, hasLinks = false } = options;
+  const events: (Answer | BookingEnding)[] = [];
   const booking: Booking = {
     settled: Promise.resolve(),
     answering: (answer) => events.push(answer),
@@ -17,13 +30,19 @@ function answered(upstream: Partial<Upstream>, booked = true) {
   const whole = { status: 200, headers: new Headers(), body: null, abort() {}, ...upstream };
   const response = clientAnswer(whole, {
     apiKey: "sk-or-v1-x",
-    booking: booked ? booking : null,
-    whenRead: { kind: whole.status >= 300 ? "refused" : "answered" },
+    booking: isBooked ? booking : null,
+    whenRead: whole.status >= 300
+      ? { kind: "refused", status: whole.status }
+      : { kind: "answered" },
+    whenHeard: isHeard ? LEFT : null,
+    linkOf: hasLinks ? createLinks("https://openrouter.ai/api/v1", "https://gateway/f") : null,
     idleTimeoutMs: 1_000,
-    clientGone: NEVER,
+    clientGone: isHeard ? AbortSignal.abort() : NEVER,
   });
   return { response, events };
 }
+
+const JSON_HEADERS = { "content-type": "application/json" };
 
 Deno.test("clientAnswer passes status, headers and bytes on, and tells the booking of them", async () => {
   const body = new Response('{"usage":{"cost":0.5}}').body;
@@ -41,7 +60,13 @@ Deno.test("clientAnswer passes status, headers and bytes on, and tells the booki
   assert.equal(events.length, 1);
   assert.equal(await response.text(), '{"usage":{"cost":0.5}}');
   const { observed, ...answer } = events[0] as Answer;
-  assert.deepEqual(answer, { httpStatus: 202, generationId: "gen-1", apiKey: "sk-or-v1-x" });
+  assert.deepEqual(answer, {
+    httpStatus: 202,
+    generationId: "gen-1",
+    apiKey: "sk-or-v1-x",
+    isCacheHit: false,
+    progress: { hasBegun: false, isOver: false },
+  });
   assert.equal(observed.cost, "0.5");
   assert.deepEqual(events[1], { kind: "answered" });
 });
@@ -57,7 +82,7 @@ Deno.test("clientAnswer passes an error on without the operator's account, and e
     '{"error":{"code":429,"message":"slow down"},"user_id":"[redacted]"}',
   );
   assert.equal((events[0] as Answer).observed.error, "429: slow down");
-  assert.deepEqual(events[1], { kind: "refused" });
+  assert.deepEqual(events[1], { kind: "refused", status: 429 });
 });
 
 Deno.test("clientAnswer passes an error on as a whole, however large, without the operator's account", async () => {
@@ -74,18 +99,94 @@ Deno.test("clientAnswer ends the booking of an error that is too large to be who
   const { response, events } = answered({ status: 502, body: new Response("<html>").body });
   assert.equal(response.status, 502);
   assert.equal(await response.text(), "<html>");
-  assert.deepEqual(events[1], { kind: "refused" });
+  assert.deepEqual(events[1], { kind: "refused", status: 502 });
 });
 
-Deno.test("clientAnswer ends the booking of an answer without a body", () => {
+Deno.test("clientAnswer ends the booking of an answer that has no content by its status", () => {
   const { response, events } = answered({ status: 204 });
   assert.equal(response.status, 204);
   assert.equal(response.body, null);
   assert.deepEqual(events[1], { kind: "answered" });
 });
 
+for (
+  const [what, body] of [
+    ["no body", null],
+    ["a whole body of 0 bytes", new Uint8Array()],
+    ["a stream of 0 bytes", new Response("").body],
+    ["a stream of white space", new Response(" \n").body],
+  ] as const
+) {
+  Deno.test(`clientAnswer ends the booking of a 200 with ${what} as empty`, async () => {
+    const { response, events } = answered({ headers: new Headers(JSON_HEADERS), body });
+    await response.text();
+    assert.deepEqual(events[1], { kind: "empty" });
+  });
+}
+
 Deno.test("clientAnswer passes on what is not booked", async () => {
-  const { response } = answered({ body: new Response("x").body }, false);
+  const { response } = answered({ body: new Response("x").body }, { isBooked: false });
   assert.equal(await response.text(), "x");
-  assert.equal(answered({ status: 404, body: utf8("no") }, false).response.status, 404);
+  const refused = answered({ status: 404, body: utf8("no") }, { isBooked: false });
+  assert.equal(refused.response.status, 404);
+});
+
+for (
+  const [header, generationId] of [
+    ["g".repeat(257), "g".repeat(257)],
+    ["g".repeat(512), "g".repeat(512)],
+    ["g".repeat(513), null],
+  ] as const
+) {
+  Deno.test(`clientAnswer keeps an x-generation-id of ${header.length} characters ${generationId ? "whole" : "not at all"}`, () => {
+    const { events } = answered({ headers: new Headers({ "x-generation-id": header }) });
+    assert.equal((events[0] as Answer).generationId, generationId);
+  });
+}
+
+for (const [header, isCacheHit] of [["HIT", true], ["hit", true], ["MISS", false]] as const) {
+  Deno.test(`clientAnswer knows a response that came from the cache by x-openrouter-cache-status: ${header}`, () => {
+    const headers = new Headers({ "x-openrouter-cache-status": header });
+    assert.equal((answered({ headers }).events[0] as Answer).isCacheHit, isCacheHit);
+  });
+}
+
+const JOB = '{"id":"gen-vid-1","polling_url":"https://openrouter.ai/api/v1/videos/gen-vid-1?a=1",' +
+  '"unsigned_urls":["/api/v1/videos/gen-vid-1/content","https://cdn.example/v.mp4"],' +
+  '"data":{"polling_url":"https:\\/\\/openrouter.ai\\/api\\/v1\\/videos\\/x"}}';
+const JOB_HERE =
+  '{"id":"gen-vid-1","polling_url":"https://gateway/f/api/v1/openrouter/videos/gen-vid-1?a=1",' +
+  '"unsigned_urls":["https://gateway/f/api/v1/openrouter/videos/gen-vid-1/content",' +
+  '"https://cdn.example/v.mp4"],' +
+  '"data":{"polling_url":"https://gateway/f/api/v1/openrouter/videos/x"}}';
+
+for (
+  const [what, status, bodyOf] of [
+    ["POST /videos, which is read whole", 202, () => utf8(JOB)],
+    ["GET /videos/{id}, which streams in", 200, () => new Response(JOB).body],
+  ] as const
+) {
+  Deno.test(`clientAnswer leads the URLs of ${what}, back through the gateway`, async () => {
+    const headers = new Headers({ ...JSON_HEADERS, "content-length": String(JOB.length) });
+    const { response } = answered({ status, headers, body: bodyOf() }, { hasLinks: true });
+    assert.equal(response.headers.get("content-length"), null);
+    assert.equal(await response.text(), JOB_HERE);
+    const untouched = answered({ status, headers, body: bodyOf() });
+    assert.equal(await untouched.response.text(), JOB);
+  });
+}
+
+for (const body of [utf8('{"usage":{"cost":1}}'), new Response('{"usage":{"cost":1}}').body]) {
+  const how = body instanceof Uint8Array ? "whole" : "as a stream";
+  Deno.test(`clientAnswer reads an answer that came ${how} to its end although nobody waits for it`, async () => {
+    const { events } = answered({ headers: new Headers(JSON_HEADERS), body }, { isHeard: true });
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.equal((events[0] as Answer).observed.cost, "1");
+    assert.deepEqual(events[1], LEFT);
+  });
+}
+
+Deno.test("clientAnswer ends a call that was refused as that, although nobody waits for it", () => {
+  const { events } = answered({ status: 429, body: utf8("no") }, { isHeard: true });
+  assert.deepEqual(events[1], { kind: "refused", status: 429 });
 });

@@ -1,16 +1,20 @@
 /**
- * A client's `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header), and the body that it
- * stands for.
+ * A client's `Idempotency-Key` (IETF draft-ietf-httpapi-idempotency-key-header), and the path and body
+ * that it stands for.
+ *
+ * Source: docs/protocol.md, "Idempotency".
  */
-import { type Bytes, sha256Hex } from "../bytes/encodings.ts";
+import { type Bytes, sha256Hex, utf8 } from "../bytes/encodings.ts";
 import { GatewayError } from "../errors.ts";
 
 /**
+ * @param path in the spelling that it is forwarded in
  * @returns null when the client sent no key
  * @throws {GatewayError} invalid_request
  */
 export async function idempotencyOf(
   headers: Headers,
+  path: string,
   body: Bytes,
 ): Promise<{ key: string; bodyHash: string } | null> {
   const key = headers.get("idempotency-key");
@@ -21,5 +25,5 @@ export async function idempotencyOf(
       "Idempotency-Key must be 1 to 255 printable ASCII characters without spaces",
     );
   }
-  return { key, bodyHash: await sha256Hex(body) };
+  return { key, bodyHash: await sha256Hex(utf8(`${path}\n${await sha256Hex(body)}`)) };
 }

@@ -1,20 +1,34 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { idempotencyOf } from "./idempotency.ts";
 
 const BODY = new TextEncoder().encode('{"model":"m"}');
-const of = (key: string) => idempotencyOf(new Headers({ "idempotency-key": key }), BODY);
+const PATH = "/chat/completions";
+const of = (key: string, path = PATH, body = BODY) =>
+  idempotencyOf(new Headers({ "idempotency-key": key }), path, body);
 
 Deno.test("idempotencyOf is null without the header", async () => {
-  assert.equal(await idempotencyOf(new Headers(), BODY), null);
+  assert.equal(await idempotencyOf(new Headers(), PATH, BODY), null);
 });
 
-Deno.test("idempotencyOf gives the key and the hash of the body that it stands for", async () => {
-  assert.deepEqual(await of("k-1"), {
-    key: "k-1",
-    bodyHash: createHash("sha256").update(BODY).digest("hex"),
-  });
+Deno.test("idempotencyOf gives the key and a hash of the path and the body that it stands for", async () => {
+  const first = await of("k-1");
+  assert.equal(first?.key, "k-1");
+  assert.match(first.bodyHash, /^[0-9a-f]{64}$/);
+  assert.deepEqual(await of("k-1"), first);
   assert.equal((await of("!".repeat(255)))?.key.length, 255);
+
+  const body = new TextEncoder().encode('{"model":"n"}');
+  for (const other of [await of("k-1", "/responses"), await of("k-1", PATH, body)]) {
+    assert.notEqual(other?.bodyHash, first.bodyHash);
+  }
+});
+
+Deno.test("idempotencyOf tells a path that ends in what a body begins with from the two", async () => {
+  const one = await of("k-1", "/a", new TextEncoder().encode("\nb"));
+  assert.notEqual(
+    one?.bodyHash,
+    (await of("k-1", "/a\n", new TextEncoder().encode("b")))?.bodyHash,
+  );
 });
 
 for (const key of ["", "a b", "é", "a\tb", "!".repeat(256)]) {

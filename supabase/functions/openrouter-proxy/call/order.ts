@@ -3,6 +3,7 @@ import type { Bytes } from "../bytes/encodings.ts";
 import { storable } from "../metering/usage.ts";
 import { type CallBody, readCallBody } from "../policy/call_body.ts";
 import type { CallEndpoint, Opened } from "../policy/endpoints.ts";
+import { modelOfForm } from "../policy/form_model.ts";
 import type { Finding } from "../policy/findings.ts";
 import { idempotencyOf } from "./idempotency.ts";
 
@@ -19,6 +20,15 @@ export interface Order extends Opened {
   ownedGenerations: string[];
   sharedFeatures: Finding[];
   idempotency: { key: string; bodyHash: string } | null;
+  /** Whether it costs nothing whatever it uses: a `:free` model, and nothing beside it. */
+  isFree: boolean;
+  /**
+   * Whether OpenRouter bills all of it once it was sent, whether or not somebody listens: a call that
+   * is no stream. It is then heard to its end.
+   */
+  isHeard: boolean;
+  /** Whether the answer leads to a job by URLs of OpenRouter's API. */
+  hasLinks: boolean;
 }
 
 /** @throws {GatewayError} invalid_request, request_too_large */
@@ -27,16 +37,24 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   const call = endpoint.kind === "call" ? endpoint : null;
   // What is free may have a body too, and reach by it what others have.
   const json = call === null && body.length === 0 ? null : readCallBody(body, call?.body ?? "any");
+  const model = call !== null && json === null
+    ? modelOfForm(body, headers.get("content-type"))
+    : json?.model ?? null;
+  const streaming = json?.streaming ?? false;
   return {
     ...opened,
     body,
     json,
     call,
-    model: json?.model ? storable(json.model) : null,
-    streaming: json?.streaming ?? false,
+    model: model ? storable(model) : null,
+    streaming,
     ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
     sharedFeatures: [...json?.sharedFeatures ?? []],
-    idempotency: call === null ? null : await idempotencyOf(headers, body),
+    idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
+    isFree: model?.endsWith(":free") === true && json?.asksForMore === false,
+    isHeard: call !== null && !streaming,
+    hasLinks: call?.beginsJob === true ||
+      (endpoint.kind === "job" && !opened.path.endsWith("/content")),
   };
 }
 

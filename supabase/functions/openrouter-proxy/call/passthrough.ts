@@ -1,11 +1,12 @@
 /**
  * An answer's body on its way to the client: the same chunks, at the client's pace, seen by a meter.
  */
-import { ClientDisconnected, GatewayError } from "../errors.ts";
-import type { Booking, Ending } from "../books/booking.ts";
+import type { Booking, BookingEnding } from "../books/booking.ts";
+import type { Ending } from "../books/verdict.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
-import { eventBoundary } from "./event_boundary.ts";
+import { ClientDisconnected, GatewayError } from "../errors.ts";
 import type { Meter } from "../metering/meter.ts";
+import { eventBoundary } from "./event_boundary.ts";
 
 /** How long a stream of events may be silent before a comment tells both ends that it lives. */
 const LONGEST_SILENCE_MS = 15_000;
@@ -14,6 +15,9 @@ const LONGEST_SILENCE_MS = 15_000;
  * reads a kilobyte a second takes nothing for half an hour.
  */
 const LONGEST_STALL_MS = 3_600_000;
+/** How long a connection may stay open on which everything has come; it is used again if it ends. */
+const LONGEST_EPILOGUE_MS = 5_000;
+const CR = 0x0d;
 const KEEP_ALIVE = new TextEncoder().encode(": keep-alive\n\n");
 
 export interface Passage {
@@ -25,8 +29,13 @@ export interface Passage {
   meter: Meter;
   /** What ends when the body ends; null for requests that are not booked. */
   booking: Booking | null;
-  /** How the booking ends when the whole body was read. */
-  whenRead: Ending;
+  /** How the booking ends when the whole body was read; where that is no answer, however it ends. */
+  whenRead: BookingEnding;
+  /**
+   * How it ends where the body is read to its end although the client has left, because OpenRouter
+   * bills all of it; null: the connection to OpenRouter is closed with the client's.
+   */
+  whenHeard: Ending | null;
   /** Whether the body is a stream of server-sent events. */
   isEventStream: boolean;
   /** How long OpenRouter may be silent between two chunks. */
@@ -54,16 +63,21 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   let ticker: ReturnType<typeof setInterval> | undefined;
 
   let readBytes = 0;
+  /** What the client last asked for, until it is there. */
+  let pulled = Promise.resolve();
+  /** Whether nobody takes the answer any more. */
+  let isUnwanted = false;
   let isOver = false;
   let output: ReadableStreamDefaultController<Uint8Array>;
 
-  /** Ends the passage. False: it had ended before. */
-  function finish(ending: Ending): boolean {
+  /** Ends the passage, once: the booking, and what the client sees if it is there. */
+  function end(ending: BookingEnding, endOutput: () => void): boolean {
     if (isOver) return false;
     isOver = true;
     clearInterval(ticker);
     clientGone.removeEventListener("abort", leave);
-    booking?.end(ending);
+    booking?.end(told(ending, passage, isUnwanted));
+    if (!isUnwanted) endOutput();
     return true;
   }
 
@@ -75,54 +89,88 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     reader.cancel(reason).catch(() => {});
   }
 
+  const close = () => output.close();
+
+  /** Whether the answer is whole, although its connection has not ended. */
+  const isWhole = () => meter.isDone() || (meter.progress.isOver && meter.observed.cost !== null);
+
   /** Ends the stream so that the client can tell: its connection breaks as OpenRouter's did. */
   function breakOff(error: GatewayError) {
-    if (!finish({ kind: "broken", error })) return;
-    output.error(error);
-    hangUp(error);
+    // What breaks after the end of the answer breaks nothing.
+    const isEnded = isWhole()
+      ? end(passage.whenRead, close)
+      : end({ kind: "broken", sent: true, error }, () => output.error(error));
+    if (isEnded) hangUp(error);
   }
 
   function complete() {
     const rest = meter.end();
-    if (rest.length > 0) output.enqueue(rest);
+    if (rest.length > 0 && !isUnwanted) output.enqueue(rest);
     if (meter.isCut()) {
       const message = "OpenRouter's answer ended before it was complete";
       return breakOff(new GatewayError("upstream_unreachable", message));
     }
-    finish(passage.whenRead);
-    output.close();
+    end(meter.isEmpty() ? { kind: "empty" } : passage.whenRead, close);
   }
 
-  /** At the last byte of a known length: Deno's server then cancels a body that is not closed. */
-  function completeEarly() {
+  /**
+   * Ends the passage before the connection: at the last byte of a known length, because Deno's server
+   * then cancels a body that is not closed; at the last event of a stream, because nothing follows.
+   */
+  async function completeEarly() {
     complete();
-    // The end, which lets go of fetch's connection.
-    reader.read().catch(() => {});
+    const timer = setTimeout(() => hangUp(new ClientDisconnected()), LONGEST_EPILOGUE_MS);
+    try {
+      // The end, which lets go of fetch's connection.
+      while (!(await reader.read()).done);
+    } catch {
+      // Whatever happens to a connection on which everything has come is nobody's concern.
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
-  function cancel() {
-    if (finish({ kind: "client_disconnected" })) hangUp(new ClientDisconnected());
-  }
-
+  /** The client is gone. */
   function leave() {
-    if (isOver) return;
-    cancel();
-    output.close();
+    if (isOver || isUnwanted) return;
+    close();
+    abandon();
   }
 
   /** Should the client read on after all, it must not take a part of the answer for the whole. */
   function giveUp() {
-    cancel();
     output.error(new ClientDisconnected());
+    abandon();
+  }
+
+  /** Nobody takes the answer any more. */
+  function abandon() {
+    if (isOver || isUnwanted) return;
+    isUnwanted = true;
+    if (passage.whenHeard !== null) return void hear();
+    const hadUsage = meter.observed.cost !== null;
+    end({ kind: "left", sent: true, hadUsage }, close);
+    hangUp(new ClientDisconnected());
+  }
+
+  /** Reads on for the books alone; nothing is kept of what comes. */
+  async function hear() {
+    await pulled;
+    while (!isOver) await passNext();
   }
 
   function fallSilent() {
     const message = `OpenRouter was silent for ${idleTimeoutMs} ms within its answer`;
     const error = new GatewayError("upstream_timeout", message);
     if (!isEventStream) return breakOff(error);
-    finish({ kind: "broken", error });
-    output.enqueue(errorEvent(error, boundary.isAtEnd()));
-    output.close();
+    // Some providers keep the connection open when they have said that they are done.
+    if (meter.progress.isOver) end(passage.whenRead, close);
+    else {
+      end({ kind: "broken", sent: true, error }, () => {
+        output.enqueue(errorEvent(error, boundary.isAtEnd()));
+        output.close();
+      });
+    }
     hangUp(error);
   }
 
@@ -134,12 +182,22 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     } else if (waitedMs >= idleTimeoutMs) fallSilent();
     // Between two events, and only where the client has taken the last comment.
     else if (
-      now - quietSince >= silenceMs && isEventStream && boundary.isAtEnd() &&
+      now - quietSince >= silenceMs && isEventStream && boundary.isAtEnd() && !isUnwanted &&
       output.desiredSize === 0
     ) {
       output.enqueue(KEEP_ALIVE);
       quietSince = now;
     }
+  }
+
+  /** Whether a stream's last event has come, with the end of its last line: a CR may be half of that. */
+  function hasEnded(chunk: Uint8Array): boolean {
+    return meter.isDone() && boundary.isAtEnd() && chunk.at(-1) !== CR;
+  }
+
+  /** Passes on what comes next, once some of it may pass. */
+  async function passSome() {
+    while (!isOver && !isUnwanted && !await passNext());
   }
 
   /** Passes the next chunk on. False: nothing of it may pass yet. */
@@ -164,13 +222,13 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     if (chunk.value.length === 0) return false;
     booking?.firstByte();
     const passed = meter.feed(chunk.value);
-    if (passed.length > 0) {
+    if (passed.length > 0 && !isUnwanted) {
       output.enqueue(passed);
       quietSince = performance.now();
-      if (isEventStream) boundary.feed(passed);
     }
+    boundary.feed(passed);
     readBytes += chunk.value.length;
-    if (readBytes === passage.length) completeEarly();
+    if (readBytes === passage.length || hasEnded(chunk.value)) completeEarly();
     return isOver || passed.length > 0;
   }
 
@@ -182,12 +240,23 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
       if (clientGone.aborted) leave();
       else if (passage.length === 0) completeEarly();
     },
-    async pull() {
-      // A pull must bring something, and an empty chunk would end a chunked HTTP body.
-      while (!isOver && !await passNext());
-    },
-    cancel,
+    // A pull must bring something, and an empty chunk would end a chunked HTTP body.
+    pull: () => pulled = passSome(),
+    cancel: abandon,
   }, { highWaterMark: 0 });
+}
+
+/**
+ * How a booking ends whose body ended so. What a status says of a call holds whatever becomes of the
+ * body; and whoever did not wait for the answer did not get it.
+ */
+export function told(
+  ending: BookingEnding,
+  { whenRead, whenHeard }: Pick<Passage, "whenRead" | "whenHeard">,
+  isUnwanted: boolean,
+): BookingEnding {
+  if (whenRead.kind !== "answered") return whenRead;
+  return isUnwanted ? whenHeard ?? ending : ending;
 }
 
 /** An event that the SDKs of every streaming endpoint raise as an error. */

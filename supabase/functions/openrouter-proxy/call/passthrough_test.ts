@@ -1,12 +1,18 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { ClientDisconnected } from "../errors.ts";
-import type { Ending } from "../books/booking.ts";
+import type { BookingEnding } from "../books/booking.ts";
+import type { Ending } from "../books/verdict.ts";
 import { createMeter } from "../metering/meter.ts";
 import { passOn } from "./passthrough.ts";
 
 const LONG_MS = 600_000;
 const EVENT = 'data: {"x":1}\n\n';
+const USAGE = 'data: {"choices":[],"usage":{"cost":0.5}}\n\n';
+const DONE = "data: [DONE]\n\n";
+const SUPPLIES = 10;
+/** How a call ends whose client has left while it is heard. */
+const HEARD: Ending = { kind: "left", sent: true, hadUsage: false };
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -15,18 +21,28 @@ interface Options {
   idleTimeoutMs?: number;
   clientGone?: AbortSignal;
   length?: number;
-  /** What OpenRouter has for whoever asks. */
+  /** What OpenRouter has for whoever asks, {@linkcode SUPPLIES} times. */
   supply?: string;
+  /** Whether it is heard to its end although its client leaves. */
+  isHeard?: boolean;
+  whenRead?: BookingEnding;
 }
 
 /** A passage whose upstream is a test; `log` holds what happened, in order. */
 function passage(
-  { contentType = "text/event-stream", idleTimeoutMs = LONG_MS, clientGone, length, supply }:
-    Options = {},
+  {
+    contentType = "text/event-stream",
+    idleTimeoutMs = LONG_MS,
+    clientGone,
+    length,
+    supply,
+    isHeard = false,
+    whenRead = { kind: "answered" },
+  }: Options = {},
 ) {
   const log: string[] = [];
-  const endings: Ending[] = [];
-  const meter = createMeter({ contentType, isError: false, keepsLength: false });
+  const endings: BookingEnding[] = [];
+  const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
   let upstream!: ReadableStreamDefaultController<Uint8Array>;
   let aborted: unknown;
   const body = new ReadableStream<Uint8Array>({
@@ -35,7 +51,9 @@ function passage(
     },
     pull(controller) {
       log.push("asked");
-      if (supply !== undefined) controller.enqueue(utf8(supply));
+      if (supply === undefined) return;
+      if (log.filter((entry) => entry === "asked").length > SUPPLIES) controller.close();
+      else controller.enqueue(utf8(supply));
     },
   }, { highWaterMark: 0 });
   const passed = passOn({
@@ -57,7 +75,8 @@ function passage(
     },
     isEventStream: contentType === "text/event-stream",
     idleTimeoutMs,
-    whenRead: { kind: "answered" },
+    whenRead,
+    whenHeard: isHeard ? HEARD : null,
     length: length ?? null,
     clientGone: clientGone ?? new AbortController().signal,
   });
@@ -98,7 +117,7 @@ async function rest(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<st
 Deno.test("passOn passes on the very chunks that came", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 })), async (chunks) => {
-      const { passed: stream, sendBytes, close } = passage();
+      const { passed: stream, sendBytes, close } = passage({ contentType: "audio/mpeg" });
       for (const chunk of chunks) sendBytes(chunk);
       close();
       const passed = await Array.fromAsync(stream);
@@ -193,8 +212,7 @@ for (const [how, leave] of GOINGS) {
     await reader.read();
     await leave(going, reader);
     assert.ok(aborted() instanceof ClientDisconnected);
-    assert.equal(endings[0]?.kind, "client_disconnected");
-    assert.ok(endings.every(({ kind }, index) => index === 0 || kind !== "answered"));
+    assert.deepEqual(endings, [{ kind: "left", sent: true, hadUsage: true }]);
   });
 
   // vercel/ai #8325: the gateway read on for minutes.
@@ -204,7 +222,7 @@ for (const [how, leave] of GOINGS) {
     const read = reader.read().catch(() => {});
     await leave(going, reader);
     assert.ok(aborted() instanceof ClientDisconnected);
-    assert.equal(endings[0]?.kind, "client_disconnected");
+    assert.deepEqual(endings, [{ kind: "left", sent: true, hadUsage: false }]);
     await read;
   });
 }
@@ -212,7 +230,7 @@ for (const [how, leave] of GOINGS) {
 Deno.test("passOn ends the call at OpenRouter at once for a client that has gone already", () => {
   const { endings, aborted } = passage({ clientGone: AbortSignal.abort() });
   assert.ok(aborted() instanceof ClientDisconnected);
-  assert.deepEqual(endings.map(({ kind }) => kind), ["client_disconnected"]);
+  assert.deepEqual(endings.map(({ kind }) => kind), ["left"]);
 });
 
 const ERROR_EVENT =
@@ -296,7 +314,7 @@ for (const answer of ["", '{"usage":{"cost":0.5}}']) {
     const { log, reader, send } = readPassage({ contentType: "application/json", length });
     if (length > 0) send(answer);
     assert.equal(await rest(reader), answer);
-    assert.ok(log.includes(`answered, cost ${length > 0 ? "0.5" : "null"}`), log.join());
+    assert.ok(log.includes(length > 0 ? "answered, cost 0.5" : "empty, cost null"), log.join());
   });
 }
 
@@ -316,6 +334,7 @@ Deno.test("passOn adds nothing to a stream that lasts long without ever being si
     let received = "";
     for (let event = 0; event < 10; event++) {
       const read = reader.read();
+      await settled();
       pass(10_000);
       send(EVENT);
       received += new TextDecoder().decode((await read).value);
@@ -330,10 +349,13 @@ Deno.test("passOn counts silence from its beginning, not from the clock's last l
     const { endings, reader, send } = readPassage({ idleTimeoutMs: 60_000 });
     pass(59_000);
     const read = reader.read();
+    await settled();
     pass(59_000);
     assert.equal(endings.length, 0);
-    send(EVENT);
+    // It brings the comment; the next one waits for OpenRouter.
     await read;
+    send(EVENT);
+    await reader.read();
     const next = reader.read();
     await settled();
     pass(60_000);
@@ -351,9 +373,295 @@ Deno.test("passOn lets go of a client that has stopped reading", async () => {
     pass(3_599_999);
     assert.equal(endings.length, 0);
     pass(1);
-    assert.deepEqual(endings, [{ kind: "client_disconnected" }]);
+    assert.deepEqual(endings, [{ kind: "left", sent: true, hadUsage: false }]);
     assert.ok(aborted() instanceof ClientDisconnected);
     // One that reads on after all can tell that this was not all of it.
     await assert.rejects(reader.read(), ClientDisconnected);
   });
+});
+
+Deno.test("passOn takes a client's pause for no silence of OpenRouter's", async () => {
+  await withClock(async (pass) => {
+    const { endings, reader, send } = readPassage({ idleTimeoutMs: 60_000 });
+    send(EVENT);
+    await reader.read();
+    await settled();
+    pass(3_000_000);
+    const read = reader.read();
+    await settled();
+    pass(59_999);
+    assert.equal(endings.length, 0);
+    pass(1);
+    assert.equal(endings[0]?.kind, "broken");
+    await read;
+  });
+});
+
+Deno.test("passOn sends one comment for each silence of 15 s", async () => {
+  await withClock(async (pass) => {
+    const { reader } = readPassage({ idleTimeoutMs: 600_000 });
+    for (let comment = 0; comment < 3; comment++) {
+      let isHere = false;
+      const read = reader.read().then(({ value }) => {
+        isHere = true;
+        return value;
+      });
+      await settled();
+      pass(14_999);
+      await settled();
+      assert.equal(isHere, false);
+      pass(1);
+      assert.deepEqual(await read, utf8(COMMENT));
+    }
+    await reader.cancel();
+  });
+});
+
+Deno.test("passOn has one comment at most wait for a client that takes nothing", async () => {
+  await withClock(async (pass) => {
+    const { reader } = readPassage({ idleTimeoutMs: 600_000 });
+    const read = reader.read();
+    await settled();
+    for (let times = 0; times < 5; times++) pass(15_000);
+    assert.deepEqual([(await read).value, (await reader.read()).value], [
+      utf8(COMMENT),
+      utf8(COMMENT),
+    ]);
+    let hasMore = false;
+    const next = reader.read().then(({ done }) => hasMore = !done);
+    await settled();
+    assert.equal(hasMore, false);
+    await reader.cancel();
+    await next;
+  });
+});
+
+for (const [how, leave] of GOINGS) {
+  for (
+    const [when, beforeLeaving] of [["before its first byte", ""], ["within it", '{"usage":']]
+  ) {
+    Deno.test(`passOn hears a call to its end whose client goes ${how} ${when}`, async () => {
+      const going = new AbortController();
+      const { log, endings, reader, send, close, aborted } = readPassage({
+        contentType: "application/json",
+        clientGone: going.signal,
+        isHeard: true,
+      });
+      if (beforeLeaving) {
+        send(beforeLeaving);
+        await reader.read();
+      }
+      const pending = reader.read().catch(() => {});
+      await settled();
+      await leave(going, reader);
+      send(beforeLeaving ? '{"cost":0.25}}' : '{"usage":{"cost":0.25}}');
+      await settled();
+      assert.deepEqual(endings, [], "it has not ended");
+      close();
+      await settled();
+      assert.deepEqual(endings, [HEARD]);
+      assert.equal(log.at(-1), "left, cost 0.25");
+      assert.equal(aborted(), undefined);
+      await pending;
+    });
+  }
+}
+
+Deno.test("passOn hears a call whose client had gone before its headers came", async () => {
+  const { endings, log, send, close } = passage({
+    contentType: "application/json",
+    clientGone: AbortSignal.abort(),
+    isHeard: true,
+  });
+  send('{"usage":{"cost":0.25}}');
+  close();
+  await settled();
+  assert.deepEqual(endings, [HEARD]);
+  assert.equal(log.at(-1), "left, cost 0.25");
+});
+
+Deno.test("passOn reads what a client that left had not asked for, and passes nothing of it on", async () => {
+  const { log, endings, reader } = readPassage({
+    contentType: "audio/mpeg",
+    supply: "x".repeat(1_000),
+    isHeard: true,
+  });
+  await reader.read();
+  await settled();
+  const asked = () => log.filter((entry) => entry === "asked").length;
+  assert.equal(asked(), 1);
+  await reader.cancel();
+  await settled();
+  assert.equal(asked(), SUPPLIES + 1);
+  assert.deepEqual(endings, [HEARD]);
+});
+
+Deno.test("passOn hears a call that is silent no longer than any other", async () => {
+  await withClock(async (pass) => {
+    const going = new AbortController();
+    const { endings, reader, aborted } = readPassage({
+      contentType: "application/json",
+      clientGone: going.signal,
+      isHeard: true,
+      idleTimeoutMs: 60_000,
+    });
+    const read = reader.read();
+    await settled();
+    going.abort();
+    await read;
+    await settled();
+    pass(59_999);
+    assert.deepEqual(endings, []);
+    pass(1);
+    assert.deepEqual(endings, [HEARD]);
+    assert.ok(aborted() instanceof Error);
+  });
+});
+
+Deno.test("passOn hears a call to its end whose client takes nothing for an hour", async () => {
+  await withClock(async (pass) => {
+    const { endings, reader, send, close, aborted } = readPassage({
+      contentType: "application/json",
+      isHeard: true,
+    });
+    send('{"usage":');
+    await reader.read();
+    await settled();
+    pass(3_600_000);
+    await assert.rejects(reader.read(), ClientDisconnected);
+    send('{"cost":0.25}}');
+    close();
+    await settled();
+    assert.deepEqual(endings, [HEARD]);
+    assert.equal(aborted(), undefined);
+  });
+});
+
+for (
+  const [what, ending] of [
+    ["[DONE]", DONE],
+    ["the last event of a message", 'event: message_stop\ndata: {"type":"message_stop"}\n\n'],
+    ["[DONE] in lines that end in CR LF", "data: [DONE]\r\n\r\n"],
+  ] as const
+) {
+  Deno.test(`passOn ends a stream with ${what}, cut in two anywhere, while its connection stays open`, async () => {
+    for (let cut = 0; cut <= ending.length; cut++) {
+      const { log, reader, send, close } = readPassage();
+      for (const part of [USAGE, ending.slice(0, cut), ending.slice(cut)]) send(part);
+      assert.equal(await rest(reader), USAGE + ending, `cut at ${cut}`);
+      assert.ok(log.includes("answered, cost 0.5"), log.join());
+      close();
+    }
+  });
+}
+
+Deno.test("passOn ends a stream with [DONE] in lines that end in CR with its connection", async () => {
+  const { log, reader, send, close } = readPassage();
+  const stream = (USAGE + DONE).replaceAll("\n", "\r");
+  send(stream);
+  close();
+  assert.equal(await rest(reader), stream);
+  assert.equal(log.at(-1), "answered, cost 0.5");
+});
+
+Deno.test("passOn lets a connection end by itself on which everything has come, for 5 s", async () => {
+  const { setTimeout } = globalThis;
+  const timers: [run: () => void, ms: number | undefined][] = [];
+  const { reader, send, aborted } = readPassage();
+  send(DONE);
+  globalThis.setTimeout = ((run: () => void, ms?: number) => {
+    timers.push([run, ms]);
+    return 0;
+  }) as unknown as typeof setTimeout;
+  try {
+    await rest(reader);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  assert.equal(aborted(), undefined);
+  assert.deepEqual(timers.map(([, ms]) => ms), [5_000]);
+  timers[0]![0]();
+  assert.ok(aborted() instanceof ClientDisconnected);
+});
+
+const BREAKS: [what: string, sent: string, isWhole: boolean][] = [
+  ["after [DONE]", USAGE + DONE, true],
+  ["after [DONE] without its line end", `${USAGE}data: [DONE]`, false],
+  [
+    "after a reason to stop and usage",
+    'data: {"choices":[{"finish_reason":"stop"}],"usage":{"cost":0.5}}\n\n',
+    true,
+  ],
+  ["after a reason to stop alone", 'data: {"choices":[{"finish_reason":"stop"}]}\n\n', false],
+  ["after usage alone", USAGE, false],
+];
+
+for (const [when, sent, isWhole] of BREAKS) {
+  Deno.test(`passOn passes a stream whose connection breaks ${when} on as ${isWhole ? "whole" : "broken"}`, async () => {
+    const { endings, reader, send, fail } = readPassage();
+    send(sent);
+    assert.deepEqual((await reader.read()).value, utf8(sent));
+    fail(new TypeError("connection reset"));
+    if (isWhole) assert.equal((await reader.read()).done, true);
+    else await assert.rejects(reader.read(), { type: "upstream_unreachable" });
+    assert.equal(endings[0]?.kind, isWhole ? "answered" : "broken");
+  });
+}
+
+Deno.test("passOn ends a stream that has said that it is over, and falls silent, without an error", async () => {
+  const { endings, reader, send } = readPassage({ idleTimeoutMs: 40 });
+  const last = 'data: {"type":"response.completed","response":{"status":"completed"}}\n\n';
+  send(last);
+  assert.equal((await rest(reader)).replaceAll(COMMENT, ""), last);
+  assert.deepEqual(endings, [{ kind: "answered" }]);
+});
+
+for (
+  const [what, sent] of [
+    ["0 bytes", ""],
+    ["comments alone", ": OPENROUTER PROCESSING\n\n"],
+    ["[DONE] alone", DONE],
+  ] as const
+) {
+  Deno.test(`passOn ends a stream of ${what} as empty`, async () => {
+    const { endings, reader, send, close } = readPassage();
+    if (sent) send(sent);
+    close();
+    assert.equal(await rest(reader), sent);
+    assert.deepEqual(endings, [{ kind: "empty" }]);
+  });
+}
+
+Deno.test("passOn passes JSON that ends within itself on as it is, and ends it as empty", async () => {
+  const { endings, reader, send, close } = readPassage({ contentType: "application/json" });
+  send('{"id":"gen-1",');
+  close();
+  assert.equal(await rest(reader), '{"id":"gen-1",');
+  assert.deepEqual(endings, [{ kind: "empty" }]);
+});
+
+for (
+  const [what, end] of [
+    ["breaks", ({ fail }: ReturnType<typeof readPassage>) => fail(new TypeError("reset"))],
+    ["its client leaves", ({ reader }: ReturnType<typeof readPassage>) => void reader.cancel()],
+  ] as const
+) {
+  Deno.test(`passOn ends an error as refused when ${what} within its body`, async () => {
+    const refused: BookingEnding = { kind: "refused", status: 502 };
+    const passed = readPassage({ contentType: "text/html", whenRead: refused });
+    passed.send("<html>");
+    await passed.reader.read();
+    end(passed);
+    await passed.reader.read().catch(() => {});
+    assert.deepEqual(passed.endings, [refused]);
+  });
+}
+
+Deno.test("passOn breaks off a stream of two choices that ends after one of them", async () => {
+  const { endings, reader, send, close } = readPassage();
+  send('data: {"choices":[{"index":0,"delta":{}},{"index":1,"delta":{}}]}\n\n');
+  send('data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n');
+  close();
+  await assert.rejects(rest(reader), { type: "upstream_unreachable" });
+  assert.equal(endings[0]?.kind, "broken");
 });

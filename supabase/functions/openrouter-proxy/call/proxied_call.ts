@@ -6,15 +6,18 @@
 import type { Context } from "hono";
 import type { Accounts, Admitted } from "../accounts/accounts.ts";
 import type { Identity } from "../auth/authenticate.ts";
-import type { Booking, Bookkeeper, Ending } from "../books/booking.ts";
+import type { Booking, Bookkeeper } from "../books/booking.ts";
+import type { Ending } from "../books/verdict.ts";
 import type { Config } from "../config.ts";
-import { ClientDisconnected, GatewayError } from "../errors.ts";
+import { ClientDisconnected } from "../errors.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import { storable } from "../metering/usage.ts";
-import { isUnconnected, knowsNoSuchPath, wholeJob } from "../openrouter/forward.ts";
+import { isUnconnected, knowsNoSuchPath, StillAnswering, wholeJob } from "../openrouter/forward.ts";
+import { createLinks } from "../openrouter/links.ts";
 import { type Opened, openedBy } from "../policy/endpoints.ts";
 import { proxyTarget, type Target } from "../policy/paths.ts";
+import { StoreUnavailable } from "../store.ts";
 import { clientAnswer } from "./answer.ts";
 import type { Identified, Identify } from "./identify.ts";
 import { type Order, orderOf } from "./order.ts";
@@ -22,13 +25,15 @@ import { createSend, type SendDeps, type Sending, type Sent } from "./send.ts";
 import { type ServerTiming, serverTiming } from "./server_timing.ts";
 
 export interface ProxyDeps extends SendDeps {
-  config: SendDeps["config"] & Pick<Config, "extraPaths" | "upstreamIdleTimeoutMs">;
+  config: SendDeps["config"] & Pick<Config, "audience" | "extraPaths" | "upstreamIdleTimeoutMs">;
   identify: Identify;
   accounts: Accounts;
   bookkeeper: Bookkeeper;
   /** Milliseconds since the epoch. */
   now: () => number;
   sleep: (ms: number) => Promise<void>;
+  /** Keeps the isolate alive until the promise is settled. */
+  waitUntil: (promise: Promise<unknown>) => void;
 }
 
 /** A call as it came, its path checked. */
@@ -42,12 +47,16 @@ interface Received {
   timing: ServerTiming;
 }
 
+/** What counts of an order once it was sent. */
+type Ordered = Pick<Order, "call" | "isHeard" | "hasLinks" | "idempotency">;
+
 const SETTLED_SOON_MS = 1_000;
 
 /** Makes the handler of `/api/v1/openrouter/*`. */
 export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promise<Response> {
-  const { config, identify, accounts, bookkeeper, now, sleep } = deps;
+  const { config, identify, accounts, bookkeeper, now, sleep, waitUntil } = deps;
   const send = createSend(deps);
+  const linkOf = createLinks(config.openrouterUrl, config.audience);
 
   /** @throws {GatewayError} invalid_request */
   function receive(c: Context<RequestEnv>): Received {
@@ -102,7 +111,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       });
     } catch (error) {
       // Postgres may have booked the call all the same: its answer may be what got lost.
-      const isLost = error instanceof GatewayError && error.type === "store_unavailable";
+      const isLost = error instanceof StoreUnavailable && error.mayHaveArrived;
       if (isLost && order.call !== null) bookkeeper.withdraw(requestId);
       throw error;
     }
@@ -112,7 +121,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
   function book(
     { c, requestId }: Received,
     { did }: Identity,
-    { endpoint, model }: Order,
+    { endpoint, model, isFree }: Order,
     { requestTime }: Admitted,
   ): Booking | null {
     if (endpoint.kind === "job") return bookkeeper.openJob({ did, jobId: endpoint.jobId });
@@ -125,40 +134,61 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       route: c.req.path,
       model,
       beginsJob: endpoint.beginsJob,
+      isFree,
       receivedAt: c.get("receivedAt"),
     });
   }
 
   /** What was not billed may be sent again at once, which is for Postgres to know first. */
-  async function settledSoon(order: Order, booking: Booking | null): Promise<void> {
+  async function settledSoon(order: Ordered, booking: Booking | null): Promise<void> {
     if (order.idempotency !== null) await Promise.race([booking?.settled, sleep(SETTLED_SOON_MS)]);
   }
 
+  /** @param clientGone aborts when the client hangs up */
   async function passOn(
-    { clientGone, timing }: Received,
-    order: Order,
+    order: Ordered,
     { upstream, apiKey }: Sent,
     booking: Booking | null,
+    clientGone: AbortSignal,
+    whenHeard: Ending,
   ): Promise<Response> {
-    const beginsJob = order.call?.beginsJob ?? false;
+    const { call, isHeard, hasLinks } = order;
+    const beginsJob = call?.beginsJob ?? false;
     const idleTimeoutMs = config.upstreamIdleTimeoutMs;
     const answer = beginsJob ? await wholeJob(upstream, idleTimeoutMs) : upstream;
-    const isUnknown = order.call !== null && knowsNoSuchPath(answer, order.call.isKnown);
+    const { status } = answer;
     const response = clientAnswer(answer, {
-      // The booking asks OpenRouter for costs with the key: without one, nothing is booked.
-      apiKey: apiKey ?? "",
+      apiKey,
       booking,
-      whenRead: {
-        kind: isUnknown ? "no_such_path" : answer.status >= 300 ? "refused" : "answered",
-      },
+      whenRead: call !== null && knowsNoSuchPath(answer, call.isKnown)
+        ? { kind: "no_such_path" }
+        : status >= 300
+        ? { kind: "refused", status }
+        : { kind: "answered" },
+      whenHeard: isHeard ? whenHeard : null,
+      linkOf: hasLinks ? linkOf : null,
       idleTimeoutMs,
       clientGone,
     });
-    response.headers.append("server-timing", timing.header());
-    if (response.status >= 300) await settledSoon(order, booking);
+    if (status >= 300) await settledSoon(order, booking);
     // The owner of a job may ask for it at once, which is for Postgres to know first as well.
     else if (beginsJob && answer.body instanceof Uint8Array) await booking?.settled;
     return response;
+  }
+
+  /** Hears a call to its end whose client was told that OpenRouter is late. */
+  async function hear(
+    order: Ordered,
+    { refusal, answer }: StillAnswering,
+    apiKey: string | null,
+    booking: Booking | null,
+  ): Promise<void> {
+    const ending: Ending = { kind: "broken", sent: true, error: refusal };
+    try {
+      await passOn(order, { upstream: await answer, apiKey }, booking, AbortSignal.abort(), ending);
+    } catch (error) {
+      booking?.end(isUnconnected(error) ? { ...ending, sent: false } : ending);
+    }
   }
 
   return async (c) => {
@@ -174,12 +204,31 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     call.timing.mark("admit");
     const { method, clientGone } = call;
     const { did } = identity;
-    const sending: Sending = { method, headers, clientGone, did, order, admitted, isSent: false };
+    const sending: Sending = {
+      method,
+      headers,
+      clientGone,
+      did,
+      order,
+      admitted,
+      isSent: false,
+      apiKey: null,
+    };
     try {
       const sent = await send(sending);
       call.timing.mark("upstream");
-      return await passOn(call, order, sent, booking);
+      const whenHeard: Ending = { kind: "left", sent: true, hadUsage: false };
+      const response = await passOn(order, sent, booking, clientGone, whenHeard);
+      response.headers.append("server-timing", call.timing.header());
+      return response;
     } catch (error) {
+      if (error instanceof StillAnswering) {
+        // Without the body, whose memory is another request's from here on.
+        const { call, isHeard, hasLinks, idempotency } = order;
+        const heard = { call, isHeard, hasLinks, idempotency };
+        waitUntil(hear(heard, error, sending.apiKey, booking));
+        throw error.refusal;
+      }
       booking?.end(endingOf(error as Error, sending.isSent));
       await settledSoon(order, booking);
       throw error;
@@ -189,8 +238,6 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
 
 /** How a call ends that has no answer. */
 function endingOf(error: Error, isSent: boolean): Ending {
-  if (error instanceof ClientDisconnected) {
-    return { kind: "client_disconnected", neverSent: !isSent };
-  }
-  return { kind: isSent && !isUnconnected(error) ? "broken" : "not_sent", error };
+  if (error instanceof ClientDisconnected) return { kind: "left", sent: isSent, hadUsage: false };
+  return { kind: "broken", sent: isSent && !isUnconnected(error), error };
 }

@@ -29,6 +29,8 @@ export interface Sending {
   admitted: Admitted;
   /** Whether OpenRouter may have got some of it, and bill it. */
   isSent: boolean;
+  /** The key that it went with last; null: none. */
+  apiKey: string | null;
 }
 
 export interface Sent {
@@ -37,14 +39,12 @@ export interface Sent {
   apiKey: string | null;
 }
 
-const NEVER = new AbortController().signal;
-
 /**
  * Makes the function that sends a call, and sends it once more with another key if OpenRouter no longer
  * knows the first.
  *
  * It throws {@linkcode GatewayError}s: not_found, invalid_request, what the account's keys throw, and
- * what `forward` throws; and ClientDisconnected.
+ * what `forward` throws; StillAnswering; and ClientDisconnected.
  */
 export function createSend(deps: SendDeps): (sending: Sending) => Promise<Sent> {
   const { config, accounts, pseudonymOf, fetch } = deps;
@@ -63,11 +63,11 @@ export function createSend(deps: SendDeps): (sending: Sending) => Promise<Sent> 
     function attempt(apiKey: string | null): Promise<Upstream> {
       if (clientGone.aborted) throw new ClientDisconnected();
       sending.isSent = true;
+      sending.apiKey = apiKey;
       const headers = requestHeaders(sending.headers, apiKey, config);
-      // A job costs whether or not its client stays to hear its name.
-      const abort = call?.beginsJob ? NEVER : clientGone;
-      const outgoing = { url, method, headers, body };
-      return forward(outgoing, abort, config.upstreamHeadersTimeoutMs, fetch);
+      const timeoutMs = config.upstreamHeadersTimeoutMs;
+      const patience = { clientGone, timeoutMs, isHeard: order.isHeard };
+      return forward({ url, method, headers, body }, patience, fetch);
     }
 
     if (key === null) {

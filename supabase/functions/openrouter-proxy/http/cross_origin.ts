@@ -29,7 +29,13 @@ const REQUEST_HEADERS = [
 ];
 /** The SDKs' own headers and OpenRouter's come in more names than a list could keep up with. */
 const REQUEST_HEADER_FAMILIES = /^x-(?:stainless|openrouter)-[a-z0-9-]{1,64}$/;
-const EXPOSED_HEADERS = ["x-request-id", "x-generation-id", "server-timing", "retry-after"];
+const EXPOSED_HEADERS = [
+  "x-request-id",
+  "x-generation-id",
+  "server-timing",
+  "retry-after",
+  "x-should-retry",
+];
 const MAX_AGE_S = 86_400;
 
 /** @param origins `*`, or those that may call */

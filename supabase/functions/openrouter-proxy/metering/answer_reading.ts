@@ -20,6 +20,10 @@ const MAX_ERROR_BYTES_THAT_STAYS = 4 * 1024 * 1024;
 const MAX_IDENTIFIER_BYTES = 1024;
 const TOO_LARGE = utf8('{"message":"the error is too large to be passed on"}');
 
+/** Members of a job's answers that lead to it (docs/openrouter.md, "Where usage sits, by endpoint"). */
+const LINKS = new Set(["polling_url", "unsigned_urls"]);
+const MAX_URL_BYTES = 8 * 1024;
+
 /** What is told of a value. */
 type Told = "value" | "error" | "choices" | "message" | "envelope" | "delta";
 
@@ -42,6 +46,7 @@ const ENVELOPE: Record<string, Told> = {
   message: "message",
 };
 const CHOICE: Record<string, Told> = {
+  index: "value",
   finish_reason: "value",
   native_finish_reason: "value",
   error: "error",
@@ -74,10 +79,13 @@ const WRITTEN = new Set([
  * @param tell is given the answer's own account of itself when it has ended: the members that
  *   metering/usage.ts reads, with exact money
  * @param keepsLength whether what is redacted must keep its length
+ * @param linkOf where a URL of OpenRouter's API is reached through the gateway: a client that follows
+ *   one with its own Authorization would hand that to somebody else. Null: answers have none
  */
 export function answerReading(
   tell: (message: unknown) => void,
   keepsLength: boolean,
+  linkOf: ((url: string) => string | null) | null,
 ): JsonVisitor {
   const identifier = identifierReading(keepsLength);
   /** Looks for identifiers alone. */
@@ -86,8 +94,22 @@ export function answerReading(
     member: (name) => unread(name),
   };
 
+  const link: JsonVisitor = {
+    item: () => link,
+    scalar: {
+      maxBytes: MAX_URL_BYTES,
+      replaces: true,
+      value(json) {
+        const url = json === null ? null : parsed(json);
+        const here = typeof url === "string" ? linkOf?.(url) ?? null : null;
+        return here === null ? null : utf8(JSON.stringify(here));
+      },
+    },
+  };
+
   function unread(name: string | null): JsonVisitor | null {
     if (name === null) return elsewhere;
+    if (linkOf !== null && LINKS.has(name)) return link;
     if (IDENTIFIERS.has(name)) return identifier;
     if (name === "error" || name === "errors") return { take: error(() => {}) };
     return WRITTEN.has(name) ? null : elsewhere;

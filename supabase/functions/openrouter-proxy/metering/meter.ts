@@ -5,26 +5,43 @@
  * A meter looks at each chunk and keeps next to nothing of it: a JSON answer and the data of an event
  * are scanned, never held, however long they are.
  */
-import { JsonScanner, type JsonVisitor } from "../bytes/json_scanner.ts";
+import { concat } from "../bytes/encodings.ts";
+import { JsonScanner } from "../bytes/json_scanner.ts";
+import { type AnswerKind, beginningOf, kindOf, kindToldBy, type ToldKind } from "./answer_kind.ts";
 import { answerReading, errorReading } from "./answer_reading.ts";
+import { createChoices } from "./choices.ts";
 import { EventStream } from "./event_stream.ts";
 import {
   announcesItsEnd,
+  isLastOfMessage,
+  isLastOfResponse,
   nothingObserved,
   observe,
   type Observed,
-  saysItStopped,
 } from "./usage.ts";
+
+/** How far an answer has come. */
+export interface Progress {
+  /** Whether a model had begun to answer. */
+  hasBegun: boolean;
+  /** Whether a stream has said that it is over. */
+  isOver: boolean;
+}
 
 export interface Meter {
   /** @returns what is to be passed on, of this chunk and what was held back before; it may be empty */
   feed(chunk: Uint8Array): Uint8Array;
   /** No more bytes will come. @returns what was held back */
   end(): Uint8Array;
-  /** Whether a stream that says when it is over has ended without that. */
+  /** Whether the answer has ended before its own end. */
   isCut(): boolean;
+  /** Whether nothing came that is an answer, or a part of one. */
+  isEmpty(): boolean;
+  /** Whether `[DONE]`, or the last event of a message, has come: nothing follows. */
+  isDone(): boolean;
   /** What was learnt so far. */
   readonly observed: Observed;
+  readonly progress: Progress;
 }
 
 export interface Metered {
@@ -34,69 +51,134 @@ export interface Metered {
   isError: boolean;
   /** Whether as many bytes must come out as go in. */
   keepsLength: boolean;
+  /** Where a URL of OpenRouter's API is reached through the gateway; null: answers have none. */
+  linkOf: ((url: string) => string | null) | null;
+}
+
+/** Reads a body of one kind. */
+type Reader = Omit<Meter, "observed" | "progress">;
+
+/** What the readers of a body share. */
+interface Reading extends Metered {
+  told: ToldKind;
+  observed: Observed;
+  progress: Progress;
 }
 
 /** Far more than answers have. */
 const BOUNDS = { maxDepth: 512, maxValues: Infinity };
 const NO_BYTES: Uint8Array = new Uint8Array();
 
-export function createMeter({ contentType, isError, keepsLength }: Metered): Meter {
+export function createMeter(metered: Metered): Meter {
+  const told = kindToldBy(metered.contentType);
   const observed = nothingObserved();
-  const type = mediaType(contentType);
-  if (isEventStream(contentType)) return streamMeter(observed);
-  if (type !== "application/json" && !type.endsWith("+json")) return blindMeter(observed);
-  return jsonMeter(
-    observed,
-    isError
-      ? errorReading(keepsLength)
-      : answerReading((message) => observe(observed, message), keepsLength),
-  );
-}
+  const progress: Progress = { hasBegun: false, isOver: false };
+  /** Null: what the body is cannot be told yet. */
+  let reader: Reader | null = null;
+  /** What has come of it by then, which is a part of a field's name at most. */
+  let head: Uint8Array = NO_BYTES;
 
-/** Whether an answer is a stream of server-sent events. */
-export function isEventStream(contentType: string | null): boolean {
-  return mediaType(contentType) === "text/event-stream";
-}
-
-function mediaType(contentType: string | null): string {
-  return (contentType ?? "").split(";")[0]!.trim().toLowerCase();
-}
-
-function blindMeter(observed: Observed): Meter {
-  return { observed, feed: (chunk) => chunk, end: () => NO_BYTES, isCut: () => false };
-}
-
-function jsonMeter(observed: Observed, reading: JsonVisitor): Meter {
-  const scanner = new JsonScanner(reading, BOUNDS);
   return {
     observed,
+    progress,
+    feed(chunk) {
+      if (reader !== null) return reader.feed(chunk);
+      const begun = head.length > 0 ? chunk : chunk.subarray(beginningOf(chunk));
+      const kind = kindOf(told, concat(head, begun.subarray(0, 8)));
+      if (kind === null) {
+        head = concat(head, begun);
+        return chunk;
+      }
+      reader = READERS[kind]({ ...metered, told, observed, progress });
+      // It has been passed on already.
+      if (head.length > 0) reader.feed(head);
+      const passed = reader.feed(begun);
+      return passed === begun ? chunk : concat(chunk.subarray(0, -begun.length), passed);
+    },
+    end: () => reader?.end() ?? NO_BYTES,
+    isCut: () => reader?.isCut() ?? false,
+    isEmpty: () => reader?.isEmpty() ?? head.length === 0,
+    isDone: () => reader?.isDone() ?? false,
+  };
+}
+
+/** Whether an answer says that it is a stream of server-sent events. */
+export function isEventStream(contentType: string | null): boolean {
+  return kindToldBy(contentType) === "events";
+}
+
+const READERS: Record<AnswerKind, (reading: Reading) => Reader> = {
+  json: readJson,
+  events: readEvents,
+  other: readNothing,
+};
+
+function readNothing({ progress }: Reading): Reader {
+  return {
+    feed(chunk) {
+      if (chunk.length > 0) progress.hasBegun = true;
+      return chunk;
+    },
+    end: () => NO_BYTES,
+    isCut: () => false,
+    isEmpty: () => !progress.hasBegun,
+    isDone: () => false,
+  };
+}
+
+function readJson(reading: Reading): Reader {
+  const { isError, keepsLength, linkOf, told, observed, progress } = reading;
+  let isEmpty = true;
+  const tell = (message: unknown) => {
+    observe(observed, message);
+    progress.hasBegun ||= announcesItsEnd(message);
+    isEmpty = false;
+  };
+  const visitor = isError ? errorReading(keepsLength) : answerReading(tell, keepsLength, linkOf);
+  const scanner = new JsonScanner(visitor, BOUNDS);
+  return {
     feed: (chunk) => scanner.feed(chunk),
     end: () => scanner.release(),
     isCut: () => false,
+    // What does not say that it is JSON may be something else that is not empty.
+    isEmpty: () => isEmpty && told !== "text",
+    isDone: () => false,
   };
 }
 
-function streamMeter(observed: Observed): Meter {
-  /** Whether this is a stream that says when it is over, and whether it has. */
+function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading): Reader {
+  /** Whether this is a stream that says when it is over. */
   let hasAnEnd = false;
-  let isOver = false;
+  let isEmpty = true;
+  let isLast = false;
+  let isDone = false;
+  const choices = createChoices();
   const tell = (message: unknown) => {
     observe(observed, message);
     hasAnEnd ||= announcesItsEnd(message);
-    isOver ||= saysItStopped(message);
+    progress.hasBegun ||= observed.error === null;
+    choices.observe(message);
+    isLast ||= isLastOfMessage(message) || isLastOfResponse(message);
+    isDone ||= isLastOfMessage(message);
+    progress.isOver = isLast || choices.haveFinished();
+    isEmpty = false;
   };
   const stream = new EventStream({
-    reading: answerReading(tell, false),
+    reading: answerReading(tell, keepsLength, linkOf),
     bounds: BOUNDS,
-    onDone: () => isOver = true,
+    onDone() {
+      progress.isOver = isLast = isDone = true;
+    },
   });
   return {
-    observed,
     feed: (chunk) => stream.feed(chunk),
     end: () => stream.end(),
     isCut() {
       const { outputTokens, cost, error } = observed;
-      return hasAnEnd && !isOver && outputTokens === null && cost === null && error === null;
+      return hasAnEnd && !progress.isOver && outputTokens === null && cost === null &&
+        error === null;
     },
+    isEmpty: () => isEmpty && told !== "text",
+    isDone: () => isDone,
   };
 }

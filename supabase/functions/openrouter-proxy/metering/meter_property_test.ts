@@ -29,7 +29,7 @@ function expectedOf(stream: string): Observed {
 }
 
 function metered(contentType: string, chunks: Uint8Array[]): Observed {
-  const meter = createMeter({ contentType, isError: false, keepsLength: false });
+  const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
   for (const chunk of chunks) meter.feed(chunk);
   meter.end();
   return meter.observed;

@@ -8,7 +8,7 @@ const SSE = "text/event-stream";
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
 function meterOf(contentType: string | null) {
-  return createMeter({ contentType, isError: false, keepsLength: false });
+  return createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
 }
 
 /** What a meter learns of a body that comes in these chunks. */
@@ -16,9 +16,10 @@ function metered(contentType: string | null, ...chunks: (string | Uint8Array)[])
   const meter = meterOf(contentType);
   for (const chunk of chunks) meter.feed(typeof chunk === "string" ? utf8(chunk) : chunk);
   meter.end();
-  return meter.observed;
+  return { ...meter.observed, messageTokens: nothingObserved().messageTokens };
 }
 
+/** What is observed, but for the parts that it is added up of. */
 function expected(members: Partial<Observed>): Observed {
   return { ...nothingObserved(), ...members };
 }
@@ -57,6 +58,7 @@ const FIXTURES: [name: string, expected: Observed][] = [
       cachedTokens: 4,
       reasoningTokens: 3,
       nativeFinishReason: "completed",
+      status: "completed",
       cost: "0.0012",
     }),
   ],
@@ -69,7 +71,6 @@ const FIXTURES: [name: string, expected: Observed][] = [
       inputTokens: 117,
       outputTokens: 15,
       cachedTokens: 100,
-      cacheBucketTokens: 105,
       nativeFinishReason: "end_turn",
       cost: "0.000797286",
     }),
@@ -188,13 +189,69 @@ Deno.test("a JSON answer is read across characters that are cut", () => {
   }
 });
 
-for (
-  const contentType of [null, "", "text/plain", "text/html", "audio/mpeg", "application/jsonl"]
-) {
-  Deno.test(`an answer of ${contentType} is not read`, () => {
+const TYPES: (string | null)[] = [null, "", "text/plain", "text/html", SSE, "application/json"];
+const BEGINNINGS: [what: string, text: string][] = [
+  ["at once", ""],
+  ["after white space", " \r\n\t "],
+  ["after a byte order mark", "\ufeff"],
+];
+
+for (const contentType of TYPES) {
+  for (const [when, beginning] of BEGINNINGS) {
+    Deno.test(`JSON that begins ${when} is read under the type ${contentType}, however it is cut`, () => {
+      const answer = utf8(beginning + JSON_ANSWER);
+      for (let at = 0; at <= answer.length; at++) {
+        const halves = [answer.subarray(0, at), answer.subarray(at)];
+        assert.deepEqual(metered(contentType, ...halves), BOOKED, `cut at ${at}`);
+      }
+      assert.deepEqual(
+        metered(contentType, ...Array.from(answer, (byte) => Uint8Array.of(byte))),
+        BOOKED,
+      );
+    });
+  }
+
+  for (const beginning of ["", ": hi\n\n", "event: x\n", "id: 1\n", "retry: 7\n\n", "\r\n"]) {
+    Deno.test(`a stream of events that begins with ${JSON.stringify(beginning)} is read under the type ${contentType}, however it is cut`, () => {
+      const stream = beginning + USAGE;
+      for (let at = 0; at <= stream.length; at++) {
+        const halves = [stream.slice(0, at), stream.slice(at)];
+        assert.deepEqual(metered(contentType, ...halves), BOOKED, `cut at ${at}`);
+      }
+      assert.deepEqual(metered(contentType, ...stream), BOOKED);
+    });
+  }
+}
+
+for (const contentType of ["audio/mpeg", "video/mp4", "application/octet-stream"]) {
+  Deno.test(`an answer of ${contentType} is not read, whatever it begins with`, () => {
     assert.deepEqual(metered(contentType, JSON_ANSWER), expected({}));
+    assert.deepEqual(metered(contentType, USAGE), expected({}));
   });
 }
+
+for (const text of ["dates: none", "d", "<html>", "hello", "ideas: 1", "data", "{ no JSON }"]) {
+  Deno.test(`the text ${JSON.stringify(text)} says nothing, and passes as it comes`, () => {
+    const meter = meterOf("text/plain");
+    const passed = [...text].map((character) => utf8(character));
+    for (const chunk of passed) assert.equal(meter.feed(chunk), chunk);
+    assert.deepEqual(meter.end(), new Uint8Array());
+    assert.deepEqual(meter.observed, expected({}));
+    assert.deepEqual([meter.isEmpty(), meter.isCut()], [false, false]);
+  });
+}
+
+Deno.test("an error in a stream of events that is JSON in truth is read, and redacted", () => {
+  const meter = meterOf(SSE);
+  const error = '{"error":{"code":429,"message":"slow down"},"user_id":"user_2d"}';
+  const passed = meter.feed(utf8(error));
+  assert.equal(
+    new TextDecoder().decode(passed),
+    error.replace("user_2d", "[redacted]"),
+  );
+  assert.equal(meter.observed.error, "429: slow down");
+  assert.deepEqual([meter.progress.hasBegun, meter.isEmpty()], [false, false]);
+});
 
 for (const answer of ["", "{", '{"id":', "[]", "<html>", "\0", "[".repeat(1_000_000)]) {
   Deno.test(`an answer of ${answer.length} bytes that is no JSON object says nothing`, () => {
@@ -237,14 +294,57 @@ Deno.test("isEventStream knows a stream by its media type alone", () => {
   assert.equal(isEventStream(null), false);
 });
 
+const EMPTY: [what: string, contentType: string | null, body: string, isEmpty: boolean][] = [
+  ["a stream of 0 bytes", SSE, "", true],
+  ["a stream of comments", SSE, ": OPENROUTER PROCESSING\n\n: x\n\n", true],
+  ["a stream of [DONE] alone", SSE, "data: [DONE]\n\n", true],
+  ["a stream of an event", SSE, 'data: {"x":1}\n\n', false],
+  ["JSON of 0 bytes", "application/json", "", true],
+  ["JSON of white space", "application/json", "  \n", true],
+  ["JSON that is null", "application/json", "null", true],
+  ["JSON that ends within itself", "application/json", '{"id":"gen-1"', true],
+  ["a JSON object", "application/json", "{}", false],
+  ["a text of 0 bytes", "text/plain", "", true],
+  ["a text", "text/plain", "x", false],
+  ["a text that looks like a comment of a stream", "text/plain", ": x", false],
+  ["speech of 0 bytes", "audio/mpeg", "", true],
+  ["speech", "audio/mpeg", "\0", false],
+];
+
+for (const [what, contentType, body, isEmpty] of EMPTY) {
+  Deno.test(`${what} is ${isEmpty ? "empty" : "not empty"}`, () => {
+    const meter = meterOf(contentType);
+    meter.feed(utf8(body));
+    meter.end();
+    assert.equal(meter.isEmpty(), isEmpty);
+  });
+}
+
 const CHUNK = '{"id":"gen-1","choices":[{"delta":{"content":"x"},"finish_reason":null}]}';
+const TWO = '{"choices":[{"index":0,"delta":{}},{"index":1,"delta":{}}]}';
+const FIRST_STOPPED = '{"choices":[{"index":0,"finish_reason":"stop"}]}';
+const SECOND_STOPPED = '{"choices":[{"index":1,"finish_reason":"length"}]}';
 const CUTS: [what: string, events: string[], isCut: boolean][] = [
   ["a chat without an end", [CHUNK, CHUNK], true],
   ["a chat that stops in the middle of an event", [CHUNK, '{"id":"gen-1","choi'], true],
   ["a response without an end", ['{"type":"response.created","response":{"id":"r"}}'], true],
   ["a message without an end", ['{"type":"message_start","message":{"id":"m"}}'], true],
+  [
+    "a message without an end, whose beginning counts an output of 1",
+    ['{"type":"message_start","message":{"usage":{"input_tokens":3,"output_tokens":1}}}'],
+    true,
+  ],
   ["[DONE]", [CHUNK, "[DONE]"], false],
   ["a reason to stop", [CHUNK, '{"choices":[{"finish_reason":"stop"}]}'], false],
+  [
+    "a reason to stop, with spaces after its colons",
+    [CHUNK, '{"choices" : [ { "finish_reason" : "stop" } ]}'],
+    false,
+  ],
+  ["a reason to stop of one of two choices", [TWO, FIRST_STOPPED], true],
+  ["a reason to stop of one choice before the other has begun", [FIRST_STOPPED, TWO], true],
+  ["the reasons to stop of two choices", [TWO, FIRST_STOPPED, SECOND_STOPPED], false],
+  ["[DONE] after one of two choices", [TWO, FIRST_STOPPED, "[DONE]"], false],
   ["usage", [CHUNK, '{"choices":[],"usage":{"completion_tokens":0}}'], false],
   ["an error", [CHUNK, '{"error":{"code":502,"message":"x"}}'], false],
   [
@@ -281,4 +381,39 @@ Deno.test("the end of a stream is read in an event of any size", () => {
   }
   meter.end();
   assert.equal(meter.isCut(), false);
+});
+
+const DONE: [what: string, events: string[], isOver: boolean, isDone: boolean][] = [
+  ["a chunk", [CHUNK], false, false],
+  ["a reason to stop, which usage may follow", [CHUNK, FIRST_STOPPED], true, false],
+  ["[DONE]", [CHUNK, "[DONE]"], true, true],
+  ["the last event of a message", ['{"type":"message_stop"}'], true, true],
+  [
+    "the last event of a response, which [DONE] may follow",
+    ['{"type":"response.completed","response":{}}'],
+    true,
+    false,
+  ],
+];
+
+for (const [what, events, isOver, isDone] of DONE) {
+  Deno.test(`with ${what} a stream is ${isOver ? "over" : "not over"}, and ${isDone ? "nothing" : "more"} follows`, () => {
+    const meter = meterOf(SSE);
+    for (const data of events) meter.feed(utf8(`data: ${data}\n\n`));
+    assert.deepEqual([meter.progress.isOver, meter.isDone()], [isOver, isDone]);
+  });
+}
+
+Deno.test("an answer has begun with what a model says, not with an error", () => {
+  const begun = (...events: string[]) => {
+    const meter = meterOf(SSE);
+    for (const data of events) meter.feed(utf8(`data: ${data}\n\n`));
+    return meter.progress.hasBegun;
+  };
+  const error = '{"error":{"message":"x"},"choices":[{"delta":{},"finish_reason":"error"}]}';
+  assert.equal(begun(error), false);
+  assert.equal(begun(CHUNK, error), true);
+  const json = meterOf("application/json");
+  json.feed(utf8('{"choices":[{"error":{"message":"x"}}]}'));
+  assert.equal(json.progress.hasBegun, true);
 });

@@ -25,7 +25,7 @@ function passed(
   { contentType, isError = false, keepsLength = false }: Answer,
   chunks: Uint8Array[],
 ) {
-  const meter = createMeter({ contentType, isError, keepsLength });
+  const meter = createMeter({ contentType, isError, keepsLength, linkOf: null });
   const out = chunks.map((chunk) => meter.feed(chunk).slice());
   return text(concatAll([...out, meter.end()]));
 }
@@ -141,7 +141,12 @@ for (const [what, answer] of ANSWERS) {
 
 Deno.test("an error over several lines is observed as if it had one", () => {
   const observed = (event: string) => {
-    const meter = createMeter({ contentType: SSE, isError: false, keepsLength: false });
+    const meter = createMeter({
+      contentType: SSE,
+      isError: false,
+      keepsLength: false,
+      linkOf: null,
+    });
     meter.feed(utf8(event));
     meter.end();
     return meter.observed.error;
@@ -357,7 +362,12 @@ for (const [what, shape] of EVENTS) {
     const event = JSON.stringify(shape(`${USER} é`, [HASH], { text: RAW }))
       // Whether there is an error cannot be known before the value's last letter.
       .replace('"error":null,', "");
-    const meter = createMeter({ contentType: SSE, isError: false, keepsLength: false });
+    const meter = createMeter({
+      contentType: SSE,
+      isError: false,
+      keepsLength: false,
+      linkOf: null,
+    });
     for (const byte of utf8(`data: ${event}\r\n\r\n`)) {
       assert.deepEqual(meter.feed(Uint8Array.of(byte)), Uint8Array.of(byte));
     }
@@ -365,7 +375,7 @@ for (const [what, shape] of EVENTS) {
 }
 
 Deno.test("an error is held back to the end of its value, and nothing behind it", () => {
-  const meter = createMeter({ contentType: SSE, isError: false, keepsLength: false });
+  const meter = createMeter({ contentType: SSE, isError: false, keepsLength: false, linkOf: null });
   const steps: [chunk: string, passed: string][] = [
     ['data: {"id":"g","error":', 'data: {"id":"g","error":'],
     [`{"message":"${USER}`, ""],

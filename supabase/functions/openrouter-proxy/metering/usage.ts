@@ -5,6 +5,8 @@
  * are read by the same rules, because no two contradict each other. Values may come in several
  * messages: the last one that is not null holds, so that a later `"usage": null` erases nothing and
  * cumulative counts replace earlier ones. Zero is a value.
+ *
+ * Amounts and counts are bounded where they are read: what no price and no model could reach is none.
  */
 import { isObject } from "../bytes/encodings.ts";
 import { parseKeepingDecimals } from "../bytes/decimal.ts";
@@ -18,8 +20,8 @@ export interface Observed {
   outputTokens: number | null;
   /** Part of inputTokens. */
   cachedTokens: number | null;
-  /** Messages API: what its cache buckets hold besides `input_tokens`; part of inputTokens. */
-  cacheBucketTokens: number;
+  /** What inputTokens and outputTokens are the sums of in the Messages API. */
+  messageTokens: MessageTokens;
   /** Part of outputTokens. */
   reasoningTokens: number | null;
   /** Why the model stopped, in its provider's own word. */
@@ -30,6 +32,21 @@ export interface Observed {
   upstreamCost: string | null;
   /** The error that the answer reports, although its status may be 200. */
   error: string | null;
+  /** How far a job is, or a response. */
+  status: string | null;
+}
+
+/**
+ * The Messages API counts in parts, which come in several messages: what it reads of its cache and
+ * writes to it stands beside `input_tokens`, and what a compaction takes stands in `iterations` alone.
+ */
+interface MessageTokens {
+  input: number | null;
+  cacheRead: number | null;
+  cacheWritten: number | null;
+  output: number | null;
+  compactionInput: number;
+  compactionOutput: number;
 }
 
 export function nothingObserved(): Observed {
@@ -40,19 +57,32 @@ export function nothingObserved(): Observed {
     inputTokens: null,
     outputTokens: null,
     cachedTokens: null,
-    cacheBucketTokens: 0,
+    messageTokens: {
+      input: null,
+      cacheRead: null,
+      cacheWritten: null,
+      output: null,
+      compactionInput: 0,
+      compactionOutput: 0,
+    },
     reasoningTokens: null,
     nativeFinishReason: null,
     cost: null,
     upstreamCost: null,
     error: null,
+    status: null,
   };
 }
 
 /** Members whose digits matter: a parsed number would be rounded to a binary float. */
 const MONEY = new Set(["cost", "upstream_inference_cost", "total_cost"]);
-const DECIMAL = /^-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?$/;
+/** An amount that somebody may have been charged: prices have some twelve decimals. */
+const AMOUNT = /^[0-9]{1,10}(?:\.[0-9]{1,40})?(?:[eE](?:-[0-4]?[0-9]|\+?0?[0-9]))?$/;
+const MAX_AMOUNT = 1e9;
+/** A model reads some millions. */
+const MAX_COUNT = 1e9;
 const MAX_TEXT_LENGTH = 256;
+const MAX_IDENTIFIER_LENGTH = 512;
 const MAX_ERROR_LENGTH = 500;
 
 type Json = Record<string, unknown>;
@@ -73,37 +103,72 @@ export function observe(seen: Observed, message: unknown): void {
     : message;
   seen.model = text(envelope.model) ?? seen.model;
   seen.provider = text(envelope.provider) ?? seen.provider;
-  seen.id ??= text(envelope.id);
+  seen.id ??= identifier(envelope.id);
   seen.nativeFinishReason = finishReasonOf(envelope, message) ?? seen.nativeFinishReason;
-  seen.error ??= errorOf(message) ?? errorOf(envelope);
+  seen.status = text(envelope.status) ?? seen.status;
+  seen.error ??= errorOf(message) ?? errorOf(envelope) ?? failureOf(message, envelope);
+  // At the beginning of a message, its output has not come to its end.
+  const isPreliminary = message.type === "message_start";
   for (const usage of [envelope.usage, message.usage]) {
-    if (isObject(usage)) observeUsage(seen, usage);
+    if (isObject(usage)) observeUsage(seen, usage, isPreliminary);
   }
 }
 
-function observeUsage(seen: Observed, usage: Json): void {
+function observeUsage(seen: Observed, usage: Json, isPreliminary: boolean): void {
   const inputDetails = first(usage.prompt_tokens_details, usage.input_tokens_details);
   const outputDetails = first(usage.completion_tokens_details, usage.output_tokens_details);
-  // Messages API: its cache buckets stand beside input_tokens, and a later usage may leave them out.
-  // Elsewhere cached tokens are inside.
-  const cacheRead = count(usage.cache_read_input_tokens);
-  const cacheWrite = count(usage.cache_creation_input_tokens);
-  if (cacheRead !== null || cacheWrite !== null) {
-    seen.cacheBucketTokens = (cacheRead ?? 0) + (cacheWrite ?? 0);
-  }
-  const besideBuckets = count(usage.input_tokens);
-
-  if (besideBuckets !== null) seen.inputTokens = besideBuckets + seen.cacheBucketTokens;
-  seen.inputTokens = count(usage.prompt_tokens) ?? seen.inputTokens;
-  seen.outputTokens = count(usage.completion_tokens) ?? count(usage.output_tokens) ??
+  const { messageTokens } = seen;
+  observeMessageTokens(messageTokens, usage, isPreliminary);
+  seen.inputTokens = count(usage.prompt_tokens) ?? messageInput(messageTokens) ?? seen.inputTokens;
+  seen.outputTokens = count(usage.completion_tokens) ?? messageOutput(messageTokens) ??
     seen.outputTokens;
-  seen.cachedTokens = count(inputDetails.cached_tokens) ?? cacheRead ?? seen.cachedTokens;
+  // A reranking may tell no more than this, and has no output.
+  if (seen.inputTokens === null && seen.outputTokens === null) {
+    seen.inputTokens = count(usage.total_tokens);
+  }
+  seen.cachedTokens = count(inputDetails.cached_tokens) ?? messageTokens.cacheRead ??
+    seen.cachedTokens;
   seen.reasoningTokens = count(outputDetails.reasoning_tokens) ?? seen.reasoningTokens;
-  seen.cost = decimal(usage.cost) ?? seen.cost;
+  seen.cost = amount(usage.cost) ?? seen.cost;
   // On ordinary calls the upstream cost repeats `cost`; it is a spend of its own with BYOK alone.
   if (usage.is_byok === true && isObject(usage.cost_details)) {
-    seen.upstreamCost = decimal(usage.cost_details.upstream_inference_cost) ?? seen.upstreamCost;
+    seen.upstreamCost = amount(usage.cost_details.upstream_inference_cost) ?? seen.upstreamCost;
   }
+}
+
+/** Its counts are cumulative: a zero in a later message takes nothing back, another number corrects. */
+function observeMessageTokens(seen: MessageTokens, usage: Json, isPreliminary: boolean): void {
+  seen.input = cumulative(seen.input, usage.input_tokens);
+  seen.cacheRead = cumulative(seen.cacheRead, usage.cache_read_input_tokens);
+  seen.cacheWritten = cumulative(seen.cacheWritten, usage.cache_creation_input_tokens);
+  if (!isPreliminary) seen.output = cumulative(seen.output, usage.output_tokens);
+  if (!Array.isArray(usage.iterations)) return;
+  const compactions = usage.iterations.filter(isObject)
+    .filter(({ type }) => type === "compaction");
+  seen.compactionInput = sum(compactions, [
+    "input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+  ]);
+  seen.compactionOutput = sum(compactions, ["output_tokens"]);
+}
+
+function messageInput(tokens: MessageTokens): number | null {
+  const { input, cacheRead, cacheWritten, compactionInput } = tokens;
+  return input === null ? null : input + (cacheRead ?? 0) + (cacheWritten ?? 0) + compactionInput;
+}
+
+function messageOutput({ output, compactionOutput }: MessageTokens): number | null {
+  return output === null ? null : output + compactionOutput;
+}
+
+function cumulative(before: number | null, value: unknown): number | null {
+  return count(value) || before || count(value);
+}
+
+function sum(parts: Json[], members: string[]): number {
+  const counts = parts.flatMap((part) => members.map((member) => count(part[member]) ?? 0));
+  return Math.min(counts.reduce((total, next) => total + next, 0), MAX_COUNT);
 }
 
 /**
@@ -120,10 +185,18 @@ export function observeGeneration(seen: Observed, data: unknown): void {
   seen.outputTokens = count(data.native_tokens_completion) ?? seen.outputTokens;
   seen.cachedTokens = count(data.native_tokens_cached) ?? seen.cachedTokens;
   seen.reasoningTokens = count(data.native_tokens_reasoning) ?? seen.reasoningTokens;
-  seen.cost = decimal(data.total_cost) ?? seen.cost;
+  seen.cost = amount(data.total_cost) ?? seen.cost;
   if (data.is_byok === true) {
-    seen.upstreamCost = decimal(data.upstream_inference_cost) ?? seen.upstreamCost;
+    seen.upstreamCost = amount(data.upstream_inference_cost) ?? seen.upstreamCost;
   }
+}
+
+/** Of a job that has ended without a result nothing is charged, unless it says so. */
+const RESULTLESS = new Set(["failed", "cancelled", "canceled", "expired"]);
+
+/** What a job costs, in credits, as its own account tells; null: it has not ended, or does not tell. */
+export function costOfJob({ cost, status }: Observed): string | null {
+  return cost ?? (status !== null && RESULTLESS.has(status) ? "0" : null);
 }
 
 function finishReasonOf(envelope: Json, message: Json): string | null {
@@ -148,22 +221,26 @@ export function announcesItsEnd(message: unknown): boolean {
     message.type === "response.created" || message.type === "message_start");
 }
 
-/** The events that end a stream: of the Messages API, and of the Responses API. */
-export const LAST_EVENTS = [
-  "message_stop",
+const LAST_OF_RESPONSE = new Set<unknown>([
   "response.completed",
   "response.incomplete",
   "response.failed",
-];
+]);
 
-/** Whether a message says that the model has stopped. */
-export function saysItStopped(message: unknown): boolean {
-  return isObject(message) && (LAST_EVENTS.some((type) => message.type === type) ||
-    choicesOf(message).some((choice) => text(choice.finish_reason) !== null));
+/** Whether a message is the last event of a stream of the Messages API. */
+export function isLastOfMessage(message: unknown): boolean {
+  return isObject(message) && message.type === "message_stop";
 }
 
-function choicesOf(message: Json): Json[] {
-  return Array.isArray(message.choices) ? message.choices.filter(isObject) : [];
+/** Whether a message is the last one of a stream of the Responses API; `[DONE]` may follow. */
+export function isLastOfResponse(message: unknown): boolean {
+  return isObject(message) && LAST_OF_RESPONSE.has(message.type);
+}
+
+/** What a message says of its choices. */
+export function choicesOf(message: unknown): Json[] {
+  if (!isObject(message) || !Array.isArray(message.choices)) return [];
+  return message.choices.filter(isObject);
 }
 
 /** The message of an error in an answer: at its top, in a choice, or an event of type `error`. */
@@ -171,15 +248,28 @@ function errorOf(message: Json): string | null {
   const error = [message.error, ...choicesOf(message).map((choice) => choice.error)]
     .find((candidate) => isObject(candidate) || (typeof candidate === "string" && candidate));
   if (error === undefined) {
-    return message.type === "error" ? describe(message) : null;
+    if (message.type !== "error") return null;
+    // Where a message is an object, it is an answer as a rule, and only read in part.
+    return describe({ ...message, message: text(message.message, MAX_ERROR_LENGTH) });
   }
   return isObject(error) ? describe(error) : describe({ message: error });
+}
+
+/** Of an answer that says that it failed, and not why. */
+function failureOf(message: Json, envelope: Json): string | null {
+  if (choicesOf(message).some(({ finish_reason }) => finish_reason === "error")) {
+    return "the model stopped because of an error";
+  }
+  const isResponse = envelope.object === "response" || message.type === "response.failed";
+  return isResponse && envelope.status === "failed" ? "the response failed" : null;
 }
 
 function describe(error: Json): string {
   const code = error.code ?? error.type;
   const prefix = typeof code === "string" || typeof code === "number" ? `${code}: ` : "";
-  return storable(`${prefix}${error.message ?? "no message"}`, MAX_ERROR_LENGTH);
+  const message = error.message ?? "no message";
+  const text = typeof message === "string" ? message : JSON.stringify(message);
+  return storable(prefix + text, MAX_ERROR_LENGTH);
 }
 
 /** A text that Postgres takes: no NUL, no lone surrogates, bounded. */
@@ -187,16 +277,26 @@ export function storable(value: string, maxLength = MAX_TEXT_LENGTH): string {
   return value.slice(0, maxLength).replaceAll("\0", "").toWellFormed();
 }
 
-function text(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? storable(value) : null;
+function text(value: unknown, maxLength = MAX_TEXT_LENGTH): string | null {
+  return typeof value === "string" && value !== "" ? storable(value, maxLength) : null;
+}
+
+/** An id, whole or not at all: a part of one names nothing. */
+export function identifier(value: unknown): string | null {
+  const isWhole = typeof value === "string" && value !== "" &&
+    value === storable(value, MAX_IDENTIFIER_LENGTH);
+  return isWhole ? value : null;
 }
 
 function count(value: unknown): number | null {
-  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;
+  const isCount = typeof value === "number" && Number.isInteger(value) && value >= 0 &&
+    value <= MAX_COUNT;
+  return isCount ? value : null;
 }
 
-function decimal(value: unknown): string | null {
-  return typeof value === "string" && DECIMAL.test(value) ? value : null;
+function amount(value: unknown): string | null {
+  const isAmount = typeof value === "string" && AMOUNT.test(value) && Number(value) <= MAX_AMOUNT;
+  return isAmount ? value : null;
 }
 
 function first(...candidates: unknown[]): Json {

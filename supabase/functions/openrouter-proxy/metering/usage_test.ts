@@ -20,7 +20,7 @@ function seenOfGeneration(data: string, before = nothingObserved()): Partial<Obs
   return said(before);
 }
 
-function said({ cacheBucketTokens: _, ...observed }: Observed): Partial<Observed> {
+function said({ messageTokens: _, ...observed }: Observed): Partial<Observed> {
   return Object.fromEntries(Object.entries(observed).filter(([, value]) => value !== null));
 }
 
@@ -54,6 +54,7 @@ const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] 
       cachedTokens: 4,
       reasoningTokens: 5,
       nativeFinishReason: "completed",
+      status: "completed",
       cost: "0.0012",
     },
   ],
@@ -65,7 +66,7 @@ const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] 
       '{"type":"response.created","response":{"id":"gen-2","model":"a/b","usage":null}}',
       `{"type":"response.${status}","response":{"id":"gen-2","status":"${status}","usage":{"input_tokens":10,"output_tokens":25,"cost":0.0012}}}`,
     ],
-    { id: "gen-2", model: "a/b", inputTokens: 10, outputTokens: 25, cost: "0.0012" },
+    { id: "gen-2", model: "a/b", status, inputTokens: 10, outputTokens: 25, cost: "0.0012" },
   ]),
   [
     "response.failed of a stream",
@@ -74,6 +75,7 @@ const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] 
     ],
     {
       id: "gen-2",
+      status: "failed",
       error: "server_error: broke",
       inputTokens: 10,
       outputTokens: 2,
@@ -144,7 +146,14 @@ const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] 
   [
     "a reranking",
     ['{"id":"gen-4","model":"a/r","usage":{"total_tokens":9,"search_units":1,"cost":0.002}}'],
-    { id: "gen-4", model: "a/r", cost: "0.002" },
+    { id: "gen-4", model: "a/r", inputTokens: 9, cost: "0.002" },
+  ],
+  [
+    "a message that was compacted, whose top level leaves that out",
+    [
+      '{"id":"gen-3","usage":{"input_tokens":23,"cache_read_input_tokens":7,"output_tokens":10,"cost":0.5,"iterations":[{"type":"compaction","input_tokens":180,"cache_read_input_tokens":2,"cache_creation_input_tokens":1,"output_tokens":35},{"type":"message","input_tokens":23,"output_tokens":10}]}}',
+    ],
+    { id: "gen-3", inputTokens: 213, outputTokens: 45, cachedTokens: 7, cost: "0.5" },
   ],
   [
     "an image of a stream",
@@ -167,9 +176,12 @@ const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] 
   [
     "a video that is done",
     ['{"id":"v1","status":"completed","usage":{"cost":0.4,"is_byok":false}}'],
-    { id: "v1", cost: "0.4" },
+    { id: "v1", status: "completed", cost: "0.4" },
   ],
-  ["a video that is not", ['{"id":"v1","status":"in_progress"}'], { id: "v1" }],
+  ["a video that is not", ['{"id":"v1","status":"in_progress"}'], {
+    id: "v1",
+    status: "in_progress",
+  }],
 ];
 
 for (const [what, messages, expected] of SHAPES) {
@@ -177,6 +189,59 @@ for (const [what, messages, expected] of SHAPES) {
     assert.deepEqual(seen(...messages), expected);
   });
 }
+
+/** The usage of a message's beginning and of its end → what it has read, and of that from the cache. */
+const MESSAGES: [what: string, start: string, delta: string, input: number, cached: number][] = [
+  [
+    "whose end counts nothing, which takes nothing back",
+    '"input_tokens":50,"cache_read_input_tokens":2400,"cache_creation_input_tokens":120',
+    '"input_tokens":0,"cache_read_input_tokens":0,"cache_creation_input_tokens":0,"output_tokens":0',
+    2570,
+    2400,
+  ],
+  [
+    "whose end alone tells what came of the cache",
+    '"input_tokens":1002',
+    '"cache_read_input_tokens":3604,"output_tokens":9',
+    4606,
+    3604,
+  ],
+  [
+    "whose end corrects what came of the cache",
+    '"input_tokens":7206',
+    '"input_tokens":3602,"cache_read_input_tokens":3604,"output_tokens":9',
+    7206,
+    3604,
+  ],
+  [
+    "whose end tells less of the cache, which is a correction",
+    '"input_tokens":10,"cache_read_input_tokens":100',
+    '"cache_read_input_tokens":90,"output_tokens":9',
+    100,
+    90,
+  ],
+];
+
+for (const [what, start, delta, input, cached] of MESSAGES) {
+  Deno.test(`observe reads a message ${what}`, () => {
+    const { inputTokens, cachedTokens } = seen(
+      `{"type":"message_start","message":{"usage":{${start},"output_tokens":1}}}`,
+      `{"type":"message_delta","usage":{${delta}}}`,
+    );
+    assert.deepEqual([inputTokens, cachedTokens], [input, cached]);
+  });
+}
+
+Deno.test("the output that a message's beginning counts is not what it has", () => {
+  const start = '{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}';
+  assert.deepEqual(seen(start), { inputTokens: 5 });
+  assert.equal(seen(start, '{"type":"message_delta","usage":{"output_tokens":0}}').outputTokens, 0);
+});
+
+Deno.test("total_tokens say nothing where their parts are told", () => {
+  const { inputTokens } = seen(chunk('{"completion_tokens":3,"total_tokens":9}'));
+  assert.equal(inputTokens, undefined);
+});
 
 const chunk = (members: string) => `{"id":"gen-1","choices":[{"index":0}],"usage":${members}}`;
 const USAGE = '{"prompt_tokens":37,"completion_tokens":8,"cost":0.5}';
@@ -262,16 +327,16 @@ for (
   const cost of [
     "0",
     "0.000007765",
-    "7.765e-06",
     "7.765E-6",
     "1e-10",
     "1e2",
     "12",
     "0.1234567890123456789",
     "0.00000000000000000000012345",
-    "123456789012345678901234567890.5",
     "0.10",
-    "-0.5",
+    "999999999.999999999999",
+    "7.765e-06",
+    "1e+01",
   ]
 ) {
   Deno.test(`a cost of ${cost} keeps all its digits`, () => {
@@ -285,13 +350,43 @@ Deno.test("a cost that is a text counts when it is a number", () => {
   assert.equal(seen(chunk('{"cost":"0.00042"}')).cost, "0.00042");
 });
 
-for (const cost of ['""', '"free"', '"NaN"', '"0x10"', '" 1"', '"1e9999"', "true", "{}", "[1]"]) {
-  Deno.test(`a cost of ${cost} is none`, () => {
-    assert.deepEqual(seen(chunk(`{"cost":${cost}}`)), { id: "gen-1" });
+for (
+  const cost of [
+    '""',
+    '"free"',
+    '"NaN"',
+    '"0x10"',
+    '" 1"',
+    '"1e9999"',
+    "true",
+    "{}",
+    "[1]",
+    "-1",
+    "-0.5",
+    "1e400",
+    "1e-400",
+    "1000000001",
+    "123456789012345678901234567890.5",
+    `0.${"1".repeat(17_000)}`,
+    "9".repeat(400),
+  ]
+) {
+  const usage =
+    `{"cost":${cost},"is_byok":true,"cost_details":{"upstream_inference_cost":${cost}}}`;
+  Deno.test(`a cost of ${cost.slice(0, 40)}, which no price could reach, is none`, () => {
+    assert.deepEqual(seen(chunk(usage)), { id: "gen-1" });
+    assert.deepEqual(
+      seenOfGeneration(
+        `{"total_cost":${cost},"is_byok":true,"upstream_inference_cost":${cost}}`,
+      ),
+      {},
+    );
   });
 }
 
-for (const tokens of ["-1", "1.5", "1e300", '"7"', "true", "{}"]) {
+for (
+  const tokens of ["-1", "1.5", "1e300", "1e400", "9007199254740991", "1000000001", '"7"', "true"]
+) {
   Deno.test(`${tokens} tokens are none`, () => {
     assert.deepEqual(seen(chunk(`{"prompt_tokens":${tokens}}`)), { id: "gen-1" });
   });
@@ -323,6 +418,23 @@ const ERRORS: [what: string, message: string, error: string][] = [
   ],
   ["that is a text", '{"error":"m"}', "m"],
   ["without a message", '{"error":{"code":500}}', "500: no message"],
+  ["whose message is null", '{"error":{"message":null}}', "no message"],
+  ["whose message is an object", '{"error":{"message":{"toString":1}}}', '{"toString":1}'],
+  [
+    "that a finish_reason alone tells of",
+    '{"choices":[{},{"finish_reason":"error"}]}',
+    "the model stopped because of an error",
+  ],
+  [
+    "that the status of a response alone tells of",
+    '{"object":"response","status":"failed","error":null}',
+    "the response failed",
+  ],
+  [
+    "that the last event of a response alone tells of",
+    '{"type":"response.failed","response":{"status":"failed"}}',
+    "the response failed",
+  ],
   ["that is an empty object", '{"error":{}}', "no message"],
 ];
 
@@ -339,9 +451,18 @@ Deno.test("the first error holds", () => {
   );
 });
 
-for (const none of ['{"error":null}', '{"error":""}', '{"error":false}', '{"choices":[null,1]}']) {
+for (
+  const none of [
+    '{"error":null}',
+    '{"error":""}',
+    '{"error":false}',
+    '{"choices":[null,1]}',
+    '{"choices":[{"finish_reason":"length"}]}',
+    '{"id":"v1","status":"failed"}',
+  ]
+) {
   Deno.test(`${none} is no error`, () => {
-    assert.deepEqual(seen(none), {});
+    assert.equal(seen(none).error, undefined);
   });
 }
 
@@ -368,6 +489,12 @@ Deno.test("observe bounds texts, and keeps what Postgres cannot store out of the
   assert.equal(model, "ab\ufffd");
   assert.equal(error?.length, 500);
   assert.equal(storable("x".repeat(300)).length, 256);
+});
+
+Deno.test("an id is kept whole, or not at all", () => {
+  const idOf = (id: string) => seen(JSON.stringify({ id })).id;
+  for (const length of [257, 512]) assert.equal(idOf("g".repeat(length))?.length, length);
+  for (const id of ["g".repeat(513), "", "g\0", "g\ud800"]) assert.equal(idOf(id), undefined);
 });
 
 Deno.test("a bounded text is not cut inside a character", () => {

@@ -22,45 +22,88 @@ export interface Upstream {
 }
 
 /** Statuses whose answers have no body (Fetch standard, "null body status"). */
-const NULL_BODY = new Set([101, 204, 205, 304]);
+const NULL_BODY = new Set([204, 205, 304]);
+
+/** OpenRouter took too long for the client, and goes on with the call, which it will bill. */
+export class StillAnswering extends Error {
+  override readonly name = "StillAnswering";
+
+  /** @param answer rejects as `forward` does; aborting the call is for whoever waits for it */
+  constructor(readonly refusal: GatewayError, readonly answer: Promise<Upstream>) {
+    super(refusal.message);
+  }
+}
+
+export interface Patience {
+  /** Aborts when the client hangs up. */
+  clientGone: AbortSignal;
+  /**
+   * Until the headers are there, and for an error until its body is; one whose body takes longer, or
+   * breaks, comes with what there is of it.
+   */
+  timeoutMs: number;
+  /** Whether the call goes on whatever the client does; its headers may take twice as long then. */
+  isHeard: boolean;
+}
 
 /**
  * Sends a request. Redirects are answers like any other: following one could carry the DID's key
  * elsewhere.
  *
- * @param clientGone aborts when the client hangs up
- * @param timeoutMs until the headers are there, and for an error until its body is; one whose body
- *   takes longer, or breaks, comes with what there is of it
  * @param fetch must not send a body twice (http/send_once.ts)
  * @throws {GatewayError} upstream_timeout, upstream_unreachable
+ * @throws {StillAnswering} in place of upstream_timeout where the call is heard to its end
  * @throws {ClientDisconnected}
  */
 export async function forward(
   request: OutgoingRequest,
-  clientGone: AbortSignal,
-  timeoutMs: number,
+  { clientGone, timeoutMs, isHeard }: Patience,
   fetch: typeof globalThis.fetch,
 ): Promise<Upstream> {
   const controller = new AbortController();
-  const timer = setTimeout(() => {
-    const message = `OpenRouter sent no response headers within ${timeoutMs} ms`;
-    controller.abort(new GatewayError("upstream_timeout", message));
-  }, timeoutMs);
   const hangUp = () => controller.abort(new ClientDisconnected());
-  clientGone.addEventListener("abort", hangUp);
-  if (clientGone.aborted) hangUp();
+  if (!isHeard) {
+    clientGone.addEventListener("abort", hangUp);
+    if (clientGone.aborted) hangUp();
+  }
+  /** Null: it is not sent again. */
+  let outgoing: OutgoingRequest | null = request;
+  let hasHeaders = false;
+  const answer = answerTo(() => outgoing, controller, fetch, () => hasHeaders = true);
+  const { promise: late, reject: tellLate } = Promise.withResolvers<never>();
+  function giveUp() {
+    const message = `OpenRouter sent no response headers within ${timeoutMs} ms`;
+    const refusal = new GatewayError("upstream_timeout", message);
+    // What refuses the call is not billed, and there is no need to hear more of it.
+    if (!isHeard || hasHeaders) return controller.abort(refusal);
+    // Its body's memory is another request's when the client has its answer.
+    outgoing = null;
+    timer = setTimeout(() => controller.abort(refusal), timeoutMs);
+    tellLate(new StillAnswering(refusal, answer));
+  }
+  let timer = setTimeout(giveUp, timeoutMs);
+  const ended = answer.finally(() => {
+    clearTimeout(timer);
+    clientGone.removeEventListener("abort", hangUp);
+  });
+  return await Promise.race([ended, late]);
+}
 
-  const { url, ...init } = request;
-  const send = () => fetch(url, { ...init, redirect: "manual", signal: controller.signal });
+/** @param onHeaders is called when they are there */
+async function answerTo(
+  outgoing: () => OutgoingRequest | null,
+  controller: AbortController,
+  fetch: typeof globalThis.fetch,
+  onHeaders: () => void,
+): Promise<Upstream> {
   try {
-    const response = await send().catch((error) => {
-      if (!isUnconnected(error)) throw error;
-      return send();
-    });
+    const response = await responseTo(outgoing, controller.signal, fetch);
+    onHeaders();
     const { status, headers } = response;
-    if (status > 599) {
+    // Of a 101, too: nobody asked for another protocol.
+    if (status < 200 || status > 599) {
       await response.body?.cancel();
-      throw new RangeError(`${status} is no HTTP status`);
+      throw new RangeError(`${status} is no status of an answer`);
     }
     let body: Upstream["body"] = response.body;
     if (NULL_BODY.has(status)) {
@@ -73,9 +116,23 @@ export async function forward(
   } catch (cause) {
     if (controller.signal.aborted) throw controller.signal.reason;
     throw new GatewayError("upstream_unreachable", "OpenRouter could not be reached", { cause });
-  } finally {
-    clearTimeout(timer);
-    clientGone.removeEventListener("abort", hangUp);
+  }
+}
+
+/** @param outgoing null: it is not sent again */
+async function responseTo(
+  outgoing: () => OutgoingRequest | null,
+  signal: AbortSignal,
+  fetch: typeof globalThis.fetch,
+): Promise<Response> {
+  const send = ({ url, ...init }: OutgoingRequest) =>
+    fetch(url, { ...init, redirect: "manual", signal });
+  try {
+    return await send(outgoing()!);
+  } catch (error) {
+    const again = outgoing();
+    if (again === null || !isUnconnected(error)) throw error;
+    return await send(again);
   }
 }
 

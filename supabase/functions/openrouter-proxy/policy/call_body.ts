@@ -19,6 +19,8 @@ export interface CallBody {
   readonly model: string | null;
   /** Whether `stream` is true. */
   readonly streaming: boolean;
+  /** Whether it asks for what may cost beside its model: tools, plugins, other models. */
+  readonly asksForMore: boolean;
   /** What reaches things that all DIDs share. */
   readonly sharedFeatures: readonly Finding[];
   /** Jobs that must be the caller's own. */
@@ -84,6 +86,7 @@ export function readCallBody(body: Bytes, kind: CallEndpoint["body"]): CallBody 
 class BodyReading implements CallBody, JsonVisitor {
   model: string | null = null;
   streaming = false;
+  asksForMore = false;
   isObject = false;
   readonly members: Members = {
     body: { start: 0, end: 0, isEmpty: true },
@@ -128,6 +131,13 @@ class BodyReading implements CallBody, JsonVisitor {
         return presence((found) => members[name] = found);
       case "metadata":
         return this.#metadata();
+      case "tools":
+      case "plugins":
+      case "web_search_options":
+      case "models":
+      case "fallbacks":
+        this.asksForMore = true;
+        return this.#reach.visitor.member(name);
       default:
         return this.#reach.visitor.member(name);
     }

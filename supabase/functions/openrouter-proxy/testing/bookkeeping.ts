@@ -1,7 +1,8 @@
 /** What the tests of bookings share. */
 import { GatewayError } from "../errors.ts";
 import type { KnownCost, Settlement } from "../store.ts";
-import { type Answer, createBookkeeper, type Ending } from "../books/booking.ts";
+import { type Answer, createBookkeeper } from "../books/booking.ts";
+import type { Ending } from "../books/verdict.ts";
 import { nothingObserved, type Observed } from "../metering/usage.ts";
 
 export const CALL = {
@@ -11,6 +12,7 @@ export const CALL = {
   route: "/api/v1/openrouter/chat/completions",
   model: "asked/for",
   beginsJob: false,
+  isFree: false,
   receivedAt: 1_000,
 };
 export const GENERATION = {
@@ -29,24 +31,35 @@ const storeDown = () =>
 interface Options {
   /** How many writes fail before one succeeds. */
   failures?: number;
-  /** What OpenRouter knows of a generation. */
+  /** What OpenRouter knows of a generation, now or when the promise is kept. */
   generation?: unknown;
   /** What OpenRouter says of a job. */
   job?: unknown;
   /** Whether the row has ended before. */
   hasEnded?: boolean;
+  /** Whether the row has a cost before it is found. */
+  hasCost?: boolean;
+  /** What Postgres refuses of a settlement. */
+  leftOut?: string | null;
 }
 
 /** A bookkeeper whose database, upstream and clock are a test's. */
 export function bookkeeping(options: Options = {}) {
-  const { failures = 0, generation = null, job = null, hasEnded = false } = options;
+  const {
+    failures = 0,
+    generation = null,
+    job = null,
+    hasEnded = false,
+    hasCost = false,
+    leftOut = null,
+  } = options;
   const settlements: Settlement[] = [];
   const lateCosts: KnownCost[] = [];
   const discarded: [requestId: string, requestTime: string][] = [];
   const withdrawn: string[] = [];
-  const asked: [id: string, apiKey: string][] = [];
+  const asked: string[] = [];
+  const jobsAsked: [id: string, apiKey: string][] = [];
   const lines: Record<string, unknown>[] = [];
-  const waits: number[] = [];
   const pending: Promise<unknown>[] = [];
   let attempts = 0;
   let nowMs = 1_000;
@@ -59,7 +72,7 @@ export function bookkeeping(options: Options = {}) {
         return {
           settled: !hasEnded,
           totalCostUsd: hasEnded ? null : settlement.cost,
-          leftOut: null,
+          leftOut,
         };
       },
       async discard(requestId, requestTime) {
@@ -74,25 +87,22 @@ export function bookkeeping(options: Options = {}) {
       async bookCost(late) {
         await write();
         lateCosts.push(late);
-        return true;
+        return !hasCost;
       },
     },
     generations: {
-      read(id, apiKey) {
-        asked.push([id, apiKey]);
+      read(id) {
+        asked.push(id);
         return generation instanceof Promise ? generation : Promise.resolve(generation);
       },
       readJob(id, apiKey) {
-        asked.push([id, apiKey]);
+        jobsAsked.push([id, apiKey]);
         return Promise.resolve(job);
       },
     },
     usdPerCredit: "1",
     now: () => nowMs,
-    sleep(ms) {
-      waits.push(ms);
-      return Promise.resolve();
-    },
+    sleep: () => Promise.resolve(),
     waitUntil: (promise) => pending.push(promise),
     log: (line) => lines.push(line),
   });
@@ -103,11 +113,19 @@ export function bookkeeping(options: Options = {}) {
     discarded,
     withdrawn,
     asked,
+    jobsAsked,
     lines,
-    waits,
     attempts: () => attempts,
     at: (ms: number) => nowMs = ms,
-    settled: () => Promise.all(pending),
+    /** Resolves when nothing is left to do without a further event. */
+    idle: () => new Promise<void>((resolve) => setTimeout(resolve)),
+    /** Resolves when nothing keeps the isolate alive any more. */
+    async settled() {
+      for (let known = 0; known < pending.length;) {
+        known = pending.length;
+        await Promise.all(pending);
+      }
+    },
   };
 }
 
@@ -116,17 +134,19 @@ export function answer(observed: Partial<Observed>, members: Partial<Answer> = {
     httpStatus: 200,
     generationId: "gen-1",
     apiKey: "sk-or-v1-x",
+    isCacheHit: false,
     observed: { ...nothingObserved(), ...observed },
+    progress: { hasBegun: true, isOver: false },
     ...members,
   };
 }
 
+export const ANSWERED: Ending = { kind: "answered" };
+/** A client that left after OpenRouter had got the request. */
+export const LEFT: Ending = { kind: "left", sent: true, hadUsage: false };
 export const USAGE = { inputTokens: 3, outputTokens: 4, cost: "0.5", model: "m", provider: "P" };
-export const BROKEN = {
+export const BROKEN: Ending = {
   kind: "broken",
+  sent: true,
   error: new GatewayError("upstream_unreachable", "it broke", { cause: "sk-or-v1-secret" }),
-} satisfies Ending;
-export const TIMEOUT: Ending = {
-  kind: "broken",
-  error: new GatewayError("upstream_timeout", "silent"),
 };

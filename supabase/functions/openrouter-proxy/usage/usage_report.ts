@@ -41,8 +41,8 @@ export async function usageReport(
   }
   const { total_cost, requests_by_model, groups, ...totals } = await store.usageStats({
     did,
-    start: start?.toISOString() ?? null,
-    end: end?.toISOString() ?? null,
+    start,
+    end,
     groupBy,
   });
   return JSON.stringify({
@@ -56,12 +56,17 @@ export async function usageReport(
   });
 }
 
-/** @param wholeDayMs what is added to a bare date: `end_date` counts whole */
-function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): Date | null {
+/**
+ * @param wholeDayMs what is added to a bare date: `end_date` counts whole
+ * @returns an instant in RFC 3339, UTC, to the microsecond, which is what Postgres keeps
+ */
+function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): string | null {
   const text = single(query, name);
   if (text === null) return null;
   const isDate = DATE.test(text);
-  const instant = new Date(isDate ? `${text}T00:00:00Z` : text.replace(" ", "+").toUpperCase());
+  const [, , fraction = ""] = INSTANT.exec(text) ?? [];
+  const whole = text.replace(fraction, "").replace(" ", "+").toUpperCase();
+  const instant = new Date(isDate ? `${text}T00:00:00Z` : whole);
   // Date accepts 30 February as 2 March.
   const [year, month, day] = text.split("-").map((part) => parseInt(part, 10));
   const exists = new Date(Date.UTC(year!, month! - 1, day!)).getUTCDate() === day;
@@ -71,8 +76,12 @@ function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): Da
       `${name} must be a date like 2026-11-22 or an instant like 2026-11-22T10:30:00Z`,
     );
   }
-  const ms = instant.getTime() + (isDate ? wholeDayMs : 0);
-  return new Date(Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS));
+  // Whether it begins or ends a range, what lies between two microseconds is the later one's.
+  const micros = Math.ceil(Number(fraction.slice(1).padEnd(9, "0")) / 1_000);
+  const ms = instant.getTime() + (isDate ? wholeDayMs : 0) + Math.floor(micros / 1_000);
+  const writable = Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS);
+  const rest = writable === ms ? micros % 1_000 : 0;
+  return new Date(writable).toISOString().replace("Z", `${String(rest).padStart(3, "0")}Z`);
 }
 
 function single(query: URLSearchParams, name: string): string | null {

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import { utf8 } from "../bytes/encodings.ts";
+import { openedBy } from "../policy/endpoints.ts";
+import { orderOf } from "./order.ts";
+
+/** The order of a request with this body. */
+async function ordered(path: string, body: BodyInit | null, method = "POST") {
+  const request = new Request("https://gateway.example/", { method, body });
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  return await orderOf(openedBy(method, { path, search: "" }, ["/extra"]), request.headers, bytes);
+}
+
+function form(): FormData {
+  const form = new FormData();
+  form.append("file", new Blob([utf8("RIFF")]), "a.wav");
+  form.append("model", "openai/whisper-1");
+  return form;
+}
+
+const TRANSCRIPTION =
+  '{"model":"openai/whisper-1","input_audio":{"data":"UklGRg==","format":"wav"}}';
+
+for (
+  const [what, path, body] of [
+    ["a transcription in JSON", "/audio/transcriptions", TRANSCRIPTION],
+    ["a transcription in a form", "/audio/transcriptions", form()],
+    ["an unknown call in JSON", "/extra/path", TRANSCRIPTION],
+    ["an unknown call in a form", "/extra/path", form()],
+  ] as const
+) {
+  Deno.test(`the model of ${what} is the one that its body names`, async () => {
+    assert.equal((await ordered(path, body)).model, "openai/whisper-1");
+  });
+}
+
+Deno.test("a body that names no model has none", async () => {
+  assert.equal((await ordered("/audio/transcriptions", "RIFF")).model, null);
+  assert.equal((await ordered("/chat/completions", '{"model":7}')).model, null);
+});
+
+for (
+  const [body, isFree] of [
+    ['{"model":"a/b:free"}', true],
+    ['{"model":"a/b"}', false],
+    ['{"model":"a/b:free","tools":[{"type":"openrouter:web_search"}]}', false],
+    ['{"model":"a/b:free","plugins":[{"id":"web"}]}', false],
+    ['{"model":"a/b:free","web_search_options":{}}', false],
+    ['{"model":"a/b:free","models":["a/c"]}', false],
+    ['{"model":"a/b:free","fallbacks":[{"model":"a/c"}]}', false],
+  ] as const
+) {
+  Deno.test(`${body} is ${isFree ? "free" : "not free"}`, async () => {
+    assert.equal((await ordered("/chat/completions", body)).isFree, isFree);
+  });
+}
+
+Deno.test("a form is never known to be free", async () => {
+  const free = form();
+  free.set("model", "a/b:free");
+  assert.equal((await ordered("/audio/transcriptions", free)).isFree, false);
+});
+
+Deno.test("what is heard to its end is a call that is no stream", async () => {
+  const isHeard = async (...request: Parameters<typeof ordered>) =>
+    (await ordered(...request)).isHeard;
+  assert.equal(await isHeard("/chat/completions", '{"model":"m"}'), true);
+  assert.equal(await isHeard("/chat/completions", '{"model":"m","stream":false}'), true);
+  assert.equal(await isHeard("/chat/completions", '{"model":"m","stream":true}'), false);
+  assert.equal(await isHeard("/audio/speech", '{"model":"m"}'), true);
+  assert.equal(await isHeard("/extra/path", null), true);
+  assert.equal(await isHeard("/models", null, "GET"), false);
+  assert.equal(await isHeard("/messages/count_tokens", "{}"), false);
+});
+
+Deno.test("what leads to a job is its beginning and a look at it, not its content", async () => {
+  const hasLinks = async (...request: Parameters<typeof ordered>) =>
+    (await ordered(...request)).hasLinks;
+  assert.equal(await hasLinks("/videos", '{"model":"m"}'), true);
+  assert.equal(await hasLinks("/Videos/", '{"model":"m"}'), true);
+  assert.equal(await hasLinks("/videos/job-1", null, "GET"), true);
+  assert.equal(await hasLinks("/videos/job-1/content", null, "GET"), false);
+  assert.equal(await hasLinks("/chat/completions", '{"model":"m"}'), false);
+});

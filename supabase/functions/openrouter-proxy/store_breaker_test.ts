@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { storeBreaker } from "./store_breaker.ts";
+
+/** A store whose calls take as long as a test says. */
+function store() {
+  let nowMs = 0;
+  const asked: string[] = [];
+  const breaker = storeBreaker(10_000, () => nowMs, () => new Error("not asked"));
+  return {
+    asked,
+    answers: () =>
+      breaker.run(() => {
+        asked.push("answers");
+        return Promise.resolve("answer");
+      }),
+    fails: (afterMs: number) =>
+      breaker.run(() => {
+        asked.push("fails");
+        nowMs += afterMs;
+        return Promise.reject(new Error("failed"));
+      }),
+    /** Asked, and without an answer until the test gives one. */
+    waits() {
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const result = breaker.run(() => {
+        asked.push("waits");
+        return promise;
+      });
+      return { result, resolve };
+    },
+  };
+}
+
+Deno.test("a store that answers, or refuses at once, is always asked", async () => {
+  const { answers, fails, asked } = store();
+  for (let i = 0; i < 5; i++) await assert.rejects(fails(100), /failed/);
+  assert.equal(await answers(), "answer");
+  assert.equal(asked.length, 6);
+});
+
+Deno.test("after three time-outs in a row one call at a time finds out, and others fail at once", async () => {
+  const { answers, fails, waits, asked } = store();
+  for (let i = 0; i < 3; i++) await assert.rejects(fails(10_000), /failed/);
+  const probe = waits();
+  await assert.rejects(answers(), /not asked/);
+  await assert.rejects(answers(), /not asked/);
+  assert.equal(asked.length, 4);
+  probe.resolve("answer");
+  assert.equal(await probe.result, "answer");
+  assert.equal(await answers(), "answer");
+});
+
+Deno.test("a probe that fails leaves the next one to find out", async () => {
+  const { answers, fails } = store();
+  for (let i = 0; i < 4; i++) await assert.rejects(fails(10_000), /failed/);
+  assert.equal(await answers(), "answer");
+  assert.equal(await answers(), "answer");
+});
+
+Deno.test("an answer between time-outs makes them no row", async () => {
+  const { answers, fails, waits } = store();
+  for (let i = 0; i < 2; i++) await assert.rejects(fails(10_000), /failed/);
+  await answers();
+  await assert.rejects(fails(10_000), /failed/);
+  const one = waits();
+  const other = waits();
+  for (const { result, resolve } of [one, other]) {
+    resolve("answer");
+    assert.equal(await result, "answer");
+  }
+});
