@@ -98,6 +98,14 @@ export function createAccounts(
   };
 }
 
+/** What reaches the same end without what others have. */
+const INSTEAD_OF: Record<string, string> = {
+  container: ', or let one be made anew: {"type":"auto"} (leave out code_interpreter_call items)',
+  file: ", or put the file into it: as data, or by a URL",
+  preset: ", and name a model",
+  vector_store: ", or put the texts into it",
+};
+
 function refusal(
   admission: Exclude<Admission, Admitted>,
   { sharedFeatures }: AdmissionRequest,
@@ -113,12 +121,15 @@ function refusal(
       return new GatewayError(
         "feature_not_allowed",
         `${feature} reaches what the DIDs of this gateway share, and its operator has not opened it: ` +
-          "send the request without it",
+          `send the request without it${INSTEAD_OF[feature] ?? ""}`,
         { details: { param: asked?.param } },
       );
     }
     case "not_owned":
-      return new GatewayError("not_found", "your log holds no generation or job with this id");
+      return new GatewayError(
+        "not_found",
+        "your log holds no generation or job with this id (exactly one is needed)",
+      );
     case "duplicate":
       return new GatewayError(
         "duplicate_request",

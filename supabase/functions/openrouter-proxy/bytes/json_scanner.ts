@@ -428,6 +428,7 @@ export class JsonScanner {
       }
     }
     if (this.#excess === "is dropped") this.#from = at;
+    else if (this.#excess === "passes") this.#passPart(at);
     this.#taking = null;
     this.#taken = NO_BYTES;
   }
@@ -451,6 +452,15 @@ export class JsonScanner {
       }
     }
     if (this.#excess === "is dropped") this.#from = end;
+    else if (this.#excess === "passes") this.#passPart(end);
+  }
+
+  /** Puts out what this piece has of a value that is too large to be held back. */
+  #passPart(end: number): void {
+    const taking = this.#taking!;
+    if (!taking.replaces || end <= this.#from) return;
+    this.#out.push(partOf(taking, this.#piece.subarray(this.#from, end)));
+    this.#from = end;
   }
 
   #exceeded(taking: Taking): void {
@@ -459,7 +469,7 @@ export class JsonScanner {
       const isDropped = replacement !== null && this.#releasedBytes === 0;
       this.#excess = isDropped ? "is dropped" : "passes";
       const held = this.#taken.slice(this.#releasedBytes, this.#takenBytes);
-      this.#out.push(isDropped ? replacement : held);
+      this.#out.push(isDropped ? replacement : partOf(taking, held));
     } else this.#excess = "passes";
     this.#taken = NO_BYTES;
   }

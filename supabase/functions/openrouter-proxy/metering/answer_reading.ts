@@ -16,7 +16,7 @@ import { parseWithExactMoney } from "./usage.ts";
 const MAX_TOLD_BYTES = 64 * 1024;
 /** A larger error is replaced; where its length must be kept, it passes. */
 const MAX_ERROR_BYTES = 256 * 1024;
-const MAX_ERROR_BYTES_THAT_STAYS = 4 * 1024 * 1024;
+const MAX_ERROR_BYTES_THAT_STAYS = 256 * 1024;
 const MAX_IDENTIFIER_BYTES = 1024;
 const TOO_LARGE = utf8('{"message":"the error is too large to be passed on"}');
 

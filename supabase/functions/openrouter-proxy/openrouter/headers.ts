@@ -37,6 +37,8 @@ const NOT_TO_CLIENT = new Set([
   "strict-transport-security",
 ]);
 const NOT_TO_CLIENT_PREFIX = "access-control-";
+/** What names the operator's account at OpenRouter, or at a provider, e.g. `openai-organization`. */
+const OPERATORS = /(?:^|-)(?:organization|project|workspace|user|account)(?:-id)?$/;
 /** What Deno's fetch decodes; newer ones leave the headers. Other encodings pass as they came. */
 const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
@@ -73,6 +75,7 @@ export function responseHeaders(upstream: Headers): Headers {
   const headers = new Headers();
   for (const [name, value] of upstream) {
     const stays = NOT_TO_CLIENT.has(name) || name.startsWith(NOT_TO_CLIENT_PREFIX) ||
+      OPERATORS.test(name) ||
       named.includes(name);
     if (!stays) headers.append(name, value);
   }

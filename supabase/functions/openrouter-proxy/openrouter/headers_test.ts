@@ -140,3 +140,15 @@ Deno.test("responseHeaders gives headers that can be added to", async () => {
   mutable.set("x-request-id", "1");
   assert.equal(mutable.get("x-request-id"), "1");
 });
+
+Deno.test("headers that name the operator's account stay here", () => {
+  const upstream = new Headers({
+    "openai-organization": "org-x",
+    "openai-project": "proj_x",
+    "anthropic-organization-id": "x",
+    "x-openrouter-user-id": "user_2x",
+    "x-workspace": "x",
+    "x-user-agent-hint": "stays",
+  });
+  assert.deepEqual([...responseHeaders(upstream)], [["x-user-agent-hint", "stays"]]);
+});

@@ -2,8 +2,8 @@
 import { type Bytes, concat } from "../bytes/encodings.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
 
-/** Far more than any of them has. */
-export const SMALL_BODY_BYTES = 1024 * 1024;
+/** More than any of them has; a worker may hold many at once. */
+export const SMALL_BODY_BYTES = 128 * 1024;
 
 const FLUSHED_AFTER_MS = 10;
 

@@ -140,7 +140,9 @@ export function openedBy(method: string, target: Target, extraPaths: readonly st
   if (!extraPaths.some((prefix) => prefix === "*" || isAtOrBelow(plain, prefix))) {
     throw closed(method, plain, target.path);
   }
-  if ([...OPERATORS, ...SHARED, ...OWNED].some((prefix) => plain.startsWith(prefix))) {
+  // Whoever takes one `/v1` off a path may take another.
+  const bare = plain.replace(/^(?:\/v1)+(?=\/|$)/, "");
+  if ([...OPERATORS, ...SHARED, ...OWNED].some((prefix) => bare.startsWith(prefix))) {
     throw closed(method, plain, target.path);
   }
   return { ...target, endpoint: method === "POST" ? UNKNOWN_CALL : FREE };
@@ -238,6 +240,8 @@ function whyClosed(plain: string, method: string, path: string): string {
 }
 
 function nearestPath(method: string, plain: string): string {
+  const calls = Object.keys(CALLS);
+  if (method === "POST") return closest(plain, calls);
   const reads = Object.keys(READS).filter((name) => !name.endsWith("/*"));
-  return closest(plain, method === "POST" ? Object.keys(CALLS) : [...reads, "/generation?id=…"]);
+  return closest(plain, [...calls, ...reads, "/generation?id=…", "/videos/{id}"]);
 }

@@ -210,6 +210,8 @@ for (const path of CLOSED) {
         `${path}/below`,
         `${path};x`,
         `${path}.json`,
+        `/v1${path}`,
+        `/v1/V1${path}`,
         path.toUpperCase(),
         encoded,
         encoded.replace("%", "%25"),
@@ -255,6 +257,7 @@ Deno.test("all paths may be opened but those that never are", () => {
 const REFUSALS: [method: string, path: string, message: RegExp][] = [
   ["POST", "/chat/completion", /did you mean \/chat\/completions\?.*OPENROUTER_EXTRA_PATHS/],
   ["GET", "/model", /did you mean \/models\?/],
+  ["GET", "/chat/completion", /did you mean \/chat\/completions\?/],
   ["GET", "/chat/completions", /GET \/chat\/completions is not open: it takes POST/],
   ["DELETE", "/videos/abc", /DELETE \/videos\/abc is not open: it takes GET and HEAD/],
   ["GET", "/credits", /\/credits belongs to the operator's OpenRouter account/],
