@@ -13,7 +13,7 @@ const OUTPUT_TOKENS = 7;
 /** Asserts that the DID has this one row, complete, at the price that OpenRouter charged its key. */
 async function assertBooked(did: string, answer: string, expected: Partial<RequestRow>) {
   const { db, openrouter } = world;
-  const [row] = await db.endedRows(did, 1);
+  const [row] = await db.pricedRows(did, 1);
   assert.ok(row);
   const { id: _, did: __, request_time, response_time, first_byte_ms, ...booked } = row;
   assert.ok(response_time !== null && response_time >= request_time);

@@ -41,7 +41,7 @@ for (
     assert.equal(row?.status, "failed");
     assert.equal(row?.error_message, "client_disconnected");
     assert.equal(row?.http_status, null);
-    assert.equal(row?.total_cost, null);
+    assert.equal(row?.total_cost, null, "OpenRouter never named it");
   });
 }
 

@@ -39,7 +39,7 @@ for (
 
     await openrouter.quiet();
     assert.equal(openrouter.ledger().cancelled_generations, cancelledBefore + 1);
-    const [row] = await db.endedRows(identity.did, 1);
+    const [row] = await db.pricedRows(identity.did, 1);
     const key = openrouter.keyOf(await db.keyHash(identity.did));
     assert.ok(row);
     assert.equal(row.status, "failed");
@@ -54,11 +54,11 @@ for (
   });
 }
 
-Deno.test("a client that leaves before the headers ends the call at OpenRouter, at no cost", async () => {
+Deno.test("a client that leaves a stream before the headers ends the call at OpenRouter", async () => {
   const { db, gateway, openrouter } = world;
   const identity = await newIdentity();
   const leaving = new AbortController();
-  const answer = call(gateway, identity, "POST", CHAT, chat("hi"), {
+  const answer = call(gateway, identity, "POST", CHAT, chat("hi", { stream: true }), {
     headers: { "x-openrouter-simulate": "hang" },
     signal: leaving.signal,
   });
@@ -71,7 +71,7 @@ Deno.test("a client that leaves before the headers ends the call at OpenRouter, 
 
   await assert.rejects(answer, { name: "AbortError" });
   await openrouter.quiet();
-  const [row] = await db.endedRows(identity.did, 1);
+  const [row] = await db.pricedRows(identity.did, 1);
   assert.ok(row);
   assert.equal(row.status, "failed");
   assert.equal(row.error_message, "client_disconnected");
@@ -79,6 +79,30 @@ Deno.test("a client that leaves before the headers ends the call at OpenRouter, 
   assert.equal(row.total_cost, null);
   assert.equal(row.cost_source, null);
   assert.deepEqual(await db.booked(identity.did), { requests: 1, failed: 1, cost: "0" });
+});
+
+Deno.test("calls that are no streams are billed in full and booked in full, though all their clients leave before the headers", async () => {
+  const { db, gateway, openrouter } = world;
+  const identity = await newIdentity();
+  const leaving = new AbortController();
+  const calls = Array.from({ length: 20 }, () =>
+    call(gateway, identity, "POST", CHAT, chat("hi"), {
+      headers: { "x-openrouter-simulate": "gate:20,latency:200,cost:0.25" },
+      signal: leaving.signal,
+    }));
+  const left = Promise.allSettled(calls);
+  await until(
+    "the calls to reach OpenRouter",
+    async () => openrouter.requestsWith(await db.keyHash(identity.did)).length === 20,
+  );
+
+  leaving.abort();
+
+  for (const { status } of await left) assert.equal(status, "rejected");
+  const rows = await db.pricedRows(identity.did, 20);
+  assert.ok(rows.every((row) => row.error_message === "client_disconnected"));
+  assert.equal(openrouter.keyOf(await db.keyHash(identity.did)).usage, "5");
+  assert.deepEqual(await db.booked(identity.did), { requests: 20, failed: 20, cost: "5" });
 });
 
 Deno.test("a client that leaves with the whole answer in hand has had a complete one", async () => {
@@ -105,7 +129,7 @@ Deno.test("a client that leaves with the whole answer in hand has had a complete
   }
   connection.close();
 
-  const [row] = await db.endedRows(identity.did, 1);
+  const [row] = await db.pricedRows(identity.did, 1);
   assert.equal(row?.status, "completed");
   assert.equal(row?.cost_source, "response");
   assert.equal(row?.total_cost, openrouter.keyOf(await db.keyHash(identity.did)).usage);

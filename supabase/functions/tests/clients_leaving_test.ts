@@ -29,7 +29,7 @@ Deno.test("a client that leaves after the gateway has served many others still e
   leaving.abort();
 
   await openrouter.quiet();
-  const [row] = await db.endedRows(leaver.did, 1);
+  const [row] = await db.pricedRows(leaver.did, 1);
   assert.equal(row?.error_message, "client_disconnected");
   assert.equal(row?.cost_source, "generation");
 });

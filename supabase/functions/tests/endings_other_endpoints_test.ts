@@ -23,7 +23,7 @@ const SPEECH = { model: "openai/gpt-4o-mini-tts", input: "hello", voice: "alloy"
 /** Asserts that the DID has one row with these members, at what OpenRouter charged its key. */
 async function assertEnded(did: string, expected: Partial<RequestRow>): Promise<RequestRow> {
   const { db, openrouter } = world;
-  const [row] = await db.endedRows(did, 1);
+  const [row] = await db.pricedRows(did, 1);
   assert.ok(row);
   for (const [name, value] of Object.entries(expected)) {
     assert.equal(row[name as keyof RequestRow], value, name);
@@ -69,7 +69,7 @@ for (
       http_status: 200,
       error_message: message,
       generation_id: response.headers.get("x-generation-id"),
-      cost_source: "generation",
+      cost_source: stream ? "generation" : "response",
     });
     // What was made before the error is billed; an error instead of an answer is free.
     assert.equal(row.total_cost !== "0", stream);
@@ -80,11 +80,13 @@ interface Interruption {
   what: string;
   path: string;
   body: Record<string, unknown>;
-  /** That makes the answer wait in its middle, and that breaks it there. */
+  /** That makes the answer wait in its middle, and that breaks it there. What is no stream is heard on. */
   waits: string;
   breaks: string;
   /** The last of what arrives before its middle. */
   seen: string;
+  /** Whether it tells its cost to whoever hears it to its end. */
+  tellsItsCost: boolean;
   row: Partial<RequestRow>;
 }
 
@@ -93,18 +95,20 @@ const INTERRUPTIONS: Interruption[] = [
     what: "speech",
     path: "/audio/speech",
     body: SPEECH,
-    waits: "slow:60000",
+    waits: "slow:300",
     breaks: "drop:1",
     seen: "abcdefghijklmnopqrstuvwxyz",
+    tellsItsCost: false,
     row: { streaming: false, total_cost: "0.000075" },
   },
   {
     what: "a JSON response",
     path: "/responses",
     body: RESPONSE,
-    waits: "slow:60000",
+    waits: "slow:300",
     breaks: "drop:1",
     seen: '"id":"gen-',
+    tellsItsCost: true,
     row: { streaming: false, output_tokens: 5 },
   },
   {
@@ -114,12 +118,13 @@ const INTERRUPTIONS: Interruption[] = [
     waits: "chunks:9,hang:3",
     breaks: "chunks:9,drop:3",
     seen: " three",
+    tellsItsCost: false,
     row: { streaming: true, output_tokens: 3 },
   },
 ];
 
-for (const { what, path, body, waits, breaks, seen, row } of INTERRUPTIONS) {
-  const interrupted = { endpoint: path, status: "failed", cost_source: "generation" } as const;
+for (const { what, path, body, waits, breaks, seen, tellsItsCost, row } of INTERRUPTIONS) {
+  const interrupted = { endpoint: path, status: "failed", http_status: 200 } as const;
 
   // BerriAI/litellm #14457, bifrost PR #3709: no row, or one token of 806.
   Deno.test(`a client that leaves ${what} in its middle has a row that failed, at what OpenRouter charged`, async () => {
@@ -136,8 +141,8 @@ for (const { what, path, body, waits, breaks, seen, row } of INTERRUPTIONS) {
     await assertEnded(identity.did, {
       ...interrupted,
       ...row,
-      http_status: 200,
       error_message: "client_disconnected",
+      cost_source: tellsItsCost ? "response" : "generation",
     });
   });
 
@@ -155,8 +160,8 @@ for (const { what, path, body, waits, breaks, seen, row } of INTERRUPTIONS) {
     await assertEnded(identity.did, {
       ...interrupted,
       ...row,
-      http_status: 200,
       error_message: BROKE,
+      cost_source: "generation",
     });
   });
 }

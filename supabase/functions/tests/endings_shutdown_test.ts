@@ -38,6 +38,28 @@ Deno.test("SIGTERM lets running streams end, and loses no row", async () => {
   if (left.cost_source !== null) assert.equal(booked.cost, usage);
 });
 
+Deno.test("a process that is killed after an answer has ended loses nothing but the search for its cost", async () => {
+  const { db, gateways } = world;
+  const identity = await newIdentity();
+  for (const stream of [true, false]) {
+    const response = await call(gateways[2]!, identity, "POST", CHAT, chat("one two", { stream }), {
+      headers: { "x-openrouter-simulate": "no-usage,unlisted" },
+    });
+    await response.text();
+    // The row ends while OpenRouter knows nothing of its cost yet.
+    await db.endedRow(response);
+  }
+
+  await gateways[2]!.kill();
+
+  for (const row of await db.endedRows(identity.did, 2)) {
+    const { status, http_status, model, total_cost } = row;
+    assert.deepEqual([status, http_status, total_cost], ["completed", 200, null]);
+    assert.equal(model, "openai/gpt-4o-mini");
+    assert.match(row.generation_id ?? "", /^gen-/);
+  }
+});
+
 Deno.test("a process that is killed leaves its rows pending, and expire_stale_requests ends them", async () => {
   const { db, gateways, openrouter } = world;
   const identity = await newIdentity();

@@ -1,20 +1,20 @@
 import assert from "node:assert/strict";
 import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import type { GatewayProcess } from "./harness/gateway_process.ts";
 import { assertRefused } from "./harness/refusal.ts";
 import { startTcpProxy } from "./harness/tcp_proxy.ts";
 import { until } from "./harness/until.ts";
 import { useWorld } from "./harness/world.ts";
 
 const line = startTcpProxy();
-const world = useWorld({ env: { SUPABASE_URL: line.url } });
+const world = useWorld({ gateways: 2, env: { SUPABASE_URL: line.url } });
 Deno.test.beforeAll(() => {
   line.target = world.stack.url;
 });
 Deno.test.afterAll(line.stop);
 
 /** A stream whose line to Postgres is cut while it runs; read to its end. */
-async function streamWithoutPostgres() {
-  const { gateway } = world;
+async function streamWithoutPostgres(gateway: GatewayProcess) {
   const identity = await newIdentity();
   const response = await call(gateway, identity, "POST", CHAT, chat("one two", { stream: true }), {
     headers: { "x-openrouter-simulate": "chunks:5,slow:30,reasoning:2" },
@@ -44,7 +44,7 @@ Deno.test("a request that Postgres cannot admit is 503, and nothing is forwarded
 Deno.test("a call that Postgres could not settle is booked when it is back, once", async () => {
   const { db, gateway, openrouter } = world;
   const before = line.refused();
-  const { identity } = await streamWithoutPostgres();
+  const { identity } = await streamWithoutPostgres(gateway);
   await until("two attempts to settle", () => line.refused() >= before + 2);
   assert.deepEqual((await db.rowsOf(identity.did)).map(({ status }) => status), ["pending"]);
 
@@ -62,12 +62,16 @@ Deno.test("a call that Postgres could not settle is booked when it is back, once
   assert.ok(!gateway.log.some(({ event }) => event === "settlement_deferred"));
 });
 
-Deno.test("a call that Postgres never settles is one line of the log, from which it can be booked", async () => {
-  const { db, gateway, openrouter } = world;
-  const { identity, id } = await streamWithoutPostgres();
-  const deferred = () => gateway.log.filter(({ event }) => event === "settlement_deferred");
-  await until("the line", () => deferred().length > 0);
+Deno.test("a call that Postgres has not settled when the process ends is one line of the log, from which it can be booked", async () => {
+  const { db, gateways, openrouter } = world;
+  const gateway = gateways[1]!;
+  const before = line.refused();
+  const { identity, id } = await streamWithoutPostgres(gateway);
+  await until("an attempt to settle", () => line.refused() > before);
+  await gateway.stop();
   line.mend();
+
+  const deferred = () => gateway.log.filter(({ event }) => event === "settlement_deferred");
 
   const [row] = await db.rowsOf(identity.did);
   assert.equal(row?.status, "pending");
@@ -100,10 +104,14 @@ Deno.test("a call that Postgres never settles is one line of the log, from which
   assert.match(String(generationId), /^gen-/);
   assert.equal(typeof firstByteMs, "number");
   // The line is enough for an operator to settle the row with.
-  await db.sql`
-    select public.settle_request(
-      p_request_id => ${String(id)}, p_request_time => ${String(requestTime)}::text::timestamptz,
-      p_status => 'completed', p_cost => ${String(settlement.cost)}, p_cost_source => 'response')`;
+  const byHand = {
+    request_id: id,
+    request_time: requestTime,
+    status: settlement.status,
+    cost: settlement.cost,
+    cost_source: settlement.costSource,
+  };
+  await db.sql`select public.settle_request(${db.sql.json(byHand as never)})`;
   const [settled] = await db.endedRows(identity.did, 1);
   assert.equal(settled?.total_cost, usage);
 });

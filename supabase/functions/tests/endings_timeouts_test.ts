@@ -19,7 +19,7 @@ const SILENT = `upstream_timeout: OpenRouter was silent for ${IDLE_MS} ms within
 /** Asserts that the DID's only row has failed with this message, at what OpenRouter charged. */
 async function assertFailed(did: string, httpStatus: number | null, message: string) {
   const { db, openrouter } = world;
-  const [row] = await db.endedRows(did, 1);
+  const [row] = await db.pricedRows(did, 1);
   assert.ok(row);
   assert.deepEqual(
     [row.status, row.http_status, row.error_message],
@@ -43,6 +43,17 @@ Deno.test("headers that do not come in time are 504, and the call at OpenRouter 
   await openrouter.quiet();
   const row = await assertFailed(identity.did, null, `upstream_timeout: ${message}`);
   assert.equal(row.cost_source, null);
+});
+
+Deno.test("a call that is no stream goes on after its 504, and is booked at what it cost", async () => {
+  const { gateway } = world;
+  const identity = await newIdentity();
+  const response = await call(gateway, identity, "POST", CHAT, chat("one two three"), {
+    headers: { "x-openrouter-simulate": `latency:${HEADERS_MS + 300}` },
+  });
+  const { message } = await assertRefused(response, 504, "upstream_timeout");
+  const row = await assertFailed(identity.did, 200, `upstream_timeout: ${message}`);
+  assert.deepEqual([row.cost_source, row.output_tokens], ["response", 3]);
 });
 
 const SILENCES = [
@@ -112,7 +123,7 @@ Deno.test("a stream that lasts longer than any time-out is not cut while it goes
   const text = await response.text();
   assert.ok(performance.now() - started > HEADERS_MS + IDLE_MS);
   assert.match(text, /data: \[DONE\]\n\n$/);
-  const [row] = await db.endedRows(identity.did, 1);
+  const [row] = await db.pricedRows(identity.did, 1);
   assert.deepEqual([row?.status, row?.output_tokens], ["completed", 12]);
 });
 

@@ -103,7 +103,7 @@ async function round(count: number, seed: number, identities: Did[]) {
   }
   for (const [index, { did }] of identities.entries()) {
     const own = Math.floor((count - 1 - index) / IDENTITIES) + 1;
-    const rows = await db.endedRows(did, before[index]!.length + own);
+    const rows = await db.pricedRows(did, before[index]!.length + own);
     const { usage, byok_usage } = openrouter.keyOf(await db.keyHash(did));
     assert.equal(byok_usage, "0");
     assert.equal((await db.booked(did)).cost, usage);
@@ -129,7 +129,7 @@ Deno.test("a thousand streams at once, of which clients and upstreams leave at r
     for (const gateway of gateways) {
       await (await call(gateway, identity, "POST", CHAT, chat("hi", { stream: true }))).text();
     }
-    await db.endedRows(identity.did, gateways.length);
+    await db.pricedRows(identity.did, gateways.length);
   }
 
   const before = await Promise.all(gateways.map(liveMb));

@@ -15,7 +15,7 @@ const USER_ID = /user_2d\w+/;
 /** Asserts that the DID has one row, failed and booked once, at what OpenRouter charged its key. */
 async function assertFailed(did: string, httpStatus: number | null, message: RegExp) {
   const { db, openrouter } = world;
-  const [row] = await db.endedRows(did, 1);
+  const [row] = await db.pricedRows(did, 1);
   assert.ok(row);
   assert.equal(row.status, "failed");
   assert.equal(row.http_status, httpStatus);
@@ -99,7 +99,7 @@ Deno.test("a call whose connection breaks is sent to OpenRouter once, on an old 
 
 Deno.test("headers that do not come in time are 504 upstream_timeout", async () => {
   const identity = await newIdentity();
-  const response = await call(world.gateway, identity, "POST", CHAT, BODY, {
+  const response = await call(world.gateway, identity, "POST", CHAT, STREAM, {
     headers: { "x-openrouter-simulate": "hang" },
   });
   await assertRefused(response, 504, "upstream_timeout");
@@ -219,7 +219,7 @@ for (const stream of [false, true]) {
       answer,
       await openrouter.answerWithoutGateway("/chat/completions", body, "", answer),
     );
-    const [row] = await db.endedRows(identity.did, 1);
+    const [row] = await db.pricedRows(identity.did, 1);
     assert.equal(row?.status, "completed");
     assert.equal(row?.total_cost, openrouter.keyOf(await db.keyHash(identity.did)).usage);
   });
@@ -240,7 +240,7 @@ for (
     });
     assert.equal(response.status, status);
     assert.equal(await response.text(), expected);
-    const [row] = await db.endedRows(identity.did, 1);
+    const [row] = await db.pricedRows(identity.did, 1);
     assert.equal(row?.http_status, status);
     assert.equal(row?.total_cost, null);
     assert.equal((await db.booked(identity.did)).requests, 1);

@@ -51,15 +51,15 @@ export type Seen = Observed & Progress;
 export function verdictOn(ending: Ending, seen: Seen, isFree: boolean): Verdict {
   const hasUsage = seen.cost !== null || seen.outputTokens !== null || seen.inputTokens !== null;
   const isUnsent = (ending.kind === "left" || ending.kind === "broken") && !ending.sent;
-  /** An error in place of an answer, whatever its status. */
-  const isRefusal = ending.kind === "refused" || (seen.error !== null && !hasUsage);
-  const costsNothing = isUnsent || isFree || (isRefusal && !seen.hasBegun);
+  const isRefused = ending.kind === "refused";
+  const isError = seen.error !== null && !hasUsage;
+  const costsNothing = isUnsent || isFree || isRefused || (isError && !seen.hasBegun);
   const cost = seen.cost ?? (costsNothing ? "0" : null);
   return {
     error: errorOf(ending, seen),
     cost,
     asksForCost: cost === null && ending.kind !== "retired",
-    mayBeRepeated: isUnsent || isRefusal,
+    mayBeRepeated: isUnsent || isRefused || isError,
     givenUp: ending.kind === "retired",
   };
 }

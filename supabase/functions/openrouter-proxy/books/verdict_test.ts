@@ -54,6 +54,12 @@ const VERDICTS: [what: string, ending: Ending, seen: Partial<Seen>, expected: Ve
     { error: "429: slow down" },
     known("429: slow down", "0", true),
   ],
+  [
+    "a status that refuses, with a page that nobody reads",
+    REFUSED,
+    { hasBegun: true },
+    known("OpenRouter answered with status 429", "0", true),
+  ],
   ["an error in place of an answer", ANSWERED, { error: "e" }, known("e", "0", true)],
   ["an error after a beginning", ANSWERED, { error: "e", hasBegun: true }, asked("e", true)],
   ["an error with usage", ANSWERED, { ...USAGE, error: "e" }, known("e", "0.5")],

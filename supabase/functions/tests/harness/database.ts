@@ -84,6 +84,16 @@ export function openDatabase(databaseUrl: string) {
       });
     },
 
+    /** The same, once each that names a generation has its cost, which may come later than its end. */
+    async pricedRows(did: string, count: number): Promise<RequestRow[]> {
+      return await until(`${count} priced rows of ${did}`, async () => {
+        const rows = await rowsOf(did);
+        const isPriced = (row: RequestRow) =>
+          row.status !== "pending" && (row.total_cost !== null || row.generation_id === null);
+        return rows.length === count && rows.every(isPriced) && rows;
+      });
+    },
+
     /** The row of an answer's x-request-id, once it has ended. */
     async endedRow(response: Response): Promise<RequestRow> {
       const id = response.headers.get("x-request-id");
