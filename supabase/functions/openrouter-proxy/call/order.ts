@@ -3,7 +3,7 @@ import type { Bytes } from "../bytes/encodings.ts";
 import { storable } from "../metering/usage.ts";
 import { type CallBody, readCallBody } from "../policy/call_body.ts";
 import type { CallEndpoint, Opened } from "../policy/endpoints.ts";
-import { modelOfForm } from "../policy/form_model.ts";
+import { readForm } from "../policy/form.ts";
 import type { Finding } from "../policy/findings.ts";
 import { idempotencyOf } from "./idempotency.ts";
 
@@ -37,9 +37,8 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   const call = endpoint.kind === "call" ? endpoint : null;
   // What is free may have a body too, and reach by it what others have.
   const json = call === null && body.length === 0 ? null : readCallBody(body, call?.body ?? "any");
-  const model = call !== null && json === null
-    ? modelOfForm(body, headers.get("content-type"))
-    : json?.model ?? null;
+  const form = json === null ? readForm(body, headers.get("content-type")) : null;
+  const model = json?.model ?? form?.model ?? null;
   const streaming = json?.streaming ?? false;
   return {
     ...opened,
@@ -49,7 +48,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     model: model ? storable(model) : null,
     streaming,
     ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
-    sharedFeatures: [...json?.sharedFeatures ?? []],
+    sharedFeatures: [...json?.sharedFeatures ?? form?.sharedFeatures ?? []],
     idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
     isFree: model?.endsWith(":free") === true && json?.asksForMore === false,
     isHeard: call !== null && !streaming,

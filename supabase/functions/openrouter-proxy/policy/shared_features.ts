@@ -245,3 +245,15 @@ export function searchReach(): Reach {
   }, "plain");
   return { visitor, sharedFeatures, previousJobIds };
 }
+
+/**
+ * What a field of a form reaches; null: nothing that is shared.
+ *
+ * @param text its value; null: a long one
+ */
+export function featureOfField(name: string, text: string | null): SharedFeature | null {
+  if (text === "") return null;
+  if (Object.hasOwn(REFERENCES, name)) return REFERENCES[name]!;
+  if (name === "container") return "container";
+  return MODELS.test(name) && (text === null || PRESET_NAME.test(text)) ? "preset" : null;
+}
