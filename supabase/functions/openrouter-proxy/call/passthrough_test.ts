@@ -311,10 +311,12 @@ async function withClock(test: (pass: (ms: number) => void) => Promise<void>): P
 for (const answer of ["", '{"usage":{"cost":0.5}}']) {
   Deno.test(`passOn ends with the last byte of a length of ${answer.length}, however late the end comes`, async () => {
     const length = answer.length;
-    const { log, reader, send } = readPassage({ contentType: "application/json", length });
+    const { log, reader, send, close } = readPassage({ contentType: "application/json", length });
     if (length > 0) send(answer);
     assert.equal(await rest(reader), answer);
     assert.ok(log.includes(length > 0 ? "answered, cost 0.5" : "empty, cost null"), log.join());
+    close();
+    await settled();
   });
 }
 
@@ -551,6 +553,7 @@ for (
       assert.equal(await rest(reader), USAGE + ending, `cut at ${cut}`);
       assert.ok(log.includes("answered, cost 0.5"), log.join());
       close();
+      await settled();
     }
   });
 }

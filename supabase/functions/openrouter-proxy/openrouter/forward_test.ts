@@ -125,50 +125,75 @@ Deno.test("forward goes on with a call that is heard when the client goes", asyn
   assert.equal(signal?.aborted, false);
 });
 
-/** What `forward` throws in place of an answer that is late, and what became of the request. */
-async function lateAnswer(answer: Promise<Response>) {
+/**
+ * Runs a test of a heard call whose answer is late, on timers that a test lets run out.
+ *
+ * @param test is given what `forward` throws in place of the answer
+ */
+async function withLateAnswer(
+  test: (given: {
+    late: StillAnswering;
+    answer: PromiseWithResolvers<Response>;
+    isAborted: () => boolean | undefined;
+    sendings: () => number;
+    /** Lets the timer that is running run out. */
+    timeOut: () => void;
+  }) => Promise<void>,
+) {
+  const { setTimeout } = globalThis;
+  const timers: (() => void)[] = [];
+  const answer = Promise.withResolvers<Response>();
   let signal: AbortSignal | undefined;
   let sendings = 0;
   const fetch = fakeFetch((sent) => {
     signal = sent.signal;
     sendings++;
-    return Promise.race([
-      answer,
-      new Promise<never>((_, reject) =>
-        sent.signal!.addEventListener("abort", () => reject(sent.signal!.reason))
-      ),
-    ]);
+    signal?.addEventListener("abort", () => answer.reject(signal?.reason));
+    return answer.promise;
   });
-  const late = await forward(post(), { ...PATIENCE, timeoutMs: 20, isHeard: true }, fetch).then(
-    () => assert.fail("it was in time"),
-    (error) => error,
-  );
-  assert.ok(late instanceof StillAnswering);
-  assert.equal(late.refusal.type, "upstream_timeout");
-  return { late, isAborted: () => signal?.aborted, sendings: () => sendings };
+  globalThis.setTimeout = ((run: () => void) => timers.push(run)) as unknown as typeof setTimeout;
+  try {
+    const forwarded = forward(post(), { ...PATIENCE, isHeard: true }, fetch);
+    timers.at(-1)!();
+    const late = await forwarded.then(() => assert.fail("it was in time"), (error) => error);
+    assert.ok(late instanceof StillAnswering);
+    assert.equal(late.refusal.type, "upstream_timeout");
+    await test({
+      late,
+      answer,
+      isAborted: () => signal?.aborted,
+      sendings: () => sendings,
+      timeOut: () => timers.at(-1)!(),
+    });
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
 }
 
 Deno.test("forward tells that a heard call is late, and goes on with it", async () => {
-  const headers = Promise.withResolvers<Response>();
-  const { late, isAborted } = await lateAnswer(headers.promise);
-  assert.equal(isAborted(), false);
-  headers.resolve(new Response("x"));
-  const upstream = await late.answer;
-  assert.equal(await new Response(upstream.body as ReadableStream).text(), "x");
+  await withLateAnswer(async ({ late, answer, isAborted }) => {
+    assert.equal(isAborted(), false);
+    answer.resolve(new Response("x"));
+    const upstream = await late.answer;
+    assert.equal(await new Response(upstream.body as ReadableStream).text(), "x");
+  });
 });
 
 Deno.test("forward waits for a heard call twice as long, and no longer", async () => {
-  const { late, isAborted } = await lateAnswer(new Promise(() => {}));
-  await assert.rejects(late.answer, { type: "upstream_timeout" });
-  assert.equal(isAborted(), true);
+  await withLateAnswer(async ({ late, isAborted, timeOut }) => {
+    timeOut();
+    await assert.rejects(late.answer, { type: "upstream_timeout" });
+    assert.equal(isAborted(), true);
+  });
 });
 
 Deno.test("forward sends a call that is late no more, even if it never was connected", async () => {
-  const headers = Promise.withResolvers<Response>();
-  const { late, sendings } = await lateAnswer(headers.promise);
-  headers.reject(await connectionRefused());
-  const error = await late.answer.then(() => assert.fail("it was answered"), (error) => error);
-  assert.deepEqual([isUnconnected(error), sendings()], [true, 1]);
+  const refused = await connectionRefused();
+  await withLateAnswer(async ({ late, answer, sendings }) => {
+    answer.reject(refused);
+    const error = await late.answer.then(() => assert.fail("it was answered"), (error) => error);
+    assert.deepEqual([isUnconnected(error), sendings()], [true, 1]);
+  });
 });
 
 Deno.test("forward leaves nothing behind on the client's signal", async () => {
@@ -234,4 +259,34 @@ Deno.test("refusesKey knows OpenRouter's refusal of a key from every other 401",
   assert.equal(refusesKey(answer(401, '{"error":{"message":"Invalid token"}}')), false);
   assert.equal(refusesKey(answer(403, "User not found.")), false);
   assert.equal(refusesKey({ ...answer(401, ""), body: null }), false);
+});
+
+/** Forwards a body of this size to a server that answers its first bytes so, and closes. */
+async function forwardedTo(answer: string, bodyBytes: number) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const served = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(16_384));
+    await connection.write(new TextEncoder().encode(answer));
+  })();
+  try {
+    const { port } = listener.addr as Deno.NetAddr;
+    const request = { ...post(`http://127.0.0.1:${port}/`), body: new Uint8Array(bodyBytes) };
+    return await forward(request, PATIENCE, sendOnce(fetch));
+  } finally {
+    await served;
+    listener.close();
+  }
+}
+
+Deno.test("forward gives the answer of an upstream that closes while the body is still being sent", async () => {
+  const answer =
+    "HTTP/1.1 413 Payload Too Large\r\ncontent-length: 9\r\nconnection: close\r\n\r\ntoo large";
+  const { status, body } = await forwardedTo(answer, 20_000_000);
+  assert.deepEqual([status, body], [413, new TextEncoder().encode("too large")]);
+});
+
+Deno.test("forward takes no other protocol for an answer", async () => {
+  const answer = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
+  await assert.rejects(forwardedTo(answer, 2), { type: "upstream_unreachable", status: 502 });
 });
