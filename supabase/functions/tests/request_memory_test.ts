@@ -185,7 +185,9 @@ for (const [what, attackOf] of ATTACKS) {
     const refused = outcomes.filter((outcome) => outcome !== "answered");
     console.log(
       `at most ${peak.toFixed(1)} MB in use; ${outcomes.length} signed calls of a megabyte, ` +
-        `${repeated} sent again, ${refused.length} refused, the slowest took ${slowestMs.toFixed(0)} ms`,
+        `${repeated} sent again, ${refused.length} refused, the slowest took ${
+          slowestMs.toFixed(0)
+        } ms`,
     );
     assert.equal(text.match(/"content":"[^"]/g)?.length, STREAM_CHUNKS, text);
     assert.match(text, /\[DONE\]/);

@@ -21,7 +21,13 @@ export function startTcpProxy(): TcpProxy {
   let refused = 0;
 
   function close(connection: Deno.Conn) {
-    if (open.delete(connection)) connection.close();
+    if (!open.delete(connection)) return;
+    try {
+      connection.close();
+    } catch (error) {
+      // A pipe that failed has closed it already.
+      if (!(error instanceof Deno.errors.BadResource)) throw error;
+    }
   }
 
   async function join(client: Deno.Conn, server: Deno.Conn) {
