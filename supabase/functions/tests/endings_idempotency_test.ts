@@ -69,9 +69,15 @@ Deno.test("of 20 calls at once with one Idempotency-Key and body, over two proce
   assert.equal(openrouter.keyOf(await db.keyHash(identity.did)).generations, 2);
 });
 
-Deno.test("another body, another key, no key and another DID are served", async () => {
+Deno.test("another body, another path, another key, no key and another DID are served", async () => {
   const identity = await newIdentity();
   await assertServed(await send(identity));
+  // It asks for what both paths take.
+  const prompt = JSON.stringify({ ...JSON.parse(BODY), prompt: "hello" });
+  for (const path of [CHAT, CHAT.replace("/chat", "")]) {
+    const response = await call(world.gateway, identity, "POST", path, prompt, { headers: KEY });
+    await assertServed(response);
+  }
   await assertServed(await send(identity, chat("something else")));
   await assertServed(await send(identity, BODY, { "idempotency-key": "another" }));
   await assertServed(await send(identity, BODY, {}));
@@ -92,6 +98,17 @@ Deno.test("a call that OpenRouter refused may be sent again at once, until it is
   await db.endedRows(identity.did, 21);
   const { duplicate_of } = await assertRefused(await send(identity), 409, "duplicate_request");
   assert.equal(duplicate_of, served);
+});
+
+Deno.test("a call that OpenRouter refused by an error inside a 200 may be sent again", async () => {
+  const { db } = world;
+  const identity = await newIdentity();
+  const refused = await send(identity, BODY, { ...KEY, "x-openrouter-simulate": "error:502" });
+  assert.equal(refused.status, 200);
+  await refused.text();
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.deepEqual([row?.status, row?.total_cost], ["failed", "0"]);
+  await assertServed(await send(identity));
 });
 
 Deno.test("a call whose answer broke off may have been billed, and is not sent again", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { call, newIdentity } from "./harness/client.ts";
+import { AUDIENCE, call, newIdentity } from "./harness/client.ts";
 import type { RequestRow } from "./harness/database.ts";
 import { startFront } from "./harness/front.ts";
 import { sha256 } from "./harness/openrouter.ts";
@@ -248,6 +248,24 @@ Deno.test("a video is charged once, at the first sight of it, however often it i
     cost_source: "response",
   });
 });
+
+for (const faults of ["", "absolute-urls"]) {
+  const how = faults === "" ? "as paths" : "absolute";
+  Deno.test(`the URLs of a video, ${how}, lead back through the gateway`, async () => {
+    const { gateway } = world;
+    const identity = await newIdentity();
+    const headers = { "x-openrouter-simulate": faults };
+    const begun = await call(gateway, identity, "POST", `${API}/videos`, VIDEO, { headers });
+    const { id, polling_url } = await begun.json();
+    const here = `${API}/videos/${id}`;
+    assert.equal(polling_url, `${AUDIENCE}${here}`);
+    const seen = await (await call(gateway, identity, "GET", here)).json();
+    assert.deepEqual([seen.polling_url, seen.unsigned_urls], [
+      polling_url,
+      [`${polling_url}/content?index=0`],
+    ]);
+  });
+}
 
 for (const path of ["/content", "/content?index=0"]) {
   Deno.test(`a video of which nothing but /videos/{id}${path} is asked is charged as well`, async () => {

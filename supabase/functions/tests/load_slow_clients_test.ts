@@ -42,7 +42,7 @@ Deno.test(`${CLIENTS} clients that read slowly hold back ${OFFERED_MB} MB each a
   assert.equal(openrouter.ledger().requests.in_flight, CLIENTS, "nothing was read to its end");
   for (const client of clients) client.close();
   await until("OpenRouter's work to end", () => openrouter.ledger().requests.in_flight === 0);
-  const rows = await db.endedRows(identity.did, CLIENTS);
+  const rows = await db.pricedRows(identity.did, CLIENTS);
   assert.ok(rows.every((row) => row.error_message === "client_disconnected"));
   const { usage } = openrouter.keyOf(await db.keyHash(identity.did));
   assert.equal((await db.booked(identity.did)).cost, usage);
