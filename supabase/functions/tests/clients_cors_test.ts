@@ -136,7 +136,7 @@ function assertReadable(response: Response, origin: string | null) {
   assert.equal(response.headers.get("access-control-allow-origin"), origin);
   assert.deepEqual(
     listOf(response.headers, "access-control-expose-headers").sort(),
-    ["retry-after", "server-timing", "x-generation-id", "x-request-id"],
+    ["retry-after", "server-timing", "x-generation-id", "x-request-id", "x-should-retry"],
   );
 }
 

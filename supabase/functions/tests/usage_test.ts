@@ -7,11 +7,11 @@ const world = useWorld();
 
 const DAY_MS = 86_400_000;
 
-/** Makes a call at that price, or one that fails, and waits until it is booked. */
+/** Makes a call at that price, or one that breaks unpriced, and waits until it is booked. */
 async function book(identity: Identity, costUsd: string | null, model = "openai/gpt-4o-mini") {
   const { db, gateway } = world;
   const response = await call(gateway, identity, "POST", CHAT, chat("one two", { model }), {
-    headers: { "x-openrouter-simulate": costUsd === null ? "status:502" : `cost:${costUsd}` },
+    headers: { "x-openrouter-simulate": costUsd === null ? "drop" : `cost:${costUsd}` },
   });
   await response.body?.cancel();
   return await db.endedRow(response);
@@ -121,12 +121,21 @@ Deno.test("usage is grouped by any of day, hour, model and endpoint", async () =
   assert.equal(groups.reduce((count, { requests }) => count + Number(requests), 0), 4);
 });
 
+/** The SQL of an instant in RFC 3339, with all that Postgres keeps of it. */
+function microseconds(instant: string): string {
+  return `to_char((${instant}) at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+}
+
 Deno.test("usage is limited to dates, of which the last counts whole, and to instants", async () => {
   const identity = await newIdentity();
   const row = await book(identity, "0.1");
   const time = row.request_time.getTime();
   const day = (offset: number) => new Date(time + offset * DAY_MS).toISOString().slice(0, 10);
   const instant = (offsetMs: number) => new Date(time + offsetMs).toISOString();
+  const [exact] = await world.db.sql<{ at: string; later: string }[]>`
+    select ${world.db.sql.unsafe(microseconds("request_time"))} as at,
+      ${world.db.sql.unsafe(microseconds("request_time + interval '1 microsecond'"))} as later
+    from public.request_logs where id = ${row.id}`;
   const eastern = new Date(time + 5.5 * 3_600_000 - 1000).toISOString().replace("Z", "%2B05:30");
 
   for (
@@ -141,6 +150,9 @@ Deno.test("usage is limited to dates, of which the last counts whole, and to ins
       [`start_date=${instant(1000)}`, 0],
       [`end_date=${instant(-1000)}`, 0],
       [`start_date=${eastern}&end_date=${instant(1000)}`, 1],
+      [`start_date=${exact!.at}&end_date=${exact!.later}`, 1],
+      [`start_date=${exact!.later}`, 0],
+      [`end_date=${exact!.at}`, 0],
     ] as const
   ) {
     const { data } = await usage(identity, `?${query}`);

@@ -22,7 +22,7 @@ import {
 
 /** How far an answer has come. */
 export interface Progress {
-  /** Whether a model had begun to answer. */
+  /** Whether more than an error alone has come; what a stream has begun with may be billed. */
   hasBegun: boolean;
   /** Whether a stream has said that it is over. */
   isOver: boolean;
@@ -156,7 +156,7 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
   const tell = (message: unknown) => {
     observe(observed, message);
     hasAnEnd ||= announcesItsEnd(message);
-    progress.hasBegun ||= observed.error === null;
+    progress.hasBegun = true;
     choices.observe(message);
     isLast ||= isLastOfMessage(message) || isLastOfResponse(message);
     isDone ||= isLastOfMessage(message);

@@ -404,16 +404,25 @@ for (const [what, events, isOver, isDone] of DONE) {
   });
 }
 
-Deno.test("an answer has begun with what a model says, not with an error", () => {
-  const begun = (...events: string[]) => {
-    const meter = meterOf(SSE);
-    for (const data of events) meter.feed(utf8(`data: ${data}\n\n`));
-    return meter.progress.hasBegun;
-  };
-  const error = '{"error":{"message":"x"},"choices":[{"delta":{},"finish_reason":"error"}]}';
-  assert.equal(begun(error), false);
-  assert.equal(begun(CHUNK, error), true);
-  const json = meterOf("application/json");
-  json.feed(utf8('{"choices":[{"error":{"message":"x"}}]}'));
-  assert.equal(json.progress.hasBegun, true);
-});
+const BEGINNINGS_OF_ANSWERS: [what: string, type: string, body: string, hasBegun: boolean][] = [
+  ["nothing", SSE, ": hi\n\n", false],
+  // OpenRouter may bill the prompt by then.
+  ["an error event", SSE, 'data: {"error":{"message":"x"}}\n\n', true],
+  ["an error in place of a stream", SSE, '{"error":{"message":"x"}}', false],
+  ["an error in place of JSON", "application/json", '{"error":{"message":"x"}}', false],
+  [
+    "an error in a choice",
+    "application/json",
+    '{"choices":[{"error":{"message":"x"}}]}',
+    true,
+  ],
+  ["bytes", "audio/mpeg", "ID3", true],
+];
+
+for (const [what, type, body, hasBegun] of BEGINNINGS_OF_ANSWERS) {
+  Deno.test(`with ${what} an answer has ${hasBegun ? "" : "not "}begun`, () => {
+    const meter = meterOf(type);
+    meter.feed(utf8(body));
+    assert.equal(meter.progress.hasBegun, hasBegun);
+  });
+}
