@@ -269,7 +269,7 @@ for (const faults of ["", "absolute-urls"]) {
 
 for (const path of ["/content", "/content?index=0"]) {
   Deno.test(`a video of which nothing but /videos/{id}${path} is asked is charged as well`, async () => {
-    const { db, gateway } = world;
+    const { gateway } = world;
     const identity = await newIdentity();
     const id = await createVideo(identity);
     const response = await call(gateway, identity, "GET", `${API}/videos/${id}${path}`);
