@@ -5,7 +5,7 @@ import { connect } from "./harness/raw_client.ts";
 import { until } from "./harness/until.ts";
 import { useWorld } from "./harness/world.ts";
 
-const world = useWorld({ gateways: 3 });
+const world = useWorld({ gateways: 4 });
 
 Deno.test("SIGTERM lets running streams end, and loses no row", async () => {
   // BerriAI/litellm #38157, #34820, #33873
@@ -88,14 +88,14 @@ Deno.test("SIGTERM settles what is open before anything else, for whoever kills 
   const { db, gateways } = world;
   const identity = await newIdentity();
   const body = chat("one two three", { stream: true });
-  const client = await connect(gateways[2]!, identity, CHAT, body, {
+  const client = await connect(gateways[3]!, identity, CHAT, body, {
     "x-openrouter-simulate": "chunks:9,hang:3",
   });
   await client.until(" three");
 
-  const stopped = gateways[2]!.stop();
+  const stopped = gateways[3]!.stop();
   const [row] = await db.endedRows(identity.did, 1);
-  await gateways[2]!.kill();
+  await gateways[3]!.kill();
 
   await stopped;
   client.close();
