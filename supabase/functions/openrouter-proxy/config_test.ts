@@ -209,7 +209,16 @@ for (
   });
 }
 
-for (const url of ["//h/x", "https://", "https://h/x?y=1", "https://h/x#y", "https://h/x y"]) {
+for (
+  const url of [
+    "//h/x",
+    "https://",
+    "http://[",
+    "https://h/x?y=1",
+    "https://h/x#y",
+    "https://h/x y",
+  ]
+) {
   Deno.test(`${url} is no URL of an API`, () => {
     assertProblems({ OPENROUTER_API_URL: url }, "OPENROUTER_API_URL");
     assertProblems({ SUPABASE_URL: url }, "SUPABASE_URL");

@@ -360,6 +360,14 @@ const CUTS: [what: string, events: string[], isCut: boolean][] = [
     ],
     false,
   ],
+  [
+    "an incomplete response that tells no usage",
+    [
+      '{"type":"response.created","response":{"id":"r"}}',
+      '{"type":"response.incomplete","response":{"id":"r","usage":null}}',
+    ],
+    false,
+  ],
   ["events of another kind", ['{"type":"progress"}', "hello"], false],
   ["no events", [], false],
 ];

@@ -152,3 +152,12 @@ Deno.test("headers that name the operator's account stay here", () => {
   });
   assert.deepEqual([...responseHeaders(upstream)], [["x-user-agent-hint", "stays"]]);
 });
+
+Deno.test("what holds for OpenRouter's origin alone stays here", () => {
+  const upstream = new Headers({
+    "alt-svc": 'h3=":443"',
+    "strict-transport-security": "max-age=1",
+    "x-stays": "1",
+  });
+  assert.deepEqual([...responseHeaders(upstream)], [["x-stays", "1"]]);
+});
