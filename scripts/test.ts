@@ -6,29 +6,30 @@
  * - `pgtap`       supabase/tests, on the migrated database
  * - `schema`      Supabase's advisors and the generated types
  * - `http`        supabase/functions/tests, against the stack
+ * - `maintenance` those of them about finding costs, each file on a stack of its own
  * - `http-2.1.4`  those of them about bytes, headers and endings, with the gateway under that Deno
  *
  * The last line is `N passed, N failed`, and `, N skipped` where there are any. Exits with 0 when
  * nothing failed, 1 when something did, 2 for arguments that it does not know, 130 when interrupted.
  */
 import { startStack } from "./stack/start_stack.ts";
-import { http, httpOnEdgeDeno, unit, unitOnEdgeDeno } from "./test/deno_suites.ts";
+import { http, httpOnEdgeDeno, maintenance, unit, unitOnEdgeDeno } from "./test/deno_suites.ts";
 import { describe, type Outcome, sum } from "./test/outcome.ts";
 import { pgtap } from "./test/pgtap.ts";
 import { schema } from "./test/schema.ts";
 import { runSuite, type Suite } from "./test/suite.ts";
 
-/** In the order in which they run; those of one stage run at the same time, one per core. */
-const STAGES: Record<string, Suite>[] = [
-  { unit, "unit-2.1.4": unitOnEdgeDeno },
-  // Before anything has used the Data API, whose connections would prevent that copy.
-  { pgtap },
-  { schema },
-  { http },
-  { "http-2.1.4": httpOnEdgeDeno },
+/**
+ * The suites of a stage run in two lanes at the same time, one per core; those of a lane one after the
+ * other, as the stages do.
+ */
+const STAGES: Record<string, Suite>[][] = [
+  // pgtap before anything has used the Data API, whose connections would prevent that copy.
+  [{ unit }, { "unit-2.1.4": unitOnEdgeDeno, pgtap, schema }],
+  [{ http }, { "http-2.1.4": httpOnEdgeDeno, maintenance }],
 ];
 
-const names = STAGES.flatMap((stage) => Object.keys(stage));
+const names = STAGES.flat().flatMap((lane) => Object.keys(lane));
 const firstOption = Deno.args.findIndex((argument) => argument.startsWith("-"));
 const wanted = firstOption === -1 ? Deno.args : Deno.args.slice(0, firstOption);
 const unknown = wanted.find((name) => !names.includes(name));
@@ -56,13 +57,19 @@ async function runAll(signal: AbortSignal): Promise<Outcome> {
     denoTestArgs: firstOption === -1 ? [] : Deno.args.slice(firstOption),
   };
   const outcomes: Outcome[] = [];
+
+  async function runLane(lane: Record<string, Suite>) {
+    for (const [name, suite] of Object.entries(lane)) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue;
+      outcomes.push(await runSuite(name, suite, context, console.log));
+    }
+  }
+
   for (const stage of STAGES) {
-    const runs = Object.entries(stage)
-      .filter(([name]) => wanted.length === 0 || wanted.includes(name))
-      .map(([name, suite]) => runSuite(name, suite, context, console.log));
+    const lanes = stage.map(runLane);
     // All of them end before an interruption of one ends this process, and their children's with it.
-    await Promise.allSettled(runs);
-    outcomes.push(...await Promise.all(runs));
+    await Promise.allSettled(lanes);
+    await Promise.all(lanes);
   }
   return sum(outcomes);
 }

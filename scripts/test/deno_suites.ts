@@ -44,10 +44,25 @@ const HTTP_TESTS = "supabase/functions/tests";
 /** The black-box tests over HTTP, which find the stack by the variables that `deno task stack` prints. */
 export const http: Suite = async (context) =>
   await denoTest(
-    [Deno.execPath(), "test", "-A", HTTP_TESTS],
+    [Deno.execPath(), "test", "-A", ...await httpTests((name) => !isMaintenance(name)), BROWSER],
     context,
     stackEnvironment(await context.stack()),
   );
+
+/** Those about finding costs: they look at all accounts, so that each file has a stack of its own. */
+export const maintenance: Suite = async (context) =>
+  await denoTest([Deno.execPath(), "test", "-A", ...await httpTests(isMaintenance)], context);
+
+const BROWSER = `${HTTP_TESTS}/browser`;
+const isMaintenance = (name: string) => name.startsWith("maintenance_");
+
+/** The test files among those over HTTP whose names are like this. */
+async function httpTests(isWanted: (name: string) => boolean): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(`${PROJECT_ROOT}/${HTTP_TESTS}`));
+  return entries.map(({ name }) => name)
+    .filter((name) => name.endsWith("_test.ts") && isWanted(name)).sort()
+    .map((name) => `${HTTP_TESTS}/${name}`);
+}
 
 /** Those that show what a runtime's own server and fetch do to bytes, headers and endings. */
 const WIRE_TESTS = [
