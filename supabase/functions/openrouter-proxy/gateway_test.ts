@@ -462,3 +462,20 @@ test("a stream that OpenRouter is late for is 504, and ends", async () => {
   await gateway.idle();
   assert.deepEqual(gateway.seen.settlements.map(({ cost }) => cost), [null]);
 });
+
+Deno.test("calls that are refused leave no memory taken, however large they were", async () => {
+  const gateway = await gatewayWith({ admission: { decision: "access_denied" } as Admission });
+  const body = JSON.stringify({ model: "m", padding: "x".repeat(4 * 1024 * 1024) });
+  const refusals = [
+    ["/api/v1/openrouter/files", body, "path_forbidden"],
+    [CHAT, `${body}}`, "invalid_request"],
+    [CHAT, body, "access_denied"],
+  ] as const;
+  // Each with more than what all bodies together may hold.
+  for (const [path, body, type] of refusals) {
+    for (let n = 0; n < 13; n++) {
+      const request = await requestFrom(gateway.signer, { path, body });
+      assert.equal((await errorOf(await gateway.fetch(request))).type, type);
+    }
+  }
+});

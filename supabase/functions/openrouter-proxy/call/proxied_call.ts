@@ -83,12 +83,17 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
   ): Promise<{ identified: Identified; opened: Opened }> {
     const open = () => openedBy(method, target, config.extraPaths);
     const sender = await identify(c);
-    if (sender.identity === null) {
-      const identified = await sender.receive();
-      return { identified, opened: open() };
+    if (sender.identity !== null) {
+      const opened = open();
+      return { identified: await sender.receive(), opened };
     }
-    const opened = open();
-    return { identified: await sender.receive(), opened };
+    const identified = await sender.receive();
+    try {
+      return { identified, opened: open() };
+    } catch (error) {
+      identified[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Leave to go on, from the caller's account; a call that costs has its pending row then. */
