@@ -5,6 +5,8 @@
 --     operator to open.
 --   - A call may have to own several generations or jobs: the one that its path names, and those that
 --     its body refers to.
+--   - An admission is one row, whatever arrives twice, and `duplicate` always names the request that has
+--     the key.
 
 alter table public.gateway_settings
   add column shared_features text[] not null default '{}'
@@ -57,6 +59,8 @@ create function public.admit_request(
 returns jsonb
 language plpgsql
 set search_path = ''
+-- From six partitions on, Postgres would choose to plan each look at the log anew.
+set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_account public.user_api_keys;
@@ -113,18 +117,34 @@ begin
   end if;
 
   if p_metered and p_idempotency_key is not null then
-    insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id)
-    values (p_did, p_idempotency_key, decode(p_body_hash, 'hex'), p_request_id)
-    on conflict (did, idempotency_key, body_hash) do nothing;
-    if not found then
+    -- A key that is in use when the row is inserted can be given back before it is looked for: it is
+    -- free then.
+    loop
+      insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id)
+      values (p_did, p_idempotency_key, decode(p_body_hash, 'hex'), p_request_id)
+      on conflict (did, idempotency_key, body_hash) do nothing;
+      exit when found;
       select request_id into v_duplicate_of from public.idempotency_keys
       where did = p_did and idempotency_key = p_idempotency_key
         and body_hash = decode(p_body_hash, 'hex');
-      return jsonb_build_object('decision', 'duplicate', 'request_id', v_duplicate_of);
-    end if;
+      if found then
+        return jsonb_build_object('decision', 'duplicate', 'request_id', v_duplicate_of);
+      end if;
+    end loop;
   end if;
 
   if p_metered then
+    -- Two rows with one id would be settled by each other's answers. The key of the log cannot rule
+    -- that out, because it holds the time too; an admission that arrives twice does so within a day.
+    perform pg_advisory_xact_lock(hashtextextended(p_request_id::text, 0));
+    if exists (
+      select from public.request_logs
+      where id = p_request_id
+        -- In the partition of now, or the one next to it.
+        and request_time between now() - interval '1 day' and now() + interval '1 minute'
+    ) then
+      raise exception 'request % was admitted before', p_request_id using errcode = '23505';
+    end if;
     insert into public.request_logs (id, did, method, endpoint, model, streaming)
     values (p_request_id, p_did, p_method, p_endpoint, p_model, p_streaming);
   end if;
