@@ -36,10 +36,12 @@ async function gatewayWith(options: {
   /** What the store throws instead of an admission. */
   failure?: Error;
   env?: Record<string, string>;
+  /** Who calls; without it a new DID. */
+  signer?: Signer;
 } = {}) {
   const environment = { ...ENVIRONMENT, ...options.env };
   const config = configFromEnv({ get: (name) => environment[name] });
-  const signer = await newSigner("did:key Ed25519");
+  const signer = options.signer ?? await newSigner("did:key Ed25519");
   const vault = createKeyVault(config.encryptionKey, null);
   const seen = {
     settlements: [] as Settlement[],
@@ -47,6 +49,7 @@ async function gatewayWith(options: {
     forwarded: [] as Request[],
     admissions: 0,
     withdrawn: [] as string[],
+    sweeps: 0,
   };
   const pending = new Set<Promise<unknown>>();
   const store = {
@@ -67,6 +70,10 @@ async function gatewayWith(options: {
     settle: (settlement: Settlement) => {
       seen.settlements.push(settlement);
       return Promise.resolve({ settled: true, totalCostUsd: settlement.cost, leftOut: null });
+    },
+    expireStaleRequests: () => {
+      seen.sweeps++;
+      return Promise.resolve(0);
     },
     withdraw: (requestId: string) => {
       seen.withdrawn.push(requestId);
@@ -478,4 +485,30 @@ Deno.test("calls that are refused leave no memory taken, however large they were
       assert.equal((await errorOf(await gateway.fetch(request))).type, type);
     }
   }
+});
+
+test("what is settled is followed by a sweep of stale rows, once a minute and no more", async () => {
+  const gateway = await gatewayWith();
+  for (let call = 0; call < 3; call++) {
+    const request = await requestFrom(gateway.signer, { body: '{"model":"m"}' });
+    await (await gateway.fetch(request)).text();
+    await gateway.idle();
+  }
+  assert.deepEqual([gateway.seen.settlements.length, gateway.seen.sweeps], [3, 1]);
+});
+
+test("a DID keeps its pseudonym while its encryption key is being replaced", async () => {
+  const signer = await newSigner("did:key Ed25519");
+  const userOf = async (env: Record<string, string>) => {
+    const gateway = await gatewayWith({ env, signer });
+    const request = await requestFrom(signer, { body: '{"model":"m"}' });
+    await (await gateway.fetch(request)).text();
+    return JSON.parse(await gateway.seen.forwarded[0]!.text()).user;
+  };
+  const key = ENVIRONMENT.API_KEY_ENCRYPTION_KEY!;
+  const next = "gR0UG2/h9BtmAIUG5LL9JsufL964ZZ885TFdSdmGSG4=";
+  const before = await userOf({});
+  const during = { API_KEY_ENCRYPTION_KEY: next, API_KEY_ENCRYPTION_KEY_PREVIOUS: key };
+  assert.equal(await userOf(during), before);
+  assert.notEqual(await userOf({ API_KEY_ENCRYPTION_KEY: next }), before);
 });

@@ -29,7 +29,12 @@ export function gatewayFromEnv(env: { get(name: string): string | undefined }): 
   const unsettled = new Set<Promise<unknown>>();
   const gateway = createGateway({
     config,
-    store: createStore(config.supabaseUrl, config.supabaseSecretKey, once),
+    store: createStore(
+      config.supabaseUrl,
+      config.supabaseSecretKey,
+      once,
+      () => performance.now(),
+    ),
     fetch: once,
     now: Date.now,
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

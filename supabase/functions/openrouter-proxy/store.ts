@@ -235,11 +235,13 @@ export type Store = ReturnType<typeof createStore>;
 /**
  * @param supabaseUrl the project's API, e.g. `https://<ref>.supabase.co`
  * @param secretKey a key with the role `service_role`
+ * @param now milliseconds on any steady clock
  */
 export function createStore(
   supabaseUrl: string,
   secretKey: string,
   fetch: typeof globalThis.fetch,
+  now: () => number,
 ) {
   const client = createClient<Database>(supabaseUrl, secretKey, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
@@ -263,7 +265,7 @@ export function createStore(
 
   const admissions = storeBreaker(
     CALL_TIMEOUT_MS - TIMER_SLACK_MS,
-    () => performance.now(),
+    now,
     () => new StoreUnavailable("several calls in a row have timed out", false),
   );
 

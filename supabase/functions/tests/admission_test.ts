@@ -9,7 +9,7 @@ let store: Store;
 
 Deno.test.beforeAll(() => {
   const { url, secretKeys } = world.stack;
-  store = createStore(url, JSON.parse(secretKeys).default, fetch);
+  store = createStore(url, JSON.parse(secretKeys).default, fetch, Date.now);
 });
 
 /** A metered call with what a test is not about filled in. */

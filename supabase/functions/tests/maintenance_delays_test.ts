@@ -56,7 +56,7 @@ Deno.test("of any number that find a generation at the same time, one books it",
   const { did, generationId } = await lostCall();
   const hash = await db.keyHash(did);
   const { usage } = openrouter.keyOf(hash);
-  const store = createStore(stack.url, JSON.parse(stack.secretKeys).default, fetch);
+  const store = createStore(stack.url, JSON.parse(stack.secretKeys).default, fetch, Date.now);
   // As if there were room for more, so that the bound of OpenRouter's sum does not decide.
   await store.compareCosts(did, "1", [
     { hash: hash!, usage: "1000", byokUsage: "0", isGone: false },

@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import { type AdmissionRequest, createStore, StoreUnavailable } from "./store.ts";
+
+const ADMISSION: AdmissionRequest = {
+  requestId: "11111111-1111-4111-8111-111111111111",
+  did: "did:key:z6Mk",
+  method: "POST",
+  endpoint: "/chat/completions",
+  metered: true,
+  model: "m",
+  streaming: false,
+  replay: null,
+  tokenIssuedAt: null,
+  ownedGenerations: [],
+  sharedFeatures: [],
+  idempotency: null,
+};
+
+/** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
+function test(name: string, fn: () => Promise<void>) {
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+}
+
+test("admissions fail at once, and arrive nowhere, while the store times out", async () => {
+  let nowMs = 0;
+  let asked = 0;
+  const silent = () => {
+    asked++;
+    nowMs += 10_000;
+    return Promise.reject(new DOMException("it took too long", "TimeoutError"));
+  };
+  const store = createStore("http://supabase.test", "sb_secret_x", silent, () => nowMs);
+  const failure = () =>
+    store.admit(ADMISSION).then(
+      () => assert.fail("it was admitted"),
+      (error) => {
+        assert.ok(error instanceof StoreUnavailable);
+        return error.mayHaveArrived;
+      },
+    );
+  for (let call = 0; call < 3; call++) assert.equal(await failure(), true);
+  assert.equal(asked, 3);
+
+  // One of them finds out whether the store answers again; the others do not wait for that.
+  assert.deepEqual(await Promise.all([failure(), failure(), failure()]), [true, false, false]);
+  assert.equal(asked, 4);
+});
+
+const ERRORS: [what: string, answer: object, mayHaveArrived: boolean][] = [
+  ["a constraint of Postgres", { code: "23514", message: "x" }, false],
+  ["a statement that took too long", { code: "57014", message: "x" }, false],
+  ["Postgres being shut down", { code: "57P01", message: "x" }, true],
+  ["the Data API without a connection", { code: "PGRST001", message: "x" }, true],
+];
+
+for (const [what, answer, mayHaveArrived] of ERRORS) {
+  test(`an admission that fails for ${what} may ${mayHaveArrived ? "" : "not "}have arrived`, async () => {
+    const failing = () => Promise.resolve(Response.json(answer, { status: 500 }));
+    const store = createStore("http://supabase.test", "sb_secret_x", failing, Date.now);
+    await assert.rejects(store.admit(ADMISSION), (error) => {
+      assert.ok(error instanceof StoreUnavailable);
+      assert.equal(error.mayHaveArrived, mayHaveArrived);
+      return true;
+    });
+  });
+}
