@@ -6,7 +6,8 @@
  */
 import type { ListedGeneration } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
-import type { FoundCall, Store } from "../../store.ts";
+import type { Store } from "../../store.ts";
+import type { FoundCall } from "../../store_maintenance.ts";
 import { byRequest, createLook, type FoundRequest } from "./found_requests.ts";
 import { AT_A_TIME } from "./job.ts";
 import { inParallel, type Turn, TurnIsOver } from "./turn.ts";

@@ -14,7 +14,8 @@ import {
 } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
 import { createManagementCall, ManagementError } from "../../openrouter/management_call.ts";
-import type { Store, UnpricedRequest } from "../../store.ts";
+import type { Store } from "../../store.ts";
+import type { UnpricedRequest } from "../../store_maintenance.ts";
 import type { Turn } from "./turn.ts";
 
 export interface JobCostsDeps {

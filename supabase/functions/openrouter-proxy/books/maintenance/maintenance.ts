@@ -8,7 +8,8 @@
 import { describeError } from "../../errors.ts";
 import type { Log } from "../../http/request_log.ts";
 import { ManagementError } from "../../openrouter/management_call.ts";
-import type { StandingDrift, Store } from "../../store.ts";
+import type { Store } from "../../store.ts";
+import type { StandingDrift } from "../../store_maintenance.ts";
 import type { Job, Outcome } from "./job.ts";
 import { createTurn, type Stop } from "./turn.ts";
 

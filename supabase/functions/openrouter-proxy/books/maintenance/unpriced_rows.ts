@@ -6,7 +6,8 @@
  */
 import { nothingObserved, type Observed, observeGeneration } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
-import type { KnownCost, Store, UnpricedRequest } from "../../store.ts";
+import type { KnownCost, Store } from "../../store.ts";
+import type { UnpricedRequest } from "../../store_maintenance.ts";
 import { AT_A_TIME, type Job } from "./job.ts";
 import type { JobCosts } from "./job_costs.ts";
 import { inParallel, type Turn } from "./turn.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import type { KnownCost, UnpricedRequest } from "../../store.ts";
+import type { KnownCost } from "../../store.ts";
+import type { UnpricedRequest } from "../../store_maintenance.ts";
 import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { nothingObserved } from "../../metering/usage.ts";
 import { createUnpricedRows } from "./unpriced_rows.ts";
