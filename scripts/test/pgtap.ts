@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import postgres from "postgres";
 import { PROJECT_ROOT } from "../stack/data_folder.ts";
+import { WITHOUT_LIMITS } from "../stack/without_limits.ts";
 import type { Stack } from "../stack/start_stack.ts";
 import { NOTHING, sum } from "./outcome.ts";
 import { loadPgtap } from "./pgtap_extension.ts";
@@ -18,6 +19,7 @@ const DATABASE = "pgtap";
 export const pgtap: Suite = async ({ stack, write, signal }) => {
   const url = await copyDatabase(await stack());
   await withConnection(url, loadPgtap);
+  await withConnection(url, (sql) => sql.unsafe(WITHOUT_LIMITS));
   let total = NOTHING;
   for (const name of await testFiles()) {
     signal.throwIfAborted();
