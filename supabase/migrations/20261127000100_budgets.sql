@@ -111,6 +111,7 @@ grant select, insert, update, delete on table public.budget_alerts to service_ro
 
 -- A budget's row as it is on a day: periods that are over count as nothing. One that is on a later day
 -- already, because a transaction that began before midnight comes after one that did not, stays there.
+-- Null, where there is no row, is one with which nothing was done yet.
 create function public.rolled(p_budget public.budgets, p_day date)
 returns public.budgets
 language plpgsql
@@ -120,6 +121,12 @@ as $$
 declare
   v_month date := date_trunc('month', p_day)::date;
 begin
+  if p_budget.day is null then
+    return row(
+      p_budget.did, p_day, 0, 0, 0, 0, 0, 0, v_month, 0, 0, 0, 0,
+      '-infinity', '-infinity', '-infinity', '-infinity'
+    )::public.budgets;
+  end if;
   if p_budget.day < p_day then
     p_budget.day := p_day;
     p_budget.day_spent_usd := 0;
@@ -165,13 +172,8 @@ declare
   v_budget public.budgets;
 begin
   select * into v_budget from public.budgets where did = p_did;
-  if found then
-    return public.rolled(v_budget, p_day);
-  end if;
-  return row(
-    p_did, p_day, 0, 0, 0, 0, 0, 0, date_trunc('month', p_day)::date, 0, 0, 0, 0,
-    '-infinity', '-infinity', '-infinity', '-infinity'
-  )::public.budgets;
+  v_budget.did := p_did;
+  return public.rolled(v_budget, p_day);
 end;
 $$;
 comment on function public.budget_of is 'A row of budgets as it stands on a day, whether or not it is in the table.';
@@ -227,22 +229,23 @@ comment on function public.used_until is 'Until when a bucket is used up once on
 -- "retry_after_ms": until the next one passes, 0: now}.
 create function public.rate_state(p_used_until timestamptz, p_per_minute integer, p_now timestamptz)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-  select jsonb_build_object(
+declare
+  v_ahead_ms double precision := case when p_used_until > p_now
+    then extract(epoch from p_used_until - p_now) * 1000 else 0 end;
+begin
+  return jsonb_build_object(
     'limit', p_per_minute,
-    'remaining', floor((60000 - ahead_ms) * p_per_minute / 60000 + 1e-6)::integer,
-    'reset_ms', ceil(ahead_ms),
-    'retry_after_ms', greatest(0, ceil(ahead_ms + 60000.0 / p_per_minute - 60000 - 1e-3))
-  )
-  from (
-    select greatest(extract(epoch from p_used_until - p_now) * 1000, 0) as ahead_ms
-    where p_used_until > '-infinity'
-    union all
-    select 0 where p_used_until = '-infinity'
-  ) as bucket;
+    -- A millionth for what the divisions round.
+    'remaining', floor((60000 - v_ahead_ms) * p_per_minute / 60000 + 1e-6)::integer,
+    'reset_ms', ceil(v_ahead_ms)::integer,
+    'retry_after_ms',
+    greatest(0, ceil(v_ahead_ms + 60000::double precision / p_per_minute - 60000 - 1e-3))::integer
+  );
+end;
 $$;
 comment on function public.rate_state is 'The state of a bucket, as answers tell it: limit, remaining, reset_ms, retry_after_ms.';
 
@@ -527,13 +530,18 @@ declare
   v_before public.budgets;
   v_budget public.budgets;
   v_change public.budget_change;
+  v_dids text[];
   v_did text;
   v_is_alerted boolean := false;
 begin
   select * into v_settings from public.gateway_settings;
-  foreach v_did in array array(
-    select distinct change.did from unnest(p_changes) as change where change.did is not null order by 1
-  ) || '*'::text
+  v_dids := array[p_changes[1].did];
+  if cardinality(p_changes) > 1 then
+    v_dids := array(
+      select distinct change.did from unnest(p_changes) as change where change.did is not null order by 1
+    );
+  end if;
+  foreach v_did in array v_dids || '*'::text
   loop
     perform public.lock_budget(v_did);
     if v_did = '*' then

@@ -187,6 +187,7 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_did text := p_asked.did;
+  v_known record;
   v_settings public.gateway_settings;
   v_policy public.did_policies;
   v_account public.user_api_keys;
@@ -204,9 +205,16 @@ declare
   v_text text;
   v_duplicate_of uuid;
 begin
-  select * into v_settings from public.gateway_settings;
-  select * into v_policy from public.did_policies where did = v_did;
-  select * into v_account from public.user_api_keys where did = v_did;
+  select settings, policy, account, budget, gateway_budget
+  into v_known
+  from public.gateway_settings as settings
+  left join public.did_policies as policy on policy.did = v_did
+  left join public.user_api_keys as account on account.did = v_did
+  left join public.budgets as budget on budget.did = v_did
+  left join public.budgets as gateway_budget on gateway_budget.did = '*';
+  v_settings := v_known.settings;
+  v_policy := v_known.policy;
+  v_account := v_known.account;
 
   if p_asked.token_issued_at < v_policy.tokens_valid_after then
     return jsonb_build_object('decision', 'token_revoked');
@@ -260,9 +268,12 @@ begin
     v_limits := public.limits_of(v_policy, v_settings);
     v_gateway_limits := public.gateway_limits(v_settings);
     v_refusal := coalesce(
-      public.refusal_by(public.budget_of(v_did, v_today), v_limits, 'did', v_usd, v_is_free, p_now),
       public.refusal_by(
-        public.budget_of('*', v_today), v_gateway_limits, 'gateway', v_usd, v_is_free, p_now
+        public.rolled(v_known.budget, v_today), v_limits, 'did', v_usd, v_is_free, p_now
+      ),
+      public.refusal_by(
+        public.rolled(v_known.gateway_budget, v_today), v_gateway_limits, 'gateway', v_usd, v_is_free,
+        p_now
       )
     );
     if v_refusal is not null then
@@ -315,6 +326,15 @@ begin
       raise exception 'request % was admitted before', p_asked.request_id using errcode = '23505';
     end if;
 
+    insert into public.request_logs (
+      id, did, method, endpoint, model, streaming, request_time, created_at,
+      estimate_usd, reserved_usd, reserved_on
+    )
+    values (
+      p_asked.request_id, v_did, p_asked.method, p_asked.endpoint, p_asked.model,
+      coalesce(p_asked.streaming, false), p_now, p_now, v_usd, v_usd, v_today
+    );
+
     -- Both budgets are held from here to the end of the transaction: what is decided now is true of all
     -- that others have decided.
     perform public.lock_budget(v_did);
@@ -337,17 +357,14 @@ begin
       if p_asked.idempotency_key is not null then
         delete from public.idempotency_keys where request_id = p_asked.request_id;
       end if;
+      delete from public.request_logs where id = p_asked.request_id and request_time = p_now;
       return v_refusal || public.note_used_up(v_did, v_refusal);
     end if;
 
-    insert into public.request_logs (
-      id, did, method, endpoint, model, streaming, request_time, created_at,
-      estimate_usd, reserved_usd, reserved_on
-    )
-    values (
-      p_asked.request_id, v_did, p_asked.method, p_asked.endpoint, p_asked.model,
-      coalesce(p_asked.streaming, false), p_now, p_now, v_usd, v_usd, v_budget.day
-    );
+    if v_budget.day <> v_today then
+      update public.request_logs set reserved_on = v_budget.day
+      where id = p_asked.request_id and request_time = p_now;
+    end if;
     v_budget := public.with_call(v_budget, v_limits, v_usd, v_is_free, p_now);
     perform public.store_budget(v_budget);
     perform public.store_budget(
