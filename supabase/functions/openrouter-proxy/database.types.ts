@@ -253,7 +253,10 @@ export type Database = {
                 }
           }
           Functions: {
-            "admit_request":
+            "account_limits":
+{ Args: { "p_did": string,"p_now"?: string }; Returns: Json
+                           },
+"admit_request":
 { Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_may_lack_key"?: boolean,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_owned_generations"?: (string)[],"p_request_id": string,"p_shared_features"?: (string)[],"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
                            },
 "adopt_generation":
@@ -270,6 +273,9 @@ export type Database = {
                            },
 "book_late_cost":
 { Args: { "p_cost": string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
+                           },
+"claim_budget_alerts":
+{ Args: { "p_limit"?: number }; Returns: Json
                            },
 "claim_cost_checks":
 { Args: { "p_limit": number }; Returns: Json
@@ -300,6 +306,9 @@ export type Database = {
                            },
 "discard_request":
 { Args: { "p_request_id": string,"p_request_time": string }; Returns: boolean
+                           },
+"end_budget_alert":
+{ Args: { "p_id": string }; Returns: boolean
                            },
 "end_cost_search":
 { Args: { "p_did": string,"p_searched_to": string }; Returns: undefined

@@ -171,6 +171,33 @@ export interface UsageStats {
   groups: ({ cost: string } & Record<string, string | number>)[];
 }
 
+/** A DID's limits as account_limits returns them; null: not set. Amounts are decimal strings in USD. */
+export interface AccountLimits {
+  did: string;
+  access: "allowed" | "not_allowed" | "blocked";
+  /** Of the gateway's own, where one of them would refuse first, `remaining_usd` alone is told. */
+  budgets: {
+    scope: "did" | "gateway";
+    period: "day" | "month";
+    limit_usd: string | null;
+    spent_usd: string | null;
+    reserved_usd: string | null;
+    remaining_usd: string | null;
+    resets_at: string;
+    alerts: { threshold: number; reached_at: string }[];
+  }[];
+  rates: {
+    scope: "did" | "gateway";
+    requests_per_minute: number;
+    remaining: number;
+    resets_at: string;
+  }[];
+  concurrent_requests: number | null;
+  free_models_per_day: number | null;
+  allowed_models: string[] | null;
+  upstream_limit_usd: string | null;
+}
+
 type Functions = Database["public"]["Functions"];
 
 /** Calls an RPC. */
@@ -405,6 +432,11 @@ export function createStore(
           p_group_by: query.groupBy,
         }),
       ) as UsageStats;
+    },
+
+    /** A DID's budgets and rates, as they stand. */
+    async accountLimits(did: string): Promise<AccountLimits> {
+      return await call("account_limits", { p_did: did }) as AccountLimits;
     },
 
     /** Resolves when Postgres answers. */
