@@ -36,6 +36,8 @@ export interface Config {
   didWebHosts: string[];
   maxRequestBytes: number;
   maxTokenLifetimeSeconds: number;
+  /** GET and HEAD of one DID, in each isolate. */
+  readsPerMinute: number;
   upstreamHeadersTimeoutMs: number;
   upstreamIdleTimeoutMs: number;
   /** Sent to OpenRouter where the client sent none. */
@@ -189,6 +191,7 @@ export function configFromEnv(env: Environment): Config {
     didWebHosts: list("DID_WEB_HOSTS").map((host) => host.toLowerCase()),
     maxRequestBytes: positiveInteger("MAX_REQUEST_BYTES", 20 * 1024 * 1024),
     maxTokenLifetimeSeconds: positiveInteger("MAX_TOKEN_LIFETIME_SECONDS", 3600),
+    readsPerMinute: positiveInteger("READS_PER_MINUTE", 300),
     upstreamHeadersTimeoutMs: positiveInteger("UPSTREAM_HEADERS_TIMEOUT_MS", 145_000),
     upstreamIdleTimeoutMs: positiveInteger("UPSTREAM_IDLE_TIMEOUT_MS", 120_000),
     httpReferer: headerValue("HTTP_REFERER", "https://llm-gateway.local"),
