@@ -56,6 +56,8 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
     httpReferer: "https://llm-gateway.local",
     xTitle: "LLM Gateway",
     usdPerCredit: "1",
+    alertWebhookUrl: null,
+    alertWebhookSecret: null,
   });
 });
 
@@ -78,6 +80,8 @@ Deno.test("every variable of the environment has its place", () => {
     HTTP_REFERER: "https://a.example",
     X_TITLE: "A",
     OPENROUTER_USD_PER_CREDIT: "0.000001",
+    ALERT_WEBHOOK_URL: " https://hooks.example/services/T1?code=2 ",
+    ALERT_WEBHOOK_SECRET: "16 characters...",
   });
   assert.deepEqual(read, {
     ...config(),
@@ -96,6 +100,8 @@ Deno.test("every variable of the environment has its place", () => {
     httpReferer: "https://a.example",
     xTitle: "A",
     usdPerCredit: "0.000001",
+    alertWebhookUrl: "https://hooks.example/services/T1?code=2",
+    alertWebhookSecret: "16 characters...",
   });
 });
 
@@ -162,6 +168,8 @@ Deno.test("all that is bad is reported at once, by name and without values", () 
       UPSTREAM_HEADERS_TIMEOUT_MS: "-1000",
       UPSTREAM_IDLE_TIMEOUT_MS: "1.5e3",
       OPENROUTER_USD_PER_CREDIT: "one dollar",
+      ALERT_WEBHOOK_URL: "hooks.example/services/secret",
+      ALERT_WEBHOOK_SECRET: "15 characters..",
     },
     "SUPABASE_URL",
     "SUPABASE_SECRET_KEYS",
@@ -177,6 +185,8 @@ Deno.test("all that is bad is reported at once, by name and without values", () 
     "UPSTREAM_HEADERS_TIMEOUT_MS",
     "UPSTREAM_IDLE_TIMEOUT_MS",
     "OPENROUTER_USD_PER_CREDIT",
+    "ALERT_WEBHOOK_URL",
+    "ALERT_WEBHOOK_SECRET",
   );
 });
 
@@ -227,6 +237,12 @@ for (
   Deno.test(`${url} is no URL of an API`, () => {
     assertProblems({ OPENROUTER_API_URL: url }, "OPENROUTER_API_URL");
     assertProblems({ SUPABASE_URL: url }, "SUPABASE_URL");
+  });
+}
+
+for (const url of ["ftp://h/x", "https://", "http://[", "https://h/x#y", "https://h/x y", "/x"]) {
+  Deno.test(`${url} is no URL of a webhook`, () => {
+    assertProblems({ ALERT_WEBHOOK_URL: url }, "ALERT_WEBHOOK_URL");
   });
 }
 

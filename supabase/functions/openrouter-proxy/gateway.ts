@@ -8,6 +8,7 @@ import { createAccounts } from "./accounts/accounts.ts";
 import { createKeyVault } from "./accounts/key_vault.ts";
 import { createPseudonyms } from "./accounts/pseudonym.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
+import { createAlertDelivery } from "./books/alerts/delivery.ts";
 import { createBookkeeper } from "./books/booking.ts";
 import { createGenerationReader } from "./books/generation.ts";
 import { assembleMaintenance } from "./books/maintenance/assemble.ts";
@@ -73,12 +74,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
   const accounts = createAccounts({ store, management, vault, guardrailId, now, sleep, log });
   const generations = createGenerationReader(openrouterUrl, provisioningKey, fetch, sleep);
-  const sweep = createSweep({ store, now, waitUntil });
+  const { alertWebhookUrl: url, alertWebhookSecret: secret } = config;
+  const alerts = createAlertDelivery({ store, fetch, url, secret, waitUntil, log });
+  const sweep = createSweep({ store, alerts, now, waitUntil });
   const bookkeeper = createBookkeeper({
     store: {
       ...store,
       async settle(settlement) {
         const settled = await store.settle(settlement);
+        if (settled.isAlerted) alerts.soon();
         sweep();
         return settled;
       },
@@ -118,6 +122,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       openrouterUrl,
       provisioningKey,
       usdPerCredit,
+      alerts,
       fetch,
       now,
       sleep,

@@ -125,6 +125,8 @@ export interface Settled {
   totalCostUsd: string | null;
   /** The names of what Postgres refused and was left out, for operators; null: nothing. */
   leftOut: string | null;
+  /** Whether a budget has reached a threshold by it, so that there is an alert to deliver. */
+  isAlerted: boolean;
 }
 
 export type ProvisioningClaim =
@@ -303,11 +305,17 @@ export function createStore(
           may_be_repeated: settlement.mayBeRepeated,
           ...usageMembers(settlement),
         },
-      }) as { settled: boolean; total_cost: string | null; left_out: string | null };
+      }) as {
+        settled: boolean;
+        total_cost: string | null;
+        left_out: string | null;
+        alerted: boolean;
+      };
       return {
         settled: answer.settled,
         totalCostUsd: answer.total_cost,
         leftOut: answer.left_out,
+        isAlerted: answer.alerted,
       };
     },
 
