@@ -125,6 +125,8 @@ export interface Settled {
   totalCostUsd: string | null;
   /** The names of what Postgres refused and was left out, for operators; null: nothing. */
   leftOut: string | null;
+  /** Whether a budget has reached a threshold by it, so that there is an alert to deliver. */
+  isAlerted: boolean;
 }
 
 export type ProvisioningClaim =
@@ -169,6 +171,33 @@ export interface UsageStats {
   total_cost: string;
   requests_by_model: Record<string, number>;
   groups: ({ cost: string } & Record<string, string | number>)[];
+}
+
+/** A DID's limits as account_limits returns them; null: not set. Amounts are decimal strings in USD. */
+export interface AccountLimits {
+  did: string;
+  access: "allowed" | "not_allowed" | "blocked";
+  /** Of the gateway's own, where one of them would refuse first, `remaining_usd` alone is told. */
+  budgets: {
+    scope: "did" | "gateway";
+    period: "day" | "month";
+    limit_usd: string | null;
+    spent_usd: string | null;
+    reserved_usd: string | null;
+    remaining_usd: string | null;
+    resets_at: string;
+    alerts: { threshold: number; reached_at: string }[];
+  }[];
+  rates: {
+    scope: "did" | "gateway";
+    requests_per_minute: number;
+    remaining: number;
+    resets_at: string;
+  }[];
+  concurrent_requests: number | null;
+  free_models_per_day: number | null;
+  allowed_models: string[] | null;
+  upstream_limit_usd: string | null;
 }
 
 type Functions = Database["public"]["Functions"];
@@ -276,11 +305,17 @@ export function createStore(
           may_be_repeated: settlement.mayBeRepeated,
           ...usageMembers(settlement),
         },
-      }) as { settled: boolean; total_cost: string | null; left_out: string | null };
+      }) as {
+        settled: boolean;
+        total_cost: string | null;
+        left_out: string | null;
+        alerted: boolean;
+      };
       return {
         settled: answer.settled,
         totalCostUsd: answer.total_cost,
         leftOut: answer.left_out,
+        isAlerted: answer.alerted,
       };
     },
 
@@ -405,6 +440,11 @@ export function createStore(
           p_group_by: query.groupBy,
         }),
       ) as UsageStats;
+    },
+
+    /** A DID's budgets and rates, as they stand. */
+    async accountLimits(did: string): Promise<AccountLimits> {
+      return await call("account_limits", { p_did: did }) as AccountLimits;
     },
 
     /** Resolves when Postgres answers. */

@@ -6,9 +6,9 @@
  *
  * Source: docs/protocol.md, "Paths"; docs/openrouter.md, "Endpoints" and "Where usage sits, by endpoint".
  */
-import { closest } from "fastest-levenshtein";
 import { GatewayError } from "../errors.ts";
-import type { Target } from "./paths.ts";
+import { nearestPath } from "./nearest_path.ts";
+import { PROXY_PREFIX, type Target } from "./paths.ts";
 
 /** Where a DID's pseudonym goes in the body of a call, where the client names nobody. */
 export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
@@ -235,13 +235,15 @@ function whyClosed(plain: string, method: string, path: string): string {
     ? "GET and HEAD"
     : null;
   if (methods !== null) return `${method} ${path} is not open: it takes ${methods}`;
-  return `${path} is not open on this gateway; did you mean ${nearestPath(method, plain)}? ` +
+  const nearest = nearestPath(plain, openPaths(method));
+  return `${path} is not open on this gateway; did you mean ${PROXY_PREFIX}${nearest}? ` +
     "The operator can open more paths with OPENROUTER_EXTRA_PATHS";
 }
 
-function nearestPath(method: string, plain: string): string {
+/** What somebody may have meant who asks with this method. */
+export function openPaths(method: string): string[] {
   const calls = Object.keys(CALLS);
-  if (method === "POST") return closest(plain, calls);
+  if (method === "POST") return calls;
   const reads = Object.keys(READS).filter((name) => !name.endsWith("/*"));
-  return closest(plain, [...calls, ...reads, "/generation?id=…", "/videos/{id}"]);
+  return [...calls, ...reads, "/generation?id=…", "/videos/{id}"];
 }

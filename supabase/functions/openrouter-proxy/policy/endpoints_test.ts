@@ -255,9 +255,16 @@ Deno.test("all paths may be opened but those that never are", () => {
 });
 
 const REFUSALS: [method: string, path: string, message: RegExp][] = [
-  ["POST", "/chat/completion", /did you mean \/chat\/completions\?.*OPENROUTER_EXTRA_PATHS/],
-  ["GET", "/model", /did you mean \/models\?/],
-  ["GET", "/chat/completion", /did you mean \/chat\/completions\?/],
+  [
+    "POST",
+    "/chat/completion",
+    /did you mean \/api\/v1\/openrouter\/chat\/completions\?.*OPENROUTER_EXTRA_PATHS/,
+  ],
+  ["GET", "/model", /did you mean \/api\/v1\/openrouter\/models\?/],
+  ["GET", "/chat/completion", /did you mean \/api\/v1\/openrouter\/chat\/completions\?/],
+  // A base URL that ends in /v1, or in another API's base, before a client that appends its own.
+  ["POST", "/v1/messages", /did you mean \/api\/v1\/openrouter\/messages\?/],
+  ["POST", "/api/v1/responses", /did you mean \/api\/v1\/openrouter\/responses\?/],
   ["GET", "/chat/completions", /GET \/chat\/completions is not open: it takes POST/],
   ["DELETE", "/videos/abc", /DELETE \/videos\/abc is not open: it takes GET and HEAD/],
   ["GET", "/credits", /\/credits belongs to the operator's OpenRouter account/],
