@@ -1,6 +1,6 @@
 /** What the routes have in common that tell callers of their own account. */
 import type { Context } from "hono";
-import { tokenRevoked } from "../accounts/accounts.ts";
+import { tokenRevoked } from "../accounts/refusals.ts";
 import type { Identify } from "../call/identify.ts";
 import { queryOf } from "../http/query_parameters.ts";
 import type { RequestEnv } from "../http/request_log.ts";
