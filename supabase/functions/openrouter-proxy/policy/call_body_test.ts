@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { type Bytes, isObject } from "../bytes/encodings.ts";
-import { readCallBody, withAdditions } from "./call_body.ts";
+import { withAdditions } from "./additions.ts";
+import { readCallBody } from "./call_body.ts";
 import type { CallEndpoint, PseudonymMember } from "./endpoints.ts";
 
 const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
