@@ -5,7 +5,7 @@
  * Source: docs/protocol.md, "Headers".
  */
 import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
-import type { CallEndpoint } from "./endpoints.ts";
+import type { CallEndpoint } from "./calls.ts";
 
 /** Where the members stand that the gateway may have to add to. */
 export interface Members {

@@ -4,13 +4,16 @@
  * Source: docs/protocol.md, "Bodies".
  */
 import { type Bytes, textOf } from "../bytes/encodings.ts";
-import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
+import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { GatewayError } from "../errors.ts";
 import type { Members, Presence } from "./additions.ts";
-import type { CallEndpoint } from "./endpoints.ts";
+import type { Asked } from "./asked.ts";
+import { Bounds } from "./bounds.ts";
+import type { CallEndpoint } from "./calls.ts";
 import type { Finding } from "./findings.ts";
-import { assertUtf8, looksLikeJson, scan } from "./json_text.ts";
+import { assertUtf8, looksLikeJson, scan, type TextSize } from "./json_text.ts";
 import { searchReach } from "./shared_features.ts";
+import { MAX_TEXT_BYTES, taking } from "./takings.ts";
 import type { Watch } from "./watch.ts";
 
 export interface CallBody {
@@ -24,11 +27,15 @@ export interface CallBody {
   readonly sharedFeatures: readonly Finding[];
   /** Jobs that must be the caller's own. */
   readonly previousJobIds: ReadonlySet<string>;
+  /** What is asked for that costs. */
+  readonly asked: Asked;
+  readonly bounds: Bounds;
+  /** Whether it names a model to every parser, in `model` or in `models`. */
+  readonly namesModel: boolean;
+  readonly text: TextSize;
   /** The members that the gateway may have to add to. */
   readonly members: Members;
 }
-
-const MAX_TEXT_BYTES = 4096;
 
 /**
  * Reads the body of a request.
@@ -36,16 +43,18 @@ const MAX_TEXT_BYTES = 4096;
  * @param kind `json`: it must be a JSON object; `any`: it is read where it is JSON
  * @returns null for a body that is no JSON, and need not be
  * @throws {GatewayError} invalid_request when the body is no JSON object in UTF-8, or nested too deeply;
- *   request_too_large when it has too many values
+ *   or names too many models or tools; request_too_large when it has too many values
  */
 export function readCallBody(body: Bytes, kind: CallEndpoint["body"]): CallBody | null {
   if (kind === "any" && !looksLikeJson(body)) return null;
-  assertUtf8(body);
+  const nonAsciiBytes = assertUtf8(body);
   const reading = new BodyReading();
-  scan(body, reading);
+  const { unicodeEscapes } = scan(body, reading);
   if (kind === "json" && !reading.isObject) {
     throw new GatewayError("invalid_request", "the request body must be a JSON object");
   }
+  reading.asked.assertBounded();
+  reading.text = { bytes: body.length, nonAsciiBytes, unicodeEscapes };
   return reading;
 }
 
@@ -66,6 +75,17 @@ class BodyReading implements CallBody, JsonVisitor {
   readonly #reach = searchReach();
   readonly sharedFeatures = this.#reach.sharedFeatures;
   readonly previousJobIds = this.#reach.previousJobIds;
+  readonly asked = this.#reach.asked;
+  readonly bounds = new Bounds(this.asked);
+  text: TextSize = { bytes: 0, nonAsciiBytes: 0, unicodeEscapes: 0 };
+  /** Whether a `model`, of which there may be several, is none. */
+  #hasNoModel = false;
+  #lists = 0;
+
+  get namesModel(): boolean {
+    const { model, asked } = this;
+    return model ? !this.#hasNoModel : this.#lists === 1 && asked.listsModels;
+  }
 
   begin(at: number, isObject: boolean): void {
     this.isObject = isObject;
@@ -97,15 +117,19 @@ class BodyReading implements CallBody, JsonVisitor {
         return presence((found) => members[name] = found);
       case "metadata":
         return this.#metadata();
+      case "provider":
+        return this.bounds.provider(this.#reach.visitor.member(name)!);
+      case "models":
+        this.#lists++;
+        // falls through
       case "tools":
       case "plugins":
       case "web_search_options":
-      case "models":
       case "fallbacks":
         this.asksForMore = true;
         return this.#reach.visitor.member(name);
       default:
-        return this.#reach.visitor.member(name);
+        return this.bounds.member(name) ?? this.#reach.visitor.member(name);
     }
   }
 
@@ -115,13 +139,17 @@ class BodyReading implements CallBody, JsonVisitor {
     return {
       item: () => watch.item(),
       member: (name) => watch.member(name),
-      begin: () => watch.begin(),
+      begin: () => {
+        this.#hasNoModel = true;
+        watch.begin();
+      },
       end: () => watch.end(),
       scalar: {
         maxBytes: MAX_TEXT_BYTES,
         value: (json) => {
           const value: unknown = json === null ? null : JSON.parse(textOf(json));
           if (typeof value === "string") this.model = value;
+          if (!this.model) this.#hasNoModel = true;
           return watch.scalar!.value(json);
         },
       },
@@ -147,17 +175,6 @@ class BodyReading implements CallBody, JsonVisitor {
         name === "user_id" ? presence((found) => members.metadataUserId = found) : null,
     };
   }
-}
-
-/** @param use is given the JSON text of a scalar; null for a long one */
-function taking(use: (json: string | null) => void): Taking {
-  return {
-    maxBytes: 64,
-    value(json) {
-      use(json && textOf(json));
-      return null;
-    },
-  };
 }
 
 function presence(use: (presence: Presence) => void): JsonVisitor {

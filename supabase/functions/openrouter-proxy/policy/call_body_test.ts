@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Bytes, isObject } from "../bytes/encodings.ts";
 import { withAdditions } from "./additions.ts";
 import { readCallBody } from "./call_body.ts";
-import type { CallEndpoint, PseudonymMember } from "./endpoints.ts";
+import type { CallEndpoint, PseudonymMember } from "./calls.ts";
 
 const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array) =>
@@ -15,6 +15,7 @@ const ENDPOINT: CallEndpoint = {
   addsUsage: true,
   pseudonym: null,
   beginsJob: false,
+  charges: "tokens",
   isKnown: true,
 };
 const PSEUDONYM = "0123456789abcdef";

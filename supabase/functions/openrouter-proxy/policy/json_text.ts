@@ -15,12 +15,21 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 /** RFC 8259 section 2. */
 const WHITE_SPACE = [0x20, 0x09, 0x0a, 0x0d];
 
+/** How much text a body is. */
+export interface TextSize {
+  bytes: number;
+  /** How many of the bytes are no ASCII, or more. */
+  nonAsciiBytes: number;
+  /** How many characters, or halves of them, are written as `\\u` and four digits. */
+  unicodeEscapes: number;
+}
+
 /** @throws {GatewayError} invalid_request, request_too_large */
-export function scan(body: Bytes, visitor: JsonVisitor): void {
+export function scan(body: Bytes, visitor: JsonVisitor): Pick<TextSize, "unicodeEscapes"> {
   const scanner = new JsonScanner(visitor, BOUNDS);
   scanner.feed(body);
   const { error, isComplete } = scanner;
-  if (error === null && isComplete) return;
+  if (error === null && isComplete) return scanner;
   if (error?.kind === "values") {
     throw new GatewayError("request_too_large", `the request body is too large: ${error.message}`);
   }
@@ -29,14 +38,21 @@ export function scan(body: Bytes, visitor: JsonVisitor): void {
   throw new GatewayError("invalid_request", `the request body ${problem}: ${why}`);
 }
 
-/** @throws {GatewayError} invalid_request */
-export function assertUtf8(body: Bytes): void {
-  const strict = new TextDecoder("utf-8", { fatal: true });
+/**
+ * @returns at most how many of the bytes are no ASCII: a character of 2, 3 or 4 bytes is 1, 1 or 2
+ *   units of UTF-16, so that they are no more than twice what the bytes are more than the units
+ * @throws {GatewayError} invalid_request
+ */
+export function assertUtf8(body: Bytes): number {
+  const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  let units = 0;
   try {
     for (let at = 0; at < body.length; at += DECODED_AT_ONCE_BYTES) {
-      strict.decode(body.subarray(at, at + DECODED_AT_ONCE_BYTES), { stream: true });
+      const piece = body.subarray(at, at + DECODED_AT_ONCE_BYTES);
+      units += strict.decode(piece, { stream: true }).length;
     }
     strict.decode();
+    return Math.min(body.length, 2 * (body.length - units));
   } catch {
     throw new GatewayError(
       "invalid_request",

@@ -5,8 +5,11 @@
  * Source: docs/protocol.md, "Bodies".
  */
 import { GatewayError } from "../errors.ts";
+import { Asked } from "./asked.ts";
 import type { Finding, SharedFeature } from "./findings.ts";
-import { MODELS, PRESET_NAME, REFERENCES, Watch } from "./watch.ts";
+import { meaningOf, REFERENCES } from "./members.ts";
+import { isPresetName } from "./model_names.ts";
+import { Watch } from "./watch.ts";
 
 /** No body names more than one and those of its fallbacks. */
 const MAX_JOBS = 100;
@@ -19,13 +22,17 @@ export interface Reach {
   readonly sharedFeatures: readonly Finding[];
   /** What `previous_job_id` names, at any depth. */
   readonly previousJobIds: ReadonlySet<string>;
+  /** What is asked for that costs, complete once the body has ended. */
+  readonly asked: Asked;
 }
 
 /** Its visitor throws {@linkcode GatewayError}s: invalid_request for a previous job that is no text. */
 export function searchReach(): Reach {
   const sharedFeatures: Finding[] = [];
   const previousJobIds = new Set<string>();
+  const asked = new Asked();
   const visitor = new Watch(null, "", {
+    asked,
     finding(feature, where) {
       if (sharedFeatures.some((found) => found.feature === feature)) return;
       sharedFeatures.push({ feature, param: where() });
@@ -42,7 +49,7 @@ export function searchReach(): Reach {
       });
     },
   }, "plain");
-  return { visitor, sharedFeatures, previousJobIds };
+  return { visitor, sharedFeatures, previousJobIds, asked };
 }
 
 /**
@@ -54,5 +61,5 @@ export function featureOfField(name: string, text: string | null): SharedFeature
   if (text === "") return null;
   if (Object.hasOwn(REFERENCES, name)) return REFERENCES[name]!;
   if (name === "container") return "container";
-  return MODELS.test(name) && (text === null || PRESET_NAME.test(text)) ? "preset" : null;
+  return meaningOf(name) === "models" && (text === null || isPresetName(text)) ? "preset" : null;
 }

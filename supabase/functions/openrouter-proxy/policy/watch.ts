@@ -9,11 +9,11 @@
  *
  * Source: docs/protocol.md, "Bodies".
  */
-import { textOf } from "../bytes/encodings.ts";
 import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
+import { MAX_NAMES, type Tier } from "./asked.ts";
+import { wholeNumber } from "./bounds.ts";
 import {
   CLIENTS_OWN_TOOL,
-  type Finding,
   HeldFindings,
   type Kind,
   PROVIDERS_OWN_SKILL,
@@ -23,42 +23,14 @@ import {
   TOOL_CALL,
   Types,
 } from "./findings.ts";
+import { meaningOf, MEDIA_TYPES, REFERENCES, type Role, ROLE_OF_ITEMS, TOOLS } from "./members.ts";
+import { isOnline, isPresetName } from "./model_names.ts";
+import { ServerTool } from "./server_tools.ts";
+import { cacheControl, previousJob, reference } from "./special_members.ts";
+import { plain, taking, takingPresence, takingText } from "./takings.ts";
 
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
 const SHARED_TOOL = /^(openrouter:(?:files|shell|bash))(?![a-z])/;
-/** Members that refer to what exists already, whatever they hold. */
-export const REFERENCES: Record<string, SharedFeature> = {
-  file_id: "file",
-  file_ids: "file",
-  container_id: "container",
-  vector_store_id: "vector_store",
-  vector_store_ids: "vector_store",
-  preset: "preset",
-  // Skills are uploaded to the account like files, and run in the sandbox of whoever names them.
-  skill_id: "file",
-};
-/** Members that name models: `model`, `models`, `fallbacks`, and those of tools that run others. */
-export const MODELS = /(?:^|_)models?$|^fallbacks$/;
-/** Members that nobody acts on. */
-const INERT = new Set([
-  "annotations",
-  "arguments",
-  "citations",
-  "function",
-  "functions",
-  "input_examples",
-  "input_schema",
-  "json_schema",
-  "metadata",
-  "schema",
-]);
-
-/** A longer text is taken for one that refers to something. */
-const MAX_TEXT_BYTES = 4096;
-/** Asked of names that OpenRouter may or may not tell apart by their case. */
-export const PRESET_NAME = /@preset\//i;
-/** What the children of a value are to whoever reads the body. */
-type Role = "plain" | "tools" | "tool" | "model" | "container" | "prompt";
 
 /** Looks at any value: into objects and arrays, and at texts that name something. */
 export class Watch implements JsonVisitor {
@@ -66,10 +38,16 @@ export class Watch implements JsonVisitor {
   #types: Types | null = null;
   /** What counts only where this object is not of a kind, which its type may tell last. */
   #held: Map<Kind, HeldFindings> | null = null;
+  /** What is known of it where it is a tool or a plugin. */
+  #tool: ServerTool | null = null;
   #items = 0;
   /** The last item's, which serves again if that was a scalar that nobody looked at. */
   #lastItem: Watch | null = null;
   #hasBegun = false;
+  /** Whether it is counted among the media. */
+  #isMedia = false;
+  /** Whether it is known to whom the models in it belong. */
+  #namesModels = false;
 
   constructor(
     private readonly parent: Watch | null,
@@ -77,8 +55,12 @@ export class Watch implements JsonVisitor {
     private readonly report: Report,
     private readonly role: Role,
   ) {
-    if (role === "model") this.scalar = this.#names("preset", (text) => PRESET_NAME.test(text));
-    if (role === "container") this.scalar = this.#names("container", (text) => text !== "");
+    if (role === "model") this.scalar = takingText((text) => this.#modelNamed(text));
+    if (role === "container") {
+      this.scalar = takingText((text) => {
+        if (text !== "") this.report.finding("container", () => this.#path());
+      });
+    }
   }
 
   begin(): void {
@@ -92,27 +74,58 @@ export class Watch implements JsonVisitor {
       last.key = key;
       return last;
     }
-    const role = this.role === "tools" ? "tool" : this.role === "tool" ? "plain" : this.role;
+    const role = ROLE_OF_ITEMS[this.role] ?? this.role;
     return this.#lastItem = new Watch(this, key, this.report, role);
   }
 
   member(name: string | null): JsonVisitor | null {
     if (name === null) return this.#below("…");
-    if (INERT.has(name)) return null;
-    if (name === "previous_job_id") return { take: this.#previousJob() };
-    if (name === "type") return { scalar: takingText((type) => this.#typed(type)) };
-    if (Object.hasOwn(REFERENCES, name)) return this.#reference(name, REFERENCES[name]!);
-    if (name === "id" && this.role === "prompt") return this.#reference(name, "preset");
-    if (name === "id" && this.role === "container") return this.#below(name, "container");
-    if (name === "container" || name === "tools" || name === "prompt") {
-      return this.#below(name, name);
-    }
-    if (MODELS.test(name)) return this.#below(name, "model");
-    if (name === "parameters" && this.role === "tool") {
-      return this.#below(name, "plain", this.#unless(CLIENTS_OWN_TOOL));
-    }
-    if (name === "input" && this.#isContent()) {
-      return this.#below(name, "plain", this.#unless(TOOL_CALL));
+    switch (meaningOf(name)) {
+      case "inert":
+        return null;
+      case "previous_job_id":
+        return previousJob(this.report, () => this.#path(name));
+      case "type":
+        return { scalar: takingText((type) => this.#typed(type)) };
+      case "reference":
+        return this.#reference(name, REFERENCES[name]!);
+      case "id":
+        return this.#id(name);
+      case "part":
+        return this.#below(name, name as Role);
+      case "models":
+        return this.#below(name, "model");
+      case "parameters":
+        if (this.role !== "tool") break;
+        return this.#below(name, "plain", this.#unless(CLIENTS_OWN_TOOL));
+      case "input":
+        if (!this.#isContent()) break;
+        return this.#below(name, "plain", this.#unless(TOOL_CALL));
+      case "media":
+        this.#foundMedia();
+        break;
+      case "cache_control":
+        return cacheControl(this.report.asked);
+      case "web_search_options":
+        return takingPresence(() =>
+          this.report.asked.tool("web_search", 1, () => this.#path(name))
+        );
+      case "max_uses": {
+        const tool = this.key === "parameters" ? this.parent! : this;
+        if (!TOOLS.has(tool.role)) break;
+        return { scalar: taking((json) => tool.#asTool().boundedBy(wholeNumber(json))) };
+      }
+      case "enabled":
+        if (this.role !== "plugins") break;
+        return { scalar: taking((json) => this.#asTool().enabled(json !== "false")) };
+      case "output":
+        if (this.role !== "model") break;
+        return { scalar: taking((json) => this.#fallbackOutput(json)) };
+      case "tier":
+        if (this.role !== "model") break;
+        return { scalar: taking((json) => this.report.asked.tiered(name as Tier, json)) };
+      case "provider":
+        if (this.role === "model") this.report.asked.hasOtherProvider = true;
     }
     return this.#below(name);
   }
@@ -120,6 +133,13 @@ export class Watch implements JsonVisitor {
   end(): void {
     for (const [kind, held] of this.#held ?? []) {
       if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
+    }
+    if (this.#tool === null) return;
+    const { asked } = this.report;
+    const where = () => this.#path();
+    for (const { name, uses, runsUnnamed } of this.#tool.asked()) {
+      asked.tool(name, uses, where);
+      if (runsUnnamed) asked.unnamed ??= () => `${where()} runs models that it does not name`;
     }
   }
 
@@ -136,47 +156,74 @@ export class Watch implements JsonVisitor {
   }
 
   #reference(name: string, feature: SharedFeature): JsonVisitor {
-    const take: Taking = {
-      maxBytes: MAX_TEXT_BYTES,
-      value: (json) => {
-        if (json !== null && /^(?:null|""|\[\s*\])$/.test(textOf(json))) return null;
-        const report = name === "skill_id"
-          ? this.#unless(PROVIDERS_OWN_SKILL)
-          : name === "file_id" && this.#isContent()
-          ? this.#unless(SANDBOX_REPORT)
-          : this.report;
-        report.finding(feature, () => this.#path(name));
-        return null;
-      },
-    };
-    return { take };
+    return reference(() => this.#reportOn(name).finding(feature, () => this.#path(name)));
   }
 
-  #previousJob(): Taking {
-    return {
-      maxBytes: MAX_TEXT_BYTES,
-      value: (json) => {
-        const id: unknown = json === null ? {} : JSON.parse(textOf(json));
-        // Postgres holds no NUL.
-        if (typeof id === "string" && !id.includes("\0")) this.report.jobId(id.toWellFormed());
-        else if (id !== null) this.report.noJobId(() => this.#path("previous_job_id"));
-        return null;
-      },
-    };
+  /** Who is to be told of a reference: some count only in objects of other kinds. */
+  #reportOn(name: string): Report {
+    if (name === "skill_id") return this.#unless(PROVIDERS_OWN_SKILL);
+    return name === "file_id" && this.#isContent() ? this.#unless(SANDBOX_REPORT) : this.report;
+  }
+
+  #id(name: string): JsonVisitor {
+    if (this.role === "prompt") return this.#reference(name, "preset");
+    if (this.role === "container") return this.#below(name, "container");
+    if (this.role !== "plugins") return this.#below(name);
+    return { scalar: takingText((id) => this.#asTool().identified(plain(id))) };
   }
 
   #typed(text: string | null): void {
-    const type = (text ?? "").trim().toLowerCase();
+    const type = plain(text);
     (this.#types ??= new Types()).add(type);
     const tool = SHARED_TOOL.exec(type)?.[1];
     if (tool) this.report.finding(tool as SharedFeature, () => this.#path("type"));
+    if (TOOLS.has(this.role)) this.#asTool().typed(type);
+    else if (MEDIA_TYPES.has(type)) this.#foundMedia();
   }
 
-  #names(feature: SharedFeature, does: (text: string) => boolean): Taking {
-    return takingText((text) => {
-      if (text !== null && !does(text)) return;
-      this.report.finding(feature, () => this.#path());
-    });
+  /** @param text null: one that is too long to be looked at */
+  #modelNamed(text: string | null): void {
+    if (text === "") return;
+    const where = () => this.#path();
+    if (text === null || isPresetName(text)) this.report.finding("preset", where);
+    if (text === null) return;
+    const { asked } = this.report;
+    asked.model(text, where);
+    if (isOnline(text)) asked.tool("web_search", 1, where);
+    this.#tellOwner();
+  }
+
+  /** Tells the tool or plugin that a model is named in, and the body of those that it lists itself. */
+  #tellOwner(): void {
+    // deno-lint-ignore no-this-alias
+    let watch: Watch = this;
+    let member = this.key;
+    while (watch.parent !== null) {
+      if (watch.#namesModels) return;
+      watch.#namesModels = true;
+      if (!watch.key.startsWith("[")) member = watch.key;
+      const { parent } = watch;
+      if (parent.parent === null && member === "models") this.report.asked.listsModels = true;
+      if (TOOLS.has(parent.role) || parent.role === "plugins") {
+        return parent.#asTool().namesModel(member);
+      }
+      watch = parent;
+    }
+  }
+
+  #asTool(): ServerTool {
+    return this.#tool ??= new ServerTool(MAX_NAMES);
+  }
+
+  #fallbackOutput(json: string | null): void {
+    const { asked } = this.report;
+    asked.fallbackOutput = Math.max(asked.fallbackOutput, wholeNumber(json) ?? 0);
+  }
+
+  #foundMedia(): void {
+    if (this.#isMedia || (this.parent !== null && this.parent.#isMedia)) return;
+    this.#isMedia = true;
+    this.report.asked.mediaParts++;
   }
 
   /** Whether this is content of a message, or one of the blocks of it. */
@@ -193,16 +240,4 @@ export class Watch implements JsonVisitor {
 
 function joined(path: string, step: string): string {
   return path === "" || step.startsWith("[") ? path + step : `${path}.${step}`;
-}
-
-/** Takes strings; null: one that is too long. */
-function takingText(use: (text: string | null) => void): Taking {
-  return {
-    maxBytes: MAX_TEXT_BYTES,
-    value(json) {
-      const value: unknown = json === null ? null : JSON.parse(textOf(json));
-      if (json === null || typeof value === "string") use(value as string | null);
-      return null;
-    },
-  };
 }
