@@ -7,25 +7,9 @@
  * Source: docs/protocol.md, "Paths"; docs/openrouter.md, "Endpoints" and "Where usage sits, by endpoint".
  */
 import { GatewayError } from "../errors.ts";
+import { type CallEndpoint, CALLS, UNKNOWN_CALL } from "./calls.ts";
 import { nearestPath } from "./nearest_path.ts";
 import { PROXY_PREFIX, type Target } from "./paths.ts";
-
-/** Where a DID's pseudonym goes in the body of a call, where the client names nobody. */
-export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
-
-/** A request that costs, and gets a row in request_logs before it is forwarded. */
-export interface CallEndpoint {
-  kind: "call";
-  /** `json`: the body must be a JSON object; `any`: it is read as one where it is one. */
-  body: "json" | "any";
-  /** Whether `usage: {include: true}` is added to the body. */
-  addsUsage: boolean;
-  pseudonym: PseudonymMember | null;
-  /** Whether the call only begins a job, which the answer's own id names and which costs later. */
-  beginsJob: boolean;
-  /** Whether the path is in the table; of another one OpenRouter may know nothing. */
-  isKnown: boolean;
-}
 
 export type Endpoint =
   | CallEndpoint
@@ -41,31 +25,6 @@ export interface Opened extends Target {
   endpoint: Endpoint;
 }
 
-const CALL: CallEndpoint = {
-  kind: "call",
-  body: "json",
-  addsUsage: false,
-  pseudonym: null,
-  beginsJob: false,
-  isKnown: true,
-};
-
-const CALLS: Record<string, CallEndpoint> = {
-  "/chat/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
-  "/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
-  "/responses": { ...CALL, pseudonym: "safety_identifier" },
-  "/messages": { ...CALL, pseudonym: "metadata.user_id" },
-  "/embeddings": { ...CALL, pseudonym: "user" },
-  "/rerank": CALL,
-  "/images": CALL,
-  "/audio/speech": CALL,
-  "/audio/transcriptions": { ...CALL, body: "any" },
-  "/videos": { ...CALL, beginsJob: true },
-  "/systemone": CALL,
-};
-
-/** A POST below an extra path may cost, whatever its body is. */
-const UNKNOWN_CALL: CallEndpoint = { ...CALL, body: "any", isKnown: false };
 const FREE: Endpoint = { kind: "free", needsKey: false };
 const NEEDS_KEY: Endpoint = { kind: "free", needsKey: true };
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type CallEndpoint, openedBy } from "./endpoints.ts";
+import type { CallEndpoint } from "./calls.ts";
+import { openedBy } from "./endpoints.ts";
 
 const READS = ["GET", "HEAD"];
 const METHODS = [...READS, "POST", "PUT", "PATCH", "DELETE"];
@@ -17,12 +18,12 @@ const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
   ["/completions", { addsUsage: true, pseudonym: "user" }],
   ["/responses", { pseudonym: "safety_identifier" }],
   ["/messages", { pseudonym: "metadata.user_id" }],
-  ["/embeddings", { pseudonym: "user" }],
-  ["/rerank", {}],
-  ["/images", {}],
-  ["/audio/transcriptions", { body: "any" }],
-  ["/audio/speech", {}],
-  ["/videos", { beginsJob: true }],
+  ["/embeddings", { pseudonym: "user", charges: "prompt" }],
+  ["/rerank", { charges: "prompt" }],
+  ["/images", { charges: "images" }],
+  ["/audio/transcriptions", { body: "any", charges: "other" }],
+  ["/audio/speech", { charges: "other" }],
+  ["/videos", { beginsJob: true, charges: "other" }],
   ["/systemone", {}],
 ];
 
@@ -34,6 +35,7 @@ for (const [path, differences] of CALLS) {
       addsUsage: false,
       pseudonym: null,
       beginsJob: false,
+      charges: "tokens",
       isKnown: true,
       ...differences,
     };
@@ -236,6 +238,7 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
     addsUsage: false,
     pseudonym: null,
     beginsJob: false,
+    charges: "other",
     isKnown: false,
   });
   for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
