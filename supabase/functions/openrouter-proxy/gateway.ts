@@ -25,12 +25,13 @@ import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { createHealth } from "./http/health.ts";
 import { createRequireOperator } from "./http/operator.ts";
-import { tellRate } from "./http/rate_limited.ts";
+import { tellLimits } from "./http/rate_limited.ts";
 import { createRates } from "./http/rates.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { unknownRoute } from "./http/unknown_route.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
 import { createManagement } from "./openrouter/management.ts";
+import { createCatalogue } from "./policy/catalogue.ts";
 import type { Store } from "./store.ts";
 import { createLimits } from "./usage/limits_route.ts";
 import { createUsage } from "./usage/usage_route.ts";
@@ -72,10 +73,20 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const vault = createKeyVault(config.encryptionKey, config.previousEncryptionKey);
   const { provisioningKey, workspaceId, guardrailId } = config;
   const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
-  const accounts = createAccounts({ store, management, vault, guardrailId, now, sleep, log });
-  const generations = createGenerationReader(openrouterUrl, provisioningKey, fetch, sleep);
   const { alertWebhookUrl: url, alertWebhookSecret: secret } = config;
   const alerts = createAlertDelivery({ store, fetch, url, secret, waitUntil, log });
+  const accounts = createAccounts({
+    store,
+    management,
+    vault,
+    guardrailId,
+    now,
+    sleep,
+    onAlert: alerts.soon,
+    log,
+  });
+  const catalogue = createCatalogue({ openrouterUrl, fetch, now, sleep, waitUntil, log });
+  const generations = createGenerationReader(openrouterUrl, provisioningKey, fetch, sleep);
   const sweep = createSweep({ store, alerts, now, waitUntil });
   const bookkeeper = createBookkeeper({
     store: {
@@ -105,6 +116,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
     config,
     identify,
     accounts,
+    catalogue,
     pseudonymOf: createPseudonyms(config.encryptionKey, config.previousEncryptionKey),
     bookkeeper,
     fetch,
@@ -151,7 +163,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   app.use(requestLog(now, log), closeUnread, crossOrigin(config.allowedOrigins), wellFormedHost);
-  app.use(tellRate, rates.countRefusals);
+  app.use(tellLimits, rates.countRefusals);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", createUsage(identify, store));

@@ -13,12 +13,12 @@ import { configFromEnv } from "./config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
 import {
   type AccountLimits,
-  type Admission,
   type Settlement,
   type Store,
   StoreUnavailable,
   type UsageStats,
 } from "./store.ts";
+import type { Admission } from "./store_admission.ts";
 import type { BudgetAlert } from "./store_maintenance.ts";
 
 /** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */

@@ -16,7 +16,13 @@ import {
 } from "./store_admission.ts";
 import { storeBreaker } from "./store_breaker.ts";
 import { maintenanceCalls } from "./store_maintenance.ts";
-import { costMembers, type KeyLimit, limitOf, type LimitRow, usageMembers } from "./store_members.ts";
+import {
+  costMembers,
+  type KeyLimit,
+  limitOf,
+  type LimitRow,
+  usageMembers,
+} from "./store_members.ts";
 
 /** How long one call may take before the store counts as unavailable. */
 const CALL_TIMEOUT_MS = 10_000;

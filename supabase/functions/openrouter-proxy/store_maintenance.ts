@@ -263,7 +263,8 @@ export function maintenanceCalls(call: StoreCall) {
     /** Forgets replay keys and idempotency keys that have expired, some at a time. @returns how many */
     async purge(): Promise<number> {
       const messages = await call("purge_accepted_messages", {}) as number;
-      return messages + (await call("purge_idempotency_keys", {}) as number);
+      const keys = await call("purge_idempotency_keys", {}) as number;
+      return messages + keys + (await call("purge_budget_alerts", {}) as number);
     },
   };
 }

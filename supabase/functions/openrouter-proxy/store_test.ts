@@ -1,20 +1,8 @@
 import assert from "node:assert/strict";
-import { type AdmissionRequest, createStore, StoreUnavailable } from "./store.ts";
+import { createStore, StoreUnavailable } from "./store.ts";
+import { anAdmissionRequest } from "./testing/admissions.ts";
 
-const ADMISSION: AdmissionRequest = {
-  requestId: "11111111-1111-4111-8111-111111111111",
-  did: "did:key:z6Mk",
-  method: "POST",
-  endpoint: "/chat/completions",
-  metered: true,
-  model: "m",
-  streaming: false,
-  replay: null,
-  tokenIssuedAt: null,
-  ownedGenerations: [],
-  sharedFeatures: [],
-  idempotency: null,
-};
+const ADMISSION = anAdmissionRequest();
 
 /** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
 function test(name: string, fn: () => Promise<void>) {

@@ -2,7 +2,12 @@
 import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
 import { rateLimited } from "../http/rate_limited.ts";
-import type { Admission, AdmissionRequest, BudgetExceeded, RateExceeded } from "../store_admission.ts";
+import type {
+  Admission,
+  AdmissionRequest,
+  BudgetExceeded,
+  RateExceeded,
+} from "../store_admission.ts";
 
 /** What reaches the same end without what others have. */
 const INSTEAD_OF: Record<string, string> = {
@@ -158,7 +163,9 @@ function budgetExceeded(refusal: BudgetExceeded): GatewayError {
   const whose = scope === "did" ? "this DID's" : "this gateway's";
   return new GatewayError(
     "budget_exceeded",
-    `the request may cost $${estimateUsd}, and ${whose} ${period === "day" ? "daily" : "monthly"} ` +
+    `the request may cost $${estimateUsd}, and ${whose} ${
+      period === "day" ? "daily" : "monthly"
+    } ` +
       `budget of $${limitUsd} has $${spentUsd} spent and $${reservedUsd} reserved: bound its output ` +
       `(max_tokens), or wait until ${resetsAt}`,
     {

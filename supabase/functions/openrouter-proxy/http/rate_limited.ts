@@ -32,9 +32,14 @@ export function rateLimited(
   });
 }
 
-/** Tells of the rate that a request counted in, unless its answer tells of another one. */
-export const tellRate: MiddlewareHandler<RequestEnv> = async (c, next) => {
+/**
+ * Tells of the rate that a request counted in, unless its answer tells of another one, and of what is
+ * left of the budgets.
+ */
+export const tellLimits: MiddlewareHandler<RequestEnv> = async (c, next) => {
   await next();
+  const remainingUsd = c.get("remainingUsd");
+  if (remainingUsd !== undefined) c.res.headers.set("x-budget-remaining-usd", remainingUsd);
   const rate = c.get("rate");
   if (rate === undefined || c.res.headers.has("ratelimit-limit")) return;
   for (const [name, value] of Object.entries(headersOf(rate))) c.res.headers.set(name, value);

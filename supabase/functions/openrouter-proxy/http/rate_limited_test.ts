@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse } from "../errors.ts";
-import { rateLimited, tellRate } from "./rate_limited.ts";
+import { rateLimited, tellLimits } from "./rate_limited.ts";
 import type { RequestEnv } from "./request_log.ts";
 
 const RATE = { limit: 300, remaining: 7, resetSeconds: 42 };
@@ -32,7 +32,7 @@ for (const [seconds, told] of [[0, "1"], [0.2, "1"], [1, "1"], [1.01, "2"], [59,
 
 async function answered(rate: typeof RATE | undefined, headers: Record<string, string>) {
   const app = new Hono<RequestEnv>();
-  app.use(tellRate);
+  app.use(tellLimits);
   app.get("/", (c) => {
     c.set("rate", rate);
     return new Response("x", { headers });

@@ -20,6 +20,8 @@ export type RequestEnv = {
     booked: boolean | undefined;
     /** The rate that the request counted in; undefined where there is none. */
     rate: Rate | undefined;
+    /** What is left of its DID's budgets, a decimal string in USD; undefined where there are none. */
+    remainingUsd: string | undefined;
   };
 };
 

@@ -17,6 +17,7 @@ const ENDPOINT: CallEndpoint = {
   beginsJob: false,
   charges: "tokens",
   isKnown: true,
+  bookedAs: null,
 };
 const PSEUDONYM = "0123456789abcdef";
 

@@ -27,6 +27,11 @@ export interface CallEndpoint {
   charges: Charges;
   /** Whether the path is in the table; of another one OpenRouter may know nothing. */
   isKnown: boolean;
+  /**
+   * What its row says in place of the path, which may be anybody's invention; null: the path, which is in
+   * the table.
+   */
+  bookedAs: string | null;
 }
 
 const CALL: CallEndpoint = {
@@ -37,6 +42,7 @@ const CALL: CallEndpoint = {
   beginsJob: false,
   charges: "tokens",
   isKnown: true,
+  bookedAs: null,
 };
 
 /** By path. */

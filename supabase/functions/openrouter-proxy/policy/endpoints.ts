@@ -20,7 +20,7 @@ export type Endpoint =
   /** All else is free. `needsKey`: OpenRouter answers it to keys alone. */
   | { kind: "free"; needsKey: boolean };
 
-/** An open request, in the spelling in which it is forwarded, booked and shown. */
+/** An open request, in the spelling in which it is forwarded and shown. */
 export interface Opened extends Target {
   endpoint: Endpoint;
 }
@@ -96,15 +96,16 @@ export function openedBy(method: string, target: Target, extraPaths: readonly st
   const plain = plainOf(target.path);
   const listed = listedAt(method, plain, target);
   if (listed !== null) return listed;
-  if (!extraPaths.some((prefix) => prefix === "*" || isAtOrBelow(plain, prefix))) {
-    throw closed(method, plain, target.path);
-  }
+  const opening = extraPaths.find((prefix) => prefix === "*" || isAtOrBelow(plain, prefix));
+  if (opening === undefined) throw closed(method, plain, target.path);
   // Whoever takes one `/v1` off a path may take another.
   const bare = plain.replace(/^(?:\/v1)+(?=\/|$)/, "");
   if ([...OPERATORS, ...SHARED, ...OWNED].some((prefix) => bare.startsWith(prefix))) {
     throw closed(method, plain, target.path);
   }
-  return { ...target, endpoint: method === "POST" ? UNKNOWN_CALL : FREE };
+  if (method !== "POST") return { ...target, endpoint: FREE };
+  const bookedAs = opening === "*" ? "other" : opening;
+  return { ...target, endpoint: { ...UNKNOWN_CALL, bookedAs } };
 }
 
 function listedAt(method: string, plain: string, { path, search }: Target): Opened | null {
