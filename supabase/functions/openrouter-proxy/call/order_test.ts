@@ -81,3 +81,10 @@ Deno.test("what leads to a job is its beginning and a look at it, not its conten
   assert.equal(await hasLinks("/videos/job-1/content", null, "GET"), false);
   assert.equal(await hasLinks("/chat/completions", '{"model":"m"}'), false);
 });
+
+Deno.test("what is booked as no call asks for nothing that costs", async () => {
+  const body = '{"model":"m","tools":[{"type":"openrouter:web_search"}]}';
+  assert.equal((await ordered("/messages/count_tokens", body)).asks, null);
+  assert.equal((await ordered("/models", null, "GET")).asks, null);
+  assert.equal((await ordered("/messages", body)).asks?.serverTools.length, 1);
+});

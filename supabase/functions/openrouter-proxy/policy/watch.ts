@@ -46,7 +46,7 @@ export class Watch implements JsonVisitor {
   #hasBegun = false;
   /** Whether it is counted among the media. */
   #isMedia = false;
-  /** Whether it is known to whom the models in it belong. */
+  /** Whether it is a list of models whose owner knows of it. */
   #namesModels = false;
 
   constructor(
@@ -197,17 +197,17 @@ export class Watch implements JsonVisitor {
   #tellOwner(): void {
     // deno-lint-ignore no-this-alias
     let watch: Watch = this;
-    let member = this.key;
-    while (watch.parent !== null) {
+    while (watch.key.startsWith("[") && watch.parent !== null) {
+      watch = watch.parent;
+      // A list may have a million.
       if (watch.#namesModels) return;
       watch.#namesModels = true;
-      if (!watch.key.startsWith("[")) member = watch.key;
-      const { parent } = watch;
-      if (parent.parent === null && member === "models") this.report.asked.listsModels = true;
-      if (TOOLS.has(parent.role) || parent.role === "plugins") {
-        return parent.#asTool().namesModel(member);
-      }
-      watch = parent;
+    }
+    const member = watch.key;
+    for (let { parent } = watch; parent !== null; watch = parent, { parent } = watch) {
+      if (parent.parent === null && watch.key === "models") this.report.asked.listsModels = true;
+      if (!TOOLS.has(parent.role) && parent.role !== "plugins") continue;
+      return parent.#asTool().namesModel(member);
     }
   }
 
