@@ -194,7 +194,7 @@ export const MODELS: readonly Model[] = [
     cacheRead: "0.000000125",
     cacheWrite: "0.000001625",
     reasoning: "0.0000125",
-    audio: "0.0000025",
+    audio: "0.000003",
     image: "0.00516",
     longPrompt: {
       fromTokens: 200_000,
