@@ -204,8 +204,10 @@ export class Watch implements JsonVisitor {
       watch.#namesModels = true;
     }
     const member = watch.key;
-    for (let { parent } = watch; parent !== null; watch = parent, { parent } = watch) {
-      if (parent.parent === null && watch.key === "models") this.report.asked.listsModels = true;
+    while (watch.parent !== null) {
+      const { key, parent }: Watch = watch;
+      watch = parent;
+      if (parent.parent === null && key === "models") this.report.asked.listsModels = true;
       if (!TOOLS.has(parent.role) && parent.role !== "plugins") continue;
       return parent.#asTool().namesModel(member);
     }
