@@ -47,6 +47,9 @@ for (
     ['{"model":"a/b:free","web_search_options":{}}', false],
     ['{"model":"a/b:free","models":["a/c"]}', false],
     ['{"model":"a/b:free","fallbacks":[{"model":"a/c"}]}', false],
+    ['{"model":"a/b","model":"a/b:free"}', false],
+    ['{"model":"a/b:free","preset":"x"}', false],
+    ['{"model":"~a/b:free"}', false],
   ] as const
 ) {
   Deno.test(`${body} is ${isFree ? "free" : "not free"}`, async () => {

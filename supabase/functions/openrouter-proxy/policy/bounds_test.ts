@@ -76,6 +76,7 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
     isPriority: true,
     isFast: true,
   }],
+  ["an escaped tier", '{"sp\\u0065ed":"f\\u0061st"}', { isFast: true }],
   ["either of a repeated tier", '{"speed":"fast","speed":"standard"}', { isFast: true }],
   ["max_price", { provider: { max_price: { prompt: 1, completion: "2.5", image: 0.01, x: 1 } } }, {
     priceBounds: {

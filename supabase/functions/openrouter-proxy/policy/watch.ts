@@ -123,7 +123,7 @@ export class Watch implements JsonVisitor {
         return { scalar: taking((json) => this.#fallbackOutput(json)) };
       case "tier":
         if (this.role !== "model") break;
-        return { scalar: taking((json) => this.report.asked.tiered(name as Tier, json)) };
+        return { scalar: takingText((text) => this.report.asked.tiered(name as Tier, text)) };
       case "provider":
         if (this.role === "model") this.report.asked.hasOtherProvider = true;
     }
