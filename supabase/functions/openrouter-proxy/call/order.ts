@@ -44,6 +44,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   const form = json === null ? readForm(body, headers.get("content-type")) : null;
   const model = json?.model ?? form?.model ?? null;
   const streaming = json?.streaming ?? false;
+  const asks = asksOf(call, body, json, form);
   return {
     ...opened,
     body,
@@ -53,9 +54,10 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     streaming,
     ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
     sharedFeatures: [...json?.sharedFeatures ?? form?.sharedFeatures ?? []],
-    asks: asksOf(call, body, json, form),
+    asks,
     idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
-    isFree: model?.endsWith(":free") === true && json?.asksForMore === false,
+    isFree: model?.endsWith(":free") === true && json?.asksForMore === false &&
+      asks?.models.length === 1 && asks.unnamed === null,
     isHeard: call !== null && !streaming,
     hasLinks: call?.beginsJob === true ||
       (endpoint.kind === "job" && !opened.path.endsWith("/content")),

@@ -59,11 +59,11 @@ export class Asked {
     if (this.caching !== "long") this.caching = caching;
   }
 
-  /** What is dearer than the ordinary tier. @param json of a member's value; null: a long one */
-  tiered(member: Tier, json: string | null): void {
-    const text = (json ?? "").toLowerCase();
-    if (member === "speed") this.isFast ||= text === '"fast"';
-    else this.isPriority ||= text === '"priority"' || text === '"fast"';
+  /** What is dearer than the ordinary tier. @param text a member's value; null: a long one */
+  tiered(member: Tier, text: string | null): void {
+    const value = text?.toLowerCase();
+    if (member === "speed") this.isFast ||= value === "fast";
+    else this.isPriority ||= value === "priority" || value === "fast";
   }
 
   /** Counts what another one has found. */

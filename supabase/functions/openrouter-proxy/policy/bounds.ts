@@ -10,7 +10,7 @@
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { dividedUp, usdUnits } from "../bytes/usd.ts";
 import type { Asked } from "./asked.ts";
-import { taking } from "./takings.ts";
+import { taking, takingText } from "./takings.ts";
 
 /** Not known is which of them holds where several are given. */
 export const OUTPUT_BOUNDS = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const;
@@ -77,7 +77,7 @@ export class Bounds {
         return { scalar: taking((json) => this.#given(name).add(wholeNumber(json))) };
       case "service_tier":
       case "speed":
-        return { scalar: taking((json) => this.asked.tiered(name, json)) };
+        return { scalar: takingText((text) => this.asked.tiered(name, text)) };
       default:
         return null;
     }

@@ -37,7 +37,10 @@ export interface Appraisal {
   freeModel: boolean;
   /** One for each thing that may run; the dearest counts. */
   estimate: Estimate[];
-  /** Whether, at the listed prices, the call costs no more than the dearest of them. */
+  /**
+   * Whether the call costs no more than the dearest of them: at the listed prices, and where its text
+   * is no denser than tokens.ts supposes.
+   */
   isBound: boolean;
   looseBecause: Looseness[];
 }

@@ -46,7 +46,7 @@ export class Watch implements JsonVisitor {
   #hasBegun = false;
   /** Whether it is counted among the media. */
   #isMedia = false;
-  /** Whether it is known to whom the models in it belong. */
+  /** Whether it is a list of models whose owner knows of it. */
   #namesModels = false;
 
   constructor(
@@ -123,7 +123,7 @@ export class Watch implements JsonVisitor {
         return { scalar: taking((json) => this.#fallbackOutput(json)) };
       case "tier":
         if (this.role !== "model") break;
-        return { scalar: taking((json) => this.report.asked.tiered(name as Tier, json)) };
+        return { scalar: takingText((text) => this.report.asked.tiered(name as Tier, text)) };
       case "provider":
         if (this.role === "model") this.report.asked.hasOtherProvider = true;
     }
@@ -197,17 +197,19 @@ export class Watch implements JsonVisitor {
   #tellOwner(): void {
     // deno-lint-ignore no-this-alias
     let watch: Watch = this;
-    let member = this.key;
-    while (watch.parent !== null) {
+    while (watch.key.startsWith("[") && watch.parent !== null) {
+      watch = watch.parent;
+      // A list may have a million.
       if (watch.#namesModels) return;
       watch.#namesModels = true;
-      if (!watch.key.startsWith("[")) member = watch.key;
-      const { parent } = watch;
-      if (parent.parent === null && member === "models") this.report.asked.listsModels = true;
-      if (TOOLS.has(parent.role) || parent.role === "plugins") {
-        return parent.#asTool().namesModel(member);
-      }
+    }
+    const member = watch.key;
+    while (watch.parent !== null) {
+      const { key, parent }: Watch = watch;
       watch = parent;
+      if (parent.parent === null && key === "models") this.report.asked.listsModels = true;
+      if (!TOOLS.has(parent.role) && parent.role !== "plugins") continue;
+      return parent.#asTool().namesModel(member);
     }
   }
 
