@@ -1,67 +1,114 @@
-/** The Data API: PostgREST's behaviour at /rest/v1, by npm `@supabase/lite`. */
-import { App } from "@supabase/lite";
-import { createPostgresConnection } from "@supabase/lite/postgres";
-import type { StackSecrets } from "./secrets.ts";
+/** The Data API: PostgREST's behaviour at /rest/v1. */
+import postgres from "postgres";
+import { ApiError, refusedByPostgres } from "./data_api/api_error.ts";
+import { ANON, type ApiKeys, type Caller, identifyCaller } from "./data_api/caller.ts";
+import { type Functions, readFunctions } from "./data_api/functions.ts";
+import { readRoleSettings } from "./data_api/role_settings.ts";
+import { answerCall, type FunctionCall, plainCall } from "./data_api/rpc.ts";
+import { type RoleSettings, settingsStatement } from "./data_api/settings.ts";
+import { createTableApi } from "./data_api/tables.ts";
+import { jwtVerifier, type VerificationKey } from "./data_api/verify_jwt.ts";
 
 export interface DataApi {
   fetch(request: Request): Promise<Response>;
   close(): Promise<void>;
 }
 
+const BASE_PATH = "/rest/v1";
+const CALL_PATH = /^\/rpc\/([^/]+)$/;
+const CORS = {
+  "access-control-allow-origin": "*",
+  "access-control-expose-headers": "Content-Range, Content-Location, Preference-Applied",
+};
+
 /**
  * Serves the tables and functions of the schema `public`. The schema is read at the first request:
  * migrate before.
  *
  * @param databaseUrl for the role `authenticator`, which owns nothing
+ * @param verificationKeys of callers' JWTs
  */
-export function createDataApi(databaseUrl: string, secrets: StackSecrets): DataApi {
-  const connection = createPostgresConnection({
-    url: databaseUrl,
-    postgresOptions: {
-      // Where its own parsers differ from PostgREST: 1.50 becomes a string, an instant has a space.
-      types: {
-        numeric: { to: 1700, from: [1700], serialize: String, parse: jsonNumber },
-        timestamptz: { to: 1184, from: [1184], serialize: String, parse: isoInstant },
-      },
-    },
-  });
-  // Once per connection it grants anon and authenticated everything on every table, which undoes
-  // what the migrations revoke. It skips that where it believes to have done it.
-  Object.assign(connection, { rlsState: "active" });
-  const app = new App({
-    connection,
-    auth: {
-      enabled: false,
-      publishable_key: secrets.publishableKey,
-      secret_key: secrets.secretKey,
-      jwt_secret: secrets.jwtSecret,
-    },
-    options: { server: { admin: false } },
-  });
-  const apikey = { apikey: secrets.secretKey };
-  // One request alone reads the schema; many at once would all do that, and starve each other.
-  let schemaRead: Promise<unknown> | undefined;
+export function createDataApi(
+  databaseUrl: string,
+  { verificationKeys, ...keys }: ApiKeys & { verificationKeys: VerificationKey[] },
+): DataApi {
+  const verify = jwtVerifier(verificationKeys);
+  const tables = createTableApi(databaseUrl, keys);
+  let schema: Promise<Schema> | undefined;
+
+  /** One request alone reads it; many at once would all do that, and starve each other. */
+  function schemaRead(): Promise<Schema> {
+    return schema ??= readSchema().catch((error) => {
+      schema = undefined;
+      throw error;
+    });
+  }
+
+  async function readSchema(): Promise<Schema> {
+    await tables.readSchema();
+    const session = await tables.connections.reserve();
+    try {
+      return {
+        functions: await readFunctions(session),
+        roleSettings: await readRoleSettings(session),
+      };
+    } finally {
+      session.release();
+    }
+  }
+
+  async function call(settings: string, functionCall: FunctionCall): Promise<Response> {
+    const session = await tables.connections.reserve();
+    try {
+      return await answerCall(session, settings, functionCall);
+    } finally {
+      session.release();
+    }
+  }
+
+  /** @throws {ApiError | postgres.PostgresError} */
+  async function answer(request: Request, path: string, caller: Caller): Promise<Response> {
+    const { functions, roleSettings } = await schemaRead();
+    const { method, url, headers } = request;
+    // Whole, before a connection is taken: a client that leaves meanwhile would keep that one.
+    const body = new Uint8Array(await request.arrayBuffer());
+    const [, name] = CALL_PATH.exec(path) ?? [];
+    const functionCall = name === undefined ? null : plainCall(request, name, body, functions);
+    const readOnly = functionCall?.function.isReadOnly ?? ["GET", "HEAD"].includes(method);
+    const settings = settingsStatement(caller, { method, path, headers, readOnly }, roleSettings);
+    if (functionCall !== null) return await call(settings, functionCall);
+    const init = { method, headers, ...(body.length > 0 ? { body } : {}) };
+    return await tables.fetch(new Request(url, init), caller.role, settings);
+  }
+
   return {
     async fetch(request) {
-      schemaRead ??= app.fetch(new Request(new URL("/rest/v1/", request.url), { headers: apikey }));
-      await schemaRead;
-      // Whole, before a connection is taken: a client that leaves meanwhile would keep that one.
-      const { method, headers } = request;
-      const hasBody = request.body !== null;
-      const body = hasBody ? { body: await request.arrayBuffer() } : {};
-      return await app.fetch(new Request(request.url, { method, headers, ...body }));
+      const { pathname } = new URL(request.url);
+      if (!pathname.startsWith(`${BASE_PATH}/`) || request.method === "OPTIONS") {
+        return await tables.fetchUnidentified(request);
+      }
+      let caller: Caller | undefined;
+      let response: Response;
+      try {
+        caller = await identifyCaller(request.headers, keys, verify);
+        response = await answer(request, pathname.slice(BASE_PATH.length), caller);
+      } catch (error) {
+        response = refusalOf(error, caller?.role === ANON).response();
+      }
+      for (const [name, value] of Object.entries(CORS)) response.headers.set(name, value);
+      return response;
     },
-    close: () => connection.close(),
+    close: tables.close,
   };
 }
 
-/** NaN and infinities have no JSON number; PostgREST writes them as strings. */
-function jsonNumber(text: string): number | string {
-  const number = Number(text);
-  return Number.isFinite(number) ? number : text;
+interface Schema {
+  functions: Functions;
+  roleSettings: RoleSettings;
 }
 
-/** `2026-11-22 10:30:00.5+00` → `2026-11-22T10:30:00.5+00:00`. */
-function isoInstant(text: string): string {
-  return text.replace(" ", "T").replace(/[+-][0-9]{2}$/, "$&:00");
+function refusalOf(error: unknown, isAnonymous: boolean): ApiError {
+  if (error instanceof postgres.PostgresError) return refusedByPostgres(error, isAnonymous);
+  if (error instanceof ApiError) return error;
+  throw error;
 }

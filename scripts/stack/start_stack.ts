@@ -1,6 +1,7 @@
 /** The development stack: PostgreSQL, a fresh Supabase project, its migrations, the Data API. */
 import postgres from "postgres";
 import { createDataApi } from "./data_api.ts";
+import { legacySecretKey } from "./data_api/verify_jwt.ts";
 import { startDatabase } from "./database.ts";
 import { DEV_FOLDER, openDataFolder, PROJECT_ROOT, temporaryDataFolder } from "./data_folder.ts";
 import { type Drainable, drainable, type Handler } from "./drain.ts";
@@ -99,7 +100,10 @@ export async function startStack({
     await sql.end();
   }
 
-  const dataApi = createDataApi(url("authenticator"), folder.secrets);
+  const dataApi = createDataApi(url("authenticator"), {
+    ...folder.secrets,
+    verificationKeys: [legacySecretKey(folder.secrets.jwtSecret)],
+  });
   // A request that hangs keeps its connection; PostgreSQL's own end closes that one.
   starting.defer(async () => void await within(SHUTDOWN_MS, dataApi.close()));
 

@@ -6,10 +6,11 @@ import { useWorld } from "./harness/world.ts";
 
 const world = useWorld();
 
-/** supabase-js as a user whose JWT has these claims; without claims as anon. */
+/** supabase-js as a user whose JWT has these claims besides its own; without claims as anon. */
 function supabase(claims?: Record<string, unknown>) {
   const { url, publishableKey, jwtSecret } = world.stack;
-  const jwt = claims && supabaseJwt(jwtSecret, { role: "authenticated", ...claims });
+  const user = { role: "authenticated", sub: crypto.randomUUID() };
+  const jwt = claims && supabaseJwt(jwtSecret, { ...user, ...claims });
   return createClient(url, publishableKey, {
     auth: { persistSession: false, autoRefreshToken: false },
     ...(jwt === undefined ? {} : { accessToken: () => Promise.resolve(jwt) }),

@@ -1,0 +1,136 @@
+/** Calls of functions: `POST /rest/v1/rpc/…` with the arguments in a JSON object. */
+import { ApiError, validStatus } from "./api_error.ts";
+import type { Session } from "./connections.ts";
+import { type DatabaseFunction, functionFor, type Functions } from "./functions.ts";
+import { identifier, literal } from "./sql_text.ts";
+
+/** A function with the arguments that a request gives it. */
+export interface FunctionCall {
+  function: DatabaseFunction;
+  /** The names of what is given; the rest have defaults. */
+  given: string[];
+  /** The JSON object, as it was sent: a number keeps all its digits. */
+  json: string;
+}
+
+/** Headers that ask for more than a call: a count, a part of the rows, another schema. */
+const ASKING_FOR_MORE = ["prefer", "range"];
+const PLAIN_MEDIA_TYPES = /^(?:|\*\/\*|application\/json)$/;
+
+/**
+ * Reads a call that needs nothing but the function: neither filters nor other media types.
+ *
+ * @param name the function's
+ * @param body the request's
+ * @returns null for anything else, refusals included: @supabase/lite words them
+ */
+export function plainCall(
+  request: { method: string; url: string; headers: Headers },
+  name: string,
+  body: Uint8Array,
+  functions: Functions,
+): FunctionCall | null {
+  const { method, url, headers } = request;
+  const isPlain = method === "POST" && new URL(url).search === "" &&
+    ASKING_FOR_MORE.every((name) => !headers.has(name)) &&
+    PLAIN_MEDIA_TYPES.test(headers.get("accept") ?? "") &&
+    PLAIN_MEDIA_TYPES.test((headers.get("content-type") ?? "").split(";")[0]!.trim()) &&
+    (headers.get("content-profile") ?? "public") === "public";
+  if (!isPlain) return null;
+  const json = new TextDecoder().decode(body).trim() || "{}";
+  const given = memberNames(json);
+  const called = given && functionFor(functions, name, given);
+  return called ? { function: called, given, json } : null;
+}
+
+function memberNames(json: string): string[] | null {
+  try {
+    const value = JSON.parse(json);
+    return value?.constructor === Object ? Object.keys(value) : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Sends the settings and the call in one message, which Postgres runs in one transaction.
+ *
+ * @param settings a statement: see settings.ts
+ * @throws {ApiError} also as Session.unsafe does
+ */
+export async function answerCall(
+  session: Session,
+  settings: string,
+  call: FunctionCall,
+): Promise<Response> {
+  const results = await session.unsafe(
+    `${settings}; ${callStatement(call)}; ${RESPONSE_SETTINGS}`,
+  ) as unknown as [unknown, [Result], [ResponseSettings]];
+  const [, [{ body, count }], [asked]] = results;
+  const headers = new Headers({
+    "content-type": "application/json; charset=utf-8",
+    "content-range": count === "0" ? "*/*" : `0-${Number(count) - 1}/*`,
+  });
+  for (const [name, value] of headersOf(asked)) headers.set(name, value);
+  const isVoid = call.function.returns === "void";
+  const status = statusOf(asked) ?? (isVoid ? 204 : 200);
+  if (!isVoid && !WITHOUT_BODY.includes(status)) return new Response(body, { status, headers });
+  headers.delete("content-type");
+  return new Response(null, { status, headers });
+}
+
+interface Result {
+  body: string;
+  count: string;
+}
+
+/** A statement of one row: the answer's body and how many rows it has. */
+function callStatement({ function: called, given, json }: FunctionCall): string {
+  const parameters = called.parameters.filter(({ name }) => given.includes(name));
+  const columns = parameters.map(({ name, type }) => `${identifier(name)} ${type}`);
+  const args = parameters.map(({ name }) => `${identifier(name)} => args.${identifier(name)}`);
+  const from = parameters.length === 0
+    ? ""
+    : `pg_catalog.json_to_record(${literal(json)}::json) as args(${columns.join(", ")}), lateral `;
+  const [alias, value] = called.returns === "composite"
+    ? ["call", "pg_catalog.row_to_json(call)"]
+    : ["call(value)", "pg_catalog.to_json(call.value)"];
+  const body = called.isSet
+    ? `coalesce(pg_catalog.json_agg(${value}), '[]')`
+    : `coalesce(pg_catalog.json_agg(${value}) -> 0, 'null')`;
+  return `select ${called.returns === "void" ? "''" : `(${body})::text`} as body,` +
+    ` pg_catalog.count(*)::text as count` +
+    ` from ${from}public.${identifier(called.name)}(${args.join(", ")}) as ${alias}`;
+}
+
+interface ResponseSettings {
+  status: string | null;
+  headers: string | null;
+}
+
+/** Afterwards: the function may have set them. */
+const RESPONSE_SETTINGS =
+  `select nullif(pg_catalog.current_setting('response.status', true), '') as status,` +
+  ` nullif(pg_catalog.current_setting('response.headers', true), '') as headers`;
+
+const WITHOUT_BODY = [204, 205, 304];
+
+function statusOf({ status }: ResponseSettings): number | null {
+  if (status === null) return null;
+  const valid = validStatus(Number(status));
+  if (valid !== null) return valid;
+  throw ApiError.of(500, "PGRST112", "response.status guc must be a valid status code");
+}
+
+/** From `[{"cache-control": "no-store"}, …]`. */
+function headersOf({ headers }: ResponseSettings): [name: string, value: string][] {
+  if (headers === null) return [];
+  try {
+    const pairs = (JSON.parse(headers) as Record<string, string>[]).flatMap(Object.entries);
+    return [...new Headers(pairs)];
+  } catch {
+    const message = "response.headers guc must be a JSON array composed of objects with a single " +
+      "key and a string value";
+    throw ApiError.of(500, "PGRST111", message);
+  }
+}

@@ -1,0 +1,48 @@
+/** The settings of one transaction: whose it is, and of which request. */
+import type { Caller } from "./caller.ts";
+import { literal } from "./sql_text.ts";
+
+/** What functions and policies may ask for by `current_setting('request.…')`. */
+export interface RequestSettings {
+  method: string;
+  /** Below /rest/v1, e.g. `/rpc/admit_request`. */
+  path: string;
+  headers: Headers;
+  /** Whether the transaction may change nothing. */
+  readOnly: boolean;
+}
+
+/** By role: the settings of `alter role … set …`, which only a login would apply. */
+export type RoleSettings = Map<string, [name: string, value: string][]>;
+
+/** One statement that sets them all until the transaction ends, in PostgREST's order. */
+export function settingsStatement(
+  { role, claims }: Caller,
+  { method, path, headers, readOnly }: RequestSettings,
+  roleSettings: RoleSettings,
+): string {
+  const settings: [name: string, value: string][] = [
+    ["search_path", '"public", "extensions"'],
+    // Before the role: authenticator may set some that the role may not.
+    ...roleSettings.get(role) ?? [],
+    ["role", role],
+    ["request.jwt.claims", JSON.stringify(claims)],
+    ["request.method", method],
+    ["request.path", path],
+    ["request.headers", JSON.stringify(Object.fromEntries(headers))],
+    ["request.cookies", JSON.stringify(cookiesOf(headers))],
+    ...readOnly ? [["transaction_read_only", "on"] satisfies [string, string]] : [],
+  ];
+  const calls = settings.map(([name, value]) =>
+    `pg_catalog.set_config(${literal(name)}, ${literal(value)}, true)`
+  );
+  return `select ${calls.join(", ")}`;
+}
+
+function cookiesOf(headers: Headers): Record<string, string> {
+  const cookies = headers.get("cookie")?.split(";") ?? [];
+  return Object.fromEntries(cookies.map((cookie) => {
+    const [name = "", ...value] = cookie.trim().split("=");
+    return [name, value.join("=")];
+  }));
+}

@@ -1,0 +1,124 @@
+/**
+ * Tables, views, and whatever else of PostgREST's there is, by npm `@supabase/lite`: it understands
+ * the request and writes the SQL. Who calls, the transaction and its settings, and the connections
+ * are ours; where it asks for them is put in place of its own from outside.
+ */
+import { App } from "@supabase/lite";
+import { createPostgresConnection } from "@supabase/lite/postgres";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { CompiledQuery } from "kysely";
+import postgres from "postgres";
+import { ApiError } from "./api_error.ts";
+import { ANON, type ApiKeys } from "./caller.ts";
+import { type Connections, createConnections } from "./connections.ts";
+
+export interface TableApi {
+  /** The pool that it shares with whoever else speaks to the same database. */
+  connections: Connections;
+  /** Reads the schema. */
+  readSchema(): Promise<void>;
+  /**
+   * Answers a request below /rest/v1.
+   *
+   * @param role whose rights it has
+   * @param settings a statement of that role's transaction: see settings.ts
+   * @throws {ApiError} 503 when the connection broke
+   */
+  fetch(request: Request, role: string, settings: string): Promise<Response>;
+  /** Answers any other request, e.g. a preflight. */
+  fetchUnidentified(request: Request): Promise<Response>;
+  close(): Promise<void>;
+}
+
+/** What a request's handling by lite has to know of it. */
+interface Call {
+  settings: string;
+  /** Why its transaction failed, when it was not Postgres that refused a statement. */
+  failure?: ApiError;
+}
+
+/** @param databaseUrl for the role `authenticator`, which owns nothing */
+export function createTableApi(databaseUrl: string, keys: ApiKeys): TableApi {
+  const connection = createPostgresConnection({
+    url: databaseUrl,
+    postgresOptions: {
+      connection: { standard_conforming_strings: "on" },
+      // Where its own parsers differ from PostgREST: 1.50 becomes a string, an instant has a space.
+      types: {
+        numeric: { to: 1700, from: [1700], serialize: String, parse: jsonNumber },
+        timestamptz: { to: 1184, from: [1184], serialize: String, parse: isoInstant },
+      },
+    },
+  });
+  const calls = new AsyncLocalStorage<Call>();
+
+  const open = (options: postgres.Options<Record<string, postgres.PostgresType>>) =>
+    // It takes options as it has parsed them, as its own `listen` does; its types do not say so.
+    postgres({ ...connection.driver.options, max_lifetime: null, ...options } as typeof options);
+  // A connection that breaks while it asks for the types of arrays ends the process: one alone asks,
+  // in readSchema, and enters the answer into the parsers that all share.
+  const connections = createConnections((options) => open({ ...options, fetch_types: false }));
+
+  const overrides: Pick<typeof connection, "withContext"> & { driver: unknown } = {
+    driver: Object.assign(connection.driver, { reserve: connections.reserve }),
+    async withContext(_vars, work) {
+      const call = calls.getStore();
+      if (call === undefined) throw new Error("@supabase/lite begins a transaction of nobody's");
+      try {
+        return await connection.kysely.transaction().execute(async (transaction) => {
+          await transaction.executeQuery(CompiledQuery.raw(call.settings));
+          return await work(transaction);
+        });
+      } catch (error) {
+        if (error instanceof ApiError) call.failure = error;
+        throw error;
+      }
+    },
+  };
+  Object.assign(connection, overrides);
+
+  const app = new App({
+    connection,
+    auth: { enabled: false, publishable_key: keys.publishableKey, secret_key: keys.secretKey },
+    options: { server: { admin: false } },
+  });
+
+  return {
+    connections,
+    async readSchema() {
+      const sql = open({ max: 1 });
+      try {
+        await sql`select`;
+      } finally {
+        await sql.end();
+      }
+      await connection.introspect();
+    },
+    async fetch(request, role, settings) {
+      // It knows callers by API keys alone: with a JWT it would look for the user in auth.users.
+      const headers = new Headers(request.headers);
+      headers.delete("authorization");
+      headers.set("apikey", role === ANON ? keys.publishableKey : keys.secretKey);
+      const call: Call = { settings };
+      const response = await calls.run(call, () => app.fetch(new Request(request, { headers })));
+      if (call.failure === undefined) return response;
+      await response.body?.cancel();
+      throw call.failure;
+    },
+    fetchUnidentified: async (request) => await app.fetch(request),
+    async close() {
+      await Promise.all([connection.close(), connections.close()]);
+    },
+  };
+}
+
+/** NaN and infinities have no JSON number; PostgREST writes them as strings. */
+function jsonNumber(text: string): number | string {
+  const number = Number(text);
+  return Number.isFinite(number) ? number : text;
+}
+
+/** `2026-11-22 10:30:00.5+00` → `2026-11-22T10:30:00.5+00:00`. */
+function isoInstant(text: string): string {
+  return text.replace(" ", "T").replace(/[+-][0-9]{2}$/, "$&:00");
+}
