@@ -77,6 +77,8 @@ async function gatewayWith(options: {
           newLimit: null,
         },
         requestTime: "2026-11-22T00:00:00Z",
+        rate: null,
+        remainingUsd: null,
         ...options.admission,
       } as Admission;
     },
@@ -106,6 +108,7 @@ async function gatewayWith(options: {
     fetch: async (input, init) => {
       const request = new Request(input as string, init);
       if (request.url.includes("/generation?")) return new Response("{}", { status: 404 });
+      if (request.url.endsWith("/models?output_modalities=all")) return Response.json({ data: [] });
       seen.forwarded.push(request);
       return await (options.openrouter ?? (() =>
         new Response(ANSWER, {

@@ -37,6 +37,7 @@ for (const [path, differences] of CALLS) {
       beginsJob: false,
       charges: "tokens",
       isKnown: true,
+      bookedAs: null,
       ...differences,
     };
     const encoded = `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`;
@@ -240,6 +241,7 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
     beginsJob: false,
     charges: "other",
     isKnown: false,
+    bookedAs: "/new/endpoint",
   });
   for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
     assert.deepEqual(opened(method, "/new/endpoint", "", extra).endpoint, {
@@ -253,7 +255,13 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
 });
 
 Deno.test("all paths may be opened but those that never are", () => {
-  assert.equal(opened("POST", "/anything", "", ["*"]).endpoint.kind, "call");
+  const { endpoint } = opened("POST", "/anything", "", ["*"]);
+  assert.ok(endpoint.kind === "call");
+  assert.equal(
+    endpoint.bookedAs,
+    "other",
+    "what anybody may invent has no row of totals of its own",
+  );
   assert.equal(opened("DELETE", "/chat/completions", "", ["*"]).endpoint.kind, "free");
 });
 
