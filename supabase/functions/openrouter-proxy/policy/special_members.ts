@@ -3,7 +3,7 @@ import { textOf } from "../bytes/encodings.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import type { Asked } from "./asked.ts";
 import type { Report } from "./findings.ts";
-import { MAX_TEXT_BYTES, taking, takingPresence } from "./takings.ts";
+import { MAX_TEXT_BYTES, presenceBeside, taking } from "./takings.ts";
 
 /** A reference to what exists already, whatever its value. @param found is called unless it says nothing */
 export function reference(found: () => void): JsonVisitor {
@@ -34,13 +34,17 @@ export function previousJob(report: Report, where: () => string): JsonVisitor {
   };
 }
 
-/** `cache_control`: what is not certainly kept for 5 minutes is taken for what is kept longer. */
-export function cacheControl(asked: Asked): JsonVisitor {
+/**
+ * `cache_control`: what is not certainly kept for 5 minutes is taken for what is kept longer.
+ *
+ * @param others looks at whatever else is in it
+ */
+export function cacheControl(asked: Asked, others: JsonVisitor): JsonVisitor {
   const ttl = taking((json) => {
     if (json !== '"5m"' && json !== "null") asked.cached("long");
   });
   return {
-    ...takingPresence(() => asked.cached("short")),
-    member: (name) => name === "ttl" ? { scalar: ttl } : null,
+    ...presenceBeside(others, () => asked.cached("short")),
+    member: (name) => name === "ttl" ? { scalar: ttl } : others.member?.(name) ?? null,
   };
 }

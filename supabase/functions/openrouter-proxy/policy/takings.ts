@@ -28,9 +28,18 @@ export function takingText(use: (text: string | null) => void): Taking {
   };
 }
 
-/** Takes any value, of which it matters alone that it is there and not null. */
-export function takingPresence(use: () => void): JsonVisitor {
-  return { begin: use, scalar: taking((json) => json !== "null" && use()) };
+/** Looks at a value as another visitor does, and tells that it is there and not null. */
+export function presenceBeside(others: JsonVisitor, use: () => void): JsonVisitor {
+  return {
+    begin(at, isObject) {
+      use();
+      others.begin?.(at, isObject);
+    },
+    end: (at, isEmpty) => others.end?.(at, isEmpty),
+    item: () => others.item?.() ?? null,
+    member: (name) => others.member?.(name) ?? null,
+    scalar: taking((json) => json !== "null" && use()),
+  };
 }
 
 /** As types and ids are compared: without white space around it, in lower case. */

@@ -27,7 +27,7 @@ import { meaningOf, MEDIA_TYPES, REFERENCES, type Role, ROLE_OF_ITEMS, TOOLS } f
 import { isOnline, isPresetName } from "./model_names.ts";
 import { ServerTool } from "./server_tools.ts";
 import { cacheControl, previousJob, reference } from "./special_members.ts";
-import { plain, taking, takingPresence, takingText } from "./takings.ts";
+import { plain, presenceBeside, taking, takingText } from "./takings.ts";
 
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
 const SHARED_TOOL = /^(openrouter:(?:files|shell|bash))(?![a-z])/;
@@ -105,10 +105,11 @@ export class Watch implements JsonVisitor {
         this.#foundMedia();
         break;
       case "cache_control":
-        return cacheControl(this.report.asked);
+        return cacheControl(this.report.asked, this.#below(name));
       case "web_search_options":
-        return takingPresence(() =>
-          this.report.asked.tool("web_search", 1, () => this.#path(name))
+        return presenceBeside(
+          this.#below(name),
+          () => this.report.asked.tool("web_search", 1, () => this.#path(name)),
         );
       case "max_uses": {
         const tool = this.key === "parameters" ? this.parent! : this;
