@@ -242,9 +242,11 @@ Deno.test("of two sweeps at once the second does nothing, not even what the firs
 Deno.test("a sweep passes over a row that is being settled, and ends the others", async () => {
   const [settling, other] = [await pendingRow(), await pendingRow()];
   await first.begin(async (sql) => {
-    await settleCompleted(sql, settling);
+    // As far as a settlement gets before it holds the budgets, for which everybody waits.
+    await sql`select from public.request_logs where id = ${settling.id} for update`;
     assert.equal(await sweepWithoutWaiting(), 1);
     assert.equal(await statusOf(other), "failed");
+    await settleCompleted(sql, settling);
   });
   await assertCompleted(settling, "answered/by");
 });
