@@ -25,7 +25,8 @@ What is shown:
   orphan       a key of the gateway that no DID has: --apply deletes it
   in progress  a key that may be about to be saved: never touched
   missing      a DID's key is gone at OpenRouter: its next request gets another
-  limit        a key's limit is not the DID's credit_limit: --apply sets it
+  limit        a key's limit is not the DID's credit_limit, or else its tightest
+               budget: --apply sets it
 
 Keys are the gateway's by their name, llm-gateway:<DID>#…, and by their
 workspace; no other key is touched. Two gateways must not share a workspace:

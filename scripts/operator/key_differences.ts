@@ -4,7 +4,7 @@ import type {
   ListedKey,
   Management,
 } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
-import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store.ts";
+import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store_members.ts";
 import type { Sql } from "./database.ts";
 
 /** How long an attempt to create a key may last: the lease of claim_key_provisioning. */
@@ -26,7 +26,7 @@ export interface KeyDifferences {
   inProgress: UnusedKey[];
   /** Accounts whose key OpenRouter does not take any more. */
   missing: { did: string; hash: string; state: "deleted" | "disabled" }[];
-  /** Keys whose limit at OpenRouter is not the account's. */
+  /** Keys whose limit at OpenRouter is not the one that key_limit_of says. */
   limits: { did: string; hash: string; atOpenRouter: KeyLimit; wanted: KeyLimit }[];
 }
 
@@ -77,8 +77,8 @@ export async function findDifferences(
       account.openrouter_key_hash as account_hash,
       account.status as account_status,
       account.created_at < ${started} as account_is_older,
-      account.credit_limit::text as wanted_limit,
-      account.credit_limit_reset as wanted_reset,
+      wanted.credit_limit::text as wanted_limit,
+      wanted.credit_limit_reset as wanted_reset,
       listed.hash as listed_hash,
       listed.did as listed_did,
       listed.name as listed_name,
@@ -91,11 +91,14 @@ export async function findDifferences(
       ) as may_be_saved
     from public.user_api_keys as account
     full join listed on listed.hash = account.openrouter_key_hash
+    left join public.did_policies as policy on policy.did = account.did
+    cross join public.gateway_settings as settings
+    cross join lateral public.key_limit_of(account, policy, settings) as wanted
     where (account.did is null and listed.did is not null)
       or (account.did is not null and (
         listed.hash is null
         or listed.disabled
-        or (account.credit_limit, account.credit_limit_reset)
+        or (wanted.credit_limit, wanted.credit_limit_reset)
           is distinct from (listed."limit"::numeric, listed.limit_reset)
       ))
     order by coalesce(account.did, listed.did), listed.name`;

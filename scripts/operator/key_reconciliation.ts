@@ -3,7 +3,7 @@ import {
   type Management,
   ManagementError,
 } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
-import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store.ts";
+import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store_members.ts";
 import type { Sql } from "./database.ts";
 import { findDifferences, type KeyDifferences, type UnusedKey } from "./key_differences.ts";
 
@@ -73,15 +73,20 @@ async function deleteOrphan(
   return await outcomeOf("deleted", () => management.deleteKey(hash));
 }
 
-/** Tells OpenRouter the limit that the account has now, and notes it as admit_request reads it. */
+/** Tells OpenRouter the limit that the account's key shall have now, and notes it as admit_request reads it. */
 async function setLimit(
   sql: Sql,
   management: Pick<Management, "setLimit">,
   { did, hash }: KeyDifferences["limits"][number],
 ): Promise<Outcome> {
   const [wanted] = await sql<KeyLimit[]>`
-    select credit_limit::text as "creditLimit", credit_limit_reset as "creditLimitReset"
-    from public.user_api_keys where openrouter_key_hash = ${hash}`;
+    select wanted.credit_limit::text as "creditLimit",
+      wanted.credit_limit_reset as "creditLimitReset"
+    from public.user_api_keys as account
+    left join public.did_policies as policy on policy.did = account.did
+    cross join public.gateway_settings as settings
+    cross join lateral public.key_limit_of(account, policy, settings) as wanted
+    where account.openrouter_key_hash = ${hash}`;
   if (!wanted) return "no longer needed";
   return await outcomeOf("set", async () => {
     await management.setLimit(hash, wanted);

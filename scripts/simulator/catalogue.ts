@@ -21,17 +21,28 @@ function listed(model: Model) {
 
 function pricing(model: Model) {
   const { longPrompt } = model;
+  const others = {
+    image: model.image,
+    audio: model.audio,
+    internal_reasoning: model.reasoning,
+    web_search: model.webSearch,
+    input_cache_read: model.cacheRead,
+    input_cache_write: model.cacheWrite,
+    input_cache_write_1h: model.cacheWriteHour,
+  };
   return {
     prompt: model.prompt,
     completion: model.completion,
-    request: "0",
-    ...(model.cacheRead === undefined ? {} : { input_cache_read: model.cacheRead }),
-    ...(model.cacheWrite === undefined ? {} : { input_cache_write: model.cacheWrite }),
+    request: model.request ?? "0",
+    ...Object.fromEntries(Object.entries(others).filter(([, price]) => price !== undefined)),
     ...(longPrompt === undefined ? {} : {
       overrides: [{
         min_prompt_tokens: longPrompt.fromTokens,
         prompt: longPrompt.prompt,
         completion: longPrompt.completion,
+        ...(longPrompt.cacheWrite === undefined
+          ? {}
+          : { input_cache_write: longPrompt.cacheWrite }),
       }],
     }),
   };

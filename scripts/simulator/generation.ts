@@ -6,6 +6,7 @@ import { usd } from "./money.ts";
 import { partsOf } from "./parts.ts";
 import { type Model, upstreamPrice } from "./pricing.ts";
 import { toolUse } from "./server_tools.ts";
+import { imageCount } from "./tokens.ts";
 
 const NOTHING: Omit<Figures, "isByok"> = {
   prompt: 0,
@@ -83,6 +84,7 @@ export class Generation {
     const { prompt, units = 0 } = this.planned;
     const cached = Math.min(faults.number("cached") ?? 0, prompt);
     const cacheWrite = Math.min(faults.number("cache-write") ?? 0, prompt - cached);
+    const reasoning = Math.min(faults.number("reasoning") ?? 0, completion);
     const [compactedPrompt = 0, compactedCompletion = 0] =
       faults.text("iterations")?.split(":").map(Number) ?? [];
     const price = upstreamPrice(this.#model, {
@@ -91,12 +93,14 @@ export class Generation {
       cacheWrite,
       completion: completion + compactedCompletion,
       units,
+      reasoning,
+      images: imageCount(body),
     });
     const forced = faults.text("cost");
     const tier = forced === undefined ? tierOf(body) : 1n;
     const upstreamPrompt = forced === undefined ? price.prompt * tier : 0n;
     const upstreamRest = forced === undefined ? price.rest * tier : usd(forced);
-    const tools = toolUse(body);
+    const tools = toolUse(body, this.#model.webSearch);
     const toolCost = forced === undefined ? tools.cost : 0n;
     const total = upstreamPrompt + upstreamRest;
     return {
@@ -104,7 +108,7 @@ export class Generation {
       cached,
       cacheWrite,
       completion,
-      reasoning: Math.min(faults.number("reasoning") ?? 0, completion),
+      reasoning,
       units,
       compactedPrompt,
       compactedCompletion,

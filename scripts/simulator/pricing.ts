@@ -13,6 +13,14 @@ export interface Quantities {
   completion: number;
   /** Search units, seconds of audio or video, or characters of speech. */
   units: number;
+  /** Of what is written to the cache: what stays for longer than 5 minutes. */
+  cacheWriteHour?: number;
+  /** Of the completion: what the model thought. */
+  reasoning?: number;
+  /** Of the prompt: what is sound. */
+  audio?: number;
+  /** Images in the prompt. */
+  images?: number;
 }
 
 /** One model. Prices are decimal strings in USD per token, or per unit. */
@@ -27,8 +35,20 @@ export interface Model {
   cacheRead?: string;
   /** Prompt tokens written to the provider's cache; as `prompt` where absent. */
   cacheWrite?: string;
+  /** What stays there for longer than 5 minutes; as `cacheWrite` where absent. */
+  cacheWriteHour?: string;
+  /** A token that the model thought; as `completion` where absent. */
+  reasoning?: string;
+  /** A token of sound in the prompt; as `prompt` where absent. */
+  audio?: string;
+  /** An image in the prompt, beside its tokens. */
+  image?: string;
+  /** A request, beside its tokens. */
+  request?: string;
+  /** A search of the web; as the tool where absent. */
+  webSearch?: string;
   /** The prices of every token from this length of the prompt on. */
-  longPrompt?: { fromTokens: number; prompt: string; completion: string };
+  longPrompt?: { fromTokens: number; prompt: string; completion: string; cacheWrite?: string };
   /** A search unit, a second, or a character. */
   unit?: string;
   /** What it makes; text where absent. */
@@ -164,6 +184,55 @@ export const MODELS: readonly Model[] = [
     outputs: ["speech"],
   },
   { id: "google/veo-3.1", provider: "Google", ...OTHER, unit: "0.4", outputs: ["video"] },
+  {
+    id: "google/gemini-2.5-pro",
+    provider: "Google",
+    contextLength: 1_048_576,
+    maxCompletionTokens: 65_536,
+    prompt: "0.00000125",
+    completion: "0.00001",
+    cacheRead: "0.000000125",
+    cacheWrite: "0.000001625",
+    reasoning: "0.0000125",
+    audio: "0.000003",
+    image: "0.00516",
+    longPrompt: {
+      fromTokens: 200_000,
+      prompt: "0.0000025",
+      completion: "0.000015",
+      cacheWrite: "0.000002875",
+    },
+  },
+  {
+    id: "anthropic/claude-opus-4.5",
+    provider: "Anthropic",
+    contextLength: 200_000,
+    maxCompletionTokens: 64_000,
+    prompt: "0.000005",
+    completion: "0.000025",
+    cacheRead: "0.0000005",
+    cacheWrite: "0.00000625",
+    cacheWriteHour: "0.00001",
+    webSearch: "0.01",
+  },
+  {
+    id: "perplexity/sonar-pro",
+    provider: "Perplexity",
+    contextLength: 200_000,
+    maxCompletionTokens: 8000,
+    prompt: "3e-06",
+    completion: "1.5e-05",
+    request: "0.006",
+    webSearch: "0.005",
+  },
+  {
+    // Zero because nobody has told OpenRouter its price, not because it is free.
+    id: "nvidia/nemotron-nano-9b-v2",
+    provider: "Nvidia",
+    ...CHAT,
+    prompt: "0",
+    completion: "0",
+  },
 ];
 
 const BY_ID = new Map(MODELS.map((model) => [model.id, model]));
@@ -178,15 +247,32 @@ export function findModel(id: string): Model | undefined {
 /** What the prompt and everything else cost upstream, in units of 1e-18 USD. */
 export function upstreamPrice(
   model: Model,
-  { prompt, cached, cacheWrite, completion, units }: Quantities,
+  {
+    prompt,
+    cached,
+    cacheWrite,
+    completion,
+    units,
+    cacheWriteHour = 0,
+    reasoning = 0,
+    audio = 0,
+    images = 0,
+  }: Quantities,
 ): { prompt: bigint; rest: bigint } {
   const times = (price: string, count: number) => usd(price) * BigInt(count);
   const { longPrompt } = model;
   const prices = longPrompt !== undefined && prompt >= longPrompt.fromTokens ? longPrompt : model;
+  const cacheWritePrice = prices.cacheWrite ?? model.cacheWrite ?? model.prompt;
   return {
-    prompt: times(prices.prompt, prompt - cached - cacheWrite) +
+    prompt: times(prices.prompt, prompt - cached - cacheWrite - audio) +
       times(model.cacheRead ?? model.prompt, cached) +
-      times(model.cacheWrite ?? model.prompt, cacheWrite),
-    rest: times(prices.completion, completion) + times(model.unit ?? "0", units),
+      times(cacheWritePrice, cacheWrite - cacheWriteHour) +
+      times(model.cacheWriteHour ?? cacheWritePrice, cacheWriteHour) +
+      times(model.audio ?? prices.prompt, audio) +
+      times(model.image ?? "0", images) +
+      times(model.request ?? "0", 1),
+    rest: times(prices.completion, completion - reasoning) +
+      times(model.reasoning ?? prices.completion, reasoning) +
+      times(model.unit ?? "0", units),
   };
 }

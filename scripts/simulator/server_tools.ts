@@ -27,8 +27,16 @@ export interface ToolUse {
   cost: bigint;
 }
 
-/** The use of the tools that a body names, the plugin `web` among them. */
-export function toolUse({ tools, plugins }: Record<string, unknown>): ToolUse {
+/**
+ * The use of the tools that a body names, the plugin `web` among them.
+ *
+ * @param webSearch the model's own price of a search
+ */
+export function toolUse(
+  { tools, plugins }: Record<string, unknown>,
+  webSearch: string = PRICES.web_search!,
+): ToolUse {
+  const price = (name: string) => name === "web_search" ? webSearch : PRICES[name] ?? "0";
   const types = (Array.isArray(tools) ? tools : []).map((tool) => String(Object(tool).type));
   const names = types.filter((type) => type.startsWith(PREFIX))
     .map((type) => type.slice(PREFIX.length));
@@ -37,7 +45,7 @@ export function toolUse({ tools, plugins }: Record<string, unknown>): ToolUse {
   return {
     calls: names.length,
     searches: names.filter((name) => name === "web_search").length,
-    cost: names.reduce((sum, name) => sum + usd(PRICES[name] ?? "0"), 0n),
+    cost: names.reduce((sum, name) => sum + usd(price(name)), 0n),
   };
 }
 

@@ -42,6 +42,14 @@ export function promptTokens(body: Record<string, unknown>): number {
   return Math.max(1, Math.ceil(bytes / 4));
 }
 
+/** Counts the images in a body: its objects of the types `image_url`, `input_image` and `image`. */
+export function imageCount(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const { type } = value as Record<string, unknown>;
+  const own = type === "image_url" || type === "input_image" || type === "image" ? 1 : 0;
+  return Object.values(value).reduce((sum: number, child) => sum + imageCount(child), own);
+}
+
 function askedTokens(body: Record<string, unknown>): number | undefined {
   const asked = body.max_tokens ?? body.max_completion_tokens ?? body.max_output_tokens;
   if (asked === undefined || asked === null) return undefined;

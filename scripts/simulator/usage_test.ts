@@ -140,3 +140,17 @@ Deno.test("a model that is dearer than provider.max_price is refused", () =>
     assert.equal(await ask({ completion: "0.59" }), 404);
     assert.equal(simulator.ledger().generations, 1);
   }));
+
+Deno.test("thoughts, images, requests and searches cost what the list of prices says of each", () =>
+  withSimulator(async (bench) => {
+    const image = { role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] };
+    const gemini = chat(10, { model: "google/gemini-2.5-pro", messages: [image] });
+    assert.equal((await usageOf(bench, CHAT, gemini, "reasoning:4")).cost, 0.00527125);
+    const sonar = chat(1, { model: "perplexity/sonar-pro", plugins: [{ id: "web" }] });
+    assert.equal((await usageOf(bench, CHAT, sonar)).cost, 0.011021);
+    const { data } = await (await bench.call("/model/google/gemini-2.5-pro")).json();
+    assert.deepEqual([data.pricing.internal_reasoning, data.pricing.image], [
+      "0.0000125",
+      "0.00516",
+    ]);
+  }));

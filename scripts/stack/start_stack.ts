@@ -17,6 +17,8 @@ export interface StackOptions {
   dbPort: number;
   /** A database of its own that is deleted at the end, instead of the one in `.dev/`. */
   ephemeral: boolean;
+  /** Whether a commit waits for the disk, as on a server; by default unless the database is ephemeral. */
+  durable?: boolean;
   /**
    * Whether what migrations create in `public` is open to the API's roles until they revoke that,
    * as in projects made before May 2026; true by default. Newer projects need explicit grants.
@@ -65,6 +67,7 @@ export async function startStack({
   port,
   dbPort,
   ephemeral,
+  durable = !ephemeral,
   exposeNewTables = true,
   onProgress = () => {},
   signal = new AbortController().signal,
@@ -78,7 +81,7 @@ export async function startStack({
   const { cluster, url } = await startDatabase({
     folder,
     port: dbPort,
-    durable: !ephemeral,
+    durable,
     exposeNewTables,
     onProgress,
     signal,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import postgres from "postgres";
 import { PROJECT_ROOT } from "../stack/data_folder.ts";
 import { startStack } from "../stack/start_stack.ts";
+import { WITHOUT_LIMITS } from "../stack/without_limits.ts";
 import { NOTHING, sum } from "./outcome.ts";
 import { loadPgtap } from "./pgtap_extension.ts";
 import type { Suite } from "./suite.ts";
@@ -23,6 +24,7 @@ export const pgtap: Suite = async ({ write, signal }) => {
   running.defer(stack.stop);
   const url = stack.databaseUrl;
   await withConnection(url, loadPgtap);
+  await withConnection(url, (sql) => sql.unsafe(WITHOUT_LIMITS));
   let total = NOTHING;
   for (const name of await testFiles()) {
     signal.throwIfAborted();

@@ -50,7 +50,7 @@ select results_eq(
   $$ select did, openrouter_key_hash, encrypted_api_key, key_name, credit_limit, credit_limit_reset,
       applied_credit_limit, applied_credit_limit_reset, status
     from public.user_api_keys $$,
-  $$ values ('did:key:alice', 'hash a', 'sealed a', 'gateway:alice', 12.5, 'monthly', 12.5, 'monthly',
+  $$ values ('did:key:alice', 'hash a', 'sealed a', 'gateway:alice', null::numeric, null::text, 12.5, 'monthly',
     'active') $$,
   'as it was created, with the limit that OpenRouter knows'
 );

@@ -36,6 +36,8 @@ export interface Config {
   didWebHosts: string[];
   maxRequestBytes: number;
   maxTokenLifetimeSeconds: number;
+  /** GET and HEAD of one DID, in each isolate. */
+  readsPerMinute: number;
   upstreamHeadersTimeoutMs: number;
   upstreamIdleTimeoutMs: number;
   /** Sent to OpenRouter where the client sent none. */
@@ -43,6 +45,10 @@ export interface Config {
   xTitle: string;
   /** US dollars in one of OpenRouter's credits, a decimal string: money is never a float. */
   usdPerCredit: string;
+  /** Where alerts go, a secret; null: nowhere. */
+  alertWebhookUrl: string | null;
+  /** Signs alerts; null: they are not signed. */
+  alertWebhookSecret: string | null;
 }
 
 /** Every missing or bad variable at once, by name; values never appear. */
@@ -165,6 +171,22 @@ export function configFromEnv(env: Environment): Config {
     return value;
   }
 
+  function alertWebhookUrl(): string | null {
+    const value = optional("ALERT_WEBHOOK_URL") ?? null;
+    if (value !== null && !(/^https?:\/\/[^\s#]+$/i.test(value) && URL.canParse(value))) {
+      problems.push("ALERT_WEBHOOK_URL must be an http(s) URL without a fragment");
+    }
+    return value;
+  }
+
+  function alertWebhookSecret(): string | null {
+    const value = optional("ALERT_WEBHOOK_SECRET") ?? null;
+    if (value !== null && value.length < 16) {
+      problems.push("ALERT_WEBHOOK_SECRET must have at least 16 characters");
+    }
+    return value;
+  }
+
   const supabaseUrl = httpUrl("SUPABASE_URL", required("SUPABASE_URL"));
   const origins = list("ALLOWED_ORIGINS");
   const previous = optional("API_KEY_ENCRYPTION_KEY_PREVIOUS");
@@ -189,11 +211,14 @@ export function configFromEnv(env: Environment): Config {
     didWebHosts: list("DID_WEB_HOSTS").map((host) => host.toLowerCase()),
     maxRequestBytes: positiveInteger("MAX_REQUEST_BYTES", 20 * 1024 * 1024),
     maxTokenLifetimeSeconds: positiveInteger("MAX_TOKEN_LIFETIME_SECONDS", 3600),
+    readsPerMinute: positiveInteger("READS_PER_MINUTE", 300),
     upstreamHeadersTimeoutMs: positiveInteger("UPSTREAM_HEADERS_TIMEOUT_MS", 145_000),
     upstreamIdleTimeoutMs: positiveInteger("UPSTREAM_IDLE_TIMEOUT_MS", 120_000),
     httpReferer: headerValue("HTTP_REFERER", "https://llm-gateway.local"),
     xTitle: headerValue("X_TITLE", "LLM Gateway"),
     usdPerCredit: usdPerCredit(),
+    alertWebhookUrl: alertWebhookUrl(),
+    alertWebhookSecret: alertWebhookSecret(),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

@@ -50,11 +50,14 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
     didWebHosts: [],
     maxRequestBytes: 20 * 1024 * 1024,
     maxTokenLifetimeSeconds: 3600,
+    readsPerMinute: 300,
     upstreamHeadersTimeoutMs: 145_000,
     upstreamIdleTimeoutMs: 120_000,
     httpReferer: "https://llm-gateway.local",
     xTitle: "LLM Gateway",
     usdPerCredit: "1",
+    alertWebhookUrl: null,
+    alertWebhookSecret: null,
   });
 });
 
@@ -71,11 +74,14 @@ Deno.test("every variable of the environment has its place", () => {
     DID_WEB_HOSTS: "A.example,b.example",
     MAX_REQUEST_BYTES: "1000",
     MAX_TOKEN_LIFETIME_SECONDS: "60",
+    READS_PER_MINUTE: "30",
     UPSTREAM_HEADERS_TIMEOUT_MS: "1",
     UPSTREAM_IDLE_TIMEOUT_MS: "2",
     HTTP_REFERER: "https://a.example",
     X_TITLE: "A",
     OPENROUTER_USD_PER_CREDIT: "0.000001",
+    ALERT_WEBHOOK_URL: " https://hooks.example/services/T1?code=2 ",
+    ALERT_WEBHOOK_SECRET: "16 characters...",
   });
   assert.deepEqual(read, {
     ...config(),
@@ -88,11 +94,14 @@ Deno.test("every variable of the environment has its place", () => {
     didWebHosts: ["a.example", "b.example"],
     maxRequestBytes: 1_000,
     maxTokenLifetimeSeconds: 60,
+    readsPerMinute: 30,
     upstreamHeadersTimeoutMs: 1,
     upstreamIdleTimeoutMs: 2,
     httpReferer: "https://a.example",
     xTitle: "A",
     usdPerCredit: "0.000001",
+    alertWebhookUrl: "https://hooks.example/services/T1?code=2",
+    alertWebhookSecret: "16 characters...",
   });
 });
 
@@ -155,9 +164,12 @@ Deno.test("all that is bad is reported at once, by name and without values", () 
       API_KEY_ENCRYPTION_KEY_PREVIOUS: "another-short-secret",
       MAX_REQUEST_BYTES: "20MiB",
       MAX_TOKEN_LIFETIME_SECONDS: "1 hour",
+      READS_PER_MINUTE: "0",
       UPSTREAM_HEADERS_TIMEOUT_MS: "-1000",
       UPSTREAM_IDLE_TIMEOUT_MS: "1.5e3",
       OPENROUTER_USD_PER_CREDIT: "one dollar",
+      ALERT_WEBHOOK_URL: "hooks.example/services/secret",
+      ALERT_WEBHOOK_SECRET: "15 characters..",
     },
     "SUPABASE_URL",
     "SUPABASE_SECRET_KEYS",
@@ -169,9 +181,12 @@ Deno.test("all that is bad is reported at once, by name and without values", () 
     "API_KEY_ENCRYPTION_KEY_PREVIOUS",
     "MAX_REQUEST_BYTES",
     "MAX_TOKEN_LIFETIME_SECONDS",
+    "READS_PER_MINUTE",
     "UPSTREAM_HEADERS_TIMEOUT_MS",
     "UPSTREAM_IDLE_TIMEOUT_MS",
     "OPENROUTER_USD_PER_CREDIT",
+    "ALERT_WEBHOOK_URL",
+    "ALERT_WEBHOOK_SECRET",
   );
 });
 
@@ -222,6 +237,12 @@ for (
   Deno.test(`${url} is no URL of an API`, () => {
     assertProblems({ OPENROUTER_API_URL: url }, "OPENROUTER_API_URL");
     assertProblems({ SUPABASE_URL: url }, "SUPABASE_URL");
+  });
+}
+
+for (const url of ["ftp://h/x", "https://", "http://[", "https://h/x#y", "https://h/x y", "/x"]) {
+  Deno.test(`${url} is no URL of a webhook`, () => {
+    assertProblems({ ALERT_WEBHOOK_URL: url }, "ALERT_WEBHOOK_URL");
   });
 }
 

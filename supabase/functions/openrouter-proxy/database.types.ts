@@ -19,6 +19,34 @@ export type Database = {
                   Relationships: [
                     
                   ]
+                },"budget_alerts": {
+                  Row: {
+                    "attempt_after": string,"attempts": number,"delivered_at": string | null,"did": string,"id": string,"kind": string,"limit_value": number,"period_start": string,"reached": number,"reached_at": string,"threshold": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "attempt_after"?: string,"attempts"?: number,"delivered_at"?: string | null,"did": string,"id"?: string,"kind": string,"limit_value": number,"period_start": string,"reached": number,"reached_at"?: string,"threshold": number
+                  }
+                  Update: {
+                    "attempt_after"?: string,"attempts"?: number,"delivered_at"?: string | null,"did"?: string,"id"?: string,"kind"?: string,"limit_value"?: number,"period_start"?: string,"reached"?: number,"reached_at"?: string,"threshold"?: number
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"budgets": {
+                  Row: {
+                    "day": string,"day_alerted": number,"day_free_requests": number,"day_new_accounts": number,"day_reserved_usd": number,"day_spent_usd": number,"did": string,"free_requests_used_until": string,"month": string,"month_alerted": number,"month_reserved_usd": number,"month_spent_usd": number,"new_accounts_alerted": number,"new_accounts_used_until": string,"refusals_used_until": string,"requests_under_way": number,"requests_used_until": string,"store_budget": undefined | null
+                  }
+                  ComputedFields: "store_budget"
+                  Insert: {
+                    "day": string,"day_alerted"?: number,"day_free_requests"?: number,"day_new_accounts"?: number,"day_reserved_usd"?: number,"day_spent_usd"?: number,"did": string,"free_requests_used_until"?: string,"month": string,"month_alerted"?: number,"month_reserved_usd"?: number,"month_spent_usd"?: number,"new_accounts_alerted"?: number,"new_accounts_used_until"?: string,"refusals_used_until"?: string,"requests_under_way"?: number,"requests_used_until"?: string
+                  }
+                  Update: {
+                    "day"?: string,"day_alerted"?: number,"day_free_requests"?: number,"day_new_accounts"?: number,"day_reserved_usd"?: number,"day_spent_usd"?: number,"did"?: string,"free_requests_used_until"?: string,"month"?: string,"month_alerted"?: number,"month_reserved_usd"?: number,"month_spent_usd"?: number,"new_accounts_alerted"?: number,"new_accounts_used_until"?: string,"refusals_used_until"?: string,"requests_under_way"?: number,"requests_used_until"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
                 },"cost_checks": {
                   Row: {
                     "claimed_at": string,"did": string,"equal_at": string | null,"is_equal": boolean | null,"search_after": string | null,"searched_to": string | null,"searches": number,"surplus_byok_usd": number | null,"surplus_usd": number | null
@@ -49,14 +77,14 @@ export type Database = {
                   ]
                 },"did_policies": {
                   Row: {
-                    "created_at": string,"did": string,"tokens_valid_after": string | null,"updated_at": string
+                    "access": string | null,"allowed_models": (string)[] | null,"concurrent_requests": number | null,"created_at": string,"daily_budget_usd": number | null,"did": string,"free_models_per_day": number | null,"monthly_budget_usd": number | null,"requests_per_minute": number | null,"tokens_valid_after": string | null,"updated_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "created_at"?: string,"did": string,"tokens_valid_after"?: string | null,"updated_at"?: string
+                    "access"?: string | null,"allowed_models"?: (string)[] | null,"concurrent_requests"?: number | null,"created_at"?: string,"daily_budget_usd"?: number | null,"did": string,"free_models_per_day"?: number | null,"monthly_budget_usd"?: number | null,"requests_per_minute"?: number | null,"tokens_valid_after"?: string | null,"updated_at"?: string
                   }
                   Update: {
-                    "created_at"?: string,"did"?: string,"tokens_valid_after"?: string | null,"updated_at"?: string
+                    "access"?: string | null,"allowed_models"?: (string)[] | null,"concurrent_requests"?: number | null,"created_at"?: string,"daily_budget_usd"?: number | null,"did"?: string,"free_models_per_day"?: number | null,"monthly_budget_usd"?: number | null,"requests_per_minute"?: number | null,"tokens_valid_after"?: string | null,"updated_at"?: string
                   }
                   Relationships: [
                     
@@ -77,14 +105,14 @@ export type Database = {
                   ]
                 },"gateway_settings": {
                   Row: {
-                    "default_credit_limit": number | null,"default_credit_limit_reset": string | null,"only_row": boolean,"request_log_retention_months": number | null,"shared_features": (string)[],"updated_at": string
+                    "access_mode": string,"allowed_server_tools": (string)[],"daily_budget_usd": number | null,"default_allowed_models": (string)[] | null,"default_concurrent_requests": number | null,"default_credit_limit": number | null,"default_credit_limit_reset": string | null,"default_daily_budget_usd": number | null,"default_free_models_per_day": number | null,"default_monthly_budget_usd": number | null,"default_requests_per_minute": number | null,"default_reserved_output_tokens": number,"free_models_per_day": number | null,"free_models_per_minute": number | null,"monthly_budget_usd": number | null,"new_accounts_per_day": number | null,"new_accounts_per_minute": number | null,"only_row": boolean,"refused_requests_per_minute": number | null,"request_log_retention_months": number | null,"requests_per_minute": number | null,"shared_features": (string)[],"unknown_price_reserve_usd": number,"updated_at": string,"gateway_limits": Database["public"]['CompositeTypes']["limits"] | null
                   }
-                  ComputedFields: never
+                  ComputedFields: "gateway_limits"
                   Insert: {
-                    "default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"only_row"?: boolean,"request_log_retention_months"?: number | null,"shared_features"?: (string)[],"updated_at"?: string
+                    "access_mode"?: string,"allowed_server_tools"?: (string)[],"daily_budget_usd"?: number | null,"default_allowed_models"?: (string)[] | null,"default_concurrent_requests"?: number | null,"default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"default_daily_budget_usd"?: number | null,"default_free_models_per_day"?: number | null,"default_monthly_budget_usd"?: number | null,"default_requests_per_minute"?: number | null,"default_reserved_output_tokens"?: number,"free_models_per_day"?: number | null,"free_models_per_minute"?: number | null,"monthly_budget_usd"?: number | null,"new_accounts_per_day"?: number | null,"new_accounts_per_minute"?: number | null,"only_row"?: boolean,"refused_requests_per_minute"?: number | null,"request_log_retention_months"?: number | null,"requests_per_minute"?: number | null,"shared_features"?: (string)[],"unknown_price_reserve_usd"?: number,"updated_at"?: string
                   }
                   Update: {
-                    "default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"only_row"?: boolean,"request_log_retention_months"?: number | null,"shared_features"?: (string)[],"updated_at"?: string
+                    "access_mode"?: string,"allowed_server_tools"?: (string)[],"daily_budget_usd"?: number | null,"default_allowed_models"?: (string)[] | null,"default_concurrent_requests"?: number | null,"default_credit_limit"?: number | null,"default_credit_limit_reset"?: string | null,"default_daily_budget_usd"?: number | null,"default_free_models_per_day"?: number | null,"default_monthly_budget_usd"?: number | null,"default_requests_per_minute"?: number | null,"default_reserved_output_tokens"?: number,"free_models_per_day"?: number | null,"free_models_per_minute"?: number | null,"monthly_budget_usd"?: number | null,"new_accounts_per_day"?: number | null,"new_accounts_per_minute"?: number | null,"only_row"?: boolean,"refused_requests_per_minute"?: number | null,"request_log_retention_months"?: number | null,"requests_per_minute"?: number | null,"shared_features"?: (string)[],"unknown_price_reserve_usd"?: number,"updated_at"?: string
                   }
                   Relationships: [
                     
@@ -105,14 +133,14 @@ export type Database = {
                   ]
                 },"key_provisioning": {
                   Row: {
-                    "attempt_id": string,"did": string,"expires_at": string,"first_claimed_at": string
+                    "attempt_id": string,"counted_on": string | null,"did": string,"expires_at": string,"first_claimed_at": string
                   }
                   ComputedFields: never
                   Insert: {
-                    "attempt_id": string,"did": string,"expires_at": string,"first_claimed_at"?: string
+                    "attempt_id": string,"counted_on"?: string | null,"did": string,"expires_at": string,"first_claimed_at"?: string
                   }
                   Update: {
-                    "attempt_id"?: string,"did"?: string,"expires_at"?: string,"first_claimed_at"?: string
+                    "attempt_id"?: string,"counted_on"?: string | null,"did"?: string,"expires_at"?: string,"first_claimed_at"?: string
                   }
                   Relationships: [
                     
@@ -147,14 +175,14 @@ export type Database = {
                   ]
                 },"request_logs": {
                   Row: {
-                    "cached_tokens": number | null,"cost_ask_after": string | null,"cost_asks": number,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"first_byte_ms": number | null,"generation_id": string | null,"given_up": boolean,"http_status": number | null,"id": string,"input_tokens": number | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_usd": number,"response_time": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null,"counted_model": string | null
+                    "cached_tokens": number | null,"cost_ask_after": string | null,"cost_asks": number,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"estimate_usd": number | null,"first_byte_ms": number | null,"generation_id": string | null,"given_up": boolean,"http_status": number | null,"id": string,"input_tokens": number | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_on": string | null,"reserved_usd": number,"response_time": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null,"counted_model": string | null
                   }
                   ComputedFields: "counted_model"
                   Insert: {
-                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"method": string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"estimate_usd"?: number | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"method": string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_on"?: string | null,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
                   Update: {
-                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"method"?: string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"estimate_usd"?: number | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"method"?: string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_on"?: string | null,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
                   Relationships: [
                     
@@ -253,15 +281,66 @@ export type Database = {
                 }
           }
           Functions: {
-            "admit_request":
+            "account_limits":
+{ Args: { "p_did": string,"p_now"?: string }; Returns: Json
+                           },
+"add_alerts":
+{ Args: { "p_did": string,"p_from": number,"p_kind": string,"p_limit": number,"p_period_start": string,"p_reached": number,"p_to": number }; Returns: undefined
+                           },
+"admit_request":
+{ Args: { "p_admission": Json }; Returns: Json
+                           } |
 { Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_may_lack_key"?: boolean,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_owned_generations"?: (string)[],"p_request_id": string,"p_shared_features"?: (string)[],"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
                            },
 "adopt_generation":
 { Args: { "p_any_row": boolean,"p_found": Json }; Returns: string
                            },
+"allow_did":
+{ Args: { "did": string }; Returns: {
+              "access": string | null,
+"allowed_models": (string)[] | null,
+"concurrent_requests": number | null,
+"created_at": string,
+"daily_budget_usd": number | null,
+"did": string,
+"free_models_per_day": number | null,
+"monthly_budget_usd": number | null,
+"requests_per_minute": number | null,
+"tokens_valid_after": string | null,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "did_policies"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"are_model_patterns":
+{ Args: { "p_patterns": (string)[] }; Returns: boolean
+                           },
 "begin_maintenance":
 { Args: { "p_lease": string,"p_run_id": string }; Returns: boolean
                            },
+"block_did":
+{ Args: { "did": string }; Returns: {
+              "access": string | null,
+"allowed_models": (string)[] | null,
+"concurrent_requests": number | null,
+"created_at": string,
+"daily_budget_usd": number | null,
+"did": string,
+"free_models_per_day": number | null,
+"monthly_budget_usd": number | null,
+"requests_per_minute": number | null,
+"tokens_valid_after": string | null,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "did_policies"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "book_cost":
 { Args: { "p_cost": Json }; Returns: boolean
                            },
@@ -270,6 +349,49 @@ export type Database = {
                            },
 "book_late_cost":
 { Args: { "p_cost": string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
+                           },
+"budget_change_of":
+{ Args: { "p_after": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']>,"p_before": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["budget_change"]
+                          SetofOptions: {
+        from: "*"
+        to: "budget_change"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"budget_of":
+{ Args: { "p_day": string,"p_did": string }; Returns: {
+              "day": string,
+"day_alerted": number,
+"day_free_requests": number,
+"day_new_accounts": number,
+"day_reserved_usd": number,
+"day_spent_usd": number,
+"did": string,
+"free_requests_used_until": string,
+"month": string,
+"month_alerted": number,
+"month_reserved_usd": number,
+"month_spent_usd": number,
+"new_accounts_alerted": number,
+"new_accounts_used_until": string,
+"refusals_used_until": string,
+"requests_under_way": number,
+"requests_used_until": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "budgets"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"change_budgets":
+{ Args: { "p_changes": (Database["public"]['CompositeTypes']["budget_change"])[] }; Returns: boolean
+                           },
+"check_names":
+{ Args: { "p_known": (string)[],"p_names": (string)[],"p_what": string }; Returns: undefined
+                           },
+"claim_budget_alerts":
+{ Args: { "p_limit"?: number }; Returns: Json
                            },
 "claim_cost_checks":
 { Args: { "p_limit": number }; Returns: Json
@@ -292,6 +414,9 @@ export type Database = {
 "count_in_usage":
 { Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']>,"p_sign": number }; Returns: undefined
                            },
+"count_new_account":
+{ Args: { "p_now": string,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Json
+                           },
 "counted_model":
 { Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: string
                            },
@@ -301,11 +426,17 @@ export type Database = {
 "discard_request":
 { Args: { "p_request_id": string,"p_request_time": string }; Returns: boolean
                            },
+"end_budget_alert":
+{ Args: { "p_id": string }; Returns: boolean
+                           },
 "end_cost_search":
 { Args: { "p_did": string,"p_searched_to": string }; Returns: undefined
                            },
 "end_maintenance":
 { Args: { "p_run_id": string }; Returns: undefined
+                           },
+"enter_admission":
+{ Args: { "p_asked": Database["public"]['CompositeTypes']["admission"],"p_now": string }; Returns: Json
                            },
 "enter_cost":
 { Args: { "p_known": Database["public"]['CompositeTypes']["settlement"],"p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: {
@@ -317,6 +448,7 @@ export type Database = {
 "did": string,
 "endpoint": string,
 "error_message": string | null,
+"estimate_usd": number | null,
 "first_byte_ms": number | null,
 "generation_id": string | null,
 "given_up": boolean,
@@ -330,6 +462,7 @@ export type Database = {
 "provider": string | null,
 "reasoning_tokens": number | null,
 "request_time": string,
+"reserved_on": string | null,
 "reserved_usd": number,
 "response_time": string | null,
 "status": string,
@@ -343,17 +476,60 @@ export type Database = {
         isOneToOne: true
         isSetofReturn: false
       } },
-"enter_settlement":
-{ Args: { "p_settlement": Database["public"]['CompositeTypes']["settlement"] }; Returns: Json
+"enter_known_cost":
+{ Args: { "p_cost": Json }; Returns: Database["public"]['CompositeTypes']["budget_change"]
+                          SetofOptions: {
+        from: "*"
+        to: "budget_change"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"enter_known_costs":
+{ Args: { "p_costs": (Json)[] }; Returns: number
                            },
+"enter_settlement":
+{ Args: { "p_settlement": Database["public"]['CompositeTypes']["settlement"] }; Returns: Database["public"]['CompositeTypes']["entered"]
+                          SetofOptions: {
+        from: "settlement"
+        to: "entered"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "expire_stale_requests":
 { Args: { "p_older_than"?: string }; Returns: number
                            },
+"gateway_limits":
+{ Args: { "p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["limits"]
+                          SetofOptions: {
+        from: "gateway_settings"
+        to: "limits"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "generations_with_sums":
 { Args: { "p_did": string,"p_from": string,"p_to": string }; Returns: Json
                            },
 "give_back_unpriced_requests":
 { Args: { "p_requests": Json }; Returns: undefined
+                           },
+"key_limit_of":
+{ Args: { "p_account": Omit<Database["public"]['Tables']["user_api_keys"]['Row'], Database["public"]['Tables']["user_api_keys"]['ComputedFields']>,"p_policy": Omit<Database["public"]['Tables']["did_policies"]['Row'], Database["public"]['Tables']["did_policies"]['ComputedFields']>,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["key_limit"]
+                          SetofOptions: {
+        from: "*"
+        to: "key_limit"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"limits_of":
+{ Args: { "p_policy": Omit<Database["public"]['Tables']["did_policies"]['Row'], Database["public"]['Tables']["did_policies"]['ComputedFields']>,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["limits"]
+                          SetofOptions: {
+        from: "*"
+        to: "limits"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"lock_budget":
+{ Args: { "p_did": string }; Returns: undefined
                            },
 "lock_costs_of":
 { Args: { "p_did": string }; Returns: undefined
@@ -364,10 +540,22 @@ export type Database = {
 "maintain_request_log_partitions":
 { Args: { "p_months_ahead"?: number }; Returns: Json
                            },
+"model_not_in":
+{ Args: { "p_allowed": (string)[],"p_models": (string)[] }; Returns: string
+                           },
 "note_parts":
 { Args: { "p_did": string,"p_generation_ids": (string)[] }; Returns: undefined
                            },
+"note_used_up":
+{ Args: { "p_did": string,"p_refusal": Json }; Returns: Json
+                           },
+"plain_did":
+{ Args: { "p_did": string }; Returns: string
+                           },
 "purge_accepted_messages":
+{ Args: { "p_limit"?: number }; Returns: number
+                           },
+"purge_budget_alerts":
 { Args: { "p_limit"?: number }; Returns: number
                            },
 "purge_idempotency_keys":
@@ -376,11 +564,20 @@ export type Database = {
 "purge_request_logs":
 { Args: { "p_limit"?: number }; Returns: number
                            },
+"rate_allows":
+{ Args: { "p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: boolean
+                           },
+"rate_state":
+{ Args: { "p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: Json
+                           },
 "record_key_limit":
 { Args: { "p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_openrouter_key_hash": string }; Returns: boolean
                            },
 "recount_in_usage":
 { Args: { "p_after": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']>,"p_before": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: undefined
+                           },
+"refusal_by":
+{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_free_model": boolean,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_scope": string,"p_usd": number }; Returns: Json
                            },
 "release_key_provisioning":
 { Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined
@@ -388,19 +585,110 @@ export type Database = {
 "request_log_kept_since":
 { Args: Record<PropertyKey, never>; Returns: string
                            },
+"reserve_of":
+{ Args: { "p_estimate": Json,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: number
+                           },
+"rolled":
+{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_day": string }; Returns: {
+              "day": string,
+"day_alerted": number,
+"day_free_requests": number,
+"day_new_accounts": number,
+"day_reserved_usd": number,
+"day_spent_usd": number,
+"did": string,
+"free_requests_used_until": string,
+"month": string,
+"month_alerted": number,
+"month_reserved_usd": number,
+"month_spent_usd": number,
+"new_accounts_alerted": number,
+"new_accounts_used_until": string,
+"refusals_used_until": string,
+"requests_under_way": number,
+"requests_used_until": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "budgets"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "schedule_housekeeping":
 { Args: Record<PropertyKey, never>; Returns: boolean
                            },
 "schedule_maintenance":
 { Args: { "p_schedule"?: string,"p_secret_key": string,"p_url": string }; Returns: string
                            },
+"set_gateway_limits":
+{ Args: { "access_mode"?: string,"allowed_server_tools"?: (string)[],"clear"?: (string)[],"daily_budget_usd"?: number,"default_allowed_models"?: (string)[],"default_concurrent_requests"?: number,"default_daily_budget_usd"?: number,"default_free_models_per_day"?: number,"default_monthly_budget_usd"?: number,"default_requests_per_minute"?: number,"default_reserved_output_tokens"?: number,"free_models_per_day"?: number,"free_models_per_minute"?: number,"monthly_budget_usd"?: number,"new_accounts_per_day"?: number,"new_accounts_per_minute"?: number,"refused_requests_per_minute"?: number,"requests_per_minute"?: number,"shared_features"?: (string)[],"unknown_price_reserve_usd"?: number }; Returns: {
+              "access_mode": string,
+"allowed_server_tools": (string)[],
+"daily_budget_usd": number | null,
+"default_allowed_models": (string)[] | null,
+"default_concurrent_requests": number | null,
+"default_credit_limit": number | null,
+"default_credit_limit_reset": string | null,
+"default_daily_budget_usd": number | null,
+"default_free_models_per_day": number | null,
+"default_monthly_budget_usd": number | null,
+"default_requests_per_minute": number | null,
+"default_reserved_output_tokens": number,
+"free_models_per_day": number | null,
+"free_models_per_minute": number | null,
+"monthly_budget_usd": number | null,
+"new_accounts_per_day": number | null,
+"new_accounts_per_minute": number | null,
+"only_row": boolean,
+"refused_requests_per_minute": number | null,
+"request_log_retention_months": number | null,
+"requests_per_minute": number | null,
+"shared_features": (string)[],
+"unknown_price_reserve_usd": number,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "gateway_settings"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"set_limits":
+{ Args: { "allowed_models"?: (string)[],"clear"?: (string)[],"concurrent_requests"?: number,"daily_budget_usd"?: number,"did": string,"free_models_per_day"?: number,"monthly_budget_usd"?: number,"requests_per_minute"?: number }; Returns: {
+              "access": string | null,
+"allowed_models": (string)[] | null,
+"concurrent_requests": number | null,
+"created_at": string,
+"daily_budget_usd": number | null,
+"did": string,
+"free_models_per_day": number | null,
+"monthly_budget_usd": number | null,
+"requests_per_minute": number | null,
+"tokens_valid_after": string | null,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "did_policies"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "settle_request":
 { Args: { "p_cached_tokens"?: number,"p_cost"?: string,"p_cost_source"?: string,"p_error_message"?: string,"p_first_byte_ms"?: number,"p_generation_id"?: string,"p_http_status"?: number,"p_input_tokens"?: number,"p_model"?: string,"p_native_finish_reason"?: string,"p_never_sent"?: boolean,"p_output_tokens"?: number,"p_provider"?: string,"p_reasoning_tokens"?: number,"p_request_id": string,"p_request_time": string,"p_status": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: Json
                            } |
 { Args: { "p_settlement": Json }; Returns: Json
                            },
+"settled_answer":
+{ Args: { "p_entered": Database["public"]['CompositeTypes']["entered"],"p_left_out": string }; Returns: Json
+                           },
 "standing_cost_drifts":
 { Args: { "p_limit"?: number }; Returns: Json
+                           },
+"store_budget":
+{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']> }; Returns: undefined
+                           },
+"threshold_of":
+{ Args: { "p_amount": number,"p_limit": number }; Returns: number
                            },
 "token_is_revoked":
 { Args: { "p_did": string,"p_issued_at": string }; Returns: boolean
@@ -411,6 +699,87 @@ export type Database = {
 "usage_stats":
 { Args: { "p_did": string,"p_end"?: string,"p_group_by"?: (string)[],"p_start"?: string }; Returns: Json
                            },
+"used_until":
+{ Args: { "p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
+                           },
+"with_alerts":
+{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_limits": Database["public"]['CompositeTypes']["limits"] }; Returns: {
+              "day": string,
+"day_alerted": number,
+"day_free_requests": number,
+"day_new_accounts": number,
+"day_reserved_usd": number,
+"day_spent_usd": number,
+"did": string,
+"free_requests_used_until": string,
+"month": string,
+"month_alerted": number,
+"month_reserved_usd": number,
+"month_spent_usd": number,
+"new_accounts_alerted": number,
+"new_accounts_used_until": string,
+"refusals_used_until": string,
+"requests_under_way": number,
+"requests_used_until": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "budgets"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"with_call":
+{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_free_model": boolean,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_usd": number }; Returns: {
+              "day": string,
+"day_alerted": number,
+"day_free_requests": number,
+"day_new_accounts": number,
+"day_reserved_usd": number,
+"day_spent_usd": number,
+"did": string,
+"free_requests_used_until": string,
+"month": string,
+"month_alerted": number,
+"month_reserved_usd": number,
+"month_spent_usd": number,
+"new_accounts_alerted": number,
+"new_accounts_used_until": string,
+"refusals_used_until": string,
+"requests_under_way": number,
+"requests_used_until": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "budgets"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"with_change":
+{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_change": Database["public"]['CompositeTypes']["budget_change"] }; Returns: {
+              "day": string,
+"day_alerted": number,
+"day_free_requests": number,
+"day_new_accounts": number,
+"day_reserved_usd": number,
+"day_spent_usd": number,
+"did": string,
+"free_requests_used_until": string,
+"month": string,
+"month_alerted": number,
+"month_reserved_usd": number,
+"month_spent_usd": number,
+"new_accounts_alerted": number,
+"new_accounts_used_until": string,
+"refusals_used_until": string,
+"requests_under_way": number,
+"requests_used_until": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "budgets"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "withdraw_request":
 { Args: { "p_request_id": string }; Returns: boolean
                            }
@@ -419,7 +788,17 @@ export type Database = {
             [_ in never]: never
           }
           CompositeTypes: {
-            "settlement": {
+            "admission": {
+                        "request_id": string | null,"did": string | null,"method": string | null,"endpoint": string | null,"metered": boolean | null,"model": string | null,"streaming": boolean | null,"message_hash": string | null,"message_expires_at": string | null,"token_issued_at": string | null,"owned_generations": (string)[] | null,"shared_features": (string)[] | null,"server_tools": (string)[] | null,"may_lack_key": boolean | null,"idempotency_key": string | null,"body_hash": string | null,"models": (string)[] | null,"runs_unnamed": string | null,"free_model": boolean | null,"estimate": Json | null
+                      },"budget_change": {
+                        "did": string | null,"day": string | null,"spent_usd": number | null,"reserved_usd": number | null,"ended": number | null,"refused": number | null
+                      },"entered": {
+                        "settled": boolean | null,"total_cost": number | null,"change": Database["public"]['CompositeTypes']["budget_change"] | null
+                      },"key_limit": {
+                        "credit_limit": number | null,"credit_limit_reset": string | null
+                      },"limits": {
+                        "daily_budget_usd": number | null,"monthly_budget_usd": number | null,"requests_per_minute": number | null,"concurrent_requests": number | null,"free_models_per_minute": number | null,"free_models_per_day": number | null,"refused_requests_per_minute": number | null
+                      },"settlement": {
                         "request_id": string | null,"request_time": string | null,"status": string | null,"http_status": number | null,"error_message": string | null,"given_up": boolean | null,"model": string | null,"provider": string | null,"generation_id": string | null,"native_finish_reason": string | null,"input_tokens": number | null,"output_tokens": number | null,"cached_tokens": number | null,"reasoning_tokens": number | null,"cost": string | null,"upstream_cost": string | null,"usd_per_credit": string | null,"cost_source": string | null,"first_byte_ms": number | null,"may_be_repeated": boolean | null
                       }
           }

@@ -8,6 +8,7 @@ import { createAccounts } from "./accounts/accounts.ts";
 import { createKeyVault } from "./accounts/key_vault.ts";
 import { createPseudonyms } from "./accounts/pseudonym.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
+import { createAlertDelivery } from "./books/alerts/delivery.ts";
 import { createBookkeeper } from "./books/booking.ts";
 import { createGenerationReader } from "./books/generation.ts";
 import { assembleMaintenance } from "./books/maintenance/assemble.ts";
@@ -24,10 +25,15 @@ import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { createHealth } from "./http/health.ts";
 import { createRequireOperator } from "./http/operator.ts";
+import { tellLimits } from "./http/rate_limited.ts";
+import { createRates } from "./http/rates.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
+import { unknownRoute } from "./http/unknown_route.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
 import { createManagement } from "./openrouter/management.ts";
+import { createCatalogue } from "./policy/catalogue.ts";
 import type { Store } from "./store.ts";
+import { createLimits } from "./usage/limits_route.ts";
 import { createUsage } from "./usage/usage_route.ts";
 
 export interface GatewayDeps {
@@ -67,14 +73,27 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const vault = createKeyVault(config.encryptionKey, config.previousEncryptionKey);
   const { provisioningKey, workspaceId, guardrailId } = config;
   const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
-  const accounts = createAccounts({ store, management, vault, guardrailId, now, sleep, log });
+  const { alertWebhookUrl: url, alertWebhookSecret: secret } = config;
+  const alerts = createAlertDelivery({ store, fetch, url, secret, waitUntil, log });
+  const accounts = createAccounts({
+    store,
+    management,
+    vault,
+    guardrailId,
+    now,
+    sleep,
+    onAlert: alerts.soon,
+    log,
+  });
+  const catalogue = createCatalogue({ openrouterUrl, fetch, now, sleep, waitUntil, log });
   const generations = createGenerationReader(openrouterUrl, provisioningKey, fetch, sleep);
-  const sweep = createSweep({ store, now, waitUntil });
+  const sweep = createSweep({ store, alerts, now, waitUntil });
   const bookkeeper = createBookkeeper({
     store: {
       ...store,
       async settle(settlement) {
         const settled = await store.settle(settlement);
+        if (settled.isAlerted) alerts.soon();
         sweep();
         return settled;
       },
@@ -91,11 +110,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
     now: () => performance.now(),
     sleep,
   });
-  const identify = createIdentify(authenticate, maxRequestBytes, bodies);
+  const rates = createRates(config.readsPerMinute, now);
+  const identify = createIdentify(authenticate, maxRequestBytes, bodies, rates);
   const proxy = createProxy({
     config,
     identify,
     accounts,
+    catalogue,
     pseudonymOf: createPseudonyms(config.encryptionKey, config.previousEncryptionKey),
     bookkeeper,
     fetch,
@@ -113,6 +134,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
       openrouterUrl,
       provisioningKey,
       usdPerCredit,
+      alerts,
       fetch,
       now,
       sleep,
@@ -124,7 +146,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const app = new Hono<RequestEnv>({
     getPath: (request) => pathAndQueryOf(request.url).replace(/\?.*$/s, ""),
   });
+  const routes: string[] = [];
+  function nowhere(c: Context<RequestEnv>): never {
+    throw unknownRoute(c.req.method, c.req.path, routes);
+  }
   function route(methods: string[], path: string, handler: Handler) {
+    routes.push(path);
     app.on(methods, path, handler);
     app.all(path, (c) => {
       throw new GatewayError(
@@ -136,14 +163,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   app.use(requestLog(now, log), closeUnread, crossOrigin(config.allowedOrigins), wellFormedHost);
+  app.use(tellLimits, rates.countRefusals);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", createUsage(identify, store));
+  route(["GET"], "/api/v1/limits", createLimits(identify, store));
   route(["POST"], "/api/v1/maintenance", maintenance);
+  app.on("ALL", ["/api/v1/openrouter", "/api/v1/openrouter/"], nowhere);
   route(PROXIED_METHODS, "/api/v1/openrouter/*", proxy);
-  app.notFound((c) => {
-    throw new GatewayError("not_found", `${c.req.path} is no route of the gateway`);
-  });
+  app.notFound(nowhere);
   app.onError((error, c) =>
     error instanceof ClientDisconnected
       ? c.body(null, 499 as never)

@@ -6,11 +6,20 @@ import {
   NOW,
   type Parts,
   signedRequest,
+  signedToken,
   type Signer,
 } from "./testing/signers.ts";
 import { configFromEnv } from "./config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
-import { type Admission, type Settlement, type Store, StoreUnavailable } from "./store.ts";
+import {
+  type AccountLimits,
+  type Settlement,
+  type Store,
+  StoreUnavailable,
+  type UsageStats,
+} from "./store.ts";
+import type { Admission } from "./store_admission.ts";
+import type { BudgetAlert } from "./store_maintenance.ts";
 
 /** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
 function test(name: string, fn: () => Promise<void>) {
@@ -38,6 +47,10 @@ async function gatewayWith(options: {
   env?: Record<string, string>;
   /** Who calls; without it a new DID. */
   signer?: Signer;
+  /** Whether each settlement brings a budget to a threshold. */
+  isAlerted?: boolean;
+  /** What else the store does. */
+  store?: Partial<Store>;
 } = {}) {
   const environment = { ...ENVIRONMENT, ...options.env };
   const config = configFromEnv({ get: (name) => environment[name] });
@@ -64,12 +77,19 @@ async function gatewayWith(options: {
           newLimit: null,
         },
         requestTime: "2026-11-22T00:00:00Z",
+        rate: null,
+        remainingUsd: null,
         ...options.admission,
       } as Admission;
     },
     settle: (settlement: Settlement) => {
       seen.settlements.push(settlement);
-      return Promise.resolve({ settled: true, totalCostUsd: settlement.cost, leftOut: null });
+      return Promise.resolve({
+        settled: true,
+        totalCostUsd: settlement.cost,
+        leftOut: null,
+        isAlerted: options.isAlerted ?? false,
+      });
     },
     expireStaleRequests: () => {
       seen.sweeps++;
@@ -80,6 +100,7 @@ async function gatewayWith(options: {
       return Promise.resolve(true);
     },
     ping: () => Promise.resolve(),
+    ...options.store,
   } as Partial<Store> as Store;
   const deps: GatewayDeps = {
     config,
@@ -87,6 +108,7 @@ async function gatewayWith(options: {
     fetch: async (input, init) => {
       const request = new Request(input as string, init);
       if (request.url.includes("/generation?")) return new Response("{}", { status: 404 });
+      if (request.url.endsWith("/models?output_modalities=all")) return Response.json({ data: [] });
       seen.forwarded.push(request);
       return await (options.openrouter ?? (() =>
         new Response(ANSWER, {
@@ -283,8 +305,101 @@ test("known routes with another method answer 405 with Allow, unknown ones 404",
   );
   assert.equal(wrong.headers.get("allow"), "GET");
   assert.equal((await errorOf(wrong)).type, "method_not_allowed");
-  const unknown = await gateway.fetch(new Request("http://edge/openrouter-proxy/api/v2"));
-  assert.equal((await errorOf(unknown)).type, "not_found");
+  for (const path of ["/v1/chat/completions", "/api/v1/openrouter", "/api/v1/openrouter/"]) {
+    const unknown = await gateway.fetch(new Request(`http://edge/openrouter-proxy${path}`));
+    const { type, message } = await errorOf(unknown);
+    assert.equal(type, "not_found");
+    assert.match(message, /did you mean \/api\/v1\/openrouter\/chat\/completions\?/);
+  }
+  const misspelt = await gateway.fetch(new Request("http://edge/openrouter-proxy/api/v1/usages"));
+  assert.match((await errorOf(misspelt)).message, /did you mean \/api\/v1\/usage\?/);
+});
+
+for (
+  const [method, path, taken] of [
+    ["GET", "/", "deep"],
+    ["GET", "/api/v1/health", "deep"],
+    ["GET", "/api/v1/usage", "start_date, end_date, group_by"],
+    ["GET", "/api/v1/limits", "none"],
+    ["POST", "/api/v1/maintenance", "budget_seconds"],
+  ] as const
+) {
+  test(`${method} ${path} refuses a parameter that it does not have, by name`, async () => {
+    const gateway = await gatewayWith();
+    const request = await requestFrom(gateway.signer, { method, path: `${path}?of=x`, body: "" });
+    request.headers.set("apikey", "sb_secret_x");
+    const { type, param, message } = await errorOf(await gateway.fetch(request));
+    assert.deepEqual([type, param], ["invalid_request", "of"]);
+    assert.equal(message, `of is no parameter of this route: it takes ${taken}`);
+  });
+}
+
+test("reads of a DID take from one bucket, and one too many asks nobody", async () => {
+  let asked = 0;
+  const gateway = await gatewayWith({
+    env: { READS_PER_MINUTE: "3" },
+    store: {
+      usageStats: () => {
+        asked++;
+        return Promise.resolve({ total_cost: "0", groups: [] } as unknown as UsageStats);
+      },
+      accountLimits: () => {
+        asked++;
+        return Promise.resolve({} as AccountLimits);
+      },
+    },
+  });
+  const read = async (path: string) => {
+    const parts = { method: "GET", path, body: "" };
+    return await gateway.fetch(await requestFrom(gateway.signer, parts));
+  };
+  const paths = ["/api/v1/usage", "/api/v1/limits", "/api/v1/openrouter/models"];
+  for (const [index, path] of paths.entries()) {
+    const { status, headers } = await read(path);
+    assert.equal(status, 200);
+    assert.deepEqual(
+      ["limit", "remaining", "reset"].map((name) => headers.get(`ratelimit-${name}`)),
+      ["3", String(2 - index), String(20 * (index + 1))],
+    );
+  }
+  for (const path of paths) {
+    const response = await read(path);
+    assert.equal(response.headers.get("retry-after"), "20");
+    assert.equal((await errorOf(response)).type, "rate_limited");
+  }
+  assert.deepEqual([asked, gateway.seen.admissions, gateway.seen.forwarded.length], [2, 1, 1]);
+  // A call is no read.
+  const call = await gateway.fetch(await requestFrom(gateway.signer, {}));
+  assert.deepEqual([call.status, call.headers.get("ratelimit-limit")], [200, null]);
+});
+
+test("a DID that is refused too often is refused without asking Postgres, by its token before its body comes", async () => {
+  const gateway = await gatewayWith({ admission: { decision: "access_denied" } as Admission });
+  for (let call = 0; call < 120; call++) {
+    const response = await gateway.fetch(await requestFrom(gateway.signer, {}));
+    assert.equal((await errorOf(response)).type, "access_denied");
+  }
+  const signed = await gateway.fetch(await requestFrom(gateway.signer, {}));
+  const refusal = await errorOf(signed);
+  assert.deepEqual([refusal.type, refusal.scope], ["rate_limited", "did"]);
+
+  let received = false;
+  const token = await signedToken(gateway.signer);
+  const body = new ReadableStream({
+    pull(controller) {
+      received = true;
+      controller.close();
+    },
+  }, { highWaterMark: 0 });
+  const withToken = await gateway.fetch(
+    new Request(`http://edge/openrouter-proxy${CHAT}`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}` },
+      body,
+    }),
+  );
+  assert.equal((await errorOf(withToken)).type, "rate_limited");
+  assert.deepEqual([received, gateway.seen.admissions], [false, 120]);
 });
 
 test("health answers at the root with and without a slash, and to HEAD", async () => {
@@ -496,6 +611,46 @@ test("what is settled is followed by a sweep of stale rows, once a minute and no
   }
   assert.deepEqual([gateway.seen.settlements.length, gateway.seen.sweeps], [3, 1]);
 });
+
+for (const isAlerted of [true, false]) {
+  const what = isAlerted ? "as soon as a settlement tells of them" : "once a minute in any case";
+  test(`alerts go to the webhook ${what}`, async () => {
+    const alert: BudgetAlert = {
+      id: "1",
+      scope: "gateway",
+      did: null,
+      kind: "day",
+      period_start: "2026-11-22",
+      threshold: 80,
+      limit: "5",
+      reached: "4",
+      reached_at: "2026-11-22T00:00:00+00:00",
+      attempts: 1,
+    };
+    const due: BudgetAlert[][] = [[], [alert]];
+    const ended: string[] = [];
+    const webhook = "http://hooks.test/T1?code=2";
+    const gateway = await gatewayWith({
+      env: { ALERT_WEBHOOK_URL: webhook, ALERT_WEBHOOK_SECRET: "16 characters..." },
+      isAlerted,
+      store: {
+        claimBudgetAlerts: () => Promise.resolve({ alerts: due.shift() ?? [], left: 0 }),
+        endBudgetAlert: (id) => Promise.resolve(ended.push(id) > 0),
+      },
+    });
+    for (let call = 0; call < 2; call++) {
+      const request = await requestFrom(gateway.signer, { body: '{"model":"m"}' });
+      await (await gateway.fetch(request)).text();
+      await gateway.idle();
+    }
+    const sent = gateway.seen.forwarded.filter(({ url }) => url === webhook);
+    assert.equal(sent.length, isAlerted ? 1 : 0);
+    assert.deepEqual(ended, isAlerted ? ["1"] : []);
+    // The sweep after the first settlement has asked.
+    assert.ok(due.length < 2);
+    if (isAlerted) assert.match(sent[0]!.headers.get("x-signature-256")!, /^sha256=[0-9a-f]{64}$/);
+  });
+}
 
 test("a DID keeps its pseudonym while its encryption key is being replaced", async () => {
   const signer = await newSigner("did:key Ed25519");

@@ -84,7 +84,9 @@ function startOpenRouter() {
     },
   });
   const headers = { "content-type": "text/event-stream", "x-generation-id": "gen-1" };
-  const server = serve(() => new Response(body, { headers }));
+  const server = serve(({ url }) =>
+    url.includes("/models?") ? Response.json({ data: [] }) : new Response(body, { headers })
+  );
   return {
     ...server,
     send: (text: string) => stream.enqueue(utf8(text)),

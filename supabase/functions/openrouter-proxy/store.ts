@@ -8,9 +8,21 @@
 import { createClient } from "@supabase/supabase-js";
 import type { Database } from "./database.types.ts";
 import { GatewayError } from "./errors.ts";
+import {
+  type Admission,
+  admissionMembers,
+  admissionOf,
+  type AdmissionRequest,
+} from "./store_admission.ts";
 import { storeBreaker } from "./store_breaker.ts";
 import { maintenanceCalls } from "./store_maintenance.ts";
-import { costMembers, usageMembers } from "./store_members.ts";
+import {
+  costMembers,
+  type KeyLimit,
+  limitOf,
+  type LimitRow,
+  usageMembers,
+} from "./store_members.ts";
 
 /** How long one call may take before the store counts as unavailable. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -18,61 +30,6 @@ const CALL_TIMEOUT_MS = 10_000;
 const LOST_CONNECTION = /^(?:08|57P|PGRST00[0-2])/;
 /** By how much a timer may be early. */
 const TIMER_SLACK_MS = 100;
-
-/** What a key may spend at OpenRouter. */
-export interface KeyLimit {
-  /** USD, a decimal string; null: no limit. */
-  creditLimit: string | null;
-  /** When what was spent is forgotten, at midnight UTC; null: never. */
-  creditLimitReset: "daily" | "weekly" | "monthly" | null;
-}
-
-/** One authenticated request, as admit_request decides on it. */
-export interface AdmissionRequest {
-  requestId: string;
-  did: string;
-  method: string;
-  /** OpenRouter's path, without the query. */
-  endpoint: string;
-  /** Whether it gets a row in request_logs. */
-  metered: boolean;
-  model: string | null;
-  streaming: boolean;
-  /** Lower-case hex SHA-256 of a signed message that may be accepted once only, and until when. */
-  replay: { hash: string; expiresAt: Date } | null;
-  /** When the DID token was issued; null for signed requests. */
-  tokenIssuedAt: Date | null;
-  /** The ids of generations and jobs that must be in the caller's own log. */
-  ownedGenerations: string[];
-  /** What it asks for of what DIDs share, and the member of its body that does. */
-  sharedFeatures: { feature: string; param: string }[];
-  /** The client's Idempotency-Key and the lower-case hex SHA-256 of the body. */
-  idempotency: { key: string; bodyHash: string } | null;
-}
-
-/** A DID's key at OpenRouter. */
-export interface AccountKey {
-  /** An envelope of accounts/key_vault.ts. */
-  encryptedApiKey: string;
-  hash: string;
-  /** The limit that OpenRouter has to be told for the key; null: it knows. */
-  newLimit: KeyLimit | null;
-}
-
-/** admit_request's decision: leave to go on, or why not. */
-export type Admission =
-  | {
-    decision: "admitted";
-    /** Null: the DID has none yet. Only what is free is admitted without. */
-    key: AccountKey | null;
-    /** Of the pending row; settle needs it. */
-    requestTime: string;
-  }
-  | { decision: "feature_not_allowed"; feature: string }
-  | { decision: "duplicate"; duplicateOf: string }
-  | {
-    decision: "needs_provisioning" | "access_denied" | "token_revoked" | "not_owned" | "replayed";
-  };
 
 /** What an answer, or OpenRouter's account of it, tells of a request; null: not known. */
 export interface KnownUsage {
@@ -125,16 +82,22 @@ export interface Settled {
   totalCostUsd: string | null;
   /** The names of what Postgres refused and was left out, for operators; null: nothing. */
   leftOut: string | null;
+  /** Whether a budget has reached a threshold by it, so that there is an alert to deliver. */
+  isAlerted: boolean;
 }
 
 export type ProvisioningClaim =
   | { state: "provisioned"; encryptedApiKey: string }
   | { state: "disabled" | "in_progress" }
+  /** Too many new accounts. */
+  | { state: "no_room"; why: "day" | "minute"; retryAfterMs: number }
   | {
     state: "claimed";
     limit: KeyLimit;
     /** Since when an earlier, unfinished attempt may have left a key at OpenRouter. */
     orphansSince: Date | null;
+    /** Whether an alert is to be delivered for it. */
+    isAlerted: boolean;
   };
 
 /** The key that an attempt created at OpenRouter. */
@@ -169,6 +132,33 @@ export interface UsageStats {
   total_cost: string;
   requests_by_model: Record<string, number>;
   groups: ({ cost: string } & Record<string, string | number>)[];
+}
+
+/** A DID's limits as account_limits returns them; null: not set. Amounts are decimal strings in USD. */
+export interface AccountLimits {
+  did: string;
+  access: "allowed" | "not_allowed" | "blocked";
+  /** Of the gateway's own, where one of them would refuse first, `remaining_usd` alone is told. */
+  budgets: {
+    scope: "did" | "gateway";
+    period: "day" | "month";
+    limit_usd: string | null;
+    spent_usd: string | null;
+    reserved_usd: string | null;
+    remaining_usd: string | null;
+    resets_at: string;
+    alerts: { threshold: number; reached_at: string }[];
+  }[];
+  rates: {
+    scope: "did" | "gateway";
+    requests_per_minute: number;
+    remaining: number;
+    resets_at: string;
+  }[];
+  concurrent_requests: number | null;
+  free_models_per_day: number | null;
+  allowed_models: string[] | null;
+  upstream_limit_usd: string | null;
 }
 
 type Functions = Database["public"]["Functions"];
@@ -221,39 +211,9 @@ export function createStore(
     /** Decides on a request and, when it is metered and admitted, books its pending row. */
     async admit(request: AdmissionRequest): Promise<Admission> {
       const answer = await admissions.run(() =>
-        call(
-          "admit_request",
-          present({
-            p_request_id: request.requestId,
-            p_did: request.did,
-            p_method: request.method,
-            p_endpoint: request.endpoint,
-            p_metered: request.metered,
-            p_model: request.model,
-            p_streaming: request.streaming,
-            p_message_hash: request.replay?.hash,
-            p_message_expires_at: request.replay?.expiresAt.toISOString(),
-            p_token_issued_at: request.tokenIssuedAt?.toISOString(),
-            p_owned_generations: request.ownedGenerations,
-            p_shared_features: request.sharedFeatures.map(({ feature }) => feature),
-            // Gateways of before, which could not do without a key, do not say so.
-            p_may_lack_key: true,
-            p_idempotency_key: request.idempotency?.key,
-            p_body_hash: request.idempotency?.bodyHash,
-          }),
-        )
-      ) as AdmissionAnswer;
-      const { decision } = answer;
-      switch (decision) {
-        case "admitted":
-          return { decision, key: accountKeyOf(answer), requestTime: answer.request_time! };
-        case "duplicate":
-          return { decision, duplicateOf: answer.request_id! };
-        case "feature_not_allowed":
-          return { decision, feature: answer.feature! };
-        default:
-          return { decision };
-      }
+        call("admit_request", { p_admission: admissionMembers(request) })
+      );
+      return admissionOf(answer);
     },
 
     /**
@@ -276,11 +236,17 @@ export function createStore(
           may_be_repeated: settlement.mayBeRepeated,
           ...usageMembers(settlement),
         },
-      }) as { settled: boolean; total_cost: string | null; left_out: string | null };
+      }) as {
+        settled: boolean;
+        total_cost: string | null;
+        left_out: string | null;
+        alerted?: boolean;
+      };
       return {
         settled: answer.settled,
         totalCostUsd: answer.total_cost,
         leftOut: answer.left_out,
+        isAlerted: answer.alerted === true,
       };
     },
 
@@ -324,16 +290,19 @@ export function createStore(
       const answer = await call(
         "claim_key_provisioning",
         present({ p_did: did, p_attempt_id: attemptId, p_broken_key_hash: brokenKeyHash }),
-      ) as LimitRow & Record<string, string | null>;
-      const state = answer.state as ProvisioningClaim["state"];
+      ) as LimitRow & ClaimAnswer;
+      const { state } = answer;
       switch (state) {
         case "provisioned":
           return { state, encryptedApiKey: answer.encrypted_api_key! };
+        case "no_room":
+          return { state, why: answer.why!, retryAfterMs: answer.retry_after_ms! };
         case "claimed":
           return {
             state,
             limit: limitOf(answer),
             orphansSince: answer.orphans_since ? new Date(answer.orphans_since) : null,
+            isAlerted: answer.alerted === true,
           };
         default:
           return { state };
@@ -407,6 +376,11 @@ export function createStore(
       ) as UsageStats;
     },
 
+    /** A DID's budgets and rates, as they stand. */
+    async accountLimits(did: string): Promise<AccountLimits> {
+      return await call("account_limits", { p_did: did }) as AccountLimits;
+    },
+
     /** Resolves when Postgres answers. */
     async ping(): Promise<void> {
       const { error } = await client.from("gateway_settings").select("only_row").limit(1)
@@ -428,36 +402,14 @@ export class StoreUnavailable extends GatewayError {
   }
 }
 
-interface LimitRow {
-  credit_limit: string | null;
-  credit_limit_reset: string | null;
-}
-
-/** What admit_request returns; which members there are, the decision says. */
-interface AdmissionAnswer {
-  decision: Admission["decision"];
-  encrypted_api_key?: string | null;
-  openrouter_key_hash?: string | null;
-  request_time?: string;
-  new_limit?: LimitRow | null;
-  request_id?: string;
-  feature?: string;
-}
-
-function accountKeyOf(answer: AdmissionAnswer): AccountKey | null {
-  if (!answer.encrypted_api_key) return null;
-  return {
-    encryptedApiKey: answer.encrypted_api_key,
-    hash: answer.openrouter_key_hash!,
-    newLimit: answer.new_limit ? limitOf(answer.new_limit) : null,
-  };
-}
-
-function limitOf(row: LimitRow): KeyLimit {
-  return {
-    creditLimit: row.credit_limit,
-    creditLimitReset: row.credit_limit_reset as KeyLimit["creditLimitReset"],
-  };
+/** What claim_key_provisioning returns; which members there are, the state says. */
+interface ClaimAnswer {
+  state: ProvisioningClaim["state"];
+  encrypted_api_key?: string;
+  orphans_since?: string | null;
+  why?: "day" | "minute";
+  retry_after_ms?: number;
+  alerted?: boolean;
 }
 
 /** The members that have a value: an RPC's defaults stand for the others. */

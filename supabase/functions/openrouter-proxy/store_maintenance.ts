@@ -57,6 +57,25 @@ export interface StandingDrift {
   stands_since: string;
 }
 
+/** A budget, or the day's new accounts, that have reached a threshold; see docs/protocol.md, "Alerts". */
+export interface BudgetAlert {
+  id: string;
+  scope: "did" | "gateway";
+  /** Null: the gateway's own. */
+  did: string | null;
+  kind: "day" | "month" | "new_accounts";
+  /** The UTC day, or the first day of the UTC month. */
+  period_start: string;
+  /** Percent of the limit. */
+  threshold: 50 | 80 | 100;
+  /** USD, or accounts: decimal strings. */
+  limit: string;
+  reached: string;
+  reached_at: string;
+  /** How often it was claimed, this time included. */
+  attempts: number;
+}
+
 /** What became of it: see adopt_generation. */
 export type Adoption = "adopted" | "own_row" | "known" | "pending" | "exceeds" | "no_row";
 
@@ -228,10 +247,24 @@ export function maintenanceCalls(call: StoreCall) {
       return await call("standing_cost_drifts", {}) as StandingDrift[];
     },
 
+    /** Claims alerts to deliver. @returns also how many could be claimed besides */
+    async claimBudgetAlerts(limit: number): Promise<{ alerts: BudgetAlert[]; left: number }> {
+      return await call("claim_budget_alerts", { p_limit: limit }) as {
+        alerts: BudgetAlert[];
+        left: number;
+      };
+    },
+
+    /** Notes that an alert was delivered. @returns false: there is no such alert, or it was before */
+    async endBudgetAlert(id: string): Promise<boolean> {
+      return await call("end_budget_alert", { p_id: id }) as boolean;
+    },
+
     /** Forgets replay keys and idempotency keys that have expired, some at a time. @returns how many */
     async purge(): Promise<number> {
       const messages = await call("purge_accepted_messages", {}) as number;
-      return messages + (await call("purge_idempotency_keys", {}) as number);
+      const keys = await call("purge_idempotency_keys", {}) as number;
+      return messages + keys + (await call("purge_budget_alerts", {}) as number);
     },
   };
 }

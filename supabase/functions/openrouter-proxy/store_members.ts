@@ -1,4 +1,4 @@
-/** What is known of a request, with the names that the RPCs give its members. */
+/** Values that several RPCs take or return, with the names that these give their members. */
 import type { KnownCost, KnownUsage } from "./store.ts";
 
 /** What book_cost takes. */
@@ -26,5 +26,26 @@ export function usageMembers(known: KnownUsage) {
     reasoning_tokens: known.reasoningTokens,
     upstream_cost: known.upstreamCost,
     usd_per_credit: known.usdPerCredit,
+  };
+}
+
+/** What a key may spend at OpenRouter. */
+export interface KeyLimit {
+  /** USD, a decimal string; null: no limit. */
+  creditLimit: string | null;
+  /** When what was spent is forgotten, at midnight UTC; null: never. */
+  creditLimitReset: "daily" | "weekly" | "monthly" | null;
+}
+
+/** A limit of a key, as RPCs return it. */
+export interface LimitRow {
+  credit_limit: string | null;
+  credit_limit_reset: string | null;
+}
+
+export function limitOf(row: LimitRow): KeyLimit {
+  return {
+    creditLimit: row.credit_limit,
+    creditLimitReset: row.credit_limit_reset as KeyLimit["creditLimitReset"],
   };
 }

@@ -1,20 +1,8 @@
 import assert from "node:assert/strict";
-import { type AdmissionRequest, createStore, StoreUnavailable } from "./store.ts";
+import { createStore, StoreUnavailable } from "./store.ts";
+import { anAdmissionRequest } from "./testing/admissions.ts";
 
-const ADMISSION: AdmissionRequest = {
-  requestId: "11111111-1111-4111-8111-111111111111",
-  did: "did:key:z6Mk",
-  method: "POST",
-  endpoint: "/chat/completions",
-  metered: true,
-  model: "m",
-  streaming: false,
-  replay: null,
-  tokenIssuedAt: null,
-  ownedGenerations: [],
-  sharedFeatures: [],
-  idempotency: null,
-};
+const ADMISSION = anAdmissionRequest();
 
 /** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
 function test(name: string, fn: () => Promise<void>) {
@@ -62,5 +50,44 @@ for (const [what, answer, mayHaveArrived] of ERRORS) {
       assert.equal(error.mayHaveArrived, mayHaveArrived);
       return true;
     });
+  });
+}
+
+type NewStore = ReturnType<typeof createStore>;
+
+const ALERT_ID = "22222222-2222-4222-8222-222222222222";
+
+const CALLS: [
+  rpc: string,
+  args: object,
+  answer: unknown,
+  call: (store: NewStore) => Promise<unknown>,
+][] = [
+  [
+    "account_limits",
+    { p_did: "did:key:z6Mk" },
+    { did: "did:key:z6Mk", budgets: [] },
+    (store) => store.accountLimits("did:key:z6Mk"),
+  ],
+  [
+    "claim_budget_alerts",
+    { p_limit: 4 },
+    { alerts: [{ id: ALERT_ID }], left: 2 },
+    (store) => store.claimBudgetAlerts(4),
+  ],
+  ["end_budget_alert", { p_id: ALERT_ID }, true, (store) => store.endBudgetAlert(ALERT_ID)],
+];
+
+for (const [rpc, args, answer, call] of CALLS) {
+  test(`${rpc} is called with ${Object.keys(args)}, and what it returns is returned`, async () => {
+    const seen: unknown[] = [];
+    const answering = (async (input: RequestInfo | URL, init?: RequestInit) => {
+      const request = new Request(input, init);
+      seen.push(new URL(request.url).pathname, await request.json());
+      return Response.json(answer);
+    }) as typeof fetch;
+    const store = createStore("http://supabase.test", "sb_secret_x", answering, Date.now);
+    assert.deepEqual(await call(store), answer);
+    assert.deepEqual(seen, [`/rest/v1/rpc/${rpc}`, args]);
   });
 }

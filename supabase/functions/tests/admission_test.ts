@@ -1,6 +1,8 @@
 /** What the store hears of Postgres through the Data API, arrays and nulls included. */
 import assert from "node:assert/strict";
-import { type AdmissionRequest, createStore, type Store } from "../openrouter-proxy/store.ts";
+import { createStore, type Store } from "../openrouter-proxy/store.ts";
+import type { AdmissionRequest } from "../openrouter-proxy/store_admission.ts";
+import { anAdmissionRequest } from "../openrouter-proxy/testing/admissions.ts";
 import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
 import { useWorld } from "./harness/world.ts";
 
@@ -14,21 +16,7 @@ Deno.test.beforeAll(() => {
 
 /** A metered call with what a test is not about filled in. */
 function request(did: string, members: Partial<AdmissionRequest> = {}): AdmissionRequest {
-  return {
-    requestId: crypto.randomUUID(),
-    did,
-    method: "POST",
-    endpoint: "/responses",
-    metered: true,
-    model: null,
-    streaming: false,
-    replay: null,
-    tokenIssuedAt: null,
-    ownedGenerations: [],
-    sharedFeatures: [],
-    idempotency: null,
-    ...members,
-  };
+  return anAdmissionRequest({ did, endpoint: "/responses", ...members });
 }
 
 /** A DID whose one call has ended, and the id of its generation. */

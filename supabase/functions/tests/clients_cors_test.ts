@@ -136,7 +136,17 @@ function assertReadable(response: Response, origin: string | null) {
   assert.equal(response.headers.get("access-control-allow-origin"), origin);
   assert.deepEqual(
     listOf(response.headers, "access-control-expose-headers").sort(),
-    ["retry-after", "server-timing", "x-generation-id", "x-request-id", "x-should-retry"],
+    [
+      "ratelimit-limit",
+      "ratelimit-remaining",
+      "ratelimit-reset",
+      "retry-after",
+      "server-timing",
+      "x-budget-remaining-usd",
+      "x-generation-id",
+      "x-request-id",
+      "x-should-retry",
+    ],
   );
 }
 

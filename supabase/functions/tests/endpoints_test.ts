@@ -396,7 +396,7 @@ for (const [what, headers, answer, expected] of UNKNOWN) {
     assert.equal(await response.text(), answer);
     const [row] = await db.pricedRows(identity.did, 1);
     assert.ok(row);
-    assert.equal(row.endpoint, "/brand/new");
+    assert.equal(row.endpoint, "other");
     assert.equal(row.status, "completed");
     for (const [name, value] of Object.entries(expected)) {
       assert.equal(row[name as keyof RequestRow], value, name);

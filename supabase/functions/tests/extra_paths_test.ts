@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { ServerResponse } from "node:http";
 import { call, type Identity, newIdentity } from "./harness/client.ts";
 import { pathsBetween } from "./harness/contract.ts";
+import { crowdFor } from "./harness/crowd.ts";
 import { startFront } from "./harness/front.ts";
 import { type GatewayProcess, startGateways } from "./harness/gateway_process.ts";
 import { inTurns } from "./harness/in_turns.ts";
@@ -88,7 +89,7 @@ Deno.test("a POST below an extra path is booked as a call, whatever its body, an
     await response.body?.cancel();
     const row = await db.endedRow(response);
     assert.deepEqual([row.endpoint, row.status, row.total_cost, row.input_tokens], [
-      "/anything/at/all",
+      "other",
       "completed",
       "0.25",
       7,
@@ -126,10 +127,12 @@ Deno.test("neither * nor its own name opens what is closed for good, in whatever
     ...CLOSED.flatMap((path) => METHODS.map((method) => ({ method, path }))),
     ...spelled.map((path, index) => ({ method: METHODS[index % METHODS.length]!, path })),
   ];
+  const crowd = [identity, ...await crowdFor(attempts.length)];
   await inTurns(
-    [everything, gateway].flatMap((at) => attempts.map((one) => ({ at, ...one }))),
-    async ({ at, method, path }) => {
-      const response = await call(at, identity, method, API + path);
+    [everything, gateway].flatMap((at) => attempts.map((one) => ({ at, ...one }))).entries(),
+    async ([index, { at, method, path }]) => {
+      const caller = crowd[index % crowd.length]!;
+      const response = await call(at, caller, method, API + path);
       const text = await response.text();
       assert.equal(response.status, 403, `${method} ${path} ${text}`);
       if (method !== "HEAD") assert.equal(JSON.parse(text).error.type, "path_forbidden");

@@ -47,6 +47,7 @@ Deno.test("maintain says what was done and what is left, and does the owner's pa
     "unpriced_rows: 0 done, 0 left",
     "comparison: 1 done, 0 left, 1 differs",
     "lost_calls: 1 done, 0 left",
+    "alerts: 0 done, 0 left",
     "purges: 3 done, 0 left",
   ]);
   const { usage } = openrouter.keyOf(await db.keyHash(did));

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createDidToken } from "../../../scripts/client/llm_gateway.ts";
 import { AUDIENCE, call, type Identity, newIdentity } from "./harness/client.ts";
 import { pathsBetween } from "./harness/contract.ts";
+import { crowdFor } from "./harness/crowd.ts";
 import type { RequestRow } from "./harness/database.ts";
 import { inTurns } from "./harness/in_turns.ts";
 import { CALLS, READS } from "./harness/open_paths.ts";
@@ -99,23 +100,27 @@ interface Expected {
 }
 
 /**
- * The stranger makes these attempts. Each is refused as expected, with a line in the log; nothing is
- * read, changed, forwarded or booked.
+ * The stranger makes those of these attempts that name something of the stranger's own, and others the
+ * rest. Each is refused as expected, with a line in the log; nothing is read, changed, forwarded or
+ * booked.
  */
 async function assertRefused<A extends Attempt>(attempts: A[], expected: (attempt: A) => Expected) {
   const { gateway, openrouter } = world;
   const before = await everything();
   const count = openrouter.requestCount();
   const refused: { id: string; did: string; status: number; type: string }[] = [];
+  const crowd = await crowdFor(attempts.length);
 
-  await inTurns(attempts, async (attempt) => {
+  await inTurns(attempts.entries(), async ([index, attempt]) => {
     const { method, path, body, headers = {} } = attempt;
     const { status, type, message, param } = expected(attempt);
-    const response = await call(gateway, stranger, method, path, body, { headers });
+    const namesOwn = `${path} ${body}`.includes(own.strangers);
+    const caller = namesOwn ? stranger : crowd[index % crowd.length]!;
+    const response = await call(gateway, caller, method, path, body, { headers });
     const text = await response.text();
     const what = `${method} ${path} ${body ?? ""}\n${text}`;
     const id = response.headers.get("x-request-id") ?? "";
-    refused.push({ id, did: stranger.did, status, type });
+    refused.push({ id, did: caller.did, status, type });
     assert.equal(response.status, status, what);
     assert.ok(!text.includes(SECRET_WORDS), what);
     if (method === "HEAD") return assert.equal(text, "");
@@ -133,6 +138,7 @@ async function assertRefused<A extends Attempt>(attempts: A[], expected: (attemp
   const forwarded = since === 0 ? [] : recent.slice(-since).map(({ path }) => path);
   assert.deepEqual(forwarded, []);
   assert.deepEqual(await everything(), before);
+  for (const { did } of crowd) assert.deepEqual(await world.db.rowsOf(did), []);
   await until("a line for each refusal", () => {
     const lines = new Map(gateway.log.map((line) => [line.request_id, line]));
     return refused.every(({ id, did, status, type }) => {
@@ -439,10 +445,11 @@ Deno.test("a shared feature that the operator opens passes, and the others do no
   const path = "/chat/completions";
   try {
     for (const opened of features) {
+      const [caller] = await crowdFor(1);
       await sql`update public.gateway_settings set shared_features = ${[opened]}`;
       for (const [members, feature, param] of reaching(shared)) {
         const body = JSON.stringify({ ...CALLS[path], ...members });
-        const response = await call(gateway, stranger, "POST", API + path, body);
+        const response = await call(gateway, caller!, "POST", API + path, body);
         const { error } = await response.json();
         const isRefused = error?.type === "feature_not_allowed";
         assert.equal(isRefused, feature !== opened, `${body} with ${opened} open`);

@@ -1,16 +1,13 @@
 /**
  * A DID's account: leave to spend, and the OpenRouter key to spend with.
  */
-import { GatewayError } from "../errors.ts";
 import { type Management, ManagementError } from "../openrouter/management.ts";
-import type { AccountKey, Admission, AdmissionRequest, KeyLimit, Store } from "../store.ts";
+import type { Store } from "../store.ts";
+import type { AccountKey, Admission, AdmissionRequest } from "../store_admission.ts";
+import type { KeyLimit } from "../store_members.ts";
 import type { KeyVault } from "./key_vault.ts";
-import {
-  accessDenied,
-  createProvisioner,
-  type ProvisionerDeps,
-  provisioningFailed,
-} from "./provision.ts";
+import { createProvisioner, type ProvisionerDeps, provisioningFailed } from "./provision.ts";
+import { refusalOf } from "./refusals.ts";
 
 export type Admitted = Extract<Admission, { decision: "admitted" }>;
 
@@ -19,9 +16,9 @@ export interface Accounts {
    * Admits a request in one round trip, after creating the DID's key where the request may cost and
    * there is none yet.
    *
-   * @throws {GatewayError} access_denied, invalid_token, feature_not_allowed, not_found,
-   *   duplicate_request, replayed_request, store_unavailable, provisioning_failed,
-   *   provisioning_in_progress
+   * @throws {GatewayError} access_denied, model_not_allowed, feature_not_allowed, invalid_token,
+   *   not_found, budget_exceeded, rate_limited, duplicate_request, replayed_request,
+   *   store_unavailable, provisioning_failed, provisioning_in_progress
    */
   admit(request: AdmissionRequest): Promise<Admitted>;
   /**
@@ -49,7 +46,7 @@ export function createAccounts(
     vault: KeyVault;
   },
 ): Accounts {
-  const { store, management, vault } = deps;
+  const { store, management, vault, onAlert } = deps;
   const provision = createProvisioner(deps);
 
   /**
@@ -77,7 +74,8 @@ export function createAccounts(
         admission = await store.admit(request);
       }
       if (admission.decision === "admitted") return admission;
-      throw refusal(admission, request);
+      if (admission.decision === "budget_exceeded" && admission.alerted) onAlert();
+      throw refusalOf(admission, request);
     },
 
     async openKey(did, { encryptedApiKey, hash, newLimit }) {
@@ -96,65 +94,4 @@ export function createAccounts(
       return await vault.open(did, await provision(did, hash));
     },
   };
-}
-
-/** What reaches the same end without what others have. */
-const INSTEAD_OF: Record<string, string> = {
-  container: ', or let one be made anew: {"type":"auto"} (leave out code_interpreter_call items)',
-  file: ", or put the file into it: as data, or by a URL",
-  preset: ", and name a model",
-  vector_store: ", or put the texts into it",
-};
-
-function refusal(
-  admission: Exclude<Admission, Admitted>,
-  { sharedFeatures }: AdmissionRequest,
-): GatewayError {
-  switch (admission.decision) {
-    case "access_denied":
-      return accessDenied();
-    case "token_revoked":
-      return tokenRevoked();
-    case "feature_not_allowed": {
-      const { feature } = admission;
-      const asked = sharedFeatures.find((asked) => asked.feature === feature);
-      return new GatewayError(
-        "feature_not_allowed",
-        `${feature} reaches what the DIDs of this gateway share, and its operator has not opened it: ` +
-          `send the request without it${INSTEAD_OF[feature] ?? ""}`,
-        { details: { param: asked?.param } },
-      );
-    }
-    case "not_owned":
-      return new GatewayError(
-        "not_found",
-        "your log holds no generation or job with this id (exactly one is needed)",
-      );
-    case "duplicate":
-      return new GatewayError(
-        "duplicate_request",
-        "a request with this Idempotency-Key, path and body was accepted before",
-        // Clients of OpenAI and Anthropic take a 409 for one that is worth another try.
-        {
-          details: { duplicate_of: admission.duplicateOf },
-          headers: { "x-should-retry": "false" },
-        },
-      );
-    case "replayed":
-      return new GatewayError(
-        "replayed_request",
-        "this signed message was accepted before: sign each request anew, with a fresh x-did-nonce",
-      );
-    case "needs_provisioning":
-      return new GatewayError(
-        "provisioning_in_progress",
-        "this DID's account was removed while the request was served; try again",
-        { headers: { "retry-after": "1" } },
-      );
-  }
-}
-
-/** The refusal of a token that was issued before did_policies.tokens_valid_after. */
-export function tokenRevoked(): GatewayError {
-  return new GatewayError("invalid_token", "this token has been revoked: make a new one");
 }

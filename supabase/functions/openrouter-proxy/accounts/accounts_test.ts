@@ -1,37 +1,24 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { type Management, ManagementError } from "../openrouter/management.ts";
-import type {
-  AccountKey,
-  Admission,
-  AdmissionRequest,
-  KeyLimit,
-  ProvisioningClaim,
-  Store,
-} from "../store.ts";
+import type { ProvisioningClaim, Store } from "../store.ts";
+import type { AccountKey, Admission } from "../store_admission.ts";
+import type { KeyLimit } from "../store_members.ts";
+import { anAdmissionRequest } from "../testing/admissions.ts";
 import { createAccounts } from "./accounts.ts";
 import { createKeyVault, VaultError } from "./key_vault.ts";
 
 const DID = "did:key:zTest";
 const LIMIT: KeyLimit = { creditLimit: "3", creditLimitReset: "daily" };
-const REQUEST: AdmissionRequest = {
-  requestId: "6b7d2f0e-0000-4000-8000-000000000000",
+const REQUEST = anAdmissionRequest({
   did: DID,
-  method: "POST",
-  endpoint: "/chat/completions",
-  metered: true,
-  model: null,
-  streaming: false,
-  replay: null,
-  tokenIssuedAt: null,
-  ownedGenerations: [],
   sharedFeatures: [
     { feature: "openrouter:shell", param: "tools[2].type" },
     { feature: "preset", param: "model" },
     { feature: "preset", param: "preset" },
   ],
-  idempotency: null,
-};
+  serverTools: [{ name: "fusion", param: "plugins[0]" }],
+});
 
 const vault = createKeyVault(crypto.getRandomValues(new Uint8Array(32)), null);
 
@@ -40,7 +27,13 @@ async function oldKey(newLimit: KeyLimit | null = null): Promise<AccountKey> {
 }
 
 function admittedWith(key: AccountKey | null) {
-  return { decision: "admitted" as const, key, requestTime: "2026-11-22T10:00:00Z" };
+  return {
+    decision: "admitted" as const,
+    key,
+    requestTime: "2026-11-22T10:00:00Z",
+    rate: null,
+    remainingUsd: null,
+  };
 }
 
 interface Script {
@@ -68,7 +61,7 @@ function scripted(
     claimProvisioning: (_did, _attempt, broken) =>
       noted(
         `claim ${broken}`,
-        claim ?? { state: "claimed", limit: LIMIT, orphansSince: null },
+        claim ?? { state: "claimed", limit: LIMIT, orphansSince: null, isAlerted: false },
       ),
     completeProvisioning: (key) => noted(`save ${key.hash}`, true),
     recordKeyLimit: async (_did, hash, limit) => {
@@ -92,6 +85,7 @@ function scripted(
     guardrailId: null,
     now: () => 0,
     sleep: () => Promise.resolve(),
+    onAlert: () => calls.push("alert"),
     log: () => {},
   });
   return { accounts, calls };
@@ -139,7 +133,21 @@ const REFUSALS: [
   status: number,
   details: Record<string, unknown>,
 ][] = [
-  [{ decision: "access_denied" }, "access_denied", 403, {}],
+  [{ decision: "access_denied", why: "blocked" }, "access_denied", 403, {}],
+  [{ decision: "access_denied", why: "not_allowed" }, "access_denied", 403, {}],
+  [{ decision: "model_not_allowed", model: "a/b", why: null }, "model_not_allowed", 403, {
+    param: "model",
+    model: "a/b",
+  }],
+  [
+    { decision: "model_not_allowed", model: null, why: "~a/b-latest is an alias" },
+    "model_not_allowed",
+    403,
+    {},
+  ],
+  [{ decision: "feature_not_allowed", feature: "fusion" }, "feature_not_allowed", 403, {
+    param: "plugins[0]",
+  }],
   [{ decision: "token_revoked" }, "invalid_token", 401, {}],
   [{ decision: "not_owned" }, "not_found", 404, {}],
   [{ decision: "duplicate", duplicateOf: "first" }, "duplicate_request", 409, {

@@ -1,7 +1,7 @@
 /** Keys under a guardrail, from the provisioner to the bytes of OpenRouter's management API. */
 import assert from "node:assert/strict";
 import { createManagement } from "../openrouter/management.ts";
-import type { KeyLimit } from "../store.ts";
+import type { KeyLimit } from "../store_members.ts";
 import { fakeFetch, type Sent } from "../testing/fake_fetch.ts";
 import { createProvisioner } from "./provision.ts";
 
@@ -87,7 +87,7 @@ function provisionerOn(account: ReturnType<typeof openrouterAccount>) {
         }
         if (holder !== null) return Promise.resolve({ state: "in_progress" });
         holder = attemptId;
-        return Promise.resolve({ state: "claimed", limit: LIMIT, orphansSince });
+        return Promise.resolve({ state: "claimed", limit: LIMIT, orphansSince, isAlerted: false });
       },
       completeProvisioning({ attemptId, hash }) {
         if (holder !== attemptId) return Promise.resolve(false);
@@ -107,6 +107,7 @@ function provisionerOn(account: ReturnType<typeof openrouterAccount>) {
     guardrailId: GUARDRAIL,
     now: () => 0,
     sleep: () => new Promise((resolve) => setTimeout(resolve, 0)),
+    onAlert: () => {},
     log: () => {},
   });
   return { provision, stored };

@@ -8,8 +8,10 @@
  */
 import { GatewayError } from "../errors.ts";
 import { type CreatedKey, type Management, ManagementError } from "../openrouter/management.ts";
-import type { KeyLimit, ProvisionedKey, Store } from "../store.ts";
+import type { ProvisionedKey, Store } from "../store.ts";
+import type { KeyLimit } from "../store_members.ts";
 import type { KeyVault } from "./key_vault.ts";
+import { accessDenied, noNewAccounts } from "./refusals.ts";
 
 /** How long a request waits for another one that is creating the same DID's key. */
 const MAX_WAIT_MS = 10_000;
@@ -23,7 +25,7 @@ const CLOCK_MARGIN_MS = 10 * 60_000;
  * Resolves, once the DID has a key in Postgres, to its envelope, whoever created it.
  *
  * @param brokenKeyHash a key that OpenRouter no longer takes, to be replaced; null: none is known
- * @throws {GatewayError} access_denied, provisioning_failed, provisioning_in_progress,
+ * @throws {GatewayError} access_denied, rate_limited, provisioning_failed, provisioning_in_progress,
  *   store_unavailable
  */
 export type Provision = (did: string, brokenKeyHash: string | null) => Promise<string>;
@@ -37,6 +39,8 @@ export interface ProvisionerDeps {
   /** Milliseconds since the epoch. */
   now: () => number;
   sleep: (ms: number) => Promise<void>;
+  /** Called when there is an alert to deliver. */
+  onAlert: () => void;
   /** Reports what an operator should know, without secrets. */
   log: (event: Record<string, unknown>) => void;
 }
@@ -62,7 +66,7 @@ export function didOfKeyName(name: string): string | null {
 
 /** Returns what gives DIDs their keys; requests of one isolate for the same DID share one attempt. */
 export function createProvisioner(deps: ProvisionerDeps): Provision {
-  const { store, management, vault, guardrailId, now, sleep, log } = deps;
+  const { store, management, vault, guardrailId, now, sleep, onAlert, log } = deps;
   // The requests of one isolate wait together, so that a new DID's burst costs one claim.
   const underWay = new Map<string, Promise<string>>();
 
@@ -86,7 +90,10 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
           return claim.encryptedApiKey;
         case "disabled":
           throw accessDenied();
+        case "no_room":
+          throw noNewAccounts(claim.why, claim.retryAfterMs);
         case "claimed":
+          if (claim.isAlerted) onAlert();
           return await create({ did, attemptId, brokenKeyHash, ...claim });
       }
       if (now() + pollMs > deadline) {
@@ -170,11 +177,6 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
   }
 
   return provision;
-}
-
-/** The refusal of a DID whose account the operator has disabled. */
-export function accessDenied(): GatewayError {
-  return new GatewayError("access_denied", "this DID has been disabled by the operator");
 }
 
 /** Whether OpenRouter refused to create: then no key was made. A 408 only says that it took long. */

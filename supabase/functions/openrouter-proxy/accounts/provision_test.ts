@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { type CreatedKey, type ListedKey, ManagementError } from "../openrouter/management.ts";
-import type { KeyLimit, ProvisionedKey, ProvisioningClaim } from "../store.ts";
+import type { ProvisionedKey, ProvisioningClaim } from "../store.ts";
+import type { KeyLimit } from "../store_members.ts";
 import { createProvisioner, didOfKeyName, keyNamePrefix } from "./provision.ts";
 
 const DID = "did:key:zTest";
 const LIMIT: KeyLimit = { creditLimit: "10.5", creditLimitReset: "monthly" };
-const CLAIMED: ProvisioningClaim = { state: "claimed", limit: LIMIT, orphansSince: null };
+const CLAIMED: ProvisioningClaim = {
+  state: "claimed",
+  limit: LIMIT,
+  orphansSince: null,
+  isAlerted: false,
+};
 const IN_PROGRESS: ProvisioningClaim = { state: "in_progress" };
 const PLAINTEXT = "sk-or-v1-plaintext";
 const START_MS = Date.parse("2026-11-22T10:00:00Z");
@@ -87,6 +93,7 @@ function scripted(script: Script) {
       clockMs += ms;
       return Promise.resolve();
     },
+    onAlert: () => calls.push("alert"),
     log: (event) => logged.push(event),
   });
   return { provision, calls, logged, saved, attempts, elapsedMs: () => clockMs - START_MS };
@@ -213,7 +220,7 @@ Deno.test("a broken key is deleted before its successor is created", async () =>
 Deno.test("what earlier attempts left is deleted: this DID's keys since the first one, less ten minutes", async () => {
   const orphansSince = new Date("2026-11-22T10:00:00Z");
   const { provision, calls, logged } = scripted({
-    claims: [{ state: "claimed", limit: LIMIT, orphansSince }],
+    claims: [{ state: "claimed", limit: LIMIT, orphansSince, isAlerted: false }],
     listed: [
       listedKey("young", `llm-gateway:${DID}#11111111`, "2026-11-22T10:00:30Z"),
       listedKey("stranger", "llm-gateway:did:key:zOther#22222222", "2026-11-22T10:00:20Z"),
@@ -249,7 +256,7 @@ Deno.test("what earlier attempts left is deleted: this DID's keys since the firs
 Deno.test("no key is created while an orphan cannot be deleted, and the next attempt looks again", async () => {
   const orphansSince = new Date("2026-11-22T10:00:00Z");
   const { provision, calls } = scripted({
-    claims: [{ state: "claimed", limit: LIMIT, orphansSince }],
+    claims: [{ state: "claimed", limit: LIMIT, orphansSince, isAlerted: false }],
     listed: [listedKey("orphan", `llm-gateway:${DID}#1`, "2026-11-22T10:00:30Z")],
     undeletable: { orphan: new ManagementError("no", 403) },
   });
@@ -378,7 +385,7 @@ Deno.test("an unguarded key that cannot be deleted is deleted by the next attemp
   const orphansSince = new Date("2026-11-22T10:00:00Z");
   const next = scripted({
     guardrailId: "g",
-    claims: [{ state: "claimed", limit: LIMIT, orphansSince }],
+    claims: [{ state: "claimed", limit: LIMIT, orphansSince, isAlerted: false }],
     listed: [listedKey("unguarded", `llm-gateway:${DID}#11111111`, "2026-11-22T10:00:30Z")],
   });
   assert.equal(await next.provision(DID, null), ENVELOPE);

@@ -118,6 +118,7 @@ export class JsonScanner {
   #markLength = 0;
   #isName = false;
   #hexDigitsLeft = 0;
+  #unicodeEscapes = 0;
   #numberState = MINUS;
   #literal = "";
   #literalAt = 0;
@@ -152,6 +153,11 @@ export class JsonScanner {
   /** Why the text is refused; null: what came of it so far is JSON within the bounds. */
   get error(): JsonScanError | null {
     return this.#error;
+  }
+
+  /** How many characters, or halves of them, were written as `\\u` and four digits, names' included. */
+  get unicodeEscapes(): number {
+    return this.#unicodeEscapes;
   }
 
   /** Whether a part of a value is held back that may be replaced. */
@@ -239,6 +245,7 @@ export class JsonScanner {
         }
         case ESCAPE:
           if (byte === 0x75) {
+            this.#unicodeEscapes++;
             this.#hexDigitsLeft = 4;
             this.#state = HEX_DIGITS;
           } else if (isEscapable(byte)) this.#state = STRING;

@@ -4,6 +4,7 @@ import type { Authenticate, Identity } from "../auth/authenticate.ts";
 import type { Bytes } from "../bytes/encodings.ts";
 import type { BodiesUnderWay } from "../http/bodies_under_way.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
+import type { Rates } from "../http/rates.ts";
 import { requestBytes } from "../http/request_bytes.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 
@@ -21,18 +22,19 @@ export interface Sender {
   /**
    * Receives the body, and verifies the signature where there is one.
    *
-   * @throws {GatewayError} what requestBytes and Authentication.verify throw
+   * @throws {GatewayError} rate_limited, and what requestBytes and Authentication.verify throw
    */
   receive(): Promise<Identified>;
 }
 
-/** @throws {GatewayError} what Authenticate throws, before anything is received of the body */
+/** @throws {GatewayError} rate_limited, and what Authenticate throws, before any of the body comes */
 export type Identify = (c: Context<RequestEnv>) => Promise<Sender>;
 
 export function createIdentify(
   authenticate: Authenticate,
   maxRequestBytes: number,
   bodies: BodiesUnderWay,
+  rates: Pick<Rates, "admit">,
 ): Identify {
   return async (c) => {
     const { method, url, headers } = c.req.raw;
@@ -42,6 +44,7 @@ export function createIdentify(
       headers,
     });
     c.set("did", identity?.did);
+    if (identity !== null) rates.admit(c, identity.did);
     return {
       identity,
       async receive() {
@@ -51,6 +54,7 @@ export function createIdentify(
         try {
           const verified = await verify(body.bytes);
           c.set("did", verified.did);
+          if (identity === null) rates.admit(c, verified.did);
           return {
             identity: verified,
             body: body.bytes,

@@ -1,8 +1,10 @@
 /** What a caller wants of OpenRouter, as far as it may be wanted. */
 import type { Bytes } from "../bytes/encodings.ts";
 import { storable } from "../metering/usage.ts";
+import { type Asks, asksOf } from "../policy/asks.ts";
 import { type CallBody, readCallBody } from "../policy/call_body.ts";
-import type { CallEndpoint, Opened } from "../policy/endpoints.ts";
+import type { CallEndpoint } from "../policy/calls.ts";
+import type { Opened } from "../policy/endpoints.ts";
 import { readForm } from "../policy/form.ts";
 import type { Finding } from "../policy/findings.ts";
 import { idempotencyOf } from "./idempotency.ts";
@@ -19,6 +21,8 @@ export interface Order extends Opened {
   /** Generations and jobs that must be the caller's own. */
   ownedGenerations: string[];
   sharedFeatures: Finding[];
+  /** What it asks for that costs; null where nothing is booked as a call. */
+  asks: Asks | null;
   idempotency: { key: string; bodyHash: string } | null;
   /** Whether it costs nothing whatever it uses: a `:free` model, and nothing beside it. */
   isFree: boolean;
@@ -40,6 +44,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   const form = json === null ? readForm(body, headers.get("content-type")) : null;
   const model = json?.model ?? form?.model ?? null;
   const streaming = json?.streaming ?? false;
+  const asks = asksOf(call, body, json, form);
   return {
     ...opened,
     body,
@@ -49,8 +54,10 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     streaming,
     ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
     sharedFeatures: [...json?.sharedFeatures ?? form?.sharedFeatures ?? []],
+    asks,
     idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
-    isFree: model?.endsWith(":free") === true && json?.asksForMore === false,
+    isFree: model?.endsWith(":free") === true && json?.asksForMore === false &&
+      asks?.models.length === 1 && asks.unnamed === null,
     isHeard: call !== null && !streaming,
     hasLinks: call?.beginsJob === true ||
       (endpoint.kind === "job" && !opened.path.endsWith("/content")),

@@ -47,6 +47,9 @@ for (
     ['{"model":"a/b:free","web_search_options":{}}', false],
     ['{"model":"a/b:free","models":["a/c"]}', false],
     ['{"model":"a/b:free","fallbacks":[{"model":"a/c"}]}', false],
+    ['{"model":"a/b","model":"a/b:free"}', false],
+    ['{"model":"a/b:free","preset":"x"}', false],
+    ['{"model":"~a/b:free"}', false],
   ] as const
 ) {
   Deno.test(`${body} is ${isFree ? "free" : "not free"}`, async () => {
@@ -80,4 +83,11 @@ Deno.test("what leads to a job is its beginning and a look at it, not its conten
   assert.equal(await hasLinks("/videos/job-1", null, "GET"), true);
   assert.equal(await hasLinks("/videos/job-1/content", null, "GET"), false);
   assert.equal(await hasLinks("/chat/completions", '{"model":"m"}'), false);
+});
+
+Deno.test("what is booked as no call asks for nothing that costs", async () => {
+  const body = '{"model":"m","tools":[{"type":"openrouter:web_search"}]}';
+  assert.equal((await ordered("/messages/count_tokens", body)).asks, null);
+  assert.equal((await ordered("/models", null, "GET")).asks, null);
+  assert.equal((await ordered("/messages", body)).asks?.serverTools.length, 1);
 });

@@ -12,12 +12,13 @@ import type { Config } from "../config.ts";
 import { ClientDisconnected } from "../errors.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
 import type { RequestEnv } from "../http/request_log.ts";
-import { storable } from "../metering/usage.ts";
 import { isUnconnected, knowsNoSuchPath, StillAnswering, wholeJob } from "../openrouter/forward.ts";
 import { createLinks } from "../openrouter/links.ts";
+import type { Catalogue } from "../policy/catalogue.ts";
 import { type Opened, openedBy } from "../policy/endpoints.ts";
 import { proxyTarget, type Target } from "../policy/paths.ts";
 import { StoreUnavailable } from "../store.ts";
+import { admissionRequest } from "./admission.ts";
 import { clientAnswer } from "./answer.ts";
 import type { Identified, Identify } from "./identify.ts";
 import { type Order, orderOf } from "./order.ts";
@@ -28,6 +29,7 @@ export interface ProxyDeps extends SendDeps {
   config: SendDeps["config"] & Pick<Config, "audience" | "extraPaths" | "upstreamIdleTimeoutMs">;
   identify: Identify;
   accounts: Accounts;
+  catalogue: Catalogue;
   bookkeeper: Bookkeeper;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -54,7 +56,7 @@ const SETTLED_SOON_MS = 1_000;
 
 /** Makes the handler of `/api/v1/openrouter/*`. */
 export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promise<Response> {
-  const { config, identify, accounts, bookkeeper, now, sleep, waitUntil } = deps;
+  const { config, identify, accounts, catalogue, bookkeeper, now, sleep, waitUntil } = deps;
   const send = createSend(deps);
   const linkOf = createLinks(config.openrouterUrl, config.audience);
 
@@ -99,21 +101,9 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
   /** Leave to go on, from the caller's account; a call that costs has its pending row then. */
   async function admit(call: Received, identity: Identity, order: Order): Promise<Admitted> {
     const { requestId, method } = call;
+    const request = await admissionRequest(requestId, method, identity, order, catalogue);
     try {
-      return await accounts.admit({
-        requestId,
-        did: identity.did,
-        method,
-        endpoint: storable(order.path),
-        metered: order.call !== null,
-        model: order.model,
-        streaming: order.streaming,
-        replay: method === "GET" || method === "HEAD" ? null : identity.replay,
-        tokenIssuedAt: identity.tokenIssuedAt,
-        ownedGenerations: order.ownedGenerations,
-        sharedFeatures: order.sharedFeatures,
-        idempotency: order.idempotency,
-      });
+      return await accounts.admit(request);
     } catch (error) {
       // Postgres may have booked the call all the same: its answer may be what got lost.
       const isLost = error instanceof StoreUnavailable && error.mayHaveArrived;
@@ -205,6 +195,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     const order = await orderOf(opened, headers, body.body);
     call.timing.mark("auth");
     const admitted = await admit(call, identity, order);
+    tellLimits(c, admitted);
     const booking = book(call, identity, order, admitted);
     call.timing.mark("admit");
     const { method, clientGone } = call;
@@ -239,6 +230,15 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       throw error;
     }
   };
+}
+
+/** Whatever the answer will be, it tells what is left of the DID's rate and budgets. */
+function tellLimits(c: Context<RequestEnv>, { rate, remainingUsd }: Admitted): void {
+  if (rate !== null) {
+    const { limit, remaining, resetMs } = rate;
+    c.set("rate", { limit, remaining, resetSeconds: Math.ceil(resetMs / 1000) });
+  }
+  if (remainingUsd !== null) c.set("remainingUsd", remainingUsd);
 }
 
 /** How a call ends that has no answer. */

@@ -4,7 +4,7 @@ import type { Config } from "../config.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { forward, refusesKey, type Upstream } from "../openrouter/forward.ts";
 import { requestHeaders } from "../openrouter/headers.ts";
-import { withAdditions } from "../policy/call_body.ts";
+import { withAdditions } from "../policy/additions.ts";
 import { upstreamUrl } from "../policy/paths.ts";
 import type { Order } from "./order.ts";
 

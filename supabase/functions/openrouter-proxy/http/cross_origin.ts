@@ -34,6 +34,10 @@ const EXPOSED_HEADERS = [
   "x-generation-id",
   "server-timing",
   "retry-after",
+  "ratelimit-limit",
+  "ratelimit-remaining",
+  "ratelimit-reset",
+  "x-budget-remaining-usd",
   "x-should-retry",
 ];
 const MAX_AGE_S = 86_400;

@@ -70,7 +70,17 @@ Deno.test("an answer exposes what clients read, and has one allowed origin whate
   assert.equal(response.headers.get("access-control-allow-origin"), "*");
   assert.deepEqual(
     list(response, "access-control-expose-headers"),
-    ["x-request-id", "x-generation-id", "server-timing", "retry-after", "x-should-retry"],
+    [
+      "x-request-id",
+      "x-generation-id",
+      "server-timing",
+      "retry-after",
+      "ratelimit-limit",
+      "ratelimit-remaining",
+      "ratelimit-reset",
+      "x-budget-remaining-usd",
+      "x-should-retry",
+    ],
   );
 });
 

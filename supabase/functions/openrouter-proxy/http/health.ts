@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { Store } from "../store.ts";
 import { VERSION } from "../version.ts";
+import { queryOf } from "./query_parameters.ts";
 
 /**
  * Makes the handler, which with `?deep=1` also asks the database.
@@ -13,7 +14,7 @@ export function createHealth(
   now: () => number,
 ): (c: Context) => Promise<Response> {
   return async (c) => {
-    if (c.req.query("deep") === "1") await store.ping();
+    if (queryOf(c.req.raw.url, ["deep"]).get("deep") === "1") await store.ping();
     const data = { status: "healthy", version: VERSION, timestamp: new Date(now()).toISOString() };
     return c.json({ success: true, data });
   };

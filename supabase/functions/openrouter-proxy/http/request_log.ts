@@ -3,6 +3,7 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { describeError } from "../errors.ts";
+import type { Rate } from "./rate_limited.ts";
 
 /** What a request carries through the routes. */
 export type RequestEnv = {
@@ -17,6 +18,10 @@ export type RequestEnv = {
     bodyReceived: boolean | undefined;
     /** Whether a booking writes the request's line, once it is settled. */
     booked: boolean | undefined;
+    /** The rate that the request counted in; undefined where there is none. */
+    rate: Rate | undefined;
+    /** What is left of its DID's budgets, a decimal string in USD; undefined where there are none. */
+    remainingUsd: string | undefined;
   };
 };
 

@@ -5,7 +5,7 @@
  */
 
 import { isObject } from "../bytes/encodings.ts";
-import type { KeyLimit } from "../store.ts";
+import type { KeyLimit } from "../store_members.ts";
 import { createManagementCall, ManagementError } from "./management_call.ts";
 
 export { ManagementError };

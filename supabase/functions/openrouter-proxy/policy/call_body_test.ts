@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { type Bytes, isObject } from "../bytes/encodings.ts";
-import { readCallBody, withAdditions } from "./call_body.ts";
-import type { CallEndpoint, PseudonymMember } from "./endpoints.ts";
+import { withAdditions } from "./additions.ts";
+import { readCallBody } from "./call_body.ts";
+import type { CallEndpoint, PseudonymMember } from "./calls.ts";
 
 const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
 const text = (bytes: Uint8Array) =>
@@ -14,7 +15,9 @@ const ENDPOINT: CallEndpoint = {
   addsUsage: true,
   pseudonym: null,
   beginsJob: false,
+  charges: "tokens",
   isKnown: true,
+  bookedAs: null,
 };
 const PSEUDONYM = "0123456789abcdef";
 

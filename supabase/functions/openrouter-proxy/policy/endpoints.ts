@@ -6,26 +6,10 @@
  *
  * Source: docs/protocol.md, "Paths"; docs/openrouter.md, "Endpoints" and "Where usage sits, by endpoint".
  */
-import { closest } from "fastest-levenshtein";
 import { GatewayError } from "../errors.ts";
-import type { Target } from "./paths.ts";
-
-/** Where a DID's pseudonym goes in the body of a call, where the client names nobody. */
-export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
-
-/** A request that costs, and gets a row in request_logs before it is forwarded. */
-export interface CallEndpoint {
-  kind: "call";
-  /** `json`: the body must be a JSON object; `any`: it is read as one where it is one. */
-  body: "json" | "any";
-  /** Whether `usage: {include: true}` is added to the body. */
-  addsUsage: boolean;
-  pseudonym: PseudonymMember | null;
-  /** Whether the call only begins a job, which the answer's own id names and which costs later. */
-  beginsJob: boolean;
-  /** Whether the path is in the table; of another one OpenRouter may know nothing. */
-  isKnown: boolean;
-}
+import { type CallEndpoint, CALLS, UNKNOWN_CALL } from "./calls.ts";
+import { nearestPath } from "./nearest_path.ts";
+import { PROXY_PREFIX, type Target } from "./paths.ts";
 
 export type Endpoint =
   | CallEndpoint
@@ -36,36 +20,11 @@ export type Endpoint =
   /** All else is free. `needsKey`: OpenRouter answers it to keys alone. */
   | { kind: "free"; needsKey: boolean };
 
-/** An open request, in the spelling in which it is forwarded, booked and shown. */
+/** An open request, in the spelling in which it is forwarded and shown. */
 export interface Opened extends Target {
   endpoint: Endpoint;
 }
 
-const CALL: CallEndpoint = {
-  kind: "call",
-  body: "json",
-  addsUsage: false,
-  pseudonym: null,
-  beginsJob: false,
-  isKnown: true,
-};
-
-const CALLS: Record<string, CallEndpoint> = {
-  "/chat/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
-  "/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
-  "/responses": { ...CALL, pseudonym: "safety_identifier" },
-  "/messages": { ...CALL, pseudonym: "metadata.user_id" },
-  "/embeddings": { ...CALL, pseudonym: "user" },
-  "/rerank": CALL,
-  "/images": CALL,
-  "/audio/speech": CALL,
-  "/audio/transcriptions": { ...CALL, body: "any" },
-  "/videos": { ...CALL, beginsJob: true },
-  "/systemone": CALL,
-};
-
-/** A POST below an extra path may cost, whatever its body is. */
-const UNKNOWN_CALL: CallEndpoint = { ...CALL, body: "any", isKnown: false };
 const FREE: Endpoint = { kind: "free", needsKey: false };
 const NEEDS_KEY: Endpoint = { kind: "free", needsKey: true };
 
@@ -137,15 +96,16 @@ export function openedBy(method: string, target: Target, extraPaths: readonly st
   const plain = plainOf(target.path);
   const listed = listedAt(method, plain, target);
   if (listed !== null) return listed;
-  if (!extraPaths.some((prefix) => prefix === "*" || isAtOrBelow(plain, prefix))) {
-    throw closed(method, plain, target.path);
-  }
+  const opening = extraPaths.find((prefix) => prefix === "*" || isAtOrBelow(plain, prefix));
+  if (opening === undefined) throw closed(method, plain, target.path);
   // Whoever takes one `/v1` off a path may take another.
   const bare = plain.replace(/^(?:\/v1)+(?=\/|$)/, "");
   if ([...OPERATORS, ...SHARED, ...OWNED].some((prefix) => bare.startsWith(prefix))) {
     throw closed(method, plain, target.path);
   }
-  return { ...target, endpoint: method === "POST" ? UNKNOWN_CALL : FREE };
+  if (method !== "POST") return { ...target, endpoint: FREE };
+  const bookedAs = opening === "*" ? "other" : opening;
+  return { ...target, endpoint: { ...UNKNOWN_CALL, bookedAs } };
 }
 
 function listedAt(method: string, plain: string, { path, search }: Target): Opened | null {
@@ -235,13 +195,15 @@ function whyClosed(plain: string, method: string, path: string): string {
     ? "GET and HEAD"
     : null;
   if (methods !== null) return `${method} ${path} is not open: it takes ${methods}`;
-  return `${path} is not open on this gateway; did you mean ${nearestPath(method, plain)}? ` +
+  const nearest = nearestPath(plain, openPaths(method));
+  return `${path} is not open on this gateway; did you mean ${PROXY_PREFIX}${nearest}? ` +
     "The operator can open more paths with OPENROUTER_EXTRA_PATHS";
 }
 
-function nearestPath(method: string, plain: string): string {
+/** What somebody may have meant who asks with this method. */
+export function openPaths(method: string): string[] {
   const calls = Object.keys(CALLS);
-  if (method === "POST") return closest(plain, calls);
+  if (method === "POST") return calls;
   const reads = Object.keys(READS).filter((name) => !name.endsWith("/*"));
-  return closest(plain, [...calls, ...reads, "/generation?id=…", "/videos/{id}"]);
+  return [...calls, ...reads, "/generation?id=…", "/videos/{id}"];
 }

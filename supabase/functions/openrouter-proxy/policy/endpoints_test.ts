@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type CallEndpoint, openedBy } from "./endpoints.ts";
+import type { CallEndpoint } from "./calls.ts";
+import { openedBy } from "./endpoints.ts";
 
 const READS = ["GET", "HEAD"];
 const METHODS = [...READS, "POST", "PUT", "PATCH", "DELETE"];
@@ -17,12 +18,12 @@ const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
   ["/completions", { addsUsage: true, pseudonym: "user" }],
   ["/responses", { pseudonym: "safety_identifier" }],
   ["/messages", { pseudonym: "metadata.user_id" }],
-  ["/embeddings", { pseudonym: "user" }],
-  ["/rerank", {}],
-  ["/images", {}],
-  ["/audio/transcriptions", { body: "any" }],
-  ["/audio/speech", {}],
-  ["/videos", { beginsJob: true }],
+  ["/embeddings", { pseudonym: "user", charges: "prompt" }],
+  ["/rerank", { charges: "prompt" }],
+  ["/images", { charges: "images" }],
+  ["/audio/transcriptions", { body: "any", charges: "other" }],
+  ["/audio/speech", { charges: "other" }],
+  ["/videos", { beginsJob: true, charges: "other" }],
   ["/systemone", {}],
 ];
 
@@ -34,7 +35,9 @@ for (const [path, differences] of CALLS) {
       addsUsage: false,
       pseudonym: null,
       beginsJob: false,
+      charges: "tokens",
       isKnown: true,
+      bookedAs: null,
       ...differences,
     };
     const encoded = `/%${path.charCodeAt(1).toString(16)}${path.slice(2)}`;
@@ -236,7 +239,9 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
     addsUsage: false,
     pseudonym: null,
     beginsJob: false,
+    charges: "other",
     isKnown: false,
+    bookedAs: "/new/endpoint",
   });
   for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {
     assert.deepEqual(opened(method, "/new/endpoint", "", extra).endpoint, {
@@ -250,14 +255,27 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
 });
 
 Deno.test("all paths may be opened but those that never are", () => {
-  assert.equal(opened("POST", "/anything", "", ["*"]).endpoint.kind, "call");
+  const { endpoint } = opened("POST", "/anything", "", ["*"]);
+  assert.ok(endpoint.kind === "call");
+  assert.equal(
+    endpoint.bookedAs,
+    "other",
+    "what anybody may invent has no row of totals of its own",
+  );
   assert.equal(opened("DELETE", "/chat/completions", "", ["*"]).endpoint.kind, "free");
 });
 
 const REFUSALS: [method: string, path: string, message: RegExp][] = [
-  ["POST", "/chat/completion", /did you mean \/chat\/completions\?.*OPENROUTER_EXTRA_PATHS/],
-  ["GET", "/model", /did you mean \/models\?/],
-  ["GET", "/chat/completion", /did you mean \/chat\/completions\?/],
+  [
+    "POST",
+    "/chat/completion",
+    /did you mean \/api\/v1\/openrouter\/chat\/completions\?.*OPENROUTER_EXTRA_PATHS/,
+  ],
+  ["GET", "/model", /did you mean \/api\/v1\/openrouter\/models\?/],
+  ["GET", "/chat/completion", /did you mean \/api\/v1\/openrouter\/chat\/completions\?/],
+  // A base URL that ends in /v1, or in another API's base, before a client that appends its own.
+  ["POST", "/v1/messages", /did you mean \/api\/v1\/openrouter\/messages\?/],
+  ["POST", "/api/v1/responses", /did you mean \/api\/v1\/openrouter\/responses\?/],
   ["GET", "/chat/completions", /GET \/chat\/completions is not open: it takes POST/],
   ["DELETE", "/videos/abc", /DELETE \/videos\/abc is not open: it takes GET and HEAD/],
   ["GET", "/credits", /\/credits belongs to the operator's OpenRouter account/],

@@ -4,6 +4,7 @@
  *
  * Source: docs/protocol.md, "Bodies".
  */
+import { Asked } from "./asked.ts";
 
 /** What gateway_settings.shared_features may allow. */
 export type SharedFeature =
@@ -23,6 +24,8 @@ export interface Finding {
 
 /** Who is told of what is found. */
 export interface Report {
+  /** What is asked for that costs. */
+  readonly asked: Asked;
   /** @param where makes the finding's `param`; a body may have a million that nobody asks for */
   finding(feature: SharedFeature, where: () => string): void;
   /** What `previous_job_id` names. */
@@ -73,6 +76,11 @@ export class HeldFindings implements Report {
   readonly #features = new Map<SharedFeature, () => string>();
   readonly #jobIds = new Set<string>();
   #noJobId: (() => string) | null = null;
+  #asked: Asked | null = null;
+
+  get asked(): Asked {
+    return this.#asked ??= new Asked();
+  }
 
   finding(feature: SharedFeature, where: () => string): void {
     if (!this.#features.has(feature)) this.#features.set(feature, where);
@@ -90,5 +98,6 @@ export class HeldFindings implements Report {
     for (const [feature, where] of this.#features) report.finding(feature, where);
     for (const id of this.#jobIds) report.jobId(id);
     if (this.#noJobId !== null) report.noJobId(this.#noJobId);
+    if (this.#asked !== null) report.asked.add(this.#asked);
   }
 }

@@ -6,13 +6,17 @@
  */
 import { Buffer } from "node:buffer";
 import type { Bytes } from "../bytes/encodings.ts";
+import { Asked } from "./asked.ts";
 import type { Finding } from "./findings.ts";
+import { meaningOf } from "./members.ts";
 import { featureOfField } from "./shared_features.ts";
 
 /** What is read of a form. */
 export interface Form {
   /** The field `model`, the last one of several; null: there is none. */
   model: string | null;
+  /** Every model that a field names. */
+  asked: Asked;
   /** What reaches things that all DIDs share. */
   sharedFeatures: Finding[];
 }
@@ -24,9 +28,12 @@ const BOUNDARY =
 const NAME =
   /^content-disposition:\s*form-data\s*;(?:[^\r\n]*;)?\s*name=(?:"([^"\r\n]*)"|([^";\s]+))\s*(?:;|\r?$)/im;
 
-/** @returns what the fields say; nothing where the body is no form, or a broken one */
+/**
+ * @returns what the fields say; nothing where the body is no form, or a broken one
+ * @throws {GatewayError} invalid_request for more models than a form has
+ */
 export function readForm(body: Bytes, contentType: string | null): Form {
-  const form: Form = { model: null, sharedFeatures: [] };
+  const form: Form = { model: null, asked: new Asked(), sharedFeatures: [] };
   const [, quoted, plain] = BOUNDARY.exec(contentType ?? "") ?? [];
   const boundary = quoted ?? plain;
   if (boundary === undefined) return form;
@@ -39,6 +46,7 @@ export function readForm(body: Bytes, contentType: string | null): Form {
     readField(bytes.subarray(at, next), form);
     at = next + 2;
   }
+  form.asked.assertBounded();
   return form;
 }
 
@@ -52,7 +60,9 @@ function readField(part: Buffer, form: Form): void {
   const value = part.subarray(headersEnd + 4);
   const text = value.length <= MAX_VALUE_BYTES ? value.toString("utf8") : null;
   if (name === "model" && text) form.model = text;
-  const feature = featureOfField(name.replace(/\[.*$/, ""), text);
+  const member = name.replace(/\[.*$/, "");
+  if (meaningOf(member) === "models" && text) form.asked.model(text, () => name);
+  const feature = featureOfField(member, text);
   if (feature !== null && form.sharedFeatures.every((found) => found.feature !== feature)) {
     form.sharedFeatures.push({ feature, param: name });
   }

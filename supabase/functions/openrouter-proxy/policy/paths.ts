@@ -6,7 +6,8 @@
  */
 import { GatewayError } from "../errors.ts";
 
-const PROXY_PREFIX = "/api/v1/openrouter";
+/** What OpenRouter's API is behind. */
+export const PROXY_PREFIX = "/api/v1/openrouter";
 /** Anthropic's clients append it to their base URL. */
 const ALIAS = /^\/v1(?=\/|$)/;
 /** What a URL parser would percent-encode (WHATWG URL, special-query percent-encode set), and `\`. */

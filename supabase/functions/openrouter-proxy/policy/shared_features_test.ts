@@ -253,6 +253,12 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     "vector_store at tools[0].vector_store_ids",
   ],
   [
+    "what stands where something else is looked for",
+    { cache_control: { file_id: "f" }, web_search_options: { preset: "p" } },
+    "file at cache_control.file_id",
+    "preset at web_search_options.preset",
+  ],
+  [
     "several things",
     {
       preset: "a",

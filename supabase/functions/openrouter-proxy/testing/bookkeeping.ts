@@ -73,6 +73,7 @@ export function bookkeeping(options: Options = {}) {
           settled: !hasEnded,
           totalCostUsd: hasEnded ? null : settlement.cost,
           leftOut,
+          isAlerted: false,
         };
       },
       async discard(requestId, requestTime) {

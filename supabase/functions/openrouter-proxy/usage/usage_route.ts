@@ -1,9 +1,9 @@
-/** `GET /api/v1/usage`: the caller's own statistics (docs/protocol.md, "Routes"). */
+/** `GET /api/v1/usage`: the caller's own statistics (docs/protocol.md, "Usage statistics"). */
 import type { Context } from "hono";
-import { tokenRevoked } from "../accounts/accounts.ts";
 import type { Identify } from "../call/identify.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import type { Store } from "../store.ts";
+import { createOwnReport } from "./own_report.ts";
 import { usageReport } from "./usage_report.ts";
 
 /** Makes the handler. */
@@ -11,14 +11,11 @@ export function createUsage(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked" | "usageStats">,
 ): (c: Context<RequestEnv>) => Promise<Response> {
-  return async (c) => {
-    using identified = await (await identify(c)).receive();
-    const { did, tokenIssuedAt } = identified.identity;
-    const [isRevoked, data] = await Promise.all([
-      tokenIssuedAt !== null && store.tokenIsRevoked(did, tokenIssuedAt),
-      usageReport(did, new URL(c.req.raw.url).searchParams, store),
-    ]);
-    if (isRevoked) throw tokenRevoked();
-    return c.body(`{"success":true,"data":${data}}`, 200, { "content-type": "application/json" });
-  };
+  const parameters = ["start_date", "end_date", "group_by"];
+  return createOwnReport(
+    identify,
+    store,
+    parameters,
+    (did, query) => usageReport(did, query, store),
+  );
 }

@@ -45,9 +45,11 @@ async function asked(simulator: Simulator) {
       return simulator.ledger().keys.filter((key) => key.name.includes(did));
     },
 
-    /** The requests that came with this key, oldest first. */
+    /** The requests that came with this key, oldest first, but for the gateway's own of the price list. */
     requestsWith(hash: string | null) {
-      return simulator.ledger().requests.recent.filter((request) => request.key_hash === hash);
+      return simulator.ledger().requests.recent.filter(({ key_hash, path }) =>
+        key_hash === hash && path !== "/api/v1/models?output_modalities=all"
+      );
     },
 
     /** How many requests arrived, but for the public price list, which anybody reads at any time. */

@@ -1,6 +1,7 @@
 /** What a test file runs in: a stack, OpenRouter's simulator, and processes of the gateway. */
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
+import { WITHOUT_LIMITS } from "../../../../scripts/stack/without_limits.ts";
 import { AUDIENCE } from "./client.ts";
 import { type Database, openDatabase } from "./database.ts";
 import { type GatewayOptions, type GatewayProcess, startGateways } from "./gateway_process.ts";
@@ -28,14 +29,23 @@ export interface World {
  * @param env added to the gateways' environment
  * @param delays how much later OpenRouter knows of a generation
  * @param freshStack a database of the file's own, for what looks at all accounts
+ * @param withLimits whether the limits are those of a new gateway; by default there are none
  * @returns an object whose members are there once the first test runs
  */
 export function useWorld(
-  { gateways: count = 1, env = {}, delays = {}, freshStack = false, ...options }: {
+  {
+    gateways: count = 1,
+    env = {},
+    delays = {},
+    freshStack = false,
+    withLimits = false,
+    ...options
+  }: {
     gateways?: number;
     env?: Record<string, string>;
     delays?: { generationDelayMs?: number; analyticsDelayMs?: number };
     freshStack?: boolean;
+    withLimits?: boolean;
   } & GatewayOptions = {},
 ): World {
   const world = {} as World;
@@ -46,6 +56,7 @@ export function useWorld(
     running.defer(stack.stop);
     const db = openDatabase(stack.databaseUrl);
     running.defer(() => db.sql.end());
+    if (!withLimits) await db.sql.unsafe(WITHOUT_LIMITS);
     const openrouter = await startOpenRouter(delays);
     running.defer(openrouter.stop);
     const encryptionKey = Buffer.from(randomBytes(32)).toString("base64");

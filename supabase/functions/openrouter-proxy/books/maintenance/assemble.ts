@@ -4,7 +4,9 @@ import { createAnalytics } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
 import { createManagementCall } from "../../openrouter/management_call.ts";
 import type { Store } from "../../store.ts";
+import type { AlertDelivery } from "../alerts/delivery.ts";
 import { createAdoption } from "./adoption.ts";
+import { createAlerts } from "./alerts.ts";
 import { createComparison } from "./comparison.ts";
 import { createJobCosts, type JobCostsDeps } from "./job_costs.ts";
 import { createLostCalls } from "./lost_calls.ts";
@@ -21,6 +23,7 @@ export interface AssemblyDeps {
   openrouterUrl: string;
   provisioningKey: string;
   usdPerCredit: string;
+  alerts: Pick<AlertDelivery, "deliver">;
   fetch: typeof globalThis.fetch;
   /** Milliseconds since the epoch. */
   now: () => number;
@@ -30,7 +33,7 @@ export interface AssemblyDeps {
 
 export function assembleMaintenance(deps: AssemblyDeps): Maintenance {
   const { store, management, vault, openrouterUrl, provisioningKey, usdPerCredit } = deps;
-  const { fetch, now, sleep, log } = deps;
+  const { alerts, fetch, now, sleep, log } = deps;
   const analytics = createAnalytics(createManagementCall(openrouterUrl, provisioningKey, fetch));
   const jobCosts = createJobCosts({ store, management, vault, openrouterUrl, fetch });
   const adopt = createAdoption({ store, management, usdPerCredit, now });
@@ -40,7 +43,8 @@ export function assembleMaintenance(deps: AssemblyDeps): Maintenance {
       ["stale_rows", 0.15, createStaleRows(store)],
       ["unpriced_rows", 0.6, createUnpricedRows({ store, management, jobCosts, usdPerCredit })],
       ["comparison", 0.75, createComparison({ store, management, analytics, usdPerCredit, now })],
-      ["lost_calls", 0.95, createLostCalls({ store, analytics, adopt, usdPerCredit, now })],
+      ["lost_calls", 0.9, createLostCalls({ store, analytics, adopt, usdPerCredit, now })],
+      ["alerts", 0.97, createAlerts(alerts)],
       ["purges", 1, createPurges(store)],
     ],
     now,

@@ -1,4 +1,4 @@
-/** What has expired is forgotten: replay keys and idempotency keys. */
+/** What has expired is forgotten: replay keys, idempotency keys, old alerts. */
 import type { Store } from "../../store.ts";
 import type { Job } from "./job.ts";
 

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import { GatewayError } from "../../errors.ts";
 import type { RequireOperator } from "../../http/operator.ts";
+import { queryOf } from "../../http/query_parameters.ts";
 import type { RequestEnv } from "../../http/request_log.ts";
 import type { Maintenance } from "./maintenance.ts";
 
@@ -17,22 +18,16 @@ export function createMaintenanceRoute(
 ): (c: Context<RequestEnv>) => Promise<Response> {
   return async (c) => {
     await requireOperator(c.req.raw.headers);
-    const budgetMs = budgetOf(new URL(c.req.raw.url).searchParams) * 1000;
+    const budgetMs = budgetOf(c.req.raw.url) * 1000;
     const running = maintenance(budgetMs);
     waitUntil(running.catch(() => {}));
     return c.json({ success: true, data: await running });
   };
 }
 
-/** Seconds. */
-function budgetOf(parameters: URLSearchParams): number {
-  const unknown = [...parameters.keys()].find((name) => name !== "budget_seconds");
-  if (unknown !== undefined) {
-    throw new GatewayError("invalid_request", `${unknown} is no parameter of this route`, {
-      details: { param: unknown },
-    });
-  }
-  const text = parameters.get("budget_seconds") ?? String(DEFAULT_BUDGET_S);
+/** Seconds. @throws {GatewayError} invalid_request */
+function budgetOf(url: string): number {
+  const text = queryOf(url, ["budget_seconds"]).get("budget_seconds") ?? String(DEFAULT_BUDGET_S);
   if (/^[0-9]+$/.test(text) && Number(text) >= 1 && Number(text) <= LONGEST_BUDGET_S) {
     return Number(text);
   }

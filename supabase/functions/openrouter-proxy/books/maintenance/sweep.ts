@@ -1,11 +1,14 @@
 /**
- * Isolates end stale rows themselves, now and then: where no scheduler calls maintenance, a row whose
- * gateway died would stay pending.
+ * Isolates end stale rows and deliver alerts themselves, now and then: where no scheduler calls
+ * maintenance, a row whose gateway died would stay pending, and an alert that the webhook did not take
+ * would stay untold.
  */
 import type { Store } from "../../store.ts";
+import type { AlertDelivery } from "../alerts/delivery.ts";
 
 export interface SweepDeps {
   store: Pick<Store, "expireStaleRequests">;
+  alerts: Pick<AlertDelivery, "soon">;
   /** Milliseconds since the epoch. */
   now: () => number;
   /** Keeps the isolate alive until the promise is settled. */
@@ -16,7 +19,7 @@ export interface SweepDeps {
 const EVERY_MS = 60_000;
 
 /** Makes what is called after each settlement, and sweeps at most once a minute. */
-export function createSweep({ store, now, waitUntil }: SweepDeps): () => void {
+export function createSweep({ store, alerts, now, waitUntil }: SweepDeps): () => void {
   let sweptAtMs = -Infinity;
 
   async function sweep() {
@@ -31,5 +34,6 @@ export function createSweep({ store, now, waitUntil }: SweepDeps): () => void {
     if (now() - sweptAtMs < EVERY_MS) return;
     sweptAtMs = now();
     waitUntil(sweep());
+    alerts.soon();
   };
 }

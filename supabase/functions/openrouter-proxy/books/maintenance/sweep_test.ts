@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { fakeClock } from "../../testing/maintenance.ts";
 import { createSweep } from "./sweep.ts";
 
-Deno.test("an isolate sweeps once a minute at most, and a sweep that fails is nobody's concern", async () => {
+Deno.test("an isolate sweeps and tries alerts once a minute at most, and a sweep that fails is nobody's concern", async () => {
   const clock = fakeClock();
   const waiting: Promise<unknown>[] = [];
   let sweeps = 0;
+  let alerted = 0;
   const sweep = createSweep({
     store: {
       expireStaleRequests() {
@@ -13,13 +14,14 @@ Deno.test("an isolate sweeps once a minute at most, and a sweep that fails is no
         throw new Error("the store is away");
       },
     },
+    alerts: { soon: () => alerted++ },
     now: clock.now,
     waitUntil: (promise) => waiting.push(promise),
   });
   for (const [passMs, expected] of [[0, 1], [0, 1], [59_999, 1], [1, 2], [10, 2]] as const) {
     clock.pass(passMs);
     sweep();
-    assert.equal(sweeps, expected);
+    assert.deepEqual([sweeps, alerted], [expected, expected]);
   }
   await Promise.all(waiting);
   assert.equal(waiting.length, 2);

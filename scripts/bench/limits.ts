@@ -1,0 +1,187 @@
+/**
+ * What limits cost in Postgres: admissions and settlements with every limit on, alone and by many
+ * clients at once, beside a database of some size. The commits wait for the disk.
+ *
+ * Usage: deno run -A scripts/bench/limits.ts [--dids=100000] [--rows=1000000]
+ */
+import { parseArgs } from "node:util";
+import postgres from "postgres";
+import { startStack } from "../stack/start_stack.ts";
+
+const { values: options } = parseArgs({
+  args: Deno.args,
+  options: {
+    dids: { type: "string", default: "100000" },
+    rows: { type: "string", default: "1000000" },
+  },
+});
+const dids = Number(options.dids);
+const rows = Number(options.rows);
+const TIMED_CALLS = 3_000;
+const LOAD_MS = 6_000;
+const CLIENTS = [1, 8, 64];
+
+const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, durable: true });
+const sql = postgres(stack.databaseUrl, { max: 64, onnotice: () => {} });
+
+/** The request of one DID among many, or of the one that everybody is. */
+function admission(did: string): string {
+  return JSON.stringify({
+    request_id: crypto.randomUUID(),
+    did,
+    method: "POST",
+    endpoint: "/chat/completions",
+    metered: true,
+    model: "openai/gpt-4o-mini",
+    message_hash: crypto.randomUUID().replaceAll("-", "").padEnd(64, "0"),
+    message_expires_at: new Date(Date.now() + 360_000).toISOString(),
+    models: ["openai/gpt-4o-mini"],
+    estimate: [{ usd: "0.0001" }],
+  });
+}
+
+async function fill() {
+  await sql`
+    select set_gateway_limits(
+      daily_budget_usd => 1e6, monthly_budget_usd => 1e7, requests_per_minute => 1000000,
+      default_daily_budget_usd => 1e5, default_monthly_budget_usd => 1e6,
+      default_requests_per_minute => 1000000, default_concurrent_requests => 1000000,
+      default_allowed_models => array['openai/*'], refused_requests_per_minute => 1000000
+    )`;
+  await sql`
+    insert into user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name,
+      applied_credit_limit, applied_credit_limit_reset)
+    select 'did:key:bench-' || i, md5(i::text), 'sealed', 'bench', 1e5, 'daily'
+    from generate_series(0, ${dids}::int - 1) as i`;
+  await sql`
+    insert into did_policies (did, daily_budget_usd)
+    select 'did:key:bench-' || i, 1e5 from generate_series(0, ${dids}::int - 1) as i`;
+  await sql`
+    insert into budgets (did, day, month)
+    select did, (now() at time zone 'utc')::date, date_trunc('month', now() at time zone 'utc')::date
+    from user_api_keys on conflict do nothing`;
+  await sql`
+    insert into request_logs (id, did, method, endpoint, model, request_time, response_time, status,
+      total_cost, http_status, generation_id)
+    select gen_random_uuid(), 'did:key:bench-' || (random() * (${dids}::int - 1))::int, 'POST',
+      '/chat/completions', 'openai/gpt-4o-mini', now() - random() * interval '60 days', now(),
+      'completed', 0.0001, 200, 'gen-' || i
+    from generate_series(1, ${rows}::int) as i`;
+  await sql`
+    insert into usage_daily (did, day, model, endpoint, requests, total_cost)
+    select did, (request_time at time zone 'utc')::date, model, endpoint, count(*), sum(total_cost)
+    from request_logs group by 1, 2, 3, 4`;
+  await sql.unsafe("vacuum analyze");
+}
+
+/**
+ * Each call's own time in Postgres, in microseconds, without its commit.
+ */
+async function ownTimes() {
+  const one = await sql.reserve();
+  try {
+    await one`create temporary table times (what text, us double precision)`;
+    await one.unsafe(`
+      do $$
+      declare
+        v_began timestamptz;
+        v_asked jsonb;
+        v_answer jsonb;
+      begin
+        for i in 1..${TIMED_CALLS} loop
+          v_asked := jsonb_build_object(
+            'request_id', gen_random_uuid(),
+            'did', 'did:key:bench-' || floor(random() * ${dids}), 'method', 'POST',
+            'endpoint', '/chat/completions', 'metered', true, 'model', 'openai/gpt-4o-mini',
+            'message_hash', encode(sha256(random()::text::bytea), 'hex'),
+            'message_expires_at', now() + interval '6 minutes', 'shared_features', '[]'::jsonb,
+            'server_tools', '["web_search"]'::jsonb, 'models', '["openai/gpt-4o-mini"]'::jsonb,
+            'estimate', '[{"usd": "0.0001"}]'::jsonb
+          );
+          v_began := clock_timestamp();
+          v_answer := public.admit_request(v_asked);
+          insert into times values
+            ('admit', extract(epoch from clock_timestamp() - v_began) * 1e6);
+          if v_answer ->> 'decision' <> 'admitted' then raise exception '%', v_answer; end if;
+          commit;
+          v_asked := jsonb_build_object(
+            'request_id', v_asked ->> 'request_id', 'request_time', v_answer ->> 'request_time',
+            'status', 'completed', 'http_status', 200, 'model', 'openai/gpt-4o-mini',
+            'generation_id', 'gen-' || i, 'input_tokens', 10, 'output_tokens', 10, 'cost', '0.00005',
+            'cost_source', 'response'
+          );
+          v_began := clock_timestamp();
+          v_answer := public.settle_request(v_asked);
+          insert into times values
+            ('settle', extract(epoch from clock_timestamp() - v_began) * 1e6);
+          if not (v_answer ->> 'settled')::boolean then raise exception '%', v_answer; end if;
+          commit;
+        end loop;
+      end $$`);
+    return await one<{ what: string; p50: number; p99: number }[]>`
+      select what, round(percentile_cont(0.5) within group (order by us)::numeric)::int as p50,
+        round(percentile_cont(0.99) within group (order by us)::numeric)::int as p99
+      from times group by what order by what`;
+  } finally {
+    one.release();
+  }
+}
+
+/** Admissions and settlements a second by so many clients, whose DIDs `didOf` chooses. */
+async function throughput(clients: number, didOf: (client: number) => string) {
+  const until = performance.now() + LOAD_MS;
+  let pairs = 0;
+  const failures = new Map<string, number>();
+  await Promise.all(Array.from({ length: clients }, async (_, client) => {
+    while (performance.now() < until) {
+      const asked = admission(didOf(client));
+      try {
+        const [row] = await sql`select admit_request(${asked}::text::jsonb) as answer`;
+        const answer = row!.answer as { decision: string; request_time: string };
+        if (answer.decision !== "admitted") throw new Error(answer.decision);
+        const settlement = JSON.stringify({
+          request_id: JSON.parse(asked).request_id,
+          request_time: answer.request_time,
+          status: "completed",
+          http_status: 200,
+          model: "openai/gpt-4o-mini",
+          input_tokens: 10,
+          output_tokens: 10,
+          cost: "0.00005",
+          cost_source: "response",
+        });
+        await sql`select settle_request(${settlement}::text::jsonb)`;
+        pairs++;
+      } catch (error) {
+        const { code, message } = error as postgres.PostgresError;
+        const kind = code ?? message;
+        failures.set(kind, (failures.get(kind) ?? 0) + 1);
+      }
+    }
+  }));
+  return {
+    perSecond: Math.round(2 * pairs * 1000 / LOAD_MS),
+    failures: [...failures].map(([kind, count]) => `${count} x ${kind}`).join(", ") || "none",
+  };
+}
+
+const oneDid = () => "did:key:bench-0";
+const manyDids = () => `did:key:bench-${Math.floor(Math.random() * dids)}`;
+
+try {
+  console.log(`filling a database with ${dids} DIDs and ${rows} requests`);
+  await fill();
+  console.log("\nown time in Postgres, every limit on, microseconds");
+  console.table(await ownTimes());
+  console.log("admissions and settlements a second");
+  const table = [];
+  for (const clients of CLIENTS) {
+    for (const [name, didOf] of [["one DID", oneDid], ["all DIDs", manyDids]] as const) {
+      table.push({ DIDs: name, clients, ...await throughput(clients, didOf) });
+    }
+  }
+  console.table(table);
+} finally {
+  await sql.end();
+  await stack.stop();
+}

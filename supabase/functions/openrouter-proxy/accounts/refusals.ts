@@ -1,0 +1,183 @@
+/** Why a DID's request is not admitted, as the client is told. */
+import { decimalNumber } from "../bytes/decimal.ts";
+import { GatewayError } from "../errors.ts";
+import { rateLimited } from "../http/rate_limited.ts";
+import type {
+  Admission,
+  AdmissionRequest,
+  BudgetExceeded,
+  RateExceeded,
+} from "../store_admission.ts";
+
+/** What reaches the same end without what others have. */
+const INSTEAD_OF: Record<string, string> = {
+  container: ', or let one be made anew: {"type":"auto"} (leave out code_interpreter_call items)',
+  file: ", or put the file into it: as data, or by a URL",
+  preset: ", and name a model",
+  vector_store: ", or put the texts into it",
+};
+
+/** The error for an admission that was refused. */
+export function refusalOf(
+  admission: Exclude<Admission, { decision: "admitted" }>,
+  request: AdmissionRequest,
+): GatewayError {
+  switch (admission.decision) {
+    case "access_denied":
+      return admission.why === "not_allowed" ? notAllowed() : accessDenied();
+    case "token_revoked":
+      return tokenRevoked();
+    case "model_not_allowed":
+      return modelNotAllowed(admission);
+    case "feature_not_allowed":
+      return featureNotAllowed(admission.feature, request);
+    case "not_owned":
+      return new GatewayError(
+        "not_found",
+        "your log holds no generation or job with this id (exactly one is needed)",
+      );
+    case "rate_limited":
+      return rateExceeded(admission);
+    case "budget_exceeded":
+      return budgetExceeded(admission);
+    case "duplicate":
+      return new GatewayError(
+        "duplicate_request",
+        "a request with this Idempotency-Key, path and body was accepted before",
+        // Clients of OpenAI and Anthropic take a 409 for one that is worth another try.
+        {
+          details: { duplicate_of: admission.duplicateOf },
+          headers: { "x-should-retry": "false" },
+        },
+      );
+    case "replayed":
+      return new GatewayError(
+        "replayed_request",
+        "this signed message was accepted before: sign each request anew, with a fresh x-did-nonce",
+      );
+    case "needs_provisioning":
+      return new GatewayError(
+        "provisioning_in_progress",
+        "this DID's account was removed while the request was served; try again",
+        { headers: { "retry-after": "1" } },
+      );
+  }
+}
+
+/** The refusal of a DID whose account the operator has disabled. */
+export function accessDenied(): GatewayError {
+  return new GatewayError("access_denied", "this DID has been disabled by the operator");
+}
+
+/** The refusal of a token that was issued before did_policies.tokens_valid_after. */
+export function tokenRevoked(): GatewayError {
+  return new GatewayError("invalid_token", "this token has been revoked: make a new one");
+}
+
+/** The refusal of a DID for whose first key there is no room. */
+export function noNewAccounts(why: "day" | "minute", retryAfterMs: number): GatewayError {
+  const headers = { "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
+  return why === "day"
+    ? new GatewayError(
+      "access_denied",
+      "this gateway takes no more new accounts today: try again tomorrow (UTC), or ask its operator",
+      { headers },
+    )
+    : rateLimited({
+      scope: "gateway",
+      limit: 0,
+      remaining: 0,
+      resetSeconds: Math.ceil(retryAfterMs / 1000),
+      retryAfterSeconds: retryAfterMs / 1000,
+      message: "this gateway makes only so many new accounts a minute: try again shortly",
+    });
+}
+
+function notAllowed(): GatewayError {
+  return new GatewayError(
+    "access_denied",
+    "this gateway serves only the DIDs that its operator has allowed, and this is not one of them",
+  );
+}
+
+function modelNotAllowed({ model, why }: { model: string | null; why: string | null }) {
+  return model === null
+    ? new GatewayError(
+      "model_not_allowed",
+      `${why}, so that what runs is not known, and this DID may use certain models only ` +
+        "(GET /api/v1/limits lists them): name one of them",
+    )
+    : new GatewayError(
+      "model_not_allowed",
+      `${model} is none of the models that this DID may use; GET /api/v1/limits lists them`,
+      { details: { param: "model", model } },
+    );
+}
+
+function featureNotAllowed(
+  feature: string,
+  { sharedFeatures, serverTools }: AdmissionRequest,
+): GatewayError {
+  const shared = sharedFeatures.find((asked) => asked.feature === feature);
+  if (shared !== undefined) {
+    return new GatewayError(
+      "feature_not_allowed",
+      `${feature} reaches what the DIDs of this gateway share, and its operator has not opened it: ` +
+        `send the request without it${INSTEAD_OF[feature] ?? ""}`,
+      { details: { param: shared.param } },
+    );
+  }
+  const tool = serverTools.find(({ name }) => name === feature);
+  return new GatewayError(
+    "feature_not_allowed",
+    `${feature} is run, and billed, by OpenRouter or a provider, and this gateway's operator has not ` +
+      "opened it: send the request without it",
+    { details: { param: tool?.param } },
+  );
+}
+
+/** Completes "this DID has" or "this gateway has". */
+const WHAT_RATE: Record<RateExceeded["what"], string> = {
+  requests: "used up its requests a minute",
+  refusals: "sent too many requests that OpenRouter refused as mistakes",
+  concurrent: "as many requests under way as it may have at a time",
+  free_requests: "used up its share of requests to free models",
+};
+
+function rateExceeded(rate: RateExceeded): GatewayError {
+  const { scope, what, limit, remaining, resetMs, retryAfterMs } = rate;
+  const who = scope === "gateway" ? "this gateway" : "this DID";
+  const retryAfterSeconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
+  return rateLimited({
+    scope,
+    limit,
+    remaining,
+    resetSeconds: Math.ceil(resetMs / 1000),
+    retryAfterSeconds,
+    message: `${who} has ${WHAT_RATE[what]} (${limit}): try again in ${retryAfterSeconds} s`,
+  });
+}
+
+function budgetExceeded(refusal: BudgetExceeded): GatewayError {
+  const { scope, period, limitUsd, spentUsd, reservedUsd, estimateUsd, resetsAt } = refusal;
+  const whose = scope === "did" ? "this DID's" : "this gateway's";
+  return new GatewayError(
+    "budget_exceeded",
+    `the request may cost $${estimateUsd}, and ${whose} ${
+      period === "day" ? "daily" : "monthly"
+    } ` +
+      `budget of $${limitUsd} has $${spentUsd} spent and $${reservedUsd} reserved: bound its output ` +
+      `(max_tokens), or wait until ${resetsAt}`,
+    {
+      details: {
+        scope,
+        period,
+        limit_usd: decimalNumber(limitUsd),
+        spent_usd: decimalNumber(spentUsd),
+        reserved_usd: decimalNumber(reservedUsd),
+        estimate_usd: decimalNumber(estimateUsd),
+        resets_at: resetsAt,
+      },
+    },
+  );
+}

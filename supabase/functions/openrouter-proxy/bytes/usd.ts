@@ -1,0 +1,38 @@
+/**
+ * Exact money: US dollars as whole numbers of 1e-18 USD. A float never holds an amount.
+ */
+
+const DECIMALS = 18;
+/** As much of a number as a price can have; more digits would only be work. */
+const NUMBER = /^(-?)(\d{1,40})(?:\.(\d{0,60}))?(?:e([+-]?\d{1,3}))?$/i;
+
+/**
+ * Reads a decimal number, with or without exponent, as units of 1e-18 USD, rounded up.
+ *
+ * @returns null for anything else
+ */
+export function usdUnits(text: string): bigint | null {
+  const match = NUMBER.exec(text);
+  if (match === null) return null;
+  const [, sign, whole, fraction = "", exponent = "0"] = match;
+  const digits = BigInt(`${whole}${fraction}`);
+  const shift = DECIMALS - fraction.length + Number(exponent);
+  if (sign === "-") return -(shift < 0 ? digits / 10n ** BigInt(-shift) : shifted(digits, shift));
+  return shift < 0 ? dividedUp(digits, 10n ** BigInt(-shift)) : shifted(digits, shift);
+}
+
+function shifted(digits: bigint, shift: number): bigint {
+  return digits * 10n ** BigInt(shift);
+}
+
+/** The quotient of what is not negative, rounded up. */
+export function dividedUp(dividend: bigint, divisor: bigint): bigint {
+  return (dividend + divisor - 1n) / divisor;
+}
+
+/** Units that are not negative → the plain decimal: no exponent, no zeros at its end. */
+export function usdText(units: bigint): string {
+  const digits = String(units).padStart(DECIMALS + 1, "0");
+  const fraction = digits.slice(-DECIMALS).replace(/0+$/, "");
+  return digits.slice(0, -DECIMALS) + (fraction && `.${fraction}`);
+}

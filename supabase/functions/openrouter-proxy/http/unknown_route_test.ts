@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { unknownRoute } from "./unknown_route.ts";
+
+const ROUTES = ["/", "/api/v1/health", "/api/v1/usage", "/api/v1/limits", "/api/v1/openrouter/*"];
+const PROXY = "/api/v1/openrouter";
+const CHAT = `${PROXY}/chat/completions`;
+
+for (
+  const [method, path, meant] of [
+    // Base URLs that people type.
+    ["POST", "/chat/completions", CHAT],
+    ["POST", "/v1/chat/completions", CHAT],
+    ["POST", "/api/chat/completions", CHAT],
+    ["POST", "/api/v1/chat/completions", CHAT],
+    ["POST", "/openrouter/chat/completions", CHAT],
+    ["POST", "/api/v2/openrouter/chat/completions", CHAT],
+    ["POST", "/api/v1/openai/v1/chat/completions", CHAT],
+    ["POST", "/proxy/of/mine/chat/completions/", CHAT],
+    ["POST", "/API/V1/Chat/Completions", CHAT],
+    ["GET", "/chat/completions", CHAT],
+    ["GET", "/api/v1/openrouter", CHAT],
+    ["GET", "/api/v1/openrouter/", CHAT],
+    ["GET", "/v1", CHAT],
+    ["POST", "/v1/completions", `${PROXY}/completions`],
+    ["POST", "/v1/messages", `${PROXY}/messages`],
+    ["POST", "/v1/message", `${PROXY}/messages`],
+    ["GET", "/v1/models", `${PROXY}/models`],
+    ["GET", "/api/v1/key", `${PROXY}/key`],
+    ["GET", "/v1/generation", `${PROXY}/generation?id=…`],
+    // Routes of the gateway's own.
+    ["GET", "/usage", "/api/v1/usage"],
+    ["GET", "/v1/limits", "/api/v1/limits"],
+    ["GET", "/api/v1/healthy", "/api/v1/health"],
+    ["GET", "/api/v1/Health/", "/api/v1/health"],
+    ["POST", "/api/v1/usages", "/api/v1/usage"],
+  ] as const
+) {
+  Deno.test(`${method} ${path} is told of ${meant}`, () => {
+    const error = unknownRoute(method, path, ROUTES);
+    assert.equal(error.type, "not_found");
+    assert.equal(
+      error.message,
+      `${path} is no route of the gateway; did you mean ${meant}?`,
+    );
+  });
+}
+
+Deno.test("a path of any length costs little", () => {
+  const beganMs = performance.now();
+  unknownRoute("GET", "/x".repeat(1_000_000), ROUTES);
+  assert.ok(performance.now() - beganMs < 100);
+});

@@ -1,0 +1,89 @@
+/**
+ * What a body asks for that costs, as it is found; parts of it may turn out not to count.
+ *
+ * Source: docs/openrouter.md, "Prices".
+ */
+import { GatewayError } from "../errors.ts";
+
+/** Far more models, and kinds of tools, than a request has. */
+export const MAX_NAMES = 100;
+/** A longer name names no model. */
+const MAX_MODEL_LENGTH = 256;
+
+/** What is asked for of one server tool or plugin. */
+export interface AskedTool {
+  /** The member that names it first. */
+  readonly where: () => string;
+  /** How often it may be used, by all that name it. */
+  readonly uses: number;
+}
+
+/** How long what is written to a provider's cache stays there: 5 minutes, or longer, which is dearer. */
+export type Caching = "none" | "short" | "long";
+
+/** Members that may ask for a dearer tier. */
+export type Tier = "service_tier" | "speed";
+
+export class Asked {
+  /** Every model that is named, as it was written. */
+  readonly models = new Set<string>();
+  /** Whether the body's own `models` names one. */
+  listsModels = false;
+  /** By canonical name. */
+  readonly tools = new Map<string, AskedTool>();
+  /** Says why a model that runs is not named. */
+  unnamed: (() => string) | null = null;
+  /** Objects that are an image, a sound, a film or a document, or lead to one. */
+  mediaParts = 0;
+  caching: Caching = "none";
+  /** `service_tier` priority or fast; `speed` fast. */
+  isPriority = false;
+  isFast = false;
+  /** The largest bound that a fallback sets its own output. */
+  fallbackOutput = 0;
+  /** Whether a fallback has rules of its own for its provider. */
+  hasOtherProvider = false;
+
+  model(name: string, where: () => string): void {
+    if (name.length > MAX_MODEL_LENGTH) this.unnamed ??= () => `${where()} is no model's name`;
+    else if (this.models.size <= MAX_NAMES) this.models.add(name);
+  }
+
+  tool(name: string, uses: number, where: () => string): void {
+    const known = this.tools.get(name);
+    if (known !== undefined) this.tools.set(name, { ...known, uses: known.uses + uses });
+    else if (this.tools.size <= MAX_NAMES) this.tools.set(name, { where, uses });
+  }
+
+  cached(caching: Caching): void {
+    if (this.caching !== "long") this.caching = caching;
+  }
+
+  /** What is dearer than the ordinary tier. @param text a member's value; null: a long one */
+  tiered(member: Tier, text: string | null): void {
+    const value = text?.toLowerCase();
+    if (member === "speed") this.isFast ||= value === "fast";
+    else this.isPriority ||= value === "priority" || value === "fast";
+  }
+
+  /** Counts what another one has found. */
+  add(other: Asked): void {
+    for (const name of other.models) this.model(name, () => name);
+    for (const [name, { uses, where }] of other.tools) this.tool(name, uses, where);
+    this.unnamed ??= other.unnamed;
+    this.mediaParts += other.mediaParts;
+    if (other.caching !== "none") this.cached(other.caching);
+    this.isPriority ||= other.isPriority;
+    this.isFast ||= other.isFast;
+    this.fallbackOutput = Math.max(this.fallbackOutput, other.fallbackOutput);
+    this.hasOtherProvider ||= other.hasOtherProvider;
+  }
+
+  /** @throws {GatewayError} invalid_request for more names than a request has */
+  assertBounded(): void {
+    for (const [what, { size }] of [["models", this.models], ["tools", this.tools]] as const) {
+      if (size <= MAX_NAMES) continue;
+      throw new GatewayError("invalid_request", `the body names over ${MAX_NAMES} ${what}`);
+    }
+  }
+}

@@ -1,0 +1,111 @@
+/**
+ * What a request asks for that costs: plain facts, which its admission and its estimate are made of.
+ *
+ * Source: docs/openrouter.md, "Prices".
+ */
+import type { Bytes } from "../bytes/encodings.ts";
+import { storable } from "../metering/usage.ts";
+import type { Asked, Caching } from "./asked.ts";
+import type { PriceBounds } from "./bounds.ts";
+import type { CallBody } from "./call_body.ts";
+import type { CallEndpoint, Charges } from "./calls.ts";
+import type { Finding } from "./findings.ts";
+import type { Form } from "./form.ts";
+import type { TextSize } from "./json_text.ts";
+import { isAlias, isFreeName } from "./model_names.ts";
+
+/** A tool or plugin that runs at OpenRouter or at a provider. */
+export interface ServerToolAsked {
+  /** Canonical; see server_tools.ts. */
+  name: string;
+  /** The member that names it first, e.g. `tools[1]`. */
+  param: string;
+  /** How often it may be used. */
+  uses: number;
+}
+
+export interface Asks {
+  charges: Charges;
+  /**
+   * Every model that the body names, as it was written, each once; first the one that is booked.
+   *
+   * They stand in `model`, `models` and `fallbacks`, and in whatever members of tools and plugins end
+   * in `_model` or `_models`, at any depth, as texts, lists or objects with a `model`. Of one model
+   * there are the spellings `author/slug`, each with variants behind it (`:free`, `:online`, `:nitro`,
+   * `:floor`, `:exacto`, `:thinking`, `:extended`, `:beta`), also several; `~author/slug-latest`;
+   * `author/slug@preset/name` and `@preset/name`; `openrouter/auto` and other routers, whose plugins
+   * list what they choose from by patterns (`author/*`). OpenRouter may not tell apart their case.
+   */
+  models: string[];
+  serverTools: ServerToolAsked[];
+  /**
+   * Why what runs does not follow from `models`, as far as the body tells: completes "…, so that what
+   * runs is not known". Null: it follows, unless a model is a router.
+   */
+  unnamed: string | null;
+  /** Whether it counts against the account's free calls of a day. */
+  freeModel: boolean;
+  text: TextSize;
+  /** Tokens; null: the request bounds no output. */
+  outputBound: number | null;
+  /** Null: the request does not bound the uses of all tools together. */
+  maxToolCalls: number | null;
+  /** `n`. */
+  answers: number;
+  mediaParts: number;
+  caching: Caching;
+  isPriority: boolean;
+  isFast: boolean;
+  priceBounds: PriceBounds;
+}
+
+/**
+ * @param json its body, where it is JSON
+ * @param form else: what its fields say
+ * @returns null for a request that costs nothing
+ */
+export function asksOf(
+  call: CallEndpoint | null,
+  body: Bytes,
+  json: CallBody | null,
+  form: Form | null,
+): Asks | null {
+  if (call === null) return null;
+  const asked = (json ?? form)?.asked;
+  const model = json?.model ?? form?.model;
+  const models = [...new Set([...model ? [model] : [], ...asked?.models ?? []])];
+  const bounds = json?.bounds;
+  return {
+    charges: call.charges,
+    models: models.map((name) => storable(name)),
+    serverTools: [...asked?.tools ?? []].map(([name, { uses, where }]) => ({
+      name: storable(name),
+      param: storable(where()),
+      uses,
+    })),
+    unnamed: whyUnnamed(json?.namesModel ?? Boolean(model), (json ?? form)?.sharedFeatures, asked),
+    freeModel: models.some(isFreeName),
+    text: json?.text ?? { bytes: body.length, nonAsciiBytes: body.length, unicodeEscapes: 0 },
+    outputBound: bounds?.output ?? null,
+    maxToolCalls: bounds?.toolCalls ?? null,
+    answers: bounds?.answers ?? 1,
+    mediaParts: asked?.mediaParts ?? 0,
+    caching: asked?.caching ?? "none",
+    isPriority: asked?.isPriority ?? false,
+    isFast: asked?.isFast ?? false,
+    priceBounds: bounds?.prices ?? {},
+  };
+}
+
+function whyUnnamed(
+  namesModel: boolean,
+  sharedFeatures: readonly Finding[] = [],
+  asked?: Asked,
+): string | null {
+  if (!namesModel) return "the body names no model";
+  const preset = sharedFeatures.find(({ feature }) => feature === "preset");
+  if (preset !== undefined) return storable(`${preset.param} leads to a preset`);
+  const alias = [...asked?.models ?? []].find(isAlias);
+  if (alias !== undefined) return storable(`${alias} is an alias`);
+  return asked?.unnamed ? storable(asked.unnamed()) : null;
+}

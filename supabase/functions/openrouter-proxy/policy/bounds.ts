@@ -1,0 +1,151 @@
+/**
+ * The members at the top of a body that bound what it costs: how many tokens come out, how often tools
+ * are called, what a provider may charge.
+ *
+ * A member may be repeated, and parsers differ in which one holds: then the one counts that lets it
+ * cost more.
+ *
+ * Source: docs/openrouter.md, "Prices".
+ */
+import type { JsonVisitor } from "../bytes/json_scanner.ts";
+import { dividedUp, usdUnits } from "../bytes/usd.ts";
+import type { Asked } from "./asked.ts";
+import { taking, takingText } from "./takings.ts";
+
+/** Not known is which of them holds where several are given. */
+export const OUTPUT_BOUNDS = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const;
+
+/** What `provider.max_price` says of one price. */
+export interface PriceBound {
+  /** Units of 1e-18 USD for a token, a request or an image. */
+  readonly units: bigint;
+  /** Whether it holds for every provider that may serve the request. */
+  readonly isCertain: boolean;
+}
+
+/** By the member of `pricing` that it bounds. */
+export type PriceBounds = Partial<Record<keyof typeof MAX_PRICES, PriceBound>>;
+
+/** The members of `provider.max_price`, and for how many units each is given. */
+const MAX_PRICES = { prompt: 1_000_000n, completion: 1_000_000n, request: 1n, image: 1n };
+
+/** The values that one member was given. */
+class Given<Value extends number | bigint> {
+  largest: Value | null = null;
+  #times = 0;
+  #hasOther = false;
+
+  /** @param value null: one that bounds nothing */
+  add(value: Value | null): void {
+    this.#times++;
+    if (value === null) this.#hasOther = true;
+    else if (this.largest === null || value > this.largest) this.largest = value;
+  }
+
+  /** Whether one parser takes a value that bounds nothing where another finds the largest. */
+  get isOpen(): boolean {
+    return this.#times > 1 && this.#hasOther;
+  }
+
+  get isRepeated(): boolean {
+    return this.#times > 1;
+  }
+}
+
+/** A whole number that is not negative; null: anything else. */
+export function wholeNumber(json: string | null): number | null {
+  const value = json === null || !/^\d/.test(json) ? NaN : Number(json);
+  return Number.isSafeInteger(value) ? value : null;
+}
+
+export class Bounds {
+  readonly #numbers = new Map<string, Given<number>>();
+  readonly #prices = new Map<keyof typeof MAX_PRICES, Given<bigint>>();
+  #providers = 0;
+  #maxPrices = 0;
+
+  constructor(private readonly asked: Asked) {}
+
+  /** Looks at a member of the body; null: it bounds nothing. */
+  member(name: string | null): JsonVisitor | null {
+    switch (name) {
+      case "max_tokens":
+      case "max_completion_tokens":
+      case "max_output_tokens":
+      case "max_tool_calls":
+      case "n":
+        return { scalar: taking((json) => this.#given(name).add(wholeNumber(json))) };
+      case "service_tier":
+      case "speed":
+        return { scalar: takingText((text) => this.asked.tiered(name, text)) };
+      default:
+        return null;
+    }
+  }
+
+  /** Looks at `provider`. @param others looks at whatever else is in it */
+  provider(others: JsonVisitor): JsonVisitor {
+    this.#providers++;
+    return {
+      item: () => others.item?.() ?? null,
+      member: (name) => name === "max_price" ? this.#maxPrice() : others.member?.(name) ?? null,
+      begin: (at, isObject) => others.begin?.(at, isObject),
+      end: (at, isEmpty) => others.end?.(at, isEmpty),
+    };
+  }
+
+  #maxPrice(): JsonVisitor {
+    this.#maxPrices++;
+    return {
+      member: (name) => {
+        if (name === null || !Object.hasOwn(MAX_PRICES, name)) return null;
+        const given = this.#prices.get(name as keyof typeof MAX_PRICES) ?? new Given<bigint>();
+        this.#prices.set(name as keyof typeof MAX_PRICES, given);
+        return { scalar: taking((json) => given.add(priceOf(json))) };
+      },
+    };
+  }
+
+  #given(name: string): Given<number> {
+    const given = this.#numbers.get(name) ?? new Given<number>();
+    this.#numbers.set(name, given);
+    return given;
+  }
+
+  /** How many tokens may come out; null: the request does not say. */
+  get output(): number | null {
+    const given = OUTPUT_BOUNDS.map((name) => this.#given(name));
+    const bounds = given.flatMap(({ largest }) => largest ?? []);
+    if (bounds.length === 0 || given.some(({ isOpen }) => isOpen)) return null;
+    return Math.max(...bounds, this.asked.fallbackOutput);
+  }
+
+  /** How often tools may be called altogether; null: the request does not say. */
+  get toolCalls(): number | null {
+    const { largest, isOpen } = this.#given("max_tool_calls");
+    return isOpen ? null : largest;
+  }
+
+  /** How many answers are asked for. */
+  get answers(): number {
+    return Math.max(1, this.#given("n").largest ?? 1);
+  }
+
+  get prices(): PriceBounds {
+    const isOnly = this.#providers === 1 && this.#maxPrices === 1 && !this.asked.hasOtherProvider;
+    return Object.fromEntries(
+      [...this.#prices].flatMap(([name, { largest, isRepeated }]) =>
+        largest === null ? [] : [[name, {
+          units: dividedUp(largest, MAX_PRICES[name]),
+          isCertain: isOnly && !isRepeated,
+        }]]
+      ),
+    );
+  }
+}
+
+/** A number, or a text that is one, of US dollars; null: anything else. */
+function priceOf(json: string | null): bigint | null {
+  const units = usdUnits((json ?? "").replaceAll('"', ""));
+  return units === null || units < 0n ? null : units;
+}

@@ -1,0 +1,111 @@
+import assert from "node:assert/strict";
+import type { Asks } from "./asks.ts";
+import { asked } from "../testing/asking.ts";
+
+const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
+  ["no bound", {}, { outputBound: null, maxToolCalls: null, answers: 1 }],
+  ["max_tokens", { max_tokens: 5 }, { outputBound: 5 }],
+  ["zero", { max_output_tokens: 0 }, { outputBound: 0 }],
+  ["the largest", { max_tokens: 5, max_completion_tokens: 7, max_output_tokens: 6 }, {
+    outputBound: 7,
+  }],
+  ["the largest of a repeated one", '{"max_tokens":9,"max_tokens":5}', { outputBound: 9 }],
+  ["none of a repeated one that is none once", '{"max_tokens":9,"max_tokens":null}', {
+    outputBound: null,
+  }],
+  ["another one's, where one is null", { max_tokens: null, max_output_tokens: 3 }, {
+    outputBound: 3,
+  }],
+  ["no bound that is none", '{"max_tokens":-1,"max_output_tokens":1.5}', { outputBound: null }],
+  ["no bound that is a text", { max_tokens: "5" }, { outputBound: null }],
+  ["a whole number in another notation", '{"max_tokens":1e3}', { outputBound: 1000 }],
+  ["no bound deeper down", { tools: [{ max_tokens: 5 }] }, { outputBound: null }],
+  ["a fallback's larger bound", { max_tokens: 5, fallbacks: [{ max_tokens: 9 }] }, {
+    outputBound: 9,
+  }],
+  ["none of a fallback's alone", { fallbacks: [{ max_tokens: 9 }] }, { outputBound: null }],
+  ["max_tool_calls", { max_tool_calls: 2 }, { maxToolCalls: 2 }],
+  ["n", { n: 4 }, { answers: 4 }],
+  ["an image", { messages: [{ content: [{ type: "image_url", image_url: { url: "x" } }] }] }, {
+    mediaParts: 1,
+  }],
+  [
+    "images, sounds, films and documents",
+    {
+      messages: [{
+        content: [
+          { type: "text", text: "image" },
+          { type: "image", source: { type: "url", url: "x" } },
+          { type: "input_audio", input_audio: { data: "x" } },
+          { type: "video_url", video_url: { url: "x" } },
+          { type: "file", file: { file_data: "x" } },
+          { type: "document", source: { type: "base64", data: "x" } },
+          { image_url: "x" },
+        ],
+      }],
+    },
+    { mediaParts: 6 },
+  ],
+  ["what a client's tool answered", {
+    messages: [{ content: [{ type: "tool_result", content: [{ type: "image", source: {} }] }] }],
+  }, { mediaParts: 1 }],
+  ["no media in a schema, or in a call", {
+    tools: [{ type: "function", parameters: { image_url: "x" } }],
+    messages: [{ content: [{ type: "tool_use", input: { image_url: "x" } }] }],
+  }, { mediaParts: 0 }],
+  ["no cache", { messages: [{ content: "cache_control" }] }, { caching: "none" }],
+  ["no cache, by null", { cache_control: null }, { caching: "none" }],
+  ["a cache", { system: [{ cache_control: { type: "ephemeral" } }] }, { caching: "short" }],
+  ["five minutes", { tools: [{ cache_control: { ttl: "5m" } }] }, { caching: "short" }],
+  ["an hour", { messages: [{ content: [{ cache_control: { ttl: "1h" } }] }] }, { caching: "long" }],
+  ["an hour before five minutes", '{"a":{"cache_control":{"ttl":"1h","ttl":"5m"}}}', {
+    caching: "long",
+  }],
+  ["an hour, then five minutes elsewhere", {
+    a: { cache_control: { ttl: "1h" } },
+    b: { cache_control: {} },
+  }, { caching: "long" }],
+  ["ordinary tiers", { service_tier: "auto", speed: "standard" }, {
+    isPriority: false,
+    isFast: false,
+  }],
+  ["priority", { service_tier: "priority" }, { isPriority: true, isFast: false }],
+  ["the fast tier", { service_tier: "FAST" }, { isPriority: true, isFast: false }],
+  ["speed", { speed: "fast" }, { isPriority: false, isFast: true }],
+  ["a fallback's tier", { fallbacks: [{ speed: "fast", service_tier: "priority" }] }, {
+    isPriority: true,
+    isFast: true,
+  }],
+  ["an escaped tier", '{"sp\\u0065ed":"f\\u0061st"}', { isFast: true }],
+  ["either of a repeated tier", '{"speed":"fast","speed":"standard"}', { isFast: true }],
+  ["max_price", { provider: { max_price: { prompt: 1, completion: "2.5", image: 0.01, x: 1 } } }, {
+    priceBounds: {
+      prompt: { units: 10n ** 12n, isCertain: true },
+      completion: { units: 25n * 10n ** 11n, isCertain: true },
+      image: { units: 10n ** 16n, isCertain: true },
+    },
+  }],
+  ["no max_price that is none", { provider: { max_price: { prompt: "x", request: -1 } } }, {
+    priceBounds: {},
+  }],
+  ["a repeated max_price", '{"provider":{"max_price":{"prompt":1,"prompt":2}}}', {
+    priceBounds: { prompt: { units: 2n * 10n ** 12n, isCertain: false } },
+  }],
+  ["a repeated provider", '{"provider":{"max_price":{"prompt":1}},"provider":{}}', {
+    priceBounds: { prompt: { units: 10n ** 12n, isCertain: false } },
+  }],
+  ["a fallback's own provider", {
+    provider: { max_price: { prompt: 1 } },
+    fallbacks: [{ provider: {} }],
+  }, { priceBounds: { prompt: { units: 10n ** 12n, isCertain: false } } }],
+];
+
+for (const [what, body, facts] of FACTS) {
+  Deno.test(`what a request asks for: ${what}`, async () => {
+    const asks: Asks = await asked(body);
+    const found = Object.fromEntries(
+      Object.keys(facts).map((key) => [key, asks[key as keyof Asks]]),
+    );
+    assert.deepEqual(found, facts);
+  });
+}

@@ -1,0 +1,69 @@
+/**
+ * The calls that cost: what of each has to be read, added, booked and estimated.
+ *
+ * Source: docs/protocol.md, "Paths"; docs/openrouter.md, "Where usage sits, by endpoint".
+ */
+
+/** Where a DID's pseudonym goes in the body of a call, where the client names nobody. */
+export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
+
+/**
+ * `tokens` in and out; `prompt`: those that go in; `images`: tokens for each image; `other`: what no list
+ * of prices tells, as seconds, characters and jobs.
+ */
+export type Charges = "tokens" | "prompt" | "images" | "other";
+
+/** A request that costs, and gets a row in request_logs before it is forwarded. */
+export interface CallEndpoint {
+  kind: "call";
+  /** `json`: the body must be a JSON object; `any`: it is read as one where it is one. */
+  body: "json" | "any";
+  /** Whether `usage: {include: true}` is added to the body. */
+  addsUsage: boolean;
+  pseudonym: PseudonymMember | null;
+  /** Whether the call only begins a job, which the answer's own id names and which costs later. */
+  beginsJob: boolean;
+  /** What its price is made of. */
+  charges: Charges;
+  /** Whether the path is in the table; of another one OpenRouter may know nothing. */
+  isKnown: boolean;
+  /**
+   * What its row says in place of the path, which may be anybody's invention; null: the path, which is in
+   * the table.
+   */
+  bookedAs: string | null;
+}
+
+const CALL: CallEndpoint = {
+  kind: "call",
+  body: "json",
+  addsUsage: false,
+  pseudonym: null,
+  beginsJob: false,
+  charges: "tokens",
+  isKnown: true,
+  bookedAs: null,
+};
+
+/** By path. */
+export const CALLS: Record<string, CallEndpoint> = {
+  "/chat/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
+  "/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
+  "/responses": { ...CALL, pseudonym: "safety_identifier" },
+  "/messages": { ...CALL, pseudonym: "metadata.user_id" },
+  "/embeddings": { ...CALL, pseudonym: "user", charges: "prompt" },
+  "/rerank": { ...CALL, charges: "prompt" },
+  "/images": { ...CALL, charges: "images" },
+  "/audio/speech": { ...CALL, charges: "other" },
+  "/audio/transcriptions": { ...CALL, body: "any", charges: "other" },
+  "/videos": { ...CALL, beginsJob: true, charges: "other" },
+  "/systemone": CALL,
+};
+
+/** A POST below an extra path may cost, whatever its body is. */
+export const UNKNOWN_CALL: CallEndpoint = {
+  ...CALL,
+  body: "any",
+  charges: "other",
+  isKnown: false,
+};

@@ -1,0 +1,161 @@
+/**
+ * What a request may cost, before it is sent: an amount to reserve for each model that may run.
+ *
+ * The amounts are those of the listed prices, each time the dearest of what may apply. What no list
+ * tells is that a dearer provider may serve the request; `provider.max_price` in its body forbids it.
+ *
+ * Source: docs/openrouter.md, "Prices".
+ */
+import { usdText, usdUnits } from "../bytes/usd.ts";
+import type { Asks, ServerToolAsked } from "./asks.ts";
+import type { Catalogue } from "./catalogue.ts";
+import { isRouter } from "./model_names.ts";
+import type { ListedModel, PriceName } from "./price_list.ts";
+import { dearest, isFreeOfCharge, isPriced } from "./prices.ts";
+import { MAX_USES, serverToolKind } from "./server_tools.ts";
+import { tokensOf } from "./tokens.ts";
+import { type Listed, listedUnder } from "./variants.ts";
+
+/** USD as exact decimals. */
+export type Estimate =
+  | { usd: string }
+  /**
+   * The request bounds no output. `output_tokens` is the model's own bound; null: none is known.
+   * Whoever takes fewer has no bound.
+   */
+  | { usd: string; usd_per_output_token: string; output_tokens: number | null }
+  | { unknown: true };
+
+/** Why a call may cost more than its estimate. */
+export type Looseness = "price_unknown" | "output_not_bounded" | "dearer_tier" | "server_tools";
+
+export interface Appraisal {
+  models: string[];
+  serverTools: ServerToolAsked[];
+  /** Completes "…, so that what runs is not known"; null: it follows from `models`. */
+  runsUnnamed: string | null;
+  freeModel: boolean;
+  /** One for each thing that may run; the dearest counts. */
+  estimate: Estimate[];
+  /**
+   * Whether the call costs no more than the dearest of them: at the listed prices, and where its text
+   * is no denser than tokens.ts supposes.
+   */
+  isBound: boolean;
+  looseBecause: Looseness[];
+}
+
+/** What the results of one tool's use add to the next step's prompt. */
+const TOKENS_PER_USE = 8_192;
+/** By what the prices of a dearer tier are multiplied, as far as is known. */
+const PRIORITY_FACTOR = 2n;
+const FAST_FACTOR = 6n;
+const OUTPUT_PRICES: readonly PriceName[] = [
+  "completion",
+  "internal_reasoning",
+  "image_output",
+  "audio_output",
+];
+
+/** @param catalogue is ready */
+export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Appraisal {
+  const { models, serverTools, freeModel } = asks;
+  const listed = models.map((name) => listedUnder(name, catalogue.find));
+  const router = models.find((name, i) => choosesAnother(name, listed[i]!));
+  const runsUnnamed = asks.unnamed ?? (router === undefined ? null : `${router} chooses a model`);
+  const known = listed.map((found) => found && estimateOf(asks, found));
+  const isUnknown = runsUnnamed !== null || known.length === 0 || known.includes(null) ||
+    serverTools.some(({ name }) => serverToolKind(name).usdPerUse === null);
+  const estimate: Estimate[] = known.filter((amount) => amount !== null);
+  if (isUnknown) estimate.push({ unknown: true });
+  const looseBecause: Looseness[] = [
+    ...isUnknown || listed.some((found) => found && lacksCachePrice(asks, found.model))
+      ? ["price_unknown" as const]
+      : [],
+    ...estimate.some((amount) => "usd_per_output_token" in amount)
+      ? ["output_not_bounded" as const]
+      : [],
+    ...listed.some((found) => found && tierFactor(asks, found) > 1n)
+      ? ["dearer_tier" as const]
+      : [],
+    ...serverTools.length > 0 ? ["server_tools" as const] : [],
+  ];
+  const isBound = looseBecause.length === 0;
+  return { models, serverTools, runsUnnamed, freeModel, estimate, isBound, looseBecause };
+}
+
+/** A router, unless it has prices of its own. */
+function choosesAnother(name: string, listed: Listed | null): boolean {
+  if (listed?.model.isRouter) return true;
+  return isRouter(name) && !(listed && isPriced(listed.model, "tokens"));
+}
+
+/** What one of the models may cost; null: nobody knows. */
+function estimateOf(asks: Asks, listed: Listed): Estimate | null {
+  const { charges, outputBound, priceBounds } = asks;
+  const { model } = listed;
+  const uses = usesOf(asks);
+  const tools = asks.serverTools.reduce((sum, tool) => sum + toolPrice(tool, uses, model), 0n);
+  if (charges === "tokens" && isFreeOfCharge(model)) return { usd: usdText(tools) };
+  const prompts = promptsOf(asks, uses, model);
+  if (!isPriced(model, charges) || prompts === null) return null;
+  const longest = Math.max(...prompts);
+  const price = (...names: PriceName[]) => dearest(model, names, longest, priceBounds);
+  const steps = BigInt(prompts.length);
+  const times = tierFactor(asks, listed) * BigInt(charges === "images" ? asks.answers : 1);
+  const prompt = BigInt(prompts.reduce((sum, tokens) => sum + tokens, 0)) *
+    price(...promptPrices(asks));
+  const each = price("request") + price("image") * BigInt(asks.mediaParts);
+  const fixed = (prompt + each * steps) * times + tools;
+  const perOutput = charges === "prompt" ? 0n : price(...OUTPUT_PRICES) * steps * times;
+  const own = model.maxOutputTokens ?? model.contextLength;
+  if (perOutput === 0n) return { usd: usdText(fixed) };
+  if (outputBound === null || charges === "images") {
+    const usd_per_output_token = usdText(perOutput);
+    return { usd: usdText(fixed), usd_per_output_token, output_tokens: own };
+  }
+  return { usd: usdText(fixed + perOutput * BigInt(Math.min(outputBound, own ?? Infinity))) };
+}
+
+/** How often tools may be used, all together. */
+function usesOf({ serverTools, maxToolCalls }: Asks): number {
+  const uses = serverTools.reduce((sum, tool) => sum + tool.uses, 0);
+  return Math.min(uses, maxToolCalls ?? MAX_USES, MAX_USES);
+}
+
+/** The prompt's tokens in each step: one, and one more for each use of a tool. Null: nobody knows. */
+function promptsOf({ text, mediaParts }: Asks, uses: number, model: ListedModel): number[] | null {
+  const most = model.contextLength ?? Infinity;
+  const first = mediaParts > 0 ? most : tokensOf(text);
+  if (first === Infinity) return null;
+  return Array.from(
+    { length: 1 + uses },
+    (_, step) => Math.min(most, first + step * TOKENS_PER_USE),
+  );
+}
+
+/** What a token of the prompt may be charged as. */
+function promptPrices({ caching, mediaParts }: Asks): PriceName[] {
+  return [
+    "prompt",
+    ...caching === "none" ? [] : ["input_cache_write" as const],
+    ...caching === "long" ? ["input_cache_write_1h" as const] : [],
+    ...mediaParts > 0 ? ["audio" as const] : [],
+  ];
+}
+
+/** What stays in the cache for longer is dearer, and the list need not say how much. */
+function lacksCachePrice({ caching }: Asks, { prices }: ListedModel): boolean {
+  return caching === "long" && prices.input_cache_write !== undefined &&
+    prices.input_cache_write_1h === undefined;
+}
+
+function tierFactor({ isPriority, isFast }: Asks, { isNitro }: Listed): bigint {
+  return (isPriority || isNitro ? PRIORITY_FACTOR : 1n) * (isFast ? FAST_FACTOR : 1n);
+}
+
+function toolPrice({ name, uses }: ServerToolAsked, allUses: number, model: ListedModel): bigint {
+  const ofModel = name === "web_search" ? model.prices.web_search ?? 0n : 0n;
+  const usd = ofModel > 0n ? ofModel : usdUnits(serverToolKind(name).usdPerUse ?? "0")!;
+  return usd * BigInt(Math.min(uses, allUses));
+}

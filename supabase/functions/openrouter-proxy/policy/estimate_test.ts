@@ -1,0 +1,230 @@
+import assert from "node:assert/strict";
+import { asked } from "../testing/asking.ts";
+import { CATALOGUE } from "../testing/listed_models.ts";
+import { type Appraisal, appraise } from "./estimate.ts";
+
+async function appraisalOf(body: object, path?: string): Promise<Appraisal> {
+  return appraise(await asked(body, path), CATALOGUE);
+}
+
+const UNKNOWN = { unknown: true };
+const BODY = { max_tokens: 10 };
+
+const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0 };
+
+/** Of a body whose text is 30 tokens. */
+async function estimateOf(body: object, path?: string) {
+  const { estimate, looseBecause } = appraise(
+    { ...await asked(body, path), text: TEXT },
+    CATALOGUE,
+  );
+  return { estimate, looseBecause };
+}
+
+const LOOSE = {
+  output: "output_not_bounded",
+  tier: "dearer_tier",
+  tools: "server_tools",
+  price: "price_unknown",
+} as const;
+
+const ESTIMATES: [
+  what: string,
+  body: object,
+  estimate: unknown[],
+  looseBecause?: readonly string[],
+  path?: string,
+][] = [
+  ["30 tokens in and 10 out", { ...BODY, model: "a/plain" }, [{ usd: "0.13" }]],
+  ["no more out than the model has", { model: "a/plain", max_tokens: 1e6 }, [{ usd: "1.03" }]],
+  ["no more out than the context has", { model: "a/context", max_tokens: 1e6 }, [{ usd: "10.03" }]],
+  ["out as many as are asked for where nothing else is known", {
+    model: "a/endless",
+    max_tokens: 2000,
+  }, [{ usd: "20.03" }]],
+  [
+    "an output without bound",
+    { model: "a/plain" },
+    [{ usd: "0.03", usd_per_output_token: "0.01", output_tokens: 100 }],
+    [LOOSE.output],
+  ],
+  [
+    "an output without any bound",
+    { model: "a/endless" },
+    [{ usd: "0.03", usd_per_output_token: "0.01", output_tokens: null }],
+    [LOOSE.output],
+  ],
+  ["each model that may run", {
+    ...BODY,
+    model: "a/plain",
+    models: ["a/cheap"],
+    fallbacks: [{ model: "a/thinks" }],
+  }, [{ usd: "0.13" }, { usd: "0.00000004" }, { usd: "0.23" }]],
+  ["thoughts", { ...BODY, model: "a/thinks" }, [{ usd: "0.23" }]],
+  ["a request", { ...BODY, model: "a/request" }, [{ usd: "0.25" }]],
+  ["a cache that is not written", { ...BODY, model: "a/cached" }, [{ usd: "0.13" }]],
+  ["a cache", { ...BODY, model: "a/cached", cache_control: {} }, [{ usd: "0.16" }]],
+  ["a long cache", { ...BODY, model: "a/cached", cache_control: { ttl: "1h" } }, [{ usd: "0.22" }]],
+  [
+    "a long cache of unknown price",
+    { ...BODY, model: "a/cached-short", cache_control: { ttl: "1h" } },
+    [{ usd: "0.16" }],
+    [LOOSE.price],
+  ],
+  ["an override of any length", { ...BODY, model: "a/long" }, [{ usd: "0.14" }]],
+  ["media, as much as fits, at the dearest price", {
+    ...BODY,
+    model: "a/media",
+    input: [{ type: "image_url" }, { type: "input_image" }],
+  }, [{ usd: "4.5" }]],
+  [
+    "media without a known context",
+    { ...BODY, model: "a/endless", input: [{ type: "image_url" }] },
+    [UNKNOWN],
+    [LOOSE.price],
+  ],
+  ["a long prompt, by media", {
+    ...BODY,
+    model: "a/long",
+    input: [{ type: "image_url" }],
+  }, [{ usd: "2.2" }]],
+  ["priority", { ...BODY, model: "a/plain", service_tier: "priority" }, [{ usd: "0.26" }], [
+    LOOSE.tier,
+  ]],
+  ["speed", { ...BODY, model: "a/plain", speed: "fast" }, [{ usd: "0.78" }], [LOOSE.tier]],
+  ["a fallback's nitro alone", { ...BODY, model: "a/plain", models: ["a/plain:nitro"] }, [
+    { usd: "0.13" },
+    { usd: "0.26" },
+  ], [LOOSE.tier]],
+  ["variants at the base's price", {
+    ...BODY,
+    model: "a/plain:thinking",
+    models: ["a/plain:extended", "a/plain:floor", "A/Plain:Exacto", "a/plain:beta"],
+  }, Array(5).fill({ usd: "0.13" })],
+  ["a variant that nobody knows", { ...BODY, model: "a/plain:new" }, [UNKNOWN], [LOOSE.price]],
+  ["a variant that is listed itself", { ...BODY, model: "a/plain:free" }, [{ usd: "0.13" }]],
+  ["a dearer max_price", {
+    ...BODY,
+    model: "a/plain",
+    provider: { max_price: { prompt: 2000, completion: "20000" } },
+  }, [{ usd: "0.26" }]],
+  ["a cheaper max_price", {
+    ...BODY,
+    model: "a/plain",
+    provider: { max_price: { prompt: 500, completion: 5000, request: 0.01 } },
+  }, [{ usd: "0.075" }]],
+  ["a max_price below an override", {
+    ...BODY,
+    model: "a/long",
+    provider: { max_price: { completion: 5000 } },
+  }, [{ usd: "0.14" }]],
+  ["a free model", { model: "a/zero:free", tools: [{ type: "function" }] }, [{ usd: "0" }]],
+  ["a free model that searches", { model: "a/zero:free:online" }, [{ usd: "0.015" }], [
+    LOOSE.tools,
+  ]],
+  ["a zero that may be none", { ...BODY, model: "a/zero" }, [UNKNOWN], [LOOSE.price]],
+  ["a model that is not listed", { ...BODY, model: "x/y" }, [UNKNOWN], [LOOSE.price]],
+  ["a router", { ...BODY, model: "openrouter/auto" }, [UNKNOWN], [LOOSE.price]],
+  ["a listed router with prices", { ...BODY, model: "openrouter/own" }, [{ usd: "0.13" }]],
+  ["an alias and a fallback", { ...BODY, model: "~a/x-latest", models: ["a/plain"] }, [
+    { usd: "0.13" },
+    UNKNOWN,
+  ], [LOOSE.price]],
+  ["no model", BODY, [UNKNOWN], [LOOSE.price]],
+  // 30 tokens, and 30 + 8192, of which the context takes 1000.
+  [":online", { ...BODY, model: "a/plain:online" }, [{ usd: "1.245" }], [LOOSE.tools]],
+  ["a search at the model's price", { ...BODY, model: "a/search:online" }, [{ usd: "1.355" }], [
+    LOOSE.tools,
+  ]],
+  [
+    "each step's output",
+    { model: "a/plain", tools: [{ type: "openrouter:web_fetch", max_uses: 2 }] },
+    [{ usd: "2.032", usd_per_output_token: "0.03", output_tokens: 100 }],
+    [LOOSE.output, LOOSE.tools],
+  ],
+  [
+    "max_tool_calls",
+    { ...BODY, model: "a/plain", max_tool_calls: 1, tools: [{ type: "openrouter:datetime" }] },
+    [{ usd: "1.23" }],
+    [LOOSE.tools],
+  ],
+  ["a tool of unknown price", {
+    ...BODY,
+    model: "a/plain",
+    max_tool_calls: 0,
+    tools: [{ type: "mcp" }],
+  }, [
+    { usd: "0.13" },
+    UNKNOWN,
+  ], [LOOSE.price, LOOSE.tools]],
+  ["embeddings", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/embeddings"],
+  ["documents by their tokens", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/rerank"],
+  ["documents by search units", { model: "a/request" }, [UNKNOWN], [LOOSE.price], "/rerank"],
+  [
+    "images",
+    { model: "a/draws", n: 3, max_tokens: 1 },
+    [{ usd: "0", usd_per_output_token: "0.09", output_tokens: 100 }],
+    [LOOSE.output],
+    "/images",
+  ],
+  ["images without prices", { model: "a/zero" }, [UNKNOWN], [LOOSE.price], "/images"],
+  ["speech", { ...BODY, model: "a/plain" }, [UNKNOWN], [LOOSE.price], "/audio/speech"],
+  ["a film", { ...BODY, model: "a/plain" }, [UNKNOWN], [LOOSE.price], "/videos"],
+  [
+    "a transcription",
+    { ...BODY, model: "a/plain" },
+    [UNKNOWN],
+    [LOOSE.price],
+    "/audio/transcriptions",
+  ],
+  ["what nobody knows", { ...BODY, model: "a/plain" }, [UNKNOWN], [LOOSE.price], "/extra/path"],
+];
+
+for (const [what, body, estimate, looseBecause = [], path] of ESTIMATES) {
+  Deno.test(`the estimate counts ${what}`, async () => {
+    assert.deepEqual(await estimateOf(body, path), { estimate, looseBecause });
+  });
+}
+
+Deno.test("the estimate takes a token for three bytes of ASCII, and one for each other byte", async () => {
+  const usdOf = async (text: { bytes: number; nonAsciiBytes: number; unicodeEscapes: number }) => {
+    const { estimate } = appraise(
+      { ...await asked({ ...BODY, model: "a/plain" }), text },
+      CATALOGUE,
+    );
+    return "usd" in estimate[0]! ? estimate[0].usd : null;
+  };
+  assert.equal(await usdOf({ bytes: 91, nonAsciiBytes: 0, unicodeEscapes: 0 }), "0.131");
+  assert.equal(await usdOf({ bytes: 91, nonAsciiBytes: 1, unicodeEscapes: 0 }), "0.131");
+  assert.equal(await usdOf({ bytes: 91, nonAsciiBytes: 91, unicodeEscapes: 0 }), "0.191");
+  assert.equal(await usdOf({ bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 15 }), "0.145");
+  assert.equal(await usdOf({ bytes: 1e7, nonAsciiBytes: 0, unicodeEscapes: 0 }), "1.1");
+});
+
+Deno.test("routers are not known before, unless they have prices of their own", async () => {
+  const why = async (body: object) => (await appraisalOf({ ...BODY, ...body })).runsUnnamed;
+  assert.equal(await why({ model: "a/plain" }), null);
+  assert.equal(await why({ model: "openrouter/own" }), null);
+  assert.equal(await why({ model: "x/y" }), null);
+  for (const router of ["openrouter/auto", "openrouter/free", "openrouter/new", "a/router"]) {
+    assert.equal(await why({ model: "a/plain", models: [router] }), `${router} chooses a model`);
+  }
+  assert.equal(await why({ model: "a/router:online" }), "a/router:online chooses a model");
+  assert.equal(await why({}), "the body names no model");
+});
+
+Deno.test("an appraisal says what admission is to hold against the settings", async () => {
+  const appraisal = await appraisalOf({
+    model: "a/zero:free",
+    tools: [{ type: "openrouter:web_search", max_uses: 1 }],
+  });
+  assert.deepEqual(appraisal, {
+    models: ["a/zero:free"],
+    serverTools: [{ name: "web_search", param: "tools[0]", uses: 1 }],
+    runsUnnamed: null,
+    freeModel: true,
+    estimate: [{ usd: "0.015" }],
+    isBound: false,
+    looseBecause: ["server_tools"],
+  });
+});

@@ -1,0 +1,113 @@
+/**
+ * What the members of a body mean to whoever acts on it, by their names: one table.
+ *
+ * Source: docs/protocol.md, "Bodies"; docs/openrouter.md, "Prices".
+ */
+import type { SharedFeature } from "./findings.ts";
+
+/** Members that refer to what exists already, whatever they hold. */
+export const REFERENCES: Record<string, SharedFeature> = {
+  file_id: "file",
+  file_ids: "file",
+  container_id: "container",
+  vector_store_id: "vector_store",
+  vector_store_ids: "vector_store",
+  preset: "preset",
+  // Skills are uploaded to the account like files, and run in the sandbox of whoever names them.
+  skill_id: "file",
+};
+
+const MEANINGS = {
+  /** Nobody acts on it. */
+  inert: [
+    "annotations",
+    "arguments",
+    "citations",
+    "function",
+    "functions",
+    "input_examples",
+    "input_schema",
+    "json_schema",
+    "metadata",
+    "schema",
+  ],
+  reference: Object.keys(REFERENCES),
+  models: ["model", "models", "fallbacks"],
+  /** Its children have a role of that name. */
+  part: ["container", "tools", "plugins", "prompt"],
+  /** An image, a sound, a film or a document, or where one is. */
+  media: [
+    "audio_url",
+    "file_data",
+    "file_url",
+    "image",
+    "image_url",
+    "images",
+    "input_audio",
+    "input_references",
+    "mask",
+    "video_url",
+  ],
+  /** What a fallback may set anew. */
+  output: ["max_tokens", "max_completion_tokens", "max_output_tokens"],
+  tier: ["service_tier", "speed"],
+  provider: ["provider"],
+  type: ["type"],
+  id: ["id"],
+  parameters: ["parameters"],
+  input: ["input"],
+  previous_job_id: ["previous_job_id"],
+  cache_control: ["cache_control"],
+  web_search_options: ["web_search_options"],
+  max_uses: ["max_uses"],
+  enabled: ["enabled"],
+} as const;
+
+export type Meaning = keyof typeof MEANINGS;
+
+const BY_NAME: ReadonlyMap<string, Meaning> = new Map(
+  Object.entries(MEANINGS).flatMap(([meaning, names]) =>
+    names.map((name) => [name, meaning as Meaning] as const)
+  ),
+);
+/** Those of tools that run other models: `judge_model`, `analysis_models`. */
+const NAMES_MODELS = /_models?$/;
+
+/** Null: none of its own. */
+export function meaningOf(name: string): Meaning | null {
+  return BY_NAME.get(name) ?? (NAMES_MODELS.test(name) ? "models" : null);
+}
+
+/** The types of objects that are an image, a sound, a film or a document, or say where one is. */
+export const MEDIA_TYPES: ReadonlySet<string> = new Set([
+  "audio",
+  "audio_url",
+  "document",
+  "file",
+  "image",
+  "image_url",
+  "input_audio",
+  "input_document",
+  "input_file",
+  "input_image",
+  "input_video",
+  "video",
+  "video_url",
+]);
+
+/** What the children of a value are to whoever reads the body. */
+export type Role =
+  | "plain"
+  | "tools"
+  | "tool"
+  /** Of a list in the place of a tool. */
+  | "inner tool"
+  | "plugins"
+  | "model"
+  | "container"
+  | "prompt";
+
+/** Of the items of a list; its own where nothing else is said. */
+export const ROLE_OF_ITEMS: Partial<Record<Role, Role>> = { tools: "tool", tool: "inner tool" };
+/** An object in one of these is a tool. */
+export const TOOLS: ReadonlySet<Role> = new Set(["tools", "tool", "inner tool"]);

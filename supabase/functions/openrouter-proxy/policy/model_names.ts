@@ -1,0 +1,37 @@
+/**
+ * The names of models: what can be told of one from its spelling alone.
+ *
+ * Source: docs/openrouter.md, "Prices".
+ */
+
+/** Asked of names that OpenRouter may or may not tell apart by their case. */
+const PRESET = /@preset\//i;
+const ALIAS = /^~/;
+const ROUTER = /^openrouter\//i;
+const ONLINE = /:online(?=:|$)/i;
+const FREE = /:free(?=:|$)|^openrouter\/free(?=:|$)/i;
+
+/** `@preset/…`, `…@preset/…`: the operator's presets say what runs. */
+export function isPresetName(name: string): boolean {
+  return PRESET.test(name);
+}
+
+/** `~author/x-latest`: the author says what runs. */
+export function isAlias(name: string): boolean {
+  return ALIAS.test(name);
+}
+
+/** `openrouter/auto` and the like, unless the list of prices knows better. */
+export function isRouter(name: string): boolean {
+  return ROUTER.test(name);
+}
+
+/** `…:online`: OpenRouter searches the web first. */
+export function isOnline(name: string): boolean {
+  return ONLINE.test(name);
+}
+
+/** `…:free` and `openrouter/free` count against the account's free calls of a day. */
+export function isFreeName(name: string): boolean {
+  return FREE.test(name);
+}

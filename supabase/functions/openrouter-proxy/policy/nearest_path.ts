@@ -1,0 +1,26 @@
+/** Which path was meant by one that nothing is at. */
+import { closest } from "fastest-levenshtein";
+
+/** What base URLs of other APIs begin with, and what people put there twice. */
+const BASE = /^(?:\/(?:api|v\d+|openrouter|openai)(?=\/|$))+/;
+/** Longer than any path that is meant: what a stranger sends must not cost much. */
+const MAX_LENGTH = 200;
+
+/** A path without the base that it was put behind: `/api/v1/chat/completions` → `/chat/completions`. */
+export function withoutBase(path: string): string {
+  return path.slice(0, MAX_LENGTH).toLowerCase().replace(BASE, "").replace(/\/+$/, "");
+}
+
+/**
+ * The path that was most likely meant.
+ *
+ * @param path behind any base, e.g. `/v1/chat/completion`
+ * @param paths those that there are, at least one, in lower case and without a base
+ */
+export function nearestPath(path: string, paths: readonly string[]): string {
+  const bare = withoutBase(path);
+  const ends = paths.filter((candidate) => bare.endsWith(candidate));
+  // Of `/completions` and `/chat/completions`, the longer one says more.
+  if (ends.length > 0) return ends.reduce((a, b) => b.length > a.length ? b : a);
+  return closest(bare, paths);
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { readPriceList } from "./price_list.ts";
+
+const PRICING = { prompt: "0.000001", completion: "0.000002" };
+
+function read(...data: unknown[]) {
+  return [...readPriceList(JSON.stringify({ data })).values()];
+}
+
+Deno.test("readPriceList reads prices, bounds and overrides", () => {
+  const [model] = read({
+    id: "a/b",
+    name: "B",
+    context_length: 1000,
+    top_provider: { max_completion_tokens: 10 },
+    pricing: {
+      ...PRICING,
+      request: "1e-3",
+      web_search: 0.01,
+      input_cache_read: "not looked at",
+      discount: 0.5,
+      overrides: [
+        { min_prompt_tokens: 100, prompt: "0.000003" },
+        { utc_start: "10:00", prices: { completion: "0.000004" } },
+      ],
+    },
+  });
+  assert.deepEqual(model, {
+    id: "a/b",
+    contextLength: 1000,
+    maxOutputTokens: 10,
+    isRouter: false,
+    prices: {
+      prompt: 10n ** 12n,
+      completion: 2n * 10n ** 12n,
+      request: 10n ** 15n,
+      web_search: 10n ** 16n,
+    },
+    overrides: [
+      { fromTokens: 100, prices: { prompt: 3n * 10n ** 12n } },
+      { fromTokens: 0, prices: { completion: 4n * 10n ** 12n } },
+    ],
+  });
+});
+
+Deno.test("readPriceList knows routers by a negative price, and bounds that are missing", () => {
+  const [router] = read({
+    id: "openrouter/auto",
+    context_length: null,
+    pricing: { prompt: "-1", completion: "-1" },
+  });
+  assert.deepEqual([router?.isRouter, router?.contextLength, router?.maxOutputTokens], [
+    true,
+    null,
+    null,
+  ]);
+});
+
+const MALFORMED: unknown[] = [
+  null,
+  7,
+  {},
+  { id: "a/b" },
+  { id: 7, pricing: PRICING },
+  { id: "a/b", pricing: {} },
+  { id: "a/b", pricing: { completion: "1" } },
+  { id: "a/b", pricing: { ...PRICING, prompt: "free" } },
+  { id: "a/b", pricing: { ...PRICING, image: {} } },
+  { id: "a/b", pricing: { ...PRICING, overrides: {} } },
+  { id: "a/b", pricing: { ...PRICING, overrides: [null] } },
+  { id: "a/b", pricing: { ...PRICING, overrides: [{ prompt: "x" }] } },
+];
+
+for (const entry of MALFORMED) {
+  Deno.test(`readPriceList leaves out ${JSON.stringify(entry)}, and nothing else`, () => {
+    assert.deepEqual(read(entry, { id: "c/d", pricing: PRICING }).map(({ id }) => id), ["c/d"]);
+  });
+}
+
+Deno.test("readPriceList refuses what is no list of models", () => {
+  assert.throws(() => readPriceList("<html>"), SyntaxError);
+  for (const text of ["null", "[]", "{}", '{"data":{}}']) {
+    assert.throws(() => readPriceList(text), TypeError, text);
+  }
+});

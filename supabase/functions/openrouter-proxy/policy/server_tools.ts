@@ -1,0 +1,138 @@
+/**
+ * The tools and plugins that run at OpenRouter or at a provider: their spellings, what a use of each
+ * costs, and whether it runs models.
+ *
+ * Source: docs/openrouter.md, "Prices"; docs/protocol.md, "Bodies".
+ */
+
+/** OpenRouter lets a model go through this many steps. */
+export const MAX_USES = 30;
+
+interface ServerToolKind {
+  /** USD for one use; null: nobody knows. A search costs what the model's list says, else this. */
+  readonly usdPerUse: string | null;
+  /** The member that names the models it runs, which are others where it is missing; null: it runs none. */
+  readonly modelMember: "model" | "analysis_models" | null;
+}
+
+/** By canonical name. */
+const KINDS: Readonly<Record<string, ServerToolKind>> = {
+  web_search: { usdPerUse: "0.015", modelMember: null },
+  web_fetch: { usdPerUse: "0.001", modelMember: null },
+  datetime: { usdPerUse: "0", modelMember: null },
+  code_execution: { usdPerUse: null, modelMember: null },
+  file_search: { usdPerUse: null, modelMember: null },
+  mcp: { usdPerUse: null, modelMember: null },
+  files: { usdPerUse: null, modelMember: null },
+  shell: { usdPerUse: null, modelMember: null },
+  bash: { usdPerUse: null, modelMember: null },
+  "file-parser": { usdPerUse: null, modelMember: null },
+  fusion: { usdPerUse: null, modelMember: "analysis_models" },
+};
+/** Of a tool that is not in the table it must be supposed that it runs models. */
+const UNKNOWN_KIND: ServerToolKind = { usdPerUse: null, modelMember: "model" };
+
+/** @param name canonical */
+export function serverToolKind(name: string): ServerToolKind {
+  return Object.hasOwn(KINDS, name) ? KINDS[name]! : UNKNOWN_KIND;
+}
+
+const OPENROUTERS = /^openrouter:/;
+/** The types of the tools that the client itself runs, in the dialects of OpenAI and Anthropic. */
+const CLIENTS =
+  /^(?:function|custom|bash_.*|text_editor_.*|computer(?:_.*)?|memory_.*|local_shell|shell|apply_patch|tool_search.*)?$/;
+/** Types of several spellings or versions. */
+const SPELLINGS: readonly [RegExp, name: string][] = [
+  [/^web_search(?:_preview.*|_\d.*)?$/, "web_search"],
+  [/^web_fetch(?:_\d.*)?$/, "web_fetch"],
+  [/^code_(?:interpreter|execution)(?:_\d.*)?$/, "code_execution"],
+  [/^mcp(?:_toolset)?$/, "mcp"],
+];
+const VERSION = /_\d{8}$/;
+/** By id; null: it costs nothing. */
+const PLUGINS: Readonly<Record<string, string | null>> = {
+  web: "web_search",
+  "web-fetch": "web_fetch",
+  "response-healing": null,
+  "context-compression": null,
+  moderation: null,
+};
+const MAX_NAME_LENGTH = 100;
+
+/**
+ * The canonical name of a tool, which gateway_settings.allowed_server_tools knows it by.
+ *
+ * @param type trimmed and in lower case
+ * @returns null for a tool that the client itself runs
+ */
+export function nameOfTool(type: string): string | null {
+  if (CLIENTS.test(type)) return null;
+  const plain = type.replace(OPENROUTERS, "");
+  const [, known] = SPELLINGS.find(([pattern]) => pattern.test(plain)) ?? [];
+  return known ?? plain.replace(VERSION, "").slice(0, MAX_NAME_LENGTH);
+}
+
+/** The same for a plugin. @returns null for one that costs nothing. @param id as `type` above */
+export function nameOfPlugin(id: string): string | null {
+  const plain = id.replace(OPENROUTERS, "");
+  return Object.hasOwn(PLUGINS, plain) ? PLUGINS[plain]! : plain.slice(0, MAX_NAME_LENGTH);
+}
+
+/** What is known of one tool or plugin while its object is read. */
+export class ServerTool {
+  readonly #names = new Set<string>();
+  #isPlugin = false;
+  #maxUses: number | null = null;
+  #isEnabled: boolean | null = null;
+  readonly #modelMembers = new Set<string>();
+
+  constructor(private readonly most: number) {}
+
+  /** It may be repeated, and parsers differ in which one holds. @param type trimmed, in lower case */
+  typed(type: string): void {
+    this.#named(nameOfTool(type));
+  }
+
+  identified(id: string): void {
+    this.#isPlugin = true;
+    this.#named(nameOfPlugin(id));
+  }
+
+  #named(name: string | null): void {
+    if (name !== null && this.#names.size < this.most) this.#names.add(name);
+  }
+
+  /** @param uses null: what bounds nothing */
+  boundedBy(uses: number | null): void {
+    this.#maxUses = Math.max(this.#maxUses ?? 0, uses ?? MAX_USES);
+  }
+
+  /** It is off only if every parser says so. */
+  enabled(isEnabled: boolean): void {
+    this.#isEnabled = this.#isEnabled === true || isEnabled;
+  }
+
+  /** @param member that names it, or them */
+  namesModel(member: string): void {
+    if (this.#modelMembers.size < this.most) this.#modelMembers.add(member);
+  }
+
+  /** What it is asked for, once its object has ended; several for one whose type is repeated. */
+  asked(): { name: string; uses: number; runsUnnamed: boolean }[] {
+    if (this.#isPlugin && this.#isEnabled === false) return [];
+    return [...this.#names].map((name) => {
+      const { modelMember } = serverToolKind(name);
+      return {
+        name,
+        uses: this.#usesOf(name),
+        runsUnnamed: modelMember !== null && !this.#modelMembers.has(modelMember),
+      };
+    });
+  }
+
+  #usesOf(name: string): number {
+    if (name === "web_search" && this.#isPlugin) return 1;
+    const isWeb = name === "web_search" || name === "web_fetch";
+    return isWeb ? Math.min(this.#maxUses ?? MAX_USES, MAX_USES) : MAX_USES;
+  }
+}

@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { asked } from "../testing/asking.ts";
+
+/** The tools of a request: `name at param`, and how often. */
+async function toolsOf(body: unknown): Promise<string[]> {
+  const { serverTools } = await asked(body);
+  return serverTools.map(({ name, param, uses }) => `${uses} ${name} at ${param}`);
+}
+
+const NAMES: [name: string, ...types: string[]][] = [
+  [
+    "web_search",
+    "openrouter:web_search",
+    "web_search",
+    "web_search_preview",
+    "web_search_preview_2025_03_11",
+    "web_search_20250305",
+    " Web_Search",
+  ],
+  ["web_fetch", "openrouter:web_fetch", "web_fetch_20250910"],
+  ["datetime", "openrouter:datetime"],
+  ["code_execution", "code_interpreter", "code_execution_20250825", "openrouter:code_execution"],
+  ["image_generation", "image_generation", "openrouter:image_generation"],
+  ["mcp", "mcp", "mcp_toolset"],
+  ["file_search", "file_search"],
+  ["advisor", "openrouter:advisor", "advisor_20260301"],
+  ["shell", "openrouter:shell"],
+  ["apply_patch", "openrouter:apply_patch"],
+  ["function", "openrouter:function"],
+  ["web_searches", "web_searches"],
+  ["made_tomorrow", "openrouter:made_tomorrow", "made_tomorrow"],
+];
+
+for (const [name, ...types] of NAMES) {
+  for (const type of types) {
+    Deno.test(`a tool of the type "${type}" is ${name}`, async () => {
+      assert.deepEqual(await toolsOf({ tools: [{ type: "function" }, { type }] }), [
+        `30 ${name} at tools[1]`,
+      ]);
+    });
+  }
+}
+
+Deno.test("tools that the client runs are none, nor plugins that cost nothing", async () => {
+  const types = [
+    "function",
+    "custom",
+    "",
+    "bash_20250124",
+    "text_editor_20250728",
+    "computer_20250124",
+    "computer_use_preview",
+    "memory_20250818",
+    "local_shell",
+    "shell",
+    "apply_patch",
+    "tool_search_tool_regex_20251119",
+  ];
+  const tools = [{ name: "f", input_schema: {} }, ...types.map((type) => ({ type }))];
+  const plugins = ["response-healing", "context-compression", "moderation"].map((id) => ({ id }));
+  assert.deepEqual(await toolsOf({ tools, plugins }), []);
+});
+
+const USES: [what: string, body: unknown, ...tools: string[]][] = [
+  [
+    "max_uses",
+    { tools: [{ type: "web_search_20250305", max_uses: 3 }] },
+    "3 web_search at tools[0]",
+  ],
+  [
+    "max_uses among the parameters",
+    { tools: [{ type: "openrouter:web_search", parameters: { max_uses: 2 } }] },
+    "2 web_search at tools[0]",
+  ],
+  [
+    "max_uses before the type",
+    '{"tools":[{"parameters":{"max_uses":2},"type":"openrouter:web_fetch"}]}',
+    "2 web_fetch at tools[0]",
+  ],
+  [
+    "the larger of two max_uses",
+    '{"tools":[{"type":"web_search","max_uses":2,"max_uses":4,"parameters":{"max_uses":3}}]}',
+    "4 web_search at tools[0]",
+  ],
+  [
+    "none, where max_uses is repeated by what is no number",
+    '{"tools":[{"type":"web_search","max_uses":2,"max_uses":null}]}',
+    "30 web_search at tools[0]",
+  ],
+  ["none, of other tools", { tools: [{ type: "mcp", max_uses: 3 }] }, "30 mcp at tools[0]"],
+  [
+    "the sum of tools of a name",
+    { tools: [1, 2].map((max_uses) => ({ type: "web_search", max_uses })) },
+    "3 web_search at tools[0]",
+  ],
+  ["one, of web_search_options", { web_search_options: {} }, "1 web_search at web_search_options"],
+  ["none, of web_search_options that are null", { web_search_options: null }],
+  ["one, of the plugin web", { plugins: [{ id: "web" }] }, "1 web_search at plugins[0]"],
+  ["thirty, of another plugin", { plugins: [{ id: "web-fetch" }] }, "30 web_fetch at plugins[0]"],
+  ["one, of a plugin in place of a list", { plugins: { id: "web" } }, "1 web_search at plugins"],
+  ["one, of :online", { model: "a/b:online" }, "1 web_search at model"],
+  [
+    "one, of a fallback's :online",
+    { model: "a/b", fallbacks: [{ model: "a/b:Online:nitro" }] },
+    "1 web_search at fallbacks[0].model",
+  ],
+  ["none, of a plugin that is off", { plugins: [{ id: "web", enabled: false }] }],
+  ["none, of a plugin that is off before its id", { plugins: [{ enabled: false, id: "web" }] }],
+  [
+    "one, of a plugin that is on to another parser",
+    '{"plugins":[{"enabled":false,"id":"web","enabled":true}]}',
+    "1 web_search at plugins[0]",
+  ],
+  [
+    "one, of a plugin that is off by what is no boolean",
+    { plugins: [{ id: "web", enabled: "false" }] },
+    "1 web_search at plugins[0]",
+  ],
+  [
+    "a tool, which nothing turns off",
+    { tools: [{ type: "mcp", enabled: false }] },
+    "30 mcp at tools[0]",
+  ],
+  [
+    "tools of a repeated type",
+    '{"tools":[{"type":"function","type":"openrouter:datetime"}]}',
+    "30 datetime at tools[0]",
+  ],
+  ["a tool in place of a list", { tools: { type: "mcp" } }, "30 mcp at tools"],
+  ["tools in a list of lists", { tools: [[[{ type: "mcp" }]]] }, "30 mcp at tools[0][0][0]"],
+  [
+    "tools of tools, and of fallbacks",
+    {
+      tools: [{
+        type: "openrouter:fusion",
+        parameters: { tools: [{ type: "openrouter:datetime" }] },
+      }],
+      fallbacks: [{ tools: [{ type: "web_search", max_uses: 1 }] }],
+    },
+    "30 datetime at tools[0].parameters.tools[0]",
+    "30 fusion at tools[0]",
+    "1 web_search at fallbacks[0].tools[0]",
+  ],
+  [
+    "none, of a function's schema",
+    { tools: [{ type: "function", parameters: { tools: [{ type: "mcp" }] } }] },
+  ],
+];
+
+for (const [what, body, ...tools] of USES) {
+  Deno.test(`the uses of server tools: ${what}`, async () => {
+    assert.deepEqual(await toolsOf(body), tools);
+  });
+}

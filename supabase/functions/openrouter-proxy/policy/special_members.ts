@@ -1,0 +1,50 @@
+/** Members whose values are looked at in a way of their own. */
+import { textOf } from "../bytes/encodings.ts";
+import type { JsonVisitor } from "../bytes/json_scanner.ts";
+import type { Asked } from "./asked.ts";
+import type { Report } from "./findings.ts";
+import { MAX_TEXT_BYTES, presenceBeside, taking } from "./takings.ts";
+
+/** A reference to what exists already, whatever its value. @param found is called unless it says nothing */
+export function reference(found: () => void): JsonVisitor {
+  return {
+    take: {
+      maxBytes: MAX_TEXT_BYTES,
+      value: (json) => {
+        if (json === null || !/^(?:null|""|\[\s*\])$/.test(textOf(json))) found();
+        return null;
+      },
+    },
+  };
+}
+
+/** `previous_job_id`. */
+export function previousJob(report: Report, where: () => string): JsonVisitor {
+  return {
+    take: {
+      maxBytes: MAX_TEXT_BYTES,
+      value: (json) => {
+        const id: unknown = json === null ? {} : JSON.parse(textOf(json));
+        // Postgres holds no NUL.
+        if (typeof id === "string" && !id.includes("\0")) report.jobId(id.toWellFormed());
+        else if (id !== null) report.noJobId(where);
+        return null;
+      },
+    },
+  };
+}
+
+/**
+ * `cache_control`: what is not certainly kept for 5 minutes is taken for what is kept longer.
+ *
+ * @param others looks at whatever else is in it
+ */
+export function cacheControl(asked: Asked, others: JsonVisitor): JsonVisitor {
+  const ttl = taking((json) => {
+    if (json !== '"5m"' && json !== "null") asked.cached("long");
+  });
+  return {
+    ...presenceBeside(others, () => asked.cached("short")),
+    member: (name) => name === "ttl" ? { scalar: ttl } : others.member?.(name) ?? null,
+  };
+}

@@ -1,0 +1,48 @@
+/** How the values of a body's members are taken: as JSON text, or as the texts that they are. */
+import { textOf } from "../bytes/encodings.ts";
+import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
+
+/** A longer text is not told: nothing that is looked for is that long. */
+export const MAX_TEXT_BYTES = 4096;
+
+/** @param use is given the JSON text of a scalar; null for a long one */
+export function taking(use: (json: string | null) => void): Taking {
+  return {
+    maxBytes: 64,
+    value(json) {
+      use(json && textOf(json));
+      return null;
+    },
+  };
+}
+
+/** Takes strings; null: one that is too long. */
+export function takingText(use: (text: string | null) => void): Taking {
+  return {
+    maxBytes: MAX_TEXT_BYTES,
+    value(json) {
+      const value: unknown = json === null ? null : JSON.parse(textOf(json));
+      if (json === null || typeof value === "string") use(value as string | null);
+      return null;
+    },
+  };
+}
+
+/** Looks at a value as another visitor does, and tells that it is there and not null. */
+export function presenceBeside(others: JsonVisitor, use: () => void): JsonVisitor {
+  return {
+    begin(at, isObject) {
+      use();
+      others.begin?.(at, isObject);
+    },
+    end: (at, isEmpty) => others.end?.(at, isEmpty),
+    item: () => others.item?.() ?? null,
+    member: (name) => others.member?.(name) ?? null,
+    scalar: taking((json) => json !== "null" && use()),
+  };
+}
+
+/** As types and ids are compared: without white space around it, in lower case. */
+export function plain(text: string | null): string {
+  return (text ?? "").trim().toLowerCase();
+}

@@ -1,0 +1,246 @@
+/**
+ * Looks at the values of a JSON body that somebody acts on, and reports what counts.
+ *
+ * Whatever OpenRouter or a provider acts on is looked at, at any depth; what is only text to them is
+ * not: a function's own schema and arguments, a tool call that a model wrote, metadata.
+ *
+ * `previous_response_id`, `conversation` and `item_reference` are left to OpenRouter, which stores no
+ * responses and refuses them; ids of a model's earlier speech (`audio.id`) are nobody else's to guess.
+ *
+ * Source: docs/protocol.md, "Bodies".
+ */
+import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
+import { MAX_NAMES, type Tier } from "./asked.ts";
+import { wholeNumber } from "./bounds.ts";
+import {
+  CLIENTS_OWN_TOOL,
+  HeldFindings,
+  type Kind,
+  PROVIDERS_OWN_SKILL,
+  type Report,
+  SANDBOX_REPORT,
+  type SharedFeature,
+  TOOL_CALL,
+  Types,
+} from "./findings.ts";
+import { meaningOf, MEDIA_TYPES, REFERENCES, type Role, ROLE_OF_ITEMS, TOOLS } from "./members.ts";
+import { isOnline, isPresetName } from "./model_names.ts";
+import { ServerTool } from "./server_tools.ts";
+import { cacheControl, previousJob, reference } from "./special_members.ts";
+import { plain, presenceBeside, taking, takingText } from "./takings.ts";
+
+/** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
+const SHARED_TOOL = /^(openrouter:(?:files|shell|bash))(?![a-z])/;
+
+/** Looks at any value: into objects and arrays, and at texts that name something. */
+export class Watch implements JsonVisitor {
+  readonly scalar: Taking | undefined;
+  #types: Types | null = null;
+  /** What counts only where this object is not of a kind, which its type may tell last. */
+  #held: Map<Kind, HeldFindings> | null = null;
+  /** What is known of it where it is a tool or a plugin. */
+  #tool: ServerTool | null = null;
+  #items = 0;
+  /** The last item's, which serves again if that was a scalar that nobody looked at. */
+  #lastItem: Watch | null = null;
+  #hasBegun = false;
+  /** Whether it is counted among the media. */
+  #isMedia = false;
+  /** Whether it is a list of models whose owner knows of it. */
+  #namesModels = false;
+
+  constructor(
+    private readonly parent: Watch | null,
+    private key: string,
+    private readonly report: Report,
+    private readonly role: Role,
+  ) {
+    if (role === "model") this.scalar = takingText((text) => this.#modelNamed(text));
+    if (role === "container") {
+      this.scalar = takingText((text) => {
+        if (text !== "") this.report.finding("container", () => this.#path());
+      });
+    }
+  }
+
+  begin(): void {
+    this.#hasBegun = true;
+  }
+
+  item(): Watch {
+    const key = `[${this.#items++}]`;
+    const last = this.#lastItem;
+    if (last !== null && !last.#hasBegun && last.scalar === undefined) {
+      last.key = key;
+      return last;
+    }
+    const role = ROLE_OF_ITEMS[this.role] ?? this.role;
+    return this.#lastItem = new Watch(this, key, this.report, role);
+  }
+
+  member(name: string | null): JsonVisitor | null {
+    if (name === null) return this.#below("…");
+    switch (meaningOf(name)) {
+      case "inert":
+        return null;
+      case "previous_job_id":
+        return previousJob(this.report, () => this.#path(name));
+      case "type":
+        return { scalar: takingText((type) => this.#typed(type)) };
+      case "reference":
+        return this.#reference(name, REFERENCES[name]!);
+      case "id":
+        return this.#id(name);
+      case "part":
+        return this.#below(name, name as Role);
+      case "models":
+        return this.#below(name, "model");
+      case "parameters":
+        if (this.role !== "tool") break;
+        return this.#below(name, "plain", this.#unless(CLIENTS_OWN_TOOL));
+      case "input":
+        if (!this.#isContent()) break;
+        return this.#below(name, "plain", this.#unless(TOOL_CALL));
+      case "media":
+        this.#foundMedia();
+        break;
+      case "cache_control":
+        return cacheControl(this.report.asked, this.#below(name));
+      case "web_search_options":
+        return presenceBeside(
+          this.#below(name),
+          () => this.report.asked.tool("web_search", 1, () => this.#path(name)),
+        );
+      case "max_uses": {
+        const tool = this.key === "parameters" ? this.parent! : this;
+        if (!TOOLS.has(tool.role)) break;
+        return { scalar: taking((json) => tool.#asTool().boundedBy(wholeNumber(json))) };
+      }
+      case "enabled":
+        if (this.role !== "plugins") break;
+        return { scalar: taking((json) => this.#asTool().enabled(json !== "false")) };
+      case "output":
+        if (this.role !== "model") break;
+        return { scalar: taking((json) => this.#fallbackOutput(json)) };
+      case "tier":
+        if (this.role !== "model") break;
+        return { scalar: takingText((text) => this.report.asked.tiered(name as Tier, text)) };
+      case "provider":
+        if (this.role === "model") this.report.asked.hasOtherProvider = true;
+    }
+    return this.#below(name);
+  }
+
+  end(): void {
+    for (const [kind, held] of this.#held ?? []) {
+      if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
+    }
+    if (this.#tool === null) return;
+    const { asked } = this.report;
+    const where = () => this.#path();
+    for (const { name, uses, runsUnnamed } of this.#tool.asked()) {
+      asked.tool(name, uses, where);
+      if (runsUnnamed) asked.unnamed ??= () => `${where()} runs models that it does not name`;
+    }
+  }
+
+  #below(name: string, role: Role = "plain", report = this.report): Watch {
+    return new Watch(this, name, report, role);
+  }
+
+  /** Where to report what counts only if this object turns out to be of another kind. */
+  #unless(kind: Kind): Report {
+    this.#held ??= new Map();
+    const held = this.#held.get(kind) ?? new HeldFindings();
+    this.#held.set(kind, held);
+    return held;
+  }
+
+  #reference(name: string, feature: SharedFeature): JsonVisitor {
+    return reference(() => this.#reportOn(name).finding(feature, () => this.#path(name)));
+  }
+
+  /** Who is to be told of a reference: some count only in objects of other kinds. */
+  #reportOn(name: string): Report {
+    if (name === "skill_id") return this.#unless(PROVIDERS_OWN_SKILL);
+    return name === "file_id" && this.#isContent() ? this.#unless(SANDBOX_REPORT) : this.report;
+  }
+
+  #id(name: string): JsonVisitor {
+    if (this.role === "prompt") return this.#reference(name, "preset");
+    if (this.role === "container") return this.#below(name, "container");
+    if (this.role !== "plugins") return this.#below(name);
+    return { scalar: takingText((id) => this.#asTool().identified(plain(id))) };
+  }
+
+  #typed(text: string | null): void {
+    const type = plain(text);
+    (this.#types ??= new Types()).add(type);
+    const tool = SHARED_TOOL.exec(type)?.[1];
+    if (tool) this.report.finding(tool as SharedFeature, () => this.#path("type"));
+    if (TOOLS.has(this.role)) this.#asTool().typed(type);
+    else if (MEDIA_TYPES.has(type)) this.#foundMedia();
+  }
+
+  /** @param text null: one that is too long to be looked at */
+  #modelNamed(text: string | null): void {
+    if (text === "") return;
+    const where = () => this.#path();
+    if (text === null || isPresetName(text)) this.report.finding("preset", where);
+    if (text === null) return;
+    const { asked } = this.report;
+    asked.model(text, where);
+    if (isOnline(text)) asked.tool("web_search", 1, where);
+    this.#tellOwner();
+  }
+
+  /** Tells the tool or plugin that a model is named in, and the body of those that it lists itself. */
+  #tellOwner(): void {
+    // deno-lint-ignore no-this-alias
+    let watch: Watch = this;
+    while (watch.key.startsWith("[") && watch.parent !== null) {
+      watch = watch.parent;
+      // A list may have a million.
+      if (watch.#namesModels) return;
+      watch.#namesModels = true;
+    }
+    const member = watch.key;
+    while (watch.parent !== null) {
+      const { key, parent }: Watch = watch;
+      watch = parent;
+      if (parent.parent === null && key === "models") this.report.asked.listsModels = true;
+      if (!TOOLS.has(parent.role) && parent.role !== "plugins") continue;
+      return parent.#asTool().namesModel(member);
+    }
+  }
+
+  #asTool(): ServerTool {
+    return this.#tool ??= new ServerTool(MAX_NAMES);
+  }
+
+  #fallbackOutput(json: string | null): void {
+    const { asked } = this.report;
+    asked.fallbackOutput = Math.max(asked.fallbackOutput, wholeNumber(json) ?? 0);
+  }
+
+  #foundMedia(): void {
+    if (this.#isMedia || (this.parent !== null && this.parent.#isMedia)) return;
+    this.#isMedia = true;
+    this.report.asked.mediaParts++;
+  }
+
+  /** Whether this is content of a message, or one of the blocks of it. */
+  #isContent(): boolean {
+    return this.key === "content" || this.parent?.key === "content";
+  }
+
+  /** As a client writes it: `tools[1].container`. */
+  #path(name = ""): string {
+    const own = this.parent === null ? "" : joined(this.parent.#path(), this.key);
+    return name === "" ? own : joined(own, name);
+  }
+}
+
+function joined(path: string, step: string): string {
+  return path === "" || step.startsWith("[") ? path + step : `${path}.${step}`;
+}

@@ -1,0 +1,32 @@
+/** What the routes have in common that tell callers of their own account. */
+import type { Context } from "hono";
+import { tokenRevoked } from "../accounts/refusals.ts";
+import type { Identify } from "../call/identify.ts";
+import { queryOf } from "../http/query_parameters.ts";
+import type { RequestEnv } from "../http/request_log.ts";
+import type { Store } from "../store.ts";
+
+/**
+ * Makes the handler of such a route.
+ *
+ * @param parameters the names of those that its query may have
+ * @param report resolves to the member `data` of the answer, as JSON text
+ */
+export function createOwnReport(
+  identify: Identify,
+  store: Pick<Store, "tokenIsRevoked">,
+  parameters: readonly string[],
+  report: (did: string, query: URLSearchParams) => Promise<string>,
+): (c: Context<RequestEnv>) => Promise<Response> {
+  return async (c) => {
+    using identified = await (await identify(c)).receive();
+    const { did, tokenIssuedAt } = identified.identity;
+    const query = queryOf(c.req.raw.url, parameters);
+    const [isRevoked, data] = await Promise.all([
+      tokenIssuedAt !== null && store.tokenIsRevoked(did, tokenIssuedAt),
+      report(did, query),
+    ]);
+    if (isRevoked) throw tokenRevoked();
+    return c.body(`{"success":true,"data":${data}}`, 200, { "content-type": "application/json" });
+  };
+}

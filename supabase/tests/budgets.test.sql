@@ -1,0 +1,202 @@
+-- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
+begin;
+select plan(56);
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+select 'did:key:' || name, 'hash ' || name, 'sealed', name
+from unnest('{alice, bob, carol, dave}'::text[]) as name;
+
+create sequence pg_temp.ids;
+grant usage on sequence pg_temp.ids to service_role;
+
+-- Admits a call at a time that the test chooses; the answer, with the call's id.
+create function pg_temp.admit(
+  did text, usd text, at timestamptz default now(), more jsonb default '{}'
+) returns jsonb language plpgsql as $$
+declare
+  v_asked jsonb := jsonb_build_object(
+    'request_id', lpad(nextval('pg_temp.ids')::text, 32, '0')::uuid, 'did', did, 'method', 'POST',
+    'endpoint', '/chat/completions', 'metered', true, 'models', '["openai/gpt-4o-mini"]'::jsonb,
+    'estimate', jsonb_build_array(jsonb_build_object('usd', usd))
+  ) || more;
+begin
+  return public.enter_admission(jsonb_populate_record(null::public.admission, v_asked), at)
+    || jsonb_build_object('id', v_asked -> 'request_id');
+end;
+$$;
+
+create function pg_temp.settle(admitted jsonb, cost text, more jsonb default '{}')
+returns jsonb language sql as $$
+  select public.settle_request(jsonb_build_object(
+    'request_id', admitted -> 'id', 'request_time', admitted -> 'request_time',
+    'status', 'completed', 'http_status', 200, 'cost', cost
+  ) || more);
+$$;
+
+-- day spent, day reserved, month spent, month reserved, under way.
+create function pg_temp.books(name text) returns text language sql as $$
+  select concat_ws(' ', trim_scale(day_spent_usd), trim_scale(day_reserved_usd),
+    trim_scale(month_spent_usd), trim_scale(month_reserved_usd), requests_under_way)
+  from public.budgets where did = name;
+$$;
+
+delete from public.budgets;
+set local role service_role;
+
+-- What a call reserves, and what it leaves.
+select public.set_limits('did:key:alice', daily_budget_usd => 1, monthly_budget_usd => 1.5);
+create temporary table calls on commit drop as
+select 1 as n, pg_temp.admit('did:key:alice', '0.4', '2028-02-28 10:00:00+00') as answer;
+select is(answer ->> 'decision', 'admitted', 'a call within its budgets is admitted') from calls;
+select is(answer ->> 'remaining_usd', '0.6', 'and told what is left') from calls;
+select is(pg_temp.books('did:key:alice'), '0 0.4 0 0.4 1', 'its estimate is reserved');
+select is(pg_temp.books('*'), '0 0.4 0 0.4 0', 'for all together, too');
+select is(
+  (select estimate_usd || ' ' || reserved_usd || ' ' || reserved_on from public.request_logs),
+  '0.4 0.4 2028-02-28', 'and the row says so'
+);
+insert into calls select 2, pg_temp.admit('did:key:alice', '0.6', '2028-02-28 10:00:01+00');
+select is((select answer ->> 'remaining_usd' from calls where n = 2), '0', 'a budget can be used to its last cent');
+select is(
+  pg_temp.admit('did:key:alice', '0.000000000000000001', '2028-02-28 23:59:59.999999+00')
+    - 'id' - 'alerted',
+  '{"decision": "budget_exceeded", "scope": "did", "period": "day", "limit_usd": "1",
+    "spent_usd": "0", "reserved_usd": "1", "estimate_usd": "0.000000000000000001",
+    "resets_at": "2028-02-29T00:00:00+00:00"}'::jsonb,
+  'and by no more, which is told with all figures, to the end of the day'
+);
+select is((select count(*) from public.request_logs)::int, 2, 'what is refused has no row');
+select is(pg_temp.settle(answer, '0.1') ->> 'settled', 'true', 'a call costs less than was reserved')
+from calls where n = 1;
+select is(pg_temp.books('did:key:alice'), '0.1 0.6 0.1 0.6 1', 'what it cost takes the place of what was reserved');
+select is(pg_temp.books('*'), '0.1 0.6 0.1 0.6 0', 'for all together, too');
+
+-- A leap day, and what settles on another day than it was reserved on.
+insert into calls select 3, pg_temp.admit('did:key:alice', '0.5', '2028-02-29 00:00:00+00');
+select is(pg_temp.books('did:key:alice'), '0 0.5 0.1 1.1 2', 'at midnight the day is new, and the month goes on');
+select is(
+  pg_temp.admit('did:key:alice', '0.5', '2028-02-29 12:00:00+00') - '{decision,scope,spent_usd,reserved_usd,estimate_usd,alerted,id}'::text[],
+  '{"period": "month", "limit_usd": "1.5", "resets_at": "2028-03-01T00:00:00+00:00"}'::jsonb,
+  'a leap day belongs to its month'
+);
+select lives_ok(
+  $$ select pg_temp.settle(answer, '0.6') from calls where n = 2 $$,
+  'what was reserved yesterday settles today'
+);
+select is(pg_temp.books('did:key:alice'), '0 0.5 0.7 0.5 1', 'it counts in the month, and not in the day');
+insert into calls select 4, pg_temp.admit('did:key:alice', '1', '2028-03-01 00:00:00+00');
+select is(pg_temp.books('did:key:alice'), '0 1 0 1 2', 'at the turn of the month both are new');
+select lives_ok($$ select pg_temp.settle(answer, '0.5') from calls where n = 3 $$, 'what was reserved last month settles');
+select is(pg_temp.books('did:key:alice'), '0 1 0 1 1', 'and counts in nothing of this month');
+select is(
+  (select string_agg(day || ' ' || trim_scale(total_cost), ', ' order by day) from public.usage_daily),
+  '2028-02-28 0.7, 2028-02-29 0.5', 'the totals have all of it on its own day'
+);
+select lives_ok($$ select pg_temp.settle(answer, '1') from calls where n = 4 $$, 'a call settles');
+insert into calls select 5, pg_temp.admit('did:key:alice', '0.5', '2028-12-31 23:59:59.999999+00');
+insert into calls select 6, pg_temp.admit('did:key:alice', '1', '2029-01-01 00:00:00+00');
+select is(pg_temp.books('did:key:alice'), '0 1 0 1 2', 'at the turn of the year both are new');
+
+-- One that began before midnight, and is decided on after one that did not.
+insert into calls select 7, pg_temp.admit('did:key:bob', '0.3', '2028-12-31 23:59:59.999999+00');
+select is(
+  (select reserved_on::text from public.request_logs where did = 'did:key:bob'), '2029-01-01',
+  'a straggler of the old day reserves in the new one'
+);
+select is(pg_temp.books('did:key:bob'), '0 0.3 0 0.3 1', 'in its DID''s budget');
+select is(pg_temp.books('*'), '0 1.3 0 1.3 0', 'and in that of all');
+select lives_ok($$ select pg_temp.settle(answer, '0.2') from calls where n = 7 $$, 'it settles');
+select is(pg_temp.books('did:key:bob') || ' | ' || pg_temp.books('*'), '0.2 0 0.2 0 0 | 0.2 1 0.2 1 0', 'where it was reserved');
+
+-- Costs that come late, or once more.
+insert into calls select 8, pg_temp.admit('did:key:bob', '0.3', '2029-01-01 10:00:00+00');
+select lives_ok($$ select pg_temp.settle(answer, null, '{"generation_id": "gen-1"}') from calls where n = 8 $$, 'a call ends whose cost is not known');
+select is(pg_temp.books('did:key:bob'), '0.2 0.3 0.2 0.3 0', 'what was reserved for it stays so');
+select is(public.book_cost('{"did": "did:key:bob", "generation_id": "gen-1", "cost": "0.05"}'), true, 'the cost follows');
+select is(pg_temp.books('did:key:bob'), '0.25 0 0.25 0 0', 'and takes its place');
+select is(public.book_cost('{"did": "did:key:bob", "generation_id": "gen-1", "cost": "0.05"}'), false, 'once');
+select is(pg_temp.books('did:key:bob'), '0.25 0 0.25 0 0', 'in the budget, too');
+insert into calls select 9, pg_temp.admit('did:key:bob', '0.3', '2029-01-01 10:00:00+00');
+select pg_temp.settle(answer, '0.1', '{"status": "failed", "given_up": true}') from calls where n = 9;
+select is(pg_temp.books('did:key:bob'), '0.35 0 0.35 0 0', 'a retiring worker books what it knows');
+select pg_temp.settle(answer, '0.25') from calls where n = 9;
+select is(pg_temp.books('did:key:bob'), '0.5 0 0.5 0 0', 'the end that follows adds the difference');
+insert into calls select 10, pg_temp.admit('did:key:bob', '0.3', '2029-01-01 10:00:00+00');
+select pg_temp.settle(answer, '99') from calls where n = 10;
+select is(pg_temp.books('did:key:bob'), '99.5 0 99.5 0 0', 'what costs more than was reserved counts in full');
+insert into calls select 11, pg_temp.admit('did:key:bob', '0.3', '2029-01-01 10:00:00+00');
+select is(public.discard_request((answer ->> 'id')::uuid, (answer ->> 'request_time')::timestamptz), true, 'a call on a path that is none')
+from calls where n = 11;
+select is(pg_temp.books('did:key:bob'), '99.5 0 99.5 0 0', 'gives back what it reserved');
+
+-- What a crash left.
+insert into calls select 12, pg_temp.admit('did:key:carol', '0.3', now() - interval '16 minutes');
+insert into calls select 13, pg_temp.admit('did:key:carol', '0.4', now() - interval '25 hours');
+select pg_temp.settle(answer, null) from calls where n = 13;
+select is(public.expire_stale_requests(), 1, 'a row whose worker is lost expires');
+select is(split_part(pg_temp.books('did:key:carol'), ' ', 5), '0', 'it is under way no more');
+select is_empty(
+  $$ select from public.request_logs where did = 'did:key:carol' and reserved_usd <> 0 $$,
+  'and what was reserved for it, and for what nobody has priced in a day, is free'
+);
+select ok(
+  (select day_reserved_usd = 0 and month_reserved_usd = 0 and day_spent_usd = 0 from public.budgets where did = 'did:key:carol'),
+  'in the budgets, too'
+);
+select pg_temp.settle(answer, '0.3') from calls where n = 12;
+select is(
+  (select trim_scale(month_spent_usd)::text from public.budgets where did = 'did:key:carol'), '0.3',
+  'a settlement that comes too late is counted all the same'
+);
+
+-- The gateway's own budget comes last, and undoes nothing but the call that it refuses.
+select public.set_gateway_limits(daily_budget_usd => 2);
+select is(
+  pg_temp.admit('did:key:dave', '1.9', now() + interval '40 years') ->> 'decision', 'admitted',
+  'the gateway has a budget of its own'
+);
+select is(
+  pg_temp.admit('did:key:bob', '0.2', now() + interval '40 years', '{"idempotency_key": "k", "body_hash": "ab"}')
+    - '{id,alerted,resets_at,period}'::text[],
+  '{"decision": "budget_exceeded", "scope": "gateway", "limit_usd": "2", "spent_usd": "0",
+    "reserved_usd": "1.9", "estimate_usd": "0.2"}'::jsonb,
+  'which refuses another DID'
+);
+select is_empty($$ select from public.idempotency_keys where idempotency_key = 'k' $$, 'whose Idempotency-Key is free again');
+
+-- What is not told counts as unknown.
+select public.set_gateway_limits(unknown_price_reserve_usd => 0.7, default_reserved_output_tokens => 1000, clear => '{daily_budget_usd}');
+create function pg_temp.reserve(estimate text) returns text language sql as $$
+  select public.reserve_of(estimate::jsonb, settings)::text from public.gateway_settings as settings;
+$$;
+select is(pg_temp.reserve(null), '0.7', 'an estimate that is not told');
+select is(pg_temp.reserve('[]'), '0.7', 'or that is none');
+select is(pg_temp.reserve('[{"unknown": true}, {"usd": "0.1"}]'), '0.7', 'the dearest counts');
+select is(pg_temp.reserve('[{"unknown": true}, {"usd": "0.8"}]'), '0.8', 'whichever that is');
+select is(
+  pg_temp.reserve('[{"usd": "0.5", "usd_per_output_token": "0.001", "output_tokens": 5000}]'), '1.5',
+  'output without a bound is reserved up to the setting'
+);
+select is(
+  pg_temp.reserve('[{"usd": "0.5", "usd_per_output_token": "0.001", "output_tokens": 10}]'), '0.51',
+  'or up to the model''s own bound'
+);
+select is(
+  pg_temp.reserve('[{"usd": "0.5", "usd_per_output_token": "0.001", "output_tokens": null}]'), '1.5',
+  'where it has one'
+);
+select throws_ok($$ select pg_temp.reserve('[{"usd": "-1"}]') $$, '22003', null, 'no price is negative');
+select throws_ok($$ select pg_temp.reserve('[{"usd": "NaN"}]') $$, '22003', null, 'or no number');
+
+-- Sums.
+select is(
+  (select trim_scale(sum(day_reserved_usd)) from public.budgets where did <> '*' and day = (select day from public.budgets where did = '*')),
+  (select trim_scale(day_reserved_usd) from public.budgets where did = '*'),
+  'what all have reserved is what each has, together'
+);
+select is_empty(
+  $$ select from public.budgets where least(day_reserved_usd, month_reserved_usd, requests_under_way) < 0 $$,
+  'nothing is ever below nothing'
+);
+select * from finish();
+rollback;
