@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
+import { WITHOUT_LIMITS } from "../../../scripts/stack/without_limits.ts";
 import { type Database, openDatabase } from "./harness/database.ts";
 import { startFreshStack } from "./harness/stack.ts";
 import { until } from "./harness/until.ts";
@@ -24,6 +25,7 @@ Deno.test.beforeAll(async () => {
   databaseUrl = stack.databaseUrl;
   db = openDatabase(databaseUrl);
   running.defer(() => db.sql.end());
+  await db.sql.unsafe(WITHOUT_LIMITS);
   [first, second] = [connect(databaseUrl), connect(databaseUrl)];
 });
 Deno.test.afterAll(() => running.disposeAsync());
