@@ -13,12 +13,9 @@ const BODY = { max_tokens: 10 };
 const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0 };
 
 /** Of a body whose text is 30 tokens. */
-async function appraisalOf(body: object, path?: string) {
-  return appraise({ ...await asked(body, path), text: TEXT }, CATALOGUE);
-}
-
 async function estimateOf(body: object, path?: string) {
-  const { estimate, looseBecause } = await appraisalOf(body, path);
+  const asks = { ...await asked(body, path), text: TEXT };
+  const { estimate, looseBecause } = appraise(asks, CATALOGUE);
   return { estimate, looseBecause };
 }
 
