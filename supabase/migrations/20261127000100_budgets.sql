@@ -3,7 +3,8 @@
 -- number of requests at once exceeds a limit by a cent of what they have reserved.
 --
 -- A rate is kept as one instant, until when its bucket is used up (the generic cell rate algorithm): a
--- call moves it on by a minute divided by the rate, and passes while it is less than a minute ahead.
+-- call moves it on by a minute divided by the rate, in whole microseconds, and passes where it is ahead by
+-- no more than the rate times that.
 --
 -- The order of locks: message hashes, idempotency keys, rows of the log, DIDs (lock_budget), their
 -- totals, their budgets, '*' last. A transaction that takes several DIDs' takes them in the order of
@@ -218,7 +219,9 @@ immutable
 set search_path = ''
 as $$
 begin
-  return greatest(p_used_until, p_now) + interval '1 minute' / p_per_minute;
+  -- Whole microseconds: intervals are rounded to them, and a rate's sum of what is rounded would be
+  -- longer than a minute, or shorter by a call.
+  return greatest(p_used_until, p_now) + interval '1 microsecond' * (60000000 / p_per_minute);
 end;
 $$;
 comment on function public.used_until is 'Until when a bucket is used up once one more was taken out of it.';
@@ -230,20 +233,21 @@ comment on function public.used_until is 'Until when a bucket is used up once on
 create function public.rate_state(p_used_until timestamptz, p_per_minute integer, p_now timestamptz)
 returns jsonb
 language plpgsql
-immutable
+immutable strict
 set search_path = ''
 as $$
 declare
-  v_ahead_ms double precision := case when p_used_until > p_now
-    then extract(epoch from p_used_until - p_now) * 1000 else 0 end;
+  -- Microseconds: what one call takes, and what is taken.
+  v_one bigint := 60000000 / p_per_minute;
+  v_ahead bigint := case when p_used_until > p_now
+    then extract(epoch from p_used_until - p_now) * 1000000 else 0 end;
 begin
   return jsonb_build_object(
     'limit', p_per_minute,
-    -- A millionth for what the divisions round.
-    'remaining', floor((60000 - v_ahead_ms) * p_per_minute / 60000 + 1e-6)::integer,
-    'reset_ms', ceil(v_ahead_ms)::integer,
-    'retry_after_ms',
-    greatest(0, ceil(v_ahead_ms + 60000::double precision / p_per_minute - 60000 - 1e-3))::integer
+    -- What ends at the same time can be refused more often than the bucket has room.
+    'remaining', greatest(p_per_minute - (v_ahead + v_one - 1) / v_one, 0),
+    'reset_ms', (v_ahead + 999) / 1000,
+    'retry_after_ms', greatest((v_ahead - v_one * (p_per_minute - 1) + 999) / 1000, 0)
   );
 end;
 $$;
@@ -257,9 +261,9 @@ immutable
 set search_path = ''
 as $$
 begin
-  -- A millisecond for what the divisions round.
   return p_per_minute is null
-    or public.used_until(p_used_until, p_per_minute, p_now) <= p_now + interval '1 minute 1 millisecond';
+    or public.used_until(p_used_until, p_per_minute, p_now)
+      <= p_now + interval '1 microsecond' * (60000000 / p_per_minute * p_per_minute);
 end;
 $$;
 comment on function public.rate_allows is 'Whether a rate lets one more pass.';
