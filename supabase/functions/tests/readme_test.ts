@@ -97,7 +97,9 @@ Deno.test("the README explains every error type of the gateway", async () => {
 });
 
 Deno.test("the README's SQL runs as it stands", async () => {
-  const recipes = blocks("sql").map((code) => code.replaceAll("did:key:z6Mk…", "did:key:z6MkReader"));
+  const recipes = blocks("sql").map((code) =>
+    code.replaceAll("did:key:z6Mk…", "did:key:z6MkReader")
+  );
   assert.ok(recipes.length >= 3);
   for (const recipe of recipes) {
     const undone = new Error("undone");
