@@ -52,19 +52,6 @@ alter table public.budgets enable row level security;
 revoke all on table public.budgets from public, anon, authenticated, service_role;
 grant select, insert, update, delete on table public.budgets to service_role;
 
--- What the running day and month have cost so far.
-insert into public.budgets (did, day, day_spent_usd, month, month_spent_usd)
-select coalesce(did, '*'), today.day,
-  coalesce(sum(total_cost) filter (where usage.day = today.day), 0),
-  date_trunc('month', today.day)::date,
-  sum(total_cost)
-from (select (now() at time zone 'utc')::date as day) as today
-join public.usage_daily as usage on usage.day >= date_trunc('month', today.day)
-group by grouping sets ((today.day, did), (today.day));
-insert into public.budgets (did, day, month)
-select '*', day, date_trunc('month', day)::date from (select (now() at time zone 'utc')::date as day) as today
-on conflict do nothing;
-
 alter table public.request_logs
   add column reserved_on date,
   add column estimate_usd numeric;
