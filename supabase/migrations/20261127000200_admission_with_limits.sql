@@ -64,7 +64,7 @@ end;
 $$;
 comment on function public.reserve_of is 'What is reserved for a request, in USD: the dearest of its estimates.';
 
--- The first model that a list does not have; null: it has all of them.
+-- The first model that a list does not have, '' where it has no name; null: it has all of them.
 create function public.model_not_in(p_models text[], p_allowed text[])
 returns text
 language plpgsql
@@ -79,7 +79,7 @@ begin
     -- Only what is plainly a model of the vendor: `vendor/x@preset/y` is not.
     continue when v_model ~ '^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(:[A-Za-z0-9._-]+)?$'
       and split_part(v_model, '/', 1) || '/*' = any (p_allowed);
-    return v_model;
+    return coalesce(v_model, '');
   end loop;
   return null;
 end;
