@@ -206,6 +206,8 @@ begin
 end;
 $$;
 
+comment on function public.complete_key_provisioning is 'Stores the key that the lease''s holder created, and ends the lease.';
+
 -- Gives the lease back after a failure, so that the next request need not wait for it to expire.
 -- p_orphan_possible: a key may exist at OpenRouter; the next claimant is told since when to look. Where
 -- there can be none, the attempt counts among the new accounts of the day no more.
@@ -235,6 +237,10 @@ begin
   end if;
 end;
 $$;
+
+comment on function public.release_key_provisioning is 'Gives the lease back after a failure, and room for a new account where no key was made.';
+comment on function public.token_is_revoked is 'Whether the operator has revoked the tokens of a DID that were issued at a time.';
+comment on function public.record_key_limit is 'Notes what OpenRouter was told of a key''s limit.';
 
 comment on column public.user_api_keys.credit_limit is 'USD limit that the operator wants the key to have at OpenRouter; null: that of the DID''s tightest budget. A change reaches OpenRouter before the DID''s next request.';
 comment on column public.user_api_keys.credit_limit_reset is 'When OpenRouter resets credit_limit (midnight UTC); null: never.';

@@ -14,7 +14,7 @@ begin
   if v_did ~ '^did:pkh:eip155:[0-9]+:0[xX][0-9a-fA-F]{40}$' then
     return lower(v_did);
   end if;
-  if v_did !~ '^did:[a-z0-9]+:[A-Za-z0-9._:%-]+$' or length(v_did) > 512 then
+  if (v_did ~ '^did:[a-z0-9]+:[A-Za-z0-9._:%-]+$' and length(v_did) <= 512) is not true then
     raise exception '% is no DID', coalesce(quote_literal(p_did), 'null')
       using hint = 'A DID looks like did:key:z6Mk… or did:web:example.com, without a fragment.';
   end if;
@@ -189,6 +189,8 @@ begin
     refused_requests_per_minute = case when not 'refused_requests_per_minute' = any (v_clear)
       then coalesce(set_gateway_limits.refused_requests_per_minute, settings.refused_requests_per_minute) end,
     updated_at = now()
+  -- Supabase's Data API loads safeupdate, which refuses to change all rows without saying which.
+  where settings.only_row
   returning * into v_settings;
   return v_settings;
 end;
@@ -243,7 +245,9 @@ begin
           'limit_usd', trim_scale(limit_usd)::text,
           'spent_usd', trim_scale(spent_usd)::text,
           'reserved_usd', trim_scale(reserved_usd)::text,
-          'remaining_usd', trim_scale(greatest(limit_usd - spent_usd - reserved_usd, 0))::text,
+          -- Without a limit null; greatest alone would make it 0.
+          'remaining_usd', case when limit_usd is not null
+            then trim_scale(greatest(limit_usd - spent_usd - reserved_usd, 0))::text end,
           'resets_at', resets_at,
           'alerts', (
             select coalesce(jsonb_agg(

@@ -1,6 +1,6 @@
 -- What each role may do, for everything that exists: what a migration forgets to revoke fails here.
 begin;
-select plan(21);
+select plan(29);
 
 create temporary view relations as
 select oid, oid::regclass::text as name, relowner, relacl, relkind
@@ -111,6 +111,34 @@ select is_empty(
   'every function has an empty search path'
 );
 
+-- What the tables say of themselves in psql and Studio.
+select is_empty(
+  $$ select name from functions where name !~ '^partitions' and obj_description(oid, 'pg_proc') is null $$,
+  'every function says what it is for'
+);
+select is_empty(
+  $$ select name from relations where relkind in ('r', 'p') and name !~ '^partitions' and obj_description(oid, 'pg_class') is null $$,
+  'every table does'
+);
+select is_empty(
+  $$
+    select name, attname from relations join pg_catalog.pg_attribute on attrelid = oid
+    where name in ('budgets', 'budget_alerts', 'did_policies', 'gateway_settings')
+      and attnum > 0 and not attisdropped and col_description(oid, attnum) is null
+      -- These go without saying.
+      and attname not in ('id', 'only_row', 'created_at', 'updated_at', 'reached_at')
+      and (name, attname) <> ('did_policies', 'did')
+  $$,
+  'and every column of what an operator sets and looks at'
+);
+select is_empty(
+  $$
+    select typname from pg_catalog.pg_type join pg_catalog.pg_class on pg_class.oid = typrelid
+    where typnamespace = 'public'::regnamespace and relkind = 'c' and obj_description(pg_type.oid, 'pg_type') is null
+  $$,
+  'and every type'
+);
+
 -- The same, tried.
 set local role anon;
 select throws_ok('select did from public.user_api_keys', '42501', null, 'anon reads no account');
@@ -118,6 +146,8 @@ select throws_ok(
   $$ select public.usage_stats('did:key:alice') $$, '42501', null,
   'anon does not read statistics by RPC'
 );
+
+select throws_ok('select * from public.budgets', '42501', null, 'or what anybody has spent');
 
 set local role authenticated;
 set local request.jwt.claims = '{"role": "authenticated", "did": "did:key:alice"}';
@@ -132,6 +162,11 @@ select throws_ok(
 select throws_ok(
   $$ update public.user_api_keys set credit_limit = 1000000 where did = 'did:key:alice' $$,
   '42501', null, 'a user does not raise a limit'
+);
+select throws_ok('select did from public.budgets', '42501', null, 'nobody reads budgets');
+select throws_ok('select did from public.budget_alerts', '42501', null, 'or alerts');
+select throws_ok(
+  $$ select public.set_limits('did:key:alice', daily_budget_usd => 1000) $$, '42501', null, 'or sets limits'
 );
 select throws_ok('delete from public.request_logs', '42501', null, 'a user does not delete a log');
 
