@@ -26,7 +26,14 @@ Deno.test.beforeAll(async () => {
   // a proxy, no client does.
   const dataApi = startProxy(world.stack.url, (_, pass) => pass());
   world.defer(dataApi.stop);
-  gateways.push(...await startGateways(3, { ...world.env, SUPABASE_URL: dataApi.url }));
+  gateways.push(
+    ...await startGateways(3, {
+      ...world.env,
+      SUPABASE_URL: dataApi.url,
+      // One too many would wait at the gate for others that never come.
+      UPSTREAM_HEADERS_TIMEOUT_MS: "20000",
+    }),
+  );
   const first = await newIdentity();
   for (const gateway of gateways) {
     world.defer(gateway.stop);

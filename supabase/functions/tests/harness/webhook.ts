@@ -1,10 +1,12 @@
 /** A server that alerts are posted to, which a test takes down and up. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 
 /** An alert as it arrived. */
 export interface Posted {
   body: string;
-  signature: string | null;
-  contentType: string | null;
+  signature: string;
+  contentType: string;
 }
 
 export interface Webhook {
@@ -25,33 +27,42 @@ export function startWebhook(): Webhook {
   const { port } = probe.addr;
   probe.close();
   const posts: Posted[] = [];
-  let server: Deno.HttpServer | null = null;
+  let server: Server | null = null;
   let status = 204;
   let failures = 0;
 
-  async function answer(request: Request): Promise<Response> {
+  async function answer(request: IncomingMessage, response: ServerResponse) {
     const { headers } = request;
-    const body = await request.text();
+    const body = await text(request);
     if (status >= 300) {
       failures++;
-      return new Response(null, { status });
+    } else {
+      posts.push({
+        body,
+        signature: String(headers["x-signature-256"]),
+        contentType: String(headers["content-type"]),
+      });
     }
-    posts.push({
-      body,
-      signature: headers.get("x-signature-256"),
-      contentType: headers.get("content-type"),
-    });
-    return new Response(null, { status });
+    response.writeHead(status).end();
+  }
+
+  /** Breaks off whatever is open: a connection that is kept for later must not keep the server up. */
+  async function goDown() {
+    const stopping = server;
+    server = null;
+    if (stopping === null) return;
+    const closed = new Promise((resolve) => stopping.close(resolve));
+    stopping.closeAllConnections();
+    await closed;
   }
 
   async function be(state: "down" | "up" | number) {
-    if (state === "down") {
-      await server?.shutdown();
-      server = null;
-      return;
-    }
+    if (state === "down") return await goDown();
     status = state === "up" ? 204 : state;
-    server ??= Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, answer);
+    if (server !== null) return;
+    const starting = createServer(answer);
+    await new Promise<void>((resolve) => starting.listen(port, "127.0.0.1", resolve));
+    server = starting;
   }
 
   return {
