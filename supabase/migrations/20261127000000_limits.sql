@@ -41,6 +41,9 @@ alter table public.gateway_settings
   add column unknown_price_reserve_usd numeric not null default 1
     constraint gateway_settings_unknown_price_reserve_makes_sense
     check (unknown_price_reserve_usd >= 0 and unknown_price_reserve_usd <= 1e6),
+  add column job_reserve_usd numeric not null default 5
+    constraint gateway_settings_job_reserve_makes_sense
+    check (job_reserve_usd >= 0 and job_reserve_usd <= 1e6),
   add column allowed_server_tools text[] not null default '{web_search, web_fetch, datetime}'
     constraint gateway_settings_allowed_server_tools_are_names check (
       array_to_string(allowed_server_tools, ',', '?') ~ '^([a-z0-9_:.-]+(,[a-z0-9_:.-]+)*)?$'
@@ -119,7 +122,8 @@ comment on column public.gateway_settings.default_allowed_models is 'Models that
 comment on column public.gateway_settings.new_accounts_per_day is 'DIDs that may get their first OpenRouter key in a UTC day; null: no limit.';
 comment on column public.gateway_settings.new_accounts_per_minute is 'How many of them in a minute, so that OpenRouter''s API of keys is not overrun; null: no limit.';
 comment on column public.gateway_settings.default_reserved_output_tokens is 'Tokens of output that are reserved at most where a request says no bound; a model''s own bound counts where it is lower.';
-comment on column public.gateway_settings.unknown_price_reserve_usd is 'USD that are reserved for a call whose price is not known before: routers, aliases, videos, speech.';
+comment on column public.gateway_settings.unknown_price_reserve_usd is 'USD that are reserved for a call whose price is not known before: routers, aliases, speech.';
+comment on column public.gateway_settings.job_reserve_usd is 'USD that are reserved for a call that begins a job, whose price is not known before: a video.';
 comment on column public.gateway_settings.allowed_server_tools is 'Tools and plugins that OpenRouter or a provider runs, and bills; a request that asks for another one is refused.';
 comment on column public.gateway_settings.free_models_per_minute is 'OpenRouter''s limit on calls of :free models, of all keys of the account together; null: none is kept here.';
 comment on column public.gateway_settings.free_models_per_day is 'The same for a UTC day: 50, or 1000 for an account that has bought credits; null: none is kept here.';

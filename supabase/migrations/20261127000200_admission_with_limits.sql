@@ -32,8 +32,8 @@ grant usage on type public.admission to service_role;
 -- What is reserved for a request: the dearest of its estimates.
 --
 -- p_estimate: an array of {"usd"}, a fixed amount; {"usd", "usd_per_output_token", "output_tokens": the
--- model's bound or null}, where the request says no bound; {"unknown": true}. Null, of gateways of
--- before, counts as unknown.
+-- model's bound or null}, where the request says no bound; {"unknown": "price" | "job"}. Null, of
+-- gateways of before, counts as an unknown price.
 create function public.reserve_of(p_estimate jsonb, p_settings public.gateway_settings)
 returns numeric
 language plpgsql
@@ -47,6 +47,7 @@ declare
 begin
   for v_one in select jsonb_array_elements(p_estimate) loop
     v_usd := case
+      when v_one ->> 'unknown' = 'job' then p_settings.job_reserve_usd
       when v_one ? 'unknown' then p_settings.unknown_price_reserve_usd
       else (v_one ->> 'usd')::numeric
         + coalesce((v_one ->> 'usd_per_output_token')::numeric, 0) * least(

@@ -127,6 +127,7 @@ create function public.set_gateway_limits(
   new_accounts_per_minute integer default null,
   default_reserved_output_tokens integer default null,
   unknown_price_reserve_usd numeric default null,
+  job_reserve_usd numeric default null,
   allowed_server_tools text[] default null,
   shared_features text[] default null,
   free_models_per_minute integer default null,
@@ -177,6 +178,7 @@ begin
       coalesce(set_gateway_limits.default_reserved_output_tokens, settings.default_reserved_output_tokens),
     unknown_price_reserve_usd =
       coalesce(set_gateway_limits.unknown_price_reserve_usd, settings.unknown_price_reserve_usd),
+    job_reserve_usd = coalesce(set_gateway_limits.job_reserve_usd, settings.job_reserve_usd),
     allowed_server_tools =
       coalesce(set_gateway_limits.allowed_server_tools, settings.allowed_server_tools),
     shared_features = coalesce(set_gateway_limits.shared_features, settings.shared_features),

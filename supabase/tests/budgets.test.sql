@@ -1,6 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(56);
+select plan(57);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -165,14 +165,15 @@ select is(
 select is_empty($$ select from public.idempotency_keys where idempotency_key = 'k' $$, 'whose Idempotency-Key is free again');
 
 -- What is not told counts as unknown.
-select public.set_gateway_limits(unknown_price_reserve_usd => 0.7, default_reserved_output_tokens => 1000, clear => '{daily_budget_usd}');
+select public.set_gateway_limits(unknown_price_reserve_usd => 0.7, job_reserve_usd => 3, default_reserved_output_tokens => 1000, clear => '{daily_budget_usd}');
 create function pg_temp.reserve(estimate text) returns text language sql as $$
   select public.reserve_of(estimate::jsonb, settings)::text from public.gateway_settings as settings;
 $$;
 select is(pg_temp.reserve(null), '0.7', 'an estimate that is not told');
 select is(pg_temp.reserve('[]'), '0.7', 'or that is none');
-select is(pg_temp.reserve('[{"unknown": true}, {"usd": "0.1"}]'), '0.7', 'the dearest counts');
-select is(pg_temp.reserve('[{"unknown": true}, {"usd": "0.8"}]'), '0.8', 'whichever that is');
+select is(pg_temp.reserve('[{"unknown": "price"}, {"usd": "0.1"}]'), '0.7', 'the dearest counts');
+select is(pg_temp.reserve('[{"unknown": "price"}, {"usd": "0.8"}]'), '0.8', 'whichever that is');
+select is(pg_temp.reserve('[{"unknown": "job"}, {"usd": "0.8"}]'), '3', 'a job is dearer');
 select is(
   pg_temp.reserve('[{"usd": "0.5", "usd_per_output_token": "0.001", "output_tokens": 5000}]'), '1.5',
   'output without a bound is reserved up to the setting'

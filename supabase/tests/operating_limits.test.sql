@@ -1,6 +1,6 @@
 -- What an operator sets, and what a DID is told of it.
 begin;
-select plan(180);
+select plan(181);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -14,7 +14,7 @@ select is(
   '{"access_mode": "open", "daily_budget_usd": "5", "monthly_budget_usd": "50", "requests_per_minute": "1000",
     "default_daily_budget_usd": "2", "default_monthly_budget_usd": "20", "default_requests_per_minute": "60",
     "default_concurrent_requests": "10", "default_allowed_models": null, "new_accounts_per_day": "100",
-    "new_accounts_per_minute": "10", "default_reserved_output_tokens": "65536", "unknown_price_reserve_usd": "1",
+    "new_accounts_per_minute": "10", "default_reserved_output_tokens": "65536", "unknown_price_reserve_usd": "1", "job_reserve_usd": "5",
     "allowed_server_tools": "{web_search,web_fetch,datetime}", "shared_features": "{}", "free_models_per_minute": "20",
     "free_models_per_day": "50", "default_free_models_per_day": "10", "refused_requests_per_minute": "20"}'::jsonb,
   'a new gateway starts with limits'
@@ -173,7 +173,7 @@ select is((select updated_at from public.gateway_settings), now(), 'and when it 
 create temporary table given on commit drop as select '{
   "access_mode": "allowlist", "daily_budget_usd": 1, "monthly_budget_usd": 2, "requests_per_minute": 3, "default_daily_budget_usd": 4,
   "default_monthly_budget_usd": 5, "default_requests_per_minute": 6, "default_concurrent_requests": 7, "default_allowed_models": ["a/b"],
-  "new_accounts_per_day": 9, "new_accounts_per_minute": 10, "default_reserved_output_tokens": 11, "unknown_price_reserve_usd": 12,
+  "new_accounts_per_day": 9, "new_accounts_per_minute": 10, "default_reserved_output_tokens": 11, "unknown_price_reserve_usd": 12, "job_reserve_usd": 13,
   "allowed_server_tools": ["datetime"], "shared_features": ["file"], "free_models_per_minute": 15, "free_models_per_day": 16,
   "default_free_models_per_day": 17, "refused_requests_per_minute": 18
 }'::jsonb as settings;
@@ -227,7 +227,7 @@ select is(pg_temp.settings(), settings, 'and nothing of that stays') from given;
 select lives_ok(format('select public.set_gateway_limits(%s => %s)', name, value), format('but a gateway may have %s %s', name, value))
 from (values
   ('daily_budget_usd', '0'), ('daily_budget_usd', '1000000000'), ('new_accounts_per_day', '0'), ('free_models_per_day', '0'), ('default_free_models_per_day', '0'),
-  ('unknown_price_reserve_usd', '0'), ('allowed_server_tools', '''{}'''), ('default_allowed_models', '''{}'''), ('requests_per_minute', '1000000')
+  ('unknown_price_reserve_usd', '0'), ('job_reserve_usd', '0'), ('allowed_server_tools', '''{}'''), ('default_allowed_models', '''{}'''), ('requests_per_minute', '1000000')
 ) as taken (name, value);
 -- Supabase's Data API loads safeupdate, which refuses such statements, within functions, too.
 select is_empty(

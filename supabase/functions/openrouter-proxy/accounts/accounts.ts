@@ -48,6 +48,8 @@ export function createAccounts(
 ): Accounts {
   const { store, management, vault, onAlert } = deps;
   const provision = createProvisioner(deps);
+  // The calls of one isolate that come while a new limit is told wait for that together.
+  const underWay = new Map<string, Promise<void>>();
 
   /**
    * Whether the key has its new limit at OpenRouter. One that is gone there is replaced when it is
@@ -66,6 +68,18 @@ export function createAccounts(
     }
   }
 
+  function tellLimit(did: string, keyHash: string, limit: KeyLimit): Promise<void> {
+    const purpose = `${keyHash} ${limit.creditLimit} ${limit.creditLimitReset}`;
+    let telling = underWay.get(purpose);
+    if (telling === undefined) {
+      telling = (async () => {
+        if (await takesLimit(keyHash, limit)) await store.recordKeyLimit(did, keyHash, limit);
+      })().finally(() => underWay.delete(purpose));
+      underWay.set(purpose, telling);
+    }
+    return telling;
+  }
+
   return {
     async admit(request) {
       let admission = await store.admit(request);
@@ -79,9 +93,7 @@ export function createAccounts(
     },
 
     async openKey(did, { encryptedApiKey, hash, newLimit }) {
-      if (newLimit !== null && await takesLimit(hash, newLimit)) {
-        await store.recordKeyLimit(did, hash, newLimit);
-      }
+      if (newLimit !== null) await tellLimit(did, hash, newLimit);
       return await vault.open(did, encryptedApiKey);
     },
 

@@ -192,6 +192,16 @@ Deno.test("a changed limit is set and noted before the key is opened", async () 
   assert.deepEqual(calls, ["limit old 3 daily", "record old 3 daily"]);
 });
 
+Deno.test("calls that come at once tell a changed limit once", async () => {
+  const { accounts, calls } = scripted({});
+  const key = await oldKey(LIMIT);
+  const opened = await Promise.all([1, 2, 3].map(() => accounts.openKey(DID, key)));
+  assert.deepEqual(opened, ["sk-old", "sk-old", "sk-old"]);
+  assert.deepEqual(calls, ["limit old 3 daily", "record old 3 daily"]);
+  await accounts.openKey(DID, key);
+  assert.equal(calls.length, 4, "but each time that it is told to");
+});
+
 Deno.test("a limit of a key that is gone is not noted: using the key replaces it", async () => {
   const { accounts, calls } = scripted({
     setLimit: () => Promise.reject(new ManagementError("gone", 404)),

@@ -8,10 +8,10 @@
 export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
 
 /**
- * `tokens` in and out; `prompt`: those that go in; `images`: tokens for each image; `other`: what no list
- * of prices tells, as seconds, characters and jobs.
+ * `tokens` in and out; `prompt`: those that go in; `images`: tokens for each image; `job`: what a video
+ * costs, which no list of prices tells; `other`: what none tells either, as seconds and characters.
  */
-export type Charges = "tokens" | "prompt" | "images" | "other";
+export type Charges = "tokens" | "prompt" | "images" | "job" | "other";
 
 /** A request that costs, and gets a row in request_logs before it is forwarded. */
 export interface CallEndpoint {
@@ -56,7 +56,7 @@ export const CALLS: Record<string, CallEndpoint> = {
   "/images": { ...CALL, charges: "images" },
   "/audio/speech": { ...CALL, charges: "other" },
   "/audio/transcriptions": { ...CALL, body: "any", charges: "other" },
-  "/videos": { ...CALL, beginsJob: true, charges: "other" },
+  "/videos": { ...CALL, beginsJob: true, charges: "job" },
   "/systemone": CALL,
 };
 

@@ -23,7 +23,7 @@ const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
   ["/images", { charges: "images" }],
   ["/audio/transcriptions", { body: "any", charges: "other" }],
   ["/audio/speech", { charges: "other" }],
-  ["/videos", { beginsJob: true, charges: "other" }],
+  ["/videos", { beginsJob: true, charges: "job" }],
   ["/systemone", {}],
 ];
 

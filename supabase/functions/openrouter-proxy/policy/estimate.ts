@@ -24,7 +24,8 @@ export type Estimate =
    * Whoever takes fewer has no bound.
    */
   | { usd: string; usd_per_output_token: string; output_tokens: number | null }
-  | { unknown: true };
+  /** No list has its price: of a model, or of a job. */
+  | { unknown: "price" | "job" };
 
 /** Why a call may cost more than its estimate. */
 export type Looseness = "price_unknown" | "output_not_bounded" | "dearer_tier" | "server_tools";
@@ -70,7 +71,7 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
   const isUnknown = runsUnnamed !== null || known.length === 0 || known.includes(null) ||
     serverTools.some(({ name }) => serverToolKind(name).usdPerUse === null);
   const estimate: Estimate[] = known.filter((amount) => amount !== null);
-  if (isUnknown) estimate.push({ unknown: true });
+  if (isUnknown) estimate.push({ unknown: asks.charges === "job" ? "job" : "price" });
   const looseBecause: Looseness[] = [
     ...isUnknown || listed.some((found) => found && lacksCachePrice(asks, found.model))
       ? ["price_unknown" as const]

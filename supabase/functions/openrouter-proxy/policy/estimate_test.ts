@@ -7,7 +7,8 @@ async function appraisalOf(body: object, path?: string): Promise<Appraisal> {
   return appraise(await asked(body, path), CATALOGUE);
 }
 
-const UNKNOWN = { unknown: true };
+const UNKNOWN = { unknown: "price" };
+const UNKNOWN_JOB = { unknown: "job" };
 const BODY = { max_tokens: 10 };
 
 const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0 };
@@ -178,7 +179,7 @@ const ESTIMATES: [
   ],
   ["images without prices", { model: "a/zero" }, [UNKNOWN], [LOOSE.price], "/images"],
   ["speech", { ...BODY, model: "a/plain" }, [UNKNOWN], [LOOSE.price], "/audio/speech"],
-  ["a film", { ...BODY, model: "a/plain" }, [UNKNOWN], [LOOSE.price], "/videos"],
+  ["a film", { ...BODY, model: "a/plain" }, [UNKNOWN_JOB], [LOOSE.price], "/videos"],
   [
     "a transcription",
     { ...BODY, model: "a/plain" },

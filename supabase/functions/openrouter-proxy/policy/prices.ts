@@ -12,6 +12,7 @@ const PRICED_BY: Record<Charges, readonly PriceName[]> = {
   tokens: ["prompt", "completion", "request"],
   prompt: ["prompt"],
   images: ["prompt", "completion", "image_output"],
+  job: [],
   other: [],
 };
 
