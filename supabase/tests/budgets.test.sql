@@ -1,6 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(56);
+select plan(57);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -148,6 +148,15 @@ select is(
   (select trim_scale(month_spent_usd)::text from public.budgets where did = 'did:key:carol'), '0.3',
   'a settlement that comes too late is counted all the same'
 );
+
+-- What a gateway of before has admitted.
+insert into public.request_logs (id, did, method, endpoint, request_time)
+values ('00000000-0000-4000-8000-000000000001', 'did:key:carol', 'POST', '/chat/completions', now());
+insert into calls select 14, pg_temp.admit('did:key:carol', '0.3');
+select pg_temp.settle(
+  jsonb_build_object('id', '00000000-0000-4000-8000-000000000001', 'request_time', now()), '0.5'
+);
+select is(split_part(pg_temp.books('did:key:carol'), ' ', 5), '1', 'a call that was not counted when it began makes no room when it ends');
 
 -- The gateway's own budget comes last, and undoes nothing but the call that it refuses.
 select public.set_gateway_limits(daily_budget_usd => 2);
