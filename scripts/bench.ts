@@ -1,8 +1,8 @@
 /**
- * `deno task bench [auth|gateway]`: measures on this machine. Figures of one run compare with each
+ * `deno task bench [auth|gateway|limits|stranger]`: measures on this machine. Figures of one run compare with each
  * other; those of two runs do not.
  */
-const BENCHES = ["auth", "gateway"];
+const BENCHES = ["auth", "gateway", "limits", "stranger"];
 
 const chosen = Deno.args.length > 0 ? Deno.args : BENCHES;
 const unknown = chosen.find((name) => !BENCHES.includes(name));

@@ -18,6 +18,7 @@ const KEY_VARIABLES = [
   "OPENROUTER_API_URL",
   "OPENROUTER_PROVISIONING_KEY",
   "OPENROUTER_WORKSPACE_ID",
+  "OPENROUTER_USD_PER_CREDIT",
 ] as const;
 
 const KEYS_HELP = `
@@ -87,6 +88,7 @@ const keys = new Command("keys")
       env.OPENROUTER_PROVISIONING_KEY,
       patientlyFetching(),
       env.OPENROUTER_WORKSPACE_ID,
+      env.OPENROUTER_USD_PER_CREDIT,
     );
     report(
       await withDatabase(

@@ -11,6 +11,7 @@ import { reconcileKeys } from "./operator/key_reconciliation.ts";
 import { runOperatorCommand } from "./operator/testing.ts";
 import { type Simulator, startSimulator } from "./simulator/server.ts";
 import { type Stack, startStack } from "./stack/start_stack.ts";
+import { WITHOUT_LIMITS } from "./stack/without_limits.ts";
 
 const MANAGEMENT_KEY = "sk-or-v1-management-of-the-test";
 const NO_LIMIT: KeyLimit = { creditLimit: null, creditLimitReset: null };
@@ -24,6 +25,7 @@ let later: Proxy;
 Deno.test.beforeAll(async () => {
   stack = await startStack({ port: 0, dbPort: 0, ephemeral: true });
   sql = postgres(stack.databaseUrl, { max: 1 });
+  await sql.unsafe(WITHOUT_LIMITS);
   openrouter = await startSimulator({ managementKey: MANAGEMENT_KEY });
   later = startProxy(openrouter.url, async (request, pass) => {
     const response = await pass();
@@ -119,6 +121,9 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
     where did = 'did:key:zLimited'`;
   const freed = await createKey("did:key:zFreed", { creditLimit: "1", creditLimitReset: null });
   await createAccount("did:key:zFreed", freed);
+  const budgeted = await createKey("did:key:zBudget");
+  await createAccount("did:key:zBudget", budgeted);
+  await sql`select public.set_limits('did:key:zBudget', daily_budget_usd => 3)`;
   const before = openrouter.ledger().keys;
 
   const differences = [
@@ -127,13 +132,14 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
     ...orphans.map((hash) => `orphan: ${keyOf(hash)!.name.slice(12, -9)}, key ${hash}`),
     `limit: did:key:zFreed, key ${freed}: 1 USD in all → no limit`,
     `limit: did:key:zLimited, key ${limited}: no limit → 2.5 USD weekly`,
+    `limit: did:key:zBudget, key ${budgeted}: no limit → 3 USD daily`,
   ];
   const shown = await reconcile([]);
   assert.equal(shown.code, 0);
   assert.equal(shown.stderr, "");
   assert.deepEqual(shown.lines.slice(0, -2).toSorted(), differences.toSorted());
   assert.deepEqual(shown.lines.slice(-2), [
-    "125 keys at OpenRouter: 121 orphans, 0 in progress, 2 missing, 2 with another limit",
+    "126 keys at OpenRouter: 121 orphans, 0 in progress, 2 missing, 3 with another limit",
     "nothing was changed: --apply does",
   ]);
   assert.deepEqual(openrouter.ledger().keys, before);
@@ -148,6 +154,7 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
   for (const { hash } of [...strangers, { hash: whole }]) assert.equal(keyOf(hash)?.deleted, false);
   assert.equal(keyOf(limited)?.limit, "2.5");
   assert.equal(keyOf(freed)?.limit, null);
+  assert.equal(keyOf(budgeted)?.limit, "3");
   const [noted] = await sql`
     select applied_credit_limit, applied_credit_limit_reset from public.user_api_keys
     where did = 'did:key:zLimited'`;
@@ -159,7 +166,7 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
   const again = await reconcile(["--apply"]);
   assert.equal(again.code, 0);
   assert.deepEqual(again.lines.slice(-2), [
-    "4 keys at OpenRouter: 0 orphans, 0 in progress, 2 missing, 0 with another limit",
+    "5 keys at OpenRouter: 0 orphans, 0 in progress, 2 missing, 0 with another limit",
     "nothing to do",
   ]);
 });

@@ -19,17 +19,21 @@ import { pgtap } from "./test/pgtap.ts";
 import { schema } from "./test/schema.ts";
 import { runSuite, type Suite } from "./test/suite.ts";
 
-/**
- * The suites of a stage run in two lanes at the same time, one per core; those of a lane one after the
- * other, as the stages do.
- */
-const STAGES: Record<string, Suite>[][] = [
-  // pgtap before anything has used the Data API, whose connections would prevent that copy.
-  [{ unit }, { "unit-2.1.4": unitOnEdgeDeno, pgtap, schema }],
-  [{ http }, { "http-2.1.4": httpOnEdgeDeno, maintenance }],
-];
+/** The longest first, so that at the end neither core waits long for the other. */
+const SUITES: Record<string, Suite> = {
+  http,
+  unit,
+  maintenance,
+  "unit-2.1.4": unitOnEdgeDeno,
+  "http-2.1.4": httpOnEdgeDeno,
+  pgtap,
+  schema,
+};
 
-const names = STAGES.flat().flatMap((lane) => Object.keys(lane));
+/** How many suites run at the same time: one per core of a small machine. */
+const LANES = 2;
+
+const names = Object.keys(SUITES);
 const firstOption = Deno.args.findIndex((argument) => argument.startsWith("-"));
 const wanted = firstOption === -1 ? Deno.args : Deno.args.slice(0, firstOption);
 const unknown = wanted.find((name) => !names.includes(name));
@@ -58,19 +62,19 @@ async function runAll(signal: AbortSignal): Promise<Outcome> {
   };
   const outcomes: Outcome[] = [];
 
-  async function runLane(lane: Record<string, Suite>) {
-    for (const [name, suite] of Object.entries(lane)) {
-      if (wanted.length > 0 && !wanted.includes(name)) continue;
-      outcomes.push(await runSuite(name, suite, context, console.log));
+  const queue = Object.entries(SUITES)
+    .filter(([name]) => wanted.length === 0 || wanted.includes(name));
+
+  async function runLane() {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      outcomes.push(await runSuite(...next, context, console.log));
     }
   }
 
-  for (const stage of STAGES) {
-    const lanes = stage.map(runLane);
-    // All of them end before an interruption of one ends this process, and their children's with it.
-    await Promise.allSettled(lanes);
-    await Promise.all(lanes);
-  }
+  const lanes = Array.from({ length: LANES }, runLane);
+  // All of them end before an interruption of one ends this process, and their children's with it.
+  await Promise.allSettled(lanes);
+  await Promise.all(lanes);
   return sum(outcomes);
 }
 

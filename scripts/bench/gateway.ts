@@ -6,10 +6,9 @@
  * Usage: deno run -A scripts/bench/gateway.ts
  */
 import { randomBytes } from "node:crypto";
-import { fileURLToPath } from "node:url";
 import { createIdentity, signRequest } from "../client/llm_gateway.ts";
+import { startProcess } from "./process.ts";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CHAT = "/chat/completions";
 const CALLS = { 1: 300, 32: 1500 };
 const WARM_UP_CALLS = 100;
@@ -19,35 +18,6 @@ interface Target {
   name: string;
   url: string;
   headers(body: string): Promise<Record<string, string>>;
-}
-
-/** A process that prints `NAME=value` lines, then one starting with `ready`. */
-async function startProcess(script: string, env: Record<string, string>) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--unstable-no-legacy-abort", script],
-    cwd: ROOT,
-    env,
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  let output = "";
-  const ended = (async () => {
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      output += text;
-      if (/^ready/m.test(output)) resolve();
-    }
-    reject(new Error(`${script} ended before it was ready`));
-    await child.status;
-  })();
-  await promise;
-  return {
-    printed: (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(output)![1]!,
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
-      await ended;
-    },
-  };
 }
 
 /** Sends calls from `clients` at once; answers with milliseconds at the median, and calls per second. */

@@ -2,6 +2,7 @@
 import {
   ENCRYPTION_KEY_RULE,
   isOpenRouterId,
+  isPositiveDecimal,
   OPENROUTER_ID_RULE,
   readEncryptionKey,
 } from "../../supabase/functions/openrouter-proxy/config.ts";
@@ -83,6 +84,11 @@ const VARIABLES = {
       return isOpenRouterId(value) ? value : new Unusable(OPENROUTER_ID_RULE);
     },
   } satisfies Variable<string | null>,
+  OPENROUTER_USD_PER_CREDIT: {
+    what: "as the function has it; by default 1",
+    read: (value = "1") =>
+      isPositiveDecimal(value) ? value : new Unusable("must be a positive decimal number"),
+  } satisfies Variable<string>,
 };
 
 type Name = keyof typeof VARIABLES;

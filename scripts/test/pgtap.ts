@@ -2,22 +2,27 @@
 import { join } from "node:path";
 import postgres from "postgres";
 import { PROJECT_ROOT } from "../stack/data_folder.ts";
+import { startStack } from "../stack/start_stack.ts";
 import { WITHOUT_LIMITS } from "../stack/without_limits.ts";
-import type { Stack } from "../stack/start_stack.ts";
 import { NOTHING, sum } from "./outcome.ts";
 import { loadPgtap } from "./pgtap_extension.ts";
 import type { Suite } from "./suite.ts";
 import { outcomeOfTap } from "./tap.ts";
 
 const TESTS = join(PROJECT_ROOT, "supabase", "tests");
-const DATABASE = "pgtap";
 
 /**
- * Runs each file on a connection of its own, in a copy of the migrated database. The files are also
- * what `supabase test db` takes: each begins a transaction, plans, and rolls back.
+ * Runs each file on a connection of its own. The files are also what `supabase test db` takes: each
+ * begins a transaction, plans, and rolls back.
+ *
+ * In a stack of their own, because pgTAP's hundreds of functions would be in the way of whoever looks
+ * at the others' database, and because a test that forgets to roll back then harms nobody else.
  */
-export const pgtap: Suite = async ({ stack, write, signal }) => {
-  const url = await copyDatabase(await stack());
+export const pgtap: Suite = async ({ write, signal }) => {
+  await using running = new AsyncDisposableStack();
+  const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, signal });
+  running.defer(stack.stop);
+  const url = stack.databaseUrl;
   await withConnection(url, loadPgtap);
   await withConnection(url, (sql) => sql.unsafe(WITHOUT_LIMITS));
   let total = NOTHING;
@@ -30,22 +35,6 @@ export const pgtap: Suite = async ({ stack, write, signal }) => {
   }
   return total;
 };
-
-/**
- * A copy, because pgTAP's hundreds of functions would be in the way of whoever looks at the stack's
- * database, and because a test that forgets to roll back then harms nobody else.
- *
- * @returns its URL
- */
-async function copyDatabase({ databaseUrl }: Stack): Promise<string> {
-  const url = new URL(databaseUrl);
-  const original = url.pathname.slice(1);
-  await withConnection(databaseUrl, async (sql) => {
-    await sql`create database ${sql(DATABASE)} template ${sql(original)}`;
-  });
-  url.pathname = `/${DATABASE}`;
-  return url.href;
-}
 
 async function testFiles(): Promise<string[]> {
   const names = await Array.fromAsync(Deno.readDir(TESTS), ({ name }) => name);

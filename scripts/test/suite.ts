@@ -8,7 +8,7 @@ export interface SuiteContext {
   write(text: string): void;
   /** Aborted when the whole run is interrupted, or the suite takes too long. */
   signal: AbortSignal;
-  /** The stack that all suites share, started for the first that asks. */
+  /** The stack that suites share, started for the first that asks. */
   stack(): Promise<Stack>;
   /** What the person added to the command line, for `deno test`. */
   denoTestArgs: string[];

@@ -52,19 +52,6 @@ alter table public.budgets enable row level security;
 revoke all on table public.budgets from public, anon, authenticated, service_role;
 grant select, insert, update, delete on table public.budgets to service_role;
 
--- What the running day and month have cost so far.
-insert into public.budgets (did, day, day_spent_usd, month, month_spent_usd)
-select coalesce(did, '*'), today.day,
-  coalesce(sum(total_cost) filter (where usage.day = today.day), 0),
-  date_trunc('month', today.day)::date,
-  sum(total_cost)
-from (select (now() at time zone 'utc')::date as day) as today
-join public.usage_daily as usage on usage.day >= date_trunc('month', today.day)
-group by grouping sets ((today.day, did), (today.day));
-insert into public.budgets (did, day, month)
-select '*', day, date_trunc('month', day)::date from (select (now() at time zone 'utc')::date as day) as today
-on conflict do nothing;
-
 alter table public.request_logs
   add column reserved_on date,
   add column estimate_usd numeric;
@@ -291,10 +278,30 @@ immutable
 set search_path = ''
 as $$
 declare
-  v_day_ends timestamptz := (p_budget.day + 1)::timestamp at time zone 'utc';
-  v_month_ends timestamptz := (p_budget.month + interval '1 month') at time zone 'utc';
+  v_day_ends timestamptz;
+  v_month_ends timestamptz;
   v_ms numeric;
 begin
+  -- Nearly always: one look, without all that a refusal tells.
+  if coalesce(p_budget.requests_used_until <= p_now + interval '1 microsecond' * (
+      60000000 / p_limits.requests_per_minute * (p_limits.requests_per_minute - 1)
+    ), true)
+    and coalesce(p_budget.refusals_used_until <= p_now, true)
+    and coalesce(p_budget.requests_under_way < p_limits.concurrent_requests, true)
+    and not p_free_model
+    and coalesce(
+      p_budget.day_spent_usd + p_budget.day_reserved_usd + p_usd <= p_limits.daily_budget_usd, true
+    )
+    and coalesce(
+      p_budget.month_spent_usd + p_budget.month_reserved_usd + p_usd <= p_limits.monthly_budget_usd,
+      true
+    )
+  then
+    return null;
+  end if;
+
+  v_day_ends := (p_budget.day + 1)::timestamp at time zone 'utc';
+  v_month_ends := (p_budget.month + interval '1 month') at time zone 'utc';
   if not public.rate_allows(p_budget.requests_used_until, p_limits.requests_per_minute, p_now) then
     return jsonb_build_object('decision', 'rate_limited', 'scope', p_scope, 'what', 'requests')
       || public.rate_state(p_budget.requests_used_until, p_limits.requests_per_minute, p_now);
@@ -384,6 +391,44 @@ begin
 end;
 $$;
 comment on function public.with_call is 'A row of budgets with one more call in it.';
+
+-- Enters one more call in a budget whose lock the caller has.
+--
+-- p_budget: the row as it stands on the day of the call. Returns the row with the call in it.
+create function public.enter_call(
+  p_budget public.budgets,
+  p_limits public.limits,
+  p_usd numeric,
+  p_free_model boolean,
+  p_now timestamptz
+)
+returns public.budgets
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_budget public.budgets;
+begin
+  -- Nearly always the row is of the day, and one statement does all.
+  update public.budgets
+  set day_reserved_usd = day_reserved_usd + p_usd,
+    month_reserved_usd = month_reserved_usd + p_usd,
+    requests_under_way = requests_under_way + (did <> '*')::integer,
+    requests_used_until = case
+      when p_limits.requests_per_minute is null then requests_used_until
+      else public.used_until(requests_used_until, p_limits.requests_per_minute, p_now)
+    end
+  where did = p_budget.did and day = p_budget.day and not p_free_model
+  returning * into v_budget;
+  if found then
+    return v_budget;
+  end if;
+  v_budget := public.with_call(p_budget, p_limits, p_usd, p_free_model, p_now);
+  perform public.store_budget(v_budget);
+  return v_budget;
+end;
+$$;
+comment on function public.enter_call is 'Enters one more call in a budget whose lock the caller has.';
 
 -- The highest threshold, in percent, that an amount has reached of a limit; 0: none.
 create function public.threshold_of(p_amount numeric, p_limit numeric)
@@ -520,6 +565,60 @@ end;
 $$;
 comment on function public.with_change is 'A row of budgets with a change in it.';
 
+-- Enters a change in a budget whose lock the caller has. Returns whether an alert is new.
+create function public.enter_change(
+  p_did text,
+  p_change public.budget_change,
+  p_limits public.limits
+)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_budget public.budgets;
+  v_alerted public.budgets;
+begin
+  -- Nearly always the row is of the day, and one statement does all.
+  update public.budgets
+  set day_spent_usd = day_spent_usd + p_change.spent_usd,
+    day_reserved_usd = greatest(day_reserved_usd + p_change.reserved_usd, 0),
+    month_spent_usd = month_spent_usd + p_change.spent_usd,
+    month_reserved_usd = greatest(month_reserved_usd + p_change.reserved_usd, 0),
+    requests_under_way = greatest(
+      requests_under_way - p_change.ended * (p_did <> '*')::integer, 0
+    )
+  where did = p_did and day = p_change.day
+  returning * into v_budget;
+  if not found then
+    v_budget := public.with_change(public.budget_of(p_did, p_change.day), p_change);
+    perform public.store_budget(v_budget);
+  end if;
+  if p_change.refused > 0 and p_limits.refused_requests_per_minute is not null then
+    update public.budgets
+    set refusals_used_until =
+      public.used_until(refusals_used_until, p_limits.refused_requests_per_minute, now())
+    where did = p_did;
+  end if;
+
+  if v_budget.day_spent_usd * 2 < p_limits.daily_budget_usd
+    and v_budget.month_spent_usd * 2 < p_limits.monthly_budget_usd
+  then
+    return false;
+  end if;
+  v_alerted := public.with_alerts(v_budget, p_limits);
+  if v_alerted.day_alerted = v_budget.day_alerted and v_alerted.month_alerted = v_budget.month_alerted
+  then
+    return false;
+  end if;
+  update public.budgets
+  set day_alerted = v_alerted.day_alerted, month_alerted = v_alerted.month_alerted
+  where did = p_did;
+  return true;
+end;
+$$;
+comment on function public.enter_change is 'Enters a change in a budget whose lock the caller has. Returns whether an alert is new.';
+
 -- Enters changes in the budgets of their DIDs, in the order of the DIDs, and then all in that of '*'.
 -- Returns whether an alert is new.
 create function public.change_budgets(p_changes public.budget_change[])
@@ -529,51 +628,30 @@ set search_path = ''
 as $$
 declare
   v_settings public.gateway_settings;
+  v_gateway_limits public.limits;
   v_policy public.did_policies;
   v_limits public.limits;
-  v_before public.budgets;
-  v_budget public.budgets;
+  v_changes public.budget_change[] := p_changes;
   v_change public.budget_change;
-  v_dids text[];
-  v_did text;
   v_is_alerted boolean := false;
 begin
   select * into v_settings from public.gateway_settings;
-  v_dids := array[p_changes[1].did];
   if cardinality(p_changes) > 1 then
-    v_dids := array(
-      select distinct change.did from unnest(p_changes) as change where change.did is not null order by 1
+    v_changes := array(
+      select change from unnest(p_changes) as change
+      where change.did is not null order by change.did, change.day
     );
   end if;
-  foreach v_did in array v_dids || '*'::text
-  loop
-    perform public.lock_budget(v_did);
-    if v_did = '*' then
-      v_limits := public.gateway_limits(v_settings);
-    else
-      select * into v_policy from public.did_policies where did = v_did;
-      v_limits := public.limits_of(v_policy, v_settings);
-    end if;
-    v_before := null;
-    select * into v_before from public.budgets where did = v_did;
-    v_budget := v_before;
-    foreach v_change in array p_changes loop
-      continue when v_change.did is null or v_did not in (v_change.did, '*');
-      if v_budget.did is null then
-        v_budget := public.budget_of(v_did, v_change.day);
-      end if;
-      v_budget := public.with_change(v_budget, v_change);
-      if v_change.refused > 0 and v_limits.refused_requests_per_minute is not null then
-        v_budget.refusals_used_until := public.used_until(
-          v_budget.refusals_used_until, v_limits.refused_requests_per_minute, now()
-        );
-      end if;
-    end loop;
-    v_before := v_budget;
-    v_budget := public.with_alerts(v_budget, v_limits);
-    v_is_alerted := v_is_alerted or v_budget.day_alerted > v_before.day_alerted
-      or v_budget.month_alerted > v_before.month_alerted;
-    perform public.store_budget(v_budget);
+  foreach v_change in array v_changes loop
+    select * into v_policy from public.did_policies where did = v_change.did;
+    v_limits := public.limits_of(v_policy, v_settings);
+    perform public.lock_budget(v_change.did);
+    v_is_alerted := public.enter_change(v_change.did, v_change, v_limits) or v_is_alerted;
+  end loop;
+  v_gateway_limits := public.gateway_limits(v_settings);
+  perform public.lock_budget('*');
+  foreach v_change in array v_changes loop
+    v_is_alerted := public.enter_change('*', v_change, v_gateway_limits) or v_is_alerted;
   end loop;
   return v_is_alerted;
 end;
@@ -583,12 +661,14 @@ comment on function public.change_budgets is 'Enters changes in the budgets of t
 revoke all on function
   public.rolled, public.lock_budget, public.budget_of, public.store_budget,
   public.used_until, public.rate_state, public.rate_allows, public.refusal_by, public.with_call,
+  public.enter_call,
   public.threshold_of, public.add_alerts, public.with_alerts, public.budget_change_of,
-  public.with_change, public.change_budgets
+  public.with_change, public.enter_change, public.change_budgets
   from public, anon, authenticated, service_role;
 grant execute on function
   public.rolled, public.lock_budget, public.budget_of, public.store_budget,
   public.used_until, public.rate_state, public.rate_allows, public.refusal_by, public.with_call,
+  public.enter_call,
   public.threshold_of, public.add_alerts, public.with_alerts, public.budget_change_of,
-  public.with_change, public.change_budgets
+  public.with_change, public.enter_change, public.change_budgets
   to service_role;

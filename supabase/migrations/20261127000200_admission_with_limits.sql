@@ -344,7 +344,9 @@ begin
       perform public.lock_budget('*');
       v_gateway_budget := public.budget_of('*', v_budget.day);
       -- A request of the last second of a day that comes after one of the next day belongs to that.
-      v_budget := public.rolled(v_budget, v_gateway_budget.day);
+      if v_gateway_budget.day > v_budget.day then
+        v_budget := public.rolled(v_budget, v_gateway_budget.day);
+      end if;
       v_refusal := public.refusal_by(
         v_gateway_budget, v_gateway_limits, 'gateway', v_usd, v_is_free, p_now
       );
@@ -365,11 +367,8 @@ begin
       update public.request_logs set reserved_on = v_budget.day
       where id = p_asked.request_id and request_time = p_now;
     end if;
-    v_budget := public.with_call(v_budget, v_limits, v_usd, v_is_free, p_now);
-    perform public.store_budget(v_budget);
-    perform public.store_budget(
-      public.with_call(v_gateway_budget, v_gateway_limits, v_usd, v_is_free, p_now)
-    );
+    v_budget := public.enter_call(v_budget, v_limits, v_usd, v_is_free, p_now);
+    perform public.enter_call(v_gateway_budget, v_gateway_limits, v_usd, v_is_free, p_now);
   end if;
 
   v_remaining_usd := least(

@@ -802,3 +802,21 @@ revoke all on function
 grant execute on function
   public.enter_settlement, public.settled_answer, public.enter_known_cost, public.enter_known_costs
   to service_role;
+
+-- What the running day and month have cost so far, now that settlements enter what follows. They wait
+-- meanwhile.
+do $$
+begin
+  lock table public.usage_daily in share row exclusive mode;
+  insert into public.budgets as budget (did, day, day_spent_usd, month, month_spent_usd)
+  select coalesce(did, '*'), today.day,
+    coalesce(sum(total_cost) filter (where usage.day = today.day), 0),
+    date_trunc('month', today.day)::date,
+    sum(total_cost)
+  from (select (now() at time zone 'utc')::date as day) as today
+  join public.usage_daily as usage on usage.day >= date_trunc('month', today.day)
+  group by grouping sets ((today.day, did), (today.day))
+  on conflict (did) do update
+  set day_spent_usd = excluded.day_spent_usd, month_spent_usd = excluded.month_spent_usd;
+end;
+$$;

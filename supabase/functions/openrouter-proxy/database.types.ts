@@ -438,6 +438,35 @@ export type Database = {
 "enter_admission":
 { Args: { "p_asked": Database["public"]['CompositeTypes']["admission"],"p_now": string }; Returns: Json
                            },
+"enter_call":
+{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_free_model": boolean,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_usd": number }; Returns: {
+              "day": string,
+"day_alerted": number,
+"day_free_requests": number,
+"day_new_accounts": number,
+"day_reserved_usd": number,
+"day_spent_usd": number,
+"did": string,
+"free_requests_used_until": string,
+"month": string,
+"month_alerted": number,
+"month_reserved_usd": number,
+"month_spent_usd": number,
+"new_accounts_alerted": number,
+"new_accounts_used_until": string,
+"refusals_used_until": string,
+"requests_under_way": number,
+"requests_used_until": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "budgets"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"enter_change":
+{ Args: { "p_change": Database["public"]['CompositeTypes']["budget_change"],"p_did": string,"p_limits": Database["public"]['CompositeTypes']["limits"] }; Returns: boolean
+                           },
 "enter_cost":
 { Args: { "p_known": Database["public"]['CompositeTypes']["settlement"],"p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: {
               "cached_tokens": number | null,

@@ -72,7 +72,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const vault = createKeyVault(config.encryptionKey, config.previousEncryptionKey);
   const { provisioningKey, workspaceId, guardrailId } = config;
-  const management = createManagement(openrouterUrl, provisioningKey, fetch, workspaceId);
+  const management = createManagement(
+    openrouterUrl,
+    provisioningKey,
+    fetch,
+    workspaceId,
+    usdPerCredit,
+  );
   const { alertWebhookUrl: url, alertWebhookSecret: secret } = config;
   const alerts = createAlertDelivery({ store, fetch, url, secret, waitUntil, log });
   const accounts = createAccounts({

@@ -4,7 +4,6 @@ import { expireLease, liveKeys, reconcileLater } from "./harness/accounts.ts";
 import { call, CHAT, chat, type Identity, newIdentity } from "./harness/client.ts";
 import { type GatewayProcess, startGateways } from "./harness/gateway_process.ts";
 import { assertNoPlaintextKey } from "./harness/plaintext.ts";
-import { startProxy } from "./harness/proxy.ts";
 import { useWorld } from "./harness/world.ts";
 
 const DIDS = 500;
@@ -15,21 +14,7 @@ const BODY = chat("hello");
 const RETRYING = 32;
 const ROUNDS = 5;
 
-const world = useWorld({ gateways: 0 });
-const gateways: GatewayProcess[] = [];
-let env: Record<string, string>;
-
-Deno.test.beforeAll(async () => {
-  // The stack's Data API loses a connection to Postgres with each call that its client gives up: behind
-  // a proxy, no client does.
-  const dataApi = startProxy(world.stack.url, (_, pass) => pass());
-  world.defer(dataApi.stop);
-  env = { ...world.env, SUPABASE_URL: dataApi.url };
-  gateways.push(...await startGateways(3, env));
-  for (const gateway of gateways) world.defer(gateway.stop);
-  // It reads the schema at its first request, once for each that comes meanwhile.
-  assert.equal((await fetch(`${gateways[0]!.url}/api/v1/health?deep=1`)).status, 200);
-});
+const world = useWorld({ gateways: 3 });
 
 /** What a client may send again, protocol.md says: nothing was forwarded. */
 const RETRYABLE = new Set(["provisioning_failed", "provisioning_in_progress", "store_unavailable"]);
@@ -48,7 +33,7 @@ async function outcomeOf(gateway: GatewayProcess, identity: Identity): Promise<s
 }
 
 Deno.test(`${DIDS} new DIDs with ${REQUESTS_PER_DID} requests each have one key each, although a process crashes`, async () => {
-  const { db } = world;
+  const { db, env, gateways } = world;
   const identities = await Promise.all(Array.from({ length: DIDS }, newIdentity));
   const requests = identities.flatMap((identity, index) =>
     Array.from({ length: REQUESTS_PER_DID }, (_, n) => ({ identity, on: (index + n) % 3 }))

@@ -16,17 +16,18 @@ interface LongStream {
 
 const STREAMS: LongStream[] = [
   {
-    what: "10 000 chunks, cut after every byte,",
+    // A prime, so that cuts fall everywhere: inside characters, names, line ends.
+    what: "10 000 chunks, cut after every 61 bytes,",
     faults: "chunks:10000,multibyte",
-    pieces: "split:1",
+    pieces: "split:61",
     outputTokens: 10_000,
     leastBytes: 2_000_000,
   },
   {
-    // A prime, so that cuts fall everywhere: inside characters, names, line ends.
-    what: "200 chunks, cut after every 61 bytes,",
+    // Each byte is a message of its own between processes: of 2 MB, they would be at it for minutes.
+    what: "200 chunks, cut after every byte,",
     faults: "chunks:200,multibyte",
-    pieces: "split:61",
+    pieces: "split:1",
     outputTokens: 200,
     leastBytes: 40_000,
   },

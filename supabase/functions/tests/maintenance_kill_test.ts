@@ -41,6 +41,25 @@ async function books() {
   };
 }
 
+/** Of all that was under way nothing is any more, and nothing is held but what OpenRouter charged. */
+async function assertBudgetsHold(charged: string) {
+  const { db, openrouter } = world;
+  const budgets = await db.sql`
+    select did, trim_scale(day_spent_usd)::text as day, trim_scale(month_spent_usd)::text as month,
+      trim_scale(day_reserved_usd)::text as day_reserved,
+      trim_scale(month_reserved_usd)::text as month_reserved, requests_under_way as under_way
+    from public.budgets`;
+  assert.equal(budgets.length, 5);
+  for (const { did, day, month, ...held } of budgets) {
+    const spent = did === "*" ? charged : openrouter.keyOf(await db.keyHash(did)).usage;
+    assert.deepEqual({ did, day, month }, { did, day: spent, month: spent });
+    assert.deepEqual(held, { day_reserved: "0", month_reserved: "0", under_way: 0 });
+  }
+  const [log] = await db.sql`
+    select trim_scale(sum(reserved_usd))::text as reserved from public.request_logs`;
+  assert.equal(log?.reserved, "0");
+}
+
 Deno.test("after SIGKILL with 200 calls in every phase, one maintenance balances the books to the last digit", async () => {
   const { db, openrouter, env } = world;
   const [gateway] = await startGateways(1, { ...env, SUPABASE_URL: line.url });
@@ -99,6 +118,7 @@ Deno.test("after SIGKILL with 200 calls in every phase, one maintenance balances
   const { total_cost, generations } = openrouter.ledger();
   assert.equal(generations, BILLED + 4);
   assert.deepEqual(sums, { cost: total_cost, pending: 0, unknown: CALLS - BILLED, generations });
+  await assertBudgetsHold(total_cost);
   const balanced = await books();
   assert.deepEqual(balanced.drifts.map(({ drift_usd }) => drift_usd), ["0", "0", "0", "0"]);
   const [totals] = await db.sql`

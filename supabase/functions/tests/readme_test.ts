@@ -95,3 +95,18 @@ Deno.test("the README explains every error type of the gateway", async () => {
   assert.ok(types.length > 10);
   for (const type of types) assert.ok(README.includes(`\`${type}\``), `${type} is not explained`);
 });
+
+Deno.test("the README's SQL runs as it stands", async () => {
+  const recipes = blocks("sql").map((code) =>
+    code.replaceAll("did:key:z6Mk…", "did:key:z6MkReader")
+  );
+  assert.ok(recipes.length >= 3);
+  for (const recipe of recipes) {
+    const undone = new Error("undone");
+    const running = world.db.sql.begin(async (sql) => {
+      await sql.unsafe(recipe);
+      throw undone;
+    });
+    await assert.rejects(running, undone, recipe);
+  }
+});

@@ -24,8 +24,10 @@ import {
 const seed = Number(Deno.env.get("FAST_CHECK_SEED") ?? Date.now() % 2 ** 31);
 console.log(`fast-check seed: ${seed}`);
 
-const VALID_CASES = 3_000;
-const FLIPPED_CASES = 9_000;
+/** What a case finds is seldom of one Deno alone: the older one, which Supabase runs, tries a third. */
+const SHARE = Deno.version.deno.startsWith("2.1.") ? 1 / 3 : 1;
+const VALID_CASES = 3_000 * SHARE;
+const FLIPPED_CASES = 9_000 * SHARE;
 const KEYS_OF_EACH_KIND = 8;
 
 /** WebCrypto's key types make most of the cases, because the others take twenty times as long. */
@@ -106,7 +108,7 @@ Deno.test("no request is accepted with one bit flipped after signing", async () 
     },
   );
   await fc.assert(property, { numRuns: FLIPPED_CASES, seed });
-  assert.ok(flips >= FLIPPED_CASES - 2_000, `${flips} flips could be sent`);
+  assert.ok(flips >= FLIPPED_CASES * 7 / 9, `${flips} flips could be sent`);
 });
 
 /** The request with that bit of that field flipped; null where it is the same, or HTTP forbids it. */

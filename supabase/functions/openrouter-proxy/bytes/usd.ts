@@ -36,3 +36,22 @@ export function usdText(units: bigint): string {
   const fraction = digits.slice(-DECIMALS).replace(/0+$/, "");
   return digits.slice(0, -DECIMALS) + (fraction && `.${fraction}`);
 }
+
+const ONE = 10n ** BigInt(DECIMALS);
+
+/**
+ * An amount in OpenRouter's credits → USD, rounded up.
+ *
+ * @param credits a decimal number that is not negative
+ * @param usdPerCredit a positive one; at 1 nothing is changed, however many digits there are
+ */
+export function usdOfCredits(credits: string, usdPerCredit: string): string {
+  if (usdPerCredit === "1") return credits;
+  return usdText(dividedUp(usdUnits(credits)! * usdUnits(usdPerCredit)!, ONE));
+}
+
+/** The other way round, rounded down. */
+export function creditsOfUsd(usd: string, usdPerCredit: string): string {
+  if (usdPerCredit === "1") return usd;
+  return usdText(usdUnits(usd)! * ONE / usdUnits(usdPerCredit)!);
+}

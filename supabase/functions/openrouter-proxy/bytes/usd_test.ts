@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dividedUp, usdText, usdUnits } from "./usd.ts";
+import { creditsOfUsd, dividedUp, usdOfCredits, usdText, usdUnits } from "./usd.ts";
 
 for (
   const [text, exact] of [
@@ -32,4 +32,13 @@ Deno.test("usdUnits takes no other text, and no number that would be work", () =
 
 Deno.test("dividedUp never gives less than the quotient", () => {
   assert.deepEqual([dividedUp(0n, 3n), dividedUp(3n, 3n), dividedUp(4n, 3n)], [0n, 1n, 2n]);
+});
+
+Deno.test("credits and dollars are exchanged at the operator's rate, never to anybody's favour", () => {
+  assert.equal(usdOfCredits("0.10", "1"), "0.10");
+  assert.equal(creditsOfUsd("0.10", "1"), "0.10");
+  assert.equal(usdOfCredits("2.5", "0.000001"), "0.0000025");
+  assert.equal(creditsOfUsd("2.5", "0.000001"), "2500000");
+  assert.equal(usdOfCredits("0.000000000000000001", "0.5"), "0.000000000000000001");
+  assert.equal(creditsOfUsd("1", "3"), "0.333333333333333333");
 });

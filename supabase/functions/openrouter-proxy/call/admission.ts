@@ -1,9 +1,10 @@
 /** What Postgres is told of a call, so that it can decide whether the call may go on. */
 import type { Identity } from "../auth/authenticate.ts";
+import { usdOfCredits } from "../bytes/usd.ts";
 import { storable } from "../metering/usage.ts";
 import type { Asks } from "../policy/asks.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
-import { appraise } from "../policy/estimate.ts";
+import { appraise, type Estimate } from "../policy/estimate.ts";
 import { listedUnder } from "../policy/variants.ts";
 import type { AdmissionRequest } from "../store_admission.ts";
 import type { Order } from "./order.ts";
@@ -28,6 +29,7 @@ export async function admissionRequest(
   identity: Identity,
   order: Order,
   catalogue: Catalogue,
+  usdPerCredit: string,
 ): Promise<AdmissionRequest> {
   const { asks, call } = order;
   if (asks !== null) await catalogue.ready(asks.models);
@@ -44,13 +46,23 @@ export async function admissionRequest(
     ownedGenerations: order.ownedGenerations,
     sharedFeatures: order.sharedFeatures,
     idempotency: order.idempotency,
-    ...(asks === null ? COSTS_NOTHING : pricesOf(asks, catalogue)),
+    ...(asks === null ? COSTS_NOTHING : pricesOf(asks, catalogue, usdPerCredit)),
   };
 }
 
-function pricesOf(asks: Asks, catalogue: Catalogue): Prices {
+function pricesOf(asks: Asks, catalogue: Catalogue, usdPerCredit: string): Prices {
   const { serverTools, models, runsUnnamed, freeModel, estimate } = appraise(asks, catalogue);
-  return { serverTools, models, runsUnnamed, freeModel, estimate };
+  const inUsd = estimate.map((one) => estimateInUsd(one, usdPerCredit));
+  return { serverTools, models, runsUnnamed, freeModel, estimate: inUsd };
+}
+
+/** OpenRouter lists its prices in credits. */
+function estimateInUsd(estimate: Estimate, usdPerCredit: string): Estimate {
+  if ("unknown" in estimate) return estimate;
+  const usd = usdOfCredits(estimate.usd, usdPerCredit);
+  if (!("usd_per_output_token" in estimate)) return { usd };
+  const usd_per_output_token = usdOfCredits(estimate.usd_per_output_token, usdPerCredit);
+  return { ...estimate, usd, usd_per_output_token };
 }
 
 /**

@@ -270,7 +270,7 @@ Deno.test("passOn breaks an answer that is no stream when OpenRouter falls silen
 });
 
 Deno.test("passOn loses nothing of a stream that goes on after a silence", async () => {
-  const { endings, reader, send, close } = readPassage({ idleTimeoutMs: 40 });
+  const { endings, reader, send, close } = readPassage({ idleTimeoutMs: 200 });
   let received = "";
   for (let event = 0; event < 5; event++) {
     // Each silence is longer than a fourth of the limit; together they are longer than the limit.

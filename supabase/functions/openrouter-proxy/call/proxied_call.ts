@@ -26,7 +26,9 @@ import { createSend, type SendDeps, type Sending, type Sent } from "./send.ts";
 import { type ServerTiming, serverTiming } from "./server_timing.ts";
 
 export interface ProxyDeps extends SendDeps {
-  config: SendDeps["config"] & Pick<Config, "audience" | "extraPaths" | "upstreamIdleTimeoutMs">;
+  config:
+    & SendDeps["config"]
+    & Pick<Config, "audience" | "extraPaths" | "upstreamIdleTimeoutMs" | "usdPerCredit">;
   identify: Identify;
   accounts: Accounts;
   catalogue: Catalogue;
@@ -101,7 +103,14 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
   /** Leave to go on, from the caller's account; a call that costs has its pending row then. */
   async function admit(call: Received, identity: Identity, order: Order): Promise<Admitted> {
     const { requestId, method } = call;
-    const request = await admissionRequest(requestId, method, identity, order, catalogue);
+    const request = await admissionRequest(
+      requestId,
+      method,
+      identity,
+      order,
+      catalogue,
+      config.usdPerCredit,
+    );
     try {
       return await accounts.admit(request);
     } catch (error) {

@@ -5,6 +5,7 @@
  */
 
 import { isObject } from "../bytes/encodings.ts";
+import { creditsOfUsd, usdOfCredits } from "../bytes/usd.ts";
 import type { KeyLimit } from "../store_members.ts";
 import { createManagementCall, ManagementError } from "./management_call.ts";
 
@@ -85,16 +86,24 @@ const GUARDRAIL_ROUTE = "/guardrails/{OPENROUTER_GUARDRAIL_ID}/assignments/keys"
 /**
  * @param openrouterUrl OpenRouter's API without a trailing slash
  * @param workspaceId where keys are created and listed; null: in the account's default workspace
+ * @param usdPerCredit OpenRouter counts limits in credits
  */
 export function createManagement(
   openrouterUrl: string,
   provisioningKey: string,
   fetch: typeof globalThis.fetch,
   workspaceId: string | null,
+  usdPerCredit = "1",
 ): Management {
   const manage = createManagementCall(openrouterUrl, provisioningKey, fetch);
   const call = (method: string, path: string, body?: string, route = "/keys") =>
     manage(method, path, { route, exact: LIMITS, ...(body === undefined ? {} : { body }) });
+
+  /** The limit is put into the text as it is, so that no float touches it. */
+  function limitMembers({ creditLimit, creditLimitReset }: KeyLimit): string {
+    const limit = creditLimit && creditsOfUsd(creditLimit, usdPerCredit);
+    return `"limit":${limit},"limit_reset":${JSON.stringify(creditLimitReset)}`;
+  }
 
   /** The member `data` of an answer; null: 404. */
   async function readData(path: string, route: string, exact: ReadonlySet<string>) {
@@ -191,16 +200,14 @@ export function createManagement(
           // More were deleted than pages overlap: there may be a gap before this one.
           if (offset > 0 && unseen.length === page.data.length) break;
           for (const { hash } of unseen) seen.add(hash);
-          yield* unseen;
+          yield* unseen.map((key) => ({
+            ...key,
+            limit: key.limit && usdOfCredits(key.limit, usdPerCredit),
+          }));
           if (page.data.length < PAGE_SIZE) return;
         }
       }
       throw new ManagementError("OpenRouter's keys are deleted faster than they are listed", null);
     },
   };
-}
-
-/** The limit is put into the text as it is, so that no float touches it. */
-function limitMembers({ creditLimit, creditLimitReset }: KeyLimit): string {
-  return `"limit":${creditLimit},"limit_reset":${JSON.stringify(creditLimitReset)}`;
 }

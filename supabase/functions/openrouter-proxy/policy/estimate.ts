@@ -31,6 +31,7 @@ export type Looseness = "price_unknown" | "output_not_bounded" | "dearer_tier" |
 
 export interface Appraisal {
   models: string[];
+  /** Those that gateway_settings.allowed_server_tools has to allow. */
   serverTools: ServerToolAsked[];
   /** Completes "…, so that what runs is not known"; null: it follows from `models`. */
   runsUnnamed: string | null;
@@ -47,6 +48,8 @@ export interface Appraisal {
 
 /** What the results of one tool's use add to the next step's prompt. */
 const TOKENS_PER_USE = 8_192;
+/** What a model writes to use a tool: the rest of its output comes at the end. */
+const OUTPUT_TOKENS_PER_USE = 1_024;
 /** By what the prices of a dearer tier are multiplied, as far as is known. */
 const PRIORITY_FACTOR = 2n;
 const FAST_FACTOR = 6n;
@@ -81,7 +84,16 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
     ...serverTools.length > 0 ? ["server_tools" as const] : [],
   ];
   const isBound = looseBecause.length === 0;
-  return { models, serverTools, runsUnnamed, freeModel, estimate, isBound, looseBecause };
+  const toBeAllowed = serverTools.filter(({ name }) => !serverToolKind(name).isShared);
+  return {
+    models,
+    serverTools: toBeAllowed,
+    runsUnnamed,
+    freeModel,
+    estimate,
+    isBound,
+    looseBecause,
+  };
 }
 
 /** A router, unless it has prices of its own. */
@@ -107,14 +119,16 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
     price(...promptPrices(asks));
   const each = price("request") + price("image") * BigInt(asks.mediaParts);
   const fixed = (prompt + each * steps) * times + tools;
-  const perOutput = charges === "prompt" ? 0n : price(...OUTPUT_PRICES) * steps * times;
+  const perOutput = charges === "prompt" ? 0n : price(...OUTPUT_PRICES) * times;
   const own = model.maxOutputTokens ?? model.contextLength;
+  const most = Math.min(outputBound ?? Infinity, own ?? Infinity);
+  const withTools = fixed + perOutput * BigInt(uses * Math.min(OUTPUT_TOKENS_PER_USE, most));
   if (perOutput === 0n) return { usd: usdText(fixed) };
   if (outputBound === null || charges === "images") {
     const usd_per_output_token = usdText(perOutput);
-    return { usd: usdText(fixed), usd_per_output_token, output_tokens: own };
+    return { usd: usdText(withTools), usd_per_output_token, output_tokens: own };
   }
-  return { usd: usdText(fixed + perOutput * BigInt(Math.min(outputBound, own ?? Infinity))) };
+  return { usd: usdText(withTools + perOutput * BigInt(most)) };
 }
 
 /** How often tools may be used, all together. */

@@ -14,10 +14,8 @@ const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0 };
 
 /** Of a body whose text is 30 tokens. */
 async function estimateOf(body: object, path?: string) {
-  const { estimate, looseBecause } = appraise(
-    { ...await asked(body, path), text: TEXT },
-    CATALOGUE,
-  );
+  const asks = { ...await asked(body, path), text: TEXT };
+  const { estimate, looseBecause } = appraise(asks, CATALOGUE);
   return { estimate, looseBecause };
 }
 
@@ -137,9 +135,9 @@ const ESTIMATES: [
     LOOSE.tools,
   ]],
   [
-    "each step's output",
+    "the output of each use of a tool",
     { model: "a/plain", tools: [{ type: "openrouter:web_fetch", max_uses: 2 }] },
-    [{ usd: "2.032", usd_per_output_token: "0.03", output_tokens: 100 }],
+    [{ usd: "4.032", usd_per_output_token: "0.01", output_tokens: 100 }],
     [LOOSE.output, LOOSE.tools],
   ],
   [
@@ -147,6 +145,17 @@ const ESTIMATES: [
     { ...BODY, model: "a/plain", max_tool_calls: 1, tools: [{ type: "openrouter:datetime" }] },
     [{ usd: "1.23" }],
     [LOOSE.tools],
+  ],
+  [
+    "a tool that shared_features opens",
+    {
+      ...BODY,
+      model: "a/plain",
+      max_tool_calls: 0,
+      tools: [{ type: "openrouter:bash" }],
+    },
+    [{ usd: "0.13" }, UNKNOWN],
+    [LOOSE.price, LOOSE.tools],
   ],
   ["a tool of unknown price", {
     ...BODY,
@@ -227,4 +236,10 @@ Deno.test("an appraisal says what admission is to hold against the settings", as
     isBound: false,
     looseBecause: ["server_tools"],
   });
+});
+
+Deno.test("a tool that shared_features opens needs no other leave", async () => {
+  const tools = [{ type: "openrouter:bash" }, { type: "file_search" }, { type: "mcp" }];
+  const { serverTools } = await appraisalOf({ ...BODY, model: "a/plain", tools });
+  assert.deepEqual(serverTools.map(({ name }) => name), ["mcp"]);
 });

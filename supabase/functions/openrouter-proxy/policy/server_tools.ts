@@ -7,30 +7,41 @@
 
 /** OpenRouter lets a model go through this many steps. */
 export const MAX_USES = 30;
+/**
+ * What is reserved for where a request bounds no uses. All the steps that a model may take would be more
+ * than most budgets hold, and hardly any takes them.
+ */
+export const USUAL_USES = 5;
 
 interface ServerToolKind {
   /** USD for one use; null: nobody knows. A search costs what the model's list says, else this. */
   readonly usdPerUse: string | null;
   /** The member that names the models it runs, which are others where it is missing; null: it runs none. */
   readonly modelMember: "model" | "analysis_models" | null;
+  /** Whether gateway_settings.shared_features opens it, in place of allowed_server_tools. */
+  readonly isShared: boolean;
 }
+
+const PLAIN: ServerToolKind = { usdPerUse: null, modelMember: null, isShared: false };
+const SHARED: ServerToolKind = { ...PLAIN, isShared: true };
 
 /** By canonical name. */
 const KINDS: Readonly<Record<string, ServerToolKind>> = {
-  web_search: { usdPerUse: "0.015", modelMember: null },
-  web_fetch: { usdPerUse: "0.001", modelMember: null },
-  datetime: { usdPerUse: "0", modelMember: null },
-  code_execution: { usdPerUse: null, modelMember: null },
-  file_search: { usdPerUse: null, modelMember: null },
-  mcp: { usdPerUse: null, modelMember: null },
-  files: { usdPerUse: null, modelMember: null },
-  shell: { usdPerUse: null, modelMember: null },
-  bash: { usdPerUse: null, modelMember: null },
-  "file-parser": { usdPerUse: null, modelMember: null },
-  fusion: { usdPerUse: null, modelMember: "analysis_models" },
+  web_search: { ...PLAIN, usdPerUse: "0.015" },
+  web_fetch: { ...PLAIN, usdPerUse: "0.001" },
+  datetime: { ...PLAIN, usdPerUse: "0" },
+  code_execution: PLAIN,
+  mcp: PLAIN,
+  "file-parser": PLAIN,
+  fusion: { ...PLAIN, modelMember: "analysis_models" },
+  files: SHARED,
+  shell: SHARED,
+  bash: SHARED,
+  // It searches nothing but stores that exist.
+  file_search: SHARED,
 };
 /** Of a tool that is not in the table it must be supposed that it runs models. */
-const UNKNOWN_KIND: ServerToolKind = { usdPerUse: null, modelMember: "model" };
+const UNKNOWN_KIND: ServerToolKind = { ...PLAIN, modelMember: "model" };
 
 /** @param name canonical */
 export function serverToolKind(name: string): ServerToolKind {
@@ -104,7 +115,7 @@ export class ServerTool {
 
   /** @param uses null: what bounds nothing */
   boundedBy(uses: number | null): void {
-    this.#maxUses = Math.max(this.#maxUses ?? 0, uses ?? MAX_USES);
+    this.#maxUses = Math.max(this.#maxUses ?? 0, uses ?? USUAL_USES);
   }
 
   /** It is off only if every parser says so. */
@@ -133,6 +144,6 @@ export class ServerTool {
   #usesOf(name: string): number {
     if (name === "web_search" && this.#isPlugin) return 1;
     const isWeb = name === "web_search" || name === "web_fetch";
-    return isWeb ? Math.min(this.#maxUses ?? MAX_USES, MAX_USES) : MAX_USES;
+    return isWeb ? Math.min(this.#maxUses ?? USUAL_USES, MAX_USES) : USUAL_USES;
   }
 }

@@ -1,0 +1,34 @@
+/** The processes that a bench runs beside it. */
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** A process that prints `NAME=value` lines, then one starting with `ready`. */
+export async function startProcess(script: string, env: Record<string, string>) {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--unstable-no-legacy-abort", script],
+    cwd: ROOT,
+    env,
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let output = "";
+  const ended = (async () => {
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+      output += text;
+      if (/^ready/m.test(output)) resolve();
+    }
+    reject(new Error(`${script} ended before it was ready`));
+    await child.status;
+  })();
+  await promise;
+  return {
+    pid: child.pid,
+    printed: (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(output)![1]!,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
