@@ -1,6 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(57);
+select plan(59);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -207,5 +207,14 @@ select is_empty(
   $$ select from public.budgets where least(day_reserved_usd, month_reserved_usd, requests_under_way) < 0 $$,
   'nothing is ever below nothing'
 );
+
+-- What an operator deletes.
+insert into calls select 15, pg_temp.admit('did:key:dave', '0.3');
+delete from public.budgets;
+insert into calls select 16, pg_temp.admit('did:key:dave', '0.1');
+select pg_temp.settle(answer, '0.2') from calls where n = 15;
+select is(pg_temp.books('did:key:dave'), '0.2 0 0.2 0 0', 'what was reserved in a row that is gone frees nothing below nothing');
+select pg_temp.settle(answer, '0.1') from calls where n = 16;
+select is(pg_temp.books('did:key:dave') || ' | ' || pg_temp.books('*'), '0.3 0 0.3 0 0 | 0.3 0 0.3 0 0', 'whatever ends first');
 select * from finish();
 rollback;
