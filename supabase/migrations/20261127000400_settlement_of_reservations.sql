@@ -322,8 +322,9 @@ end;
 $$;
 comment on function public.enter_known_costs is 'Enters costs of ended rows that have none, and then what they change in budgets. Returns how many.';
 
--- Books each as book_cost does, in the order of the DIDs and of the totals' keys. Where Postgres refuses
--- a cost, or another transaction is in the way, that one is left for another time.
+-- Books each as book_cost does, in the order of the DIDs and of the totals' keys, and of a row the one
+-- that is told first. Where Postgres refuses a cost, or another transaction is in the way, that one is
+-- left for another time.
 --
 -- p_costs: an array of what book_cost takes, each with request_id and request_time. Returns how many were
 -- booked.
@@ -336,15 +337,15 @@ declare
   v_costs jsonb[];
 begin
   -- All rows are locked before the first DID.
-  select array_agg(locked.cost order by did, day, counted_model, endpoint)
+  select array_agg(locked.cost order by did, day, counted_model, endpoint, place)
   into v_costs
   from (
-    select told.cost, log.did, (log.request_time at time zone 'utc')::date as day,
+    select told.cost, told.place, log.did, (log.request_time at time zone 'utc')::date as day,
       public.counted_model(log) as counted_model, log.endpoint
     from jsonb_array_elements(
       -- @supabase/lite hands JSON over as a string of JSON.
       case jsonb_typeof(p_costs) when 'string' then (p_costs #>> '{}')::jsonb else p_costs end
-    ) as told (cost)
+    ) with ordinality as told (cost, place)
     join public.request_logs as log
       on log.id = (told.cost ->> 'request_id')::uuid
       and log.request_time = (told.cost ->> 'request_time')::timestamptz

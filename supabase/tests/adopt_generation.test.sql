@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(33);
+select plan(34);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -120,6 +120,16 @@ select is(
   pg_temp.adopt('{gen-i}', 'a/one', '12 minutes', '1', true), 'own_row', 'but of none that came later'
 );
 delete from public.request_logs where status = 'pending';
+
+-- Budgets.
+select is(
+  (select trim_scale(month_spent_usd) from public.budgets where did = 'did:key:alice'),
+  (
+    select trim_scale(sum(total_cost)) from public.usage_daily as total join public.budgets as budget using (did)
+    where did = 'did:key:alice' and date_trunc('month', total.day) = budget.month
+  ),
+  'all that was found is spent, in a row of its own or not'
+);
 
 -- Jobs: their generation's id is not the job's.
 insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id, total_cost, cost_source)

@@ -1,6 +1,6 @@
 -- Alerts: each threshold of a budget once a period, and their delivery.
 begin;
-select plan(75);
+select plan(77);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -79,6 +79,11 @@ select is(pg_temp.alerts('*', 'day'), '2028-03-01 50 10 10, 2028-03-01 80 10 10,
 select is(pg_temp.spend('did:key:bob', '9', '2028-04-01 00:00:00+00'), true, 'the next month');
 select is(split_part(pg_temp.alerts('did:key:bob', 'month'), ', 2028-04', 2), '-01 50 10 9', 'has alerts of its own');
 select public.set_gateway_limits(clear => '{daily_budget_usd, monthly_budget_usd}');
+
+select public.set_limits('did:key:alice', daily_budget_usd => 1, monthly_budget_usd => 100);
+select is(pg_temp.spend('did:key:alice', '0.5', '2028-04-01 10:00:00+00'), true, 'half of a day''s budget is reached to the cent where little of the month''s is');
+select public.set_limits('did:key:alice', daily_budget_usd => 100, monthly_budget_usd => 2);
+select is(pg_temp.spend('did:key:alice', '0.5', '2028-04-01 10:00:00+00'), true, 'and the other way round');
 
 -- Costs that come late, or one after the other.
 select public.set_limits('did:key:carol', daily_budget_usd => 1, monthly_budget_usd => 100);

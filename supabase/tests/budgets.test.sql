@@ -1,6 +1,10 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
+<<<<<<< HEAD
 select plan(57);
+=======
+select plan(59);
+>>>>>>> limits-tests
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -149,6 +153,15 @@ select is(
   'a settlement that comes too late is counted all the same'
 );
 
+-- What a gateway of before has admitted.
+insert into public.request_logs (id, did, method, endpoint, request_time)
+values ('00000000-0000-4000-8000-000000000001', 'did:key:carol', 'POST', '/chat/completions', now());
+insert into calls select 14, pg_temp.admit('did:key:carol', '0.3');
+select pg_temp.settle(
+  jsonb_build_object('id', '00000000-0000-4000-8000-000000000001', 'request_time', now()), '0.5'
+);
+select is(split_part(pg_temp.books('did:key:carol'), ' ', 5), '1', 'a call that was not counted when it began makes no room when it ends');
+
 -- The gateway's own budget comes last, and undoes nothing but the call that it refuses.
 select public.set_gateway_limits(daily_budget_usd => 2);
 select is(
@@ -199,5 +212,14 @@ select is_empty(
   $$ select from public.budgets where least(day_reserved_usd, month_reserved_usd, requests_under_way) < 0 $$,
   'nothing is ever below nothing'
 );
+
+-- What an operator deletes.
+insert into calls select 15, pg_temp.admit('did:key:dave', '0.3');
+delete from public.budgets;
+insert into calls select 16, pg_temp.admit('did:key:dave', '0.1');
+select pg_temp.settle(answer, '0.2') from calls where n = 15;
+select is(pg_temp.books('did:key:dave'), '0.2 0 0.2 0 0', 'what was reserved in a row that is gone frees nothing below nothing');
+select pg_temp.settle(answer, '0.1') from calls where n = 16;
+select is(pg_temp.books('did:key:dave') || ' | ' || pg_temp.books('*'), '0.3 0 0.3 0 0 | 0.3 0 0.3 0 0', 'whatever ends first');
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Rates: how many pass at once and a minute, to the millisecond, and what they are told.
 begin;
-select plan(118);
+select plan(120);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -222,6 +222,7 @@ select is(
 );
 select is(budgets::text, kept.budget, 'which takes nothing of the DID''s') from public.budgets, kept where did = 'did:key:bob';
 select is(pg_temp.traces(), traces, 'and leaves nothing') from kept;
+select is(pg_temp.decision('did:key:alice', '2028-03-02 10:00:00+00'), 'rate_limited did requests', 'who has used up its own as well is told of that');
 select is(pg_temp.decision('did:key:bob', '2028-03-02 10:00:19.999+00'), 'rate_limited gateway requests', 'a millisecond before the time that is told');
 select is(pg_temp.decision('did:key:bob', '2028-03-02 10:00:20+00'), 'admitted', 'and at that time');
 select ok(not pg_temp.admit('did:key:bob', '2028-03-02 10:01:00+00') ? 'rate', 'an admitted call is not told the gateway''s');
@@ -380,6 +381,14 @@ select is(
 );
 select pg_temp.settle(answer, '0', '{"status": "failed", "http_status": 499}') from calls where name = 'six mistakes at a time';
 select is(pg_temp.told(pg_temp.admit('did:key:dave')), '3 0 120000 80000', 'each once');
+insert into calls select 'given up', pg_temp.admit('did:key:heidi');
+select pg_temp.settle(answer, '0', '{"status": "failed", "http_status": 400, "given_up": true}'),
+  pg_temp.settle(answer, '0', '{"status": "failed", "http_status": 400}')
+from calls where name = 'given up';
+select is(
+  (select extract(epoch from refusals_used_until - now())::int from public.budgets where did = 'did:key:heidi'), 20,
+  'be it by a worker that retires, and then ends it after all'
+);
 insert into calls select 'withdrawn', pg_temp.admit('did:key:erin') from generate_series(1, 5);
 select public.withdraw_request((answer ->> 'id')::uuid) from calls where name = 'withdrawn';
 select is(pg_temp.decision('did:key:erin'), 'admitted', 'what was never forwarded is no mistake');
