@@ -1,10 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-<<<<<<< HEAD
-select plan(57);
-=======
-select plan(59);
->>>>>>> limits-tests
+select plan(60);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
