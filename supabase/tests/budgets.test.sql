@@ -210,6 +210,7 @@ select is_empty(
 );
 
 -- What an operator deletes.
+delete from public.budgets;
 insert into calls select 15, pg_temp.admit('did:key:dave', '0.3');
 delete from public.budgets;
 insert into calls select 16, pg_temp.admit('did:key:dave', '0.1');
