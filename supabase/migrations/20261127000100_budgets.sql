@@ -334,6 +334,10 @@ begin
       ) || public.rate_state(p_budget.free_requests_used_until, p_limits.free_models_per_minute, p_now);
     end if;
   end if;
+  -- What costs nothing is no matter of budgets, used up or not.
+  if p_usd = 0 then
+    return null;
+  end if;
   if p_budget.day_spent_usd + p_budget.day_reserved_usd + p_usd > p_limits.daily_budget_usd then
     return jsonb_build_object(
       'decision', 'budget_exceeded', 'scope', p_scope, 'period', 'day',

@@ -233,8 +233,10 @@ begin
     if v_text is not null then
       return jsonb_build_object('decision', 'model_not_allowed', 'model', v_text);
     end if;
-    if p_asked.runs_unnamed is not null then
-      return jsonb_build_object('decision', 'model_not_allowed', 'why', p_asked.runs_unnamed);
+    if p_asked.runs_unnamed is not null or coalesce(p_asked.models, '{}') = '{}' then
+      return jsonb_build_object(
+        'decision', 'model_not_allowed', 'why', coalesce(p_asked.runs_unnamed, 'no model is named')
+      );
     end if;
   end if;
 

@@ -1,6 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(60);
+select plan(61);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -66,6 +66,13 @@ select is(
   'and by no more, which is told with all figures, to the end of the day'
 );
 select is((select count(*) from public.request_logs)::int, 2, 'what is refused has no row');
+select is(
+  public.refusal_by(
+    public.budget_of('did:key:alice', '2028-02-28'), row(0.5, 0.5, null, null, null, null, null), 'did',
+    0, false, now()
+  ),
+  null, 'what costs nothing passes, used up or not'
+);
 select is(pg_temp.settle(answer, '0.1') ->> 'settled', 'true', 'a call costs less than was reserved')
 from calls where n = 1;
 select is(pg_temp.books('did:key:alice'), '0.1 0.6 0.1 0.6 1', 'what it cost takes the place of what was reserved');
