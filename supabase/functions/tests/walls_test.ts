@@ -443,7 +443,11 @@ Deno.test("a shared feature that the operator opens passes, and the others do no
   const { db: { sql }, gateway } = world;
   const features = [...new Set(reaching(shared).map(([, feature]) => feature))];
   const path = "/chat/completions";
+  const [before] = await sql`select allowed_server_tools as tools from public.gateway_settings`;
   try {
+    // The tools around those that are shared are a matter of limits.
+    await sql`select public.set_gateway_limits(
+      allowed_server_tools => ${[...before!.tools, "advisor", "fusion", "subagent"]})`;
     for (const opened of features) {
       const [caller] = await crowdFor(1);
       await sql`update public.gateway_settings set shared_features = ${[opened]}`;
@@ -457,6 +461,7 @@ Deno.test("a shared feature that the operator opens passes, and the others do no
       }
     }
   } finally {
-    await sql`update public.gateway_settings set shared_features = '{}'`;
+    await sql`select public.set_gateway_limits(
+      shared_features => '{}', allowed_server_tools => ${before!.tools})`;
   }
 });

@@ -114,7 +114,7 @@ test("an alert whose delivery could not be noted is left, and keeps no other", a
     },
   });
   assert.deepEqual(await deliver(Infinity, NEVER), { done: 2, failed: 1, left: 1 });
-  assert.deepEqual(ended, ["a1", "a2"]);
+  assert.deepEqual(ended.toSorted(), ["a1", "a2"]);
   assert.match(String(seen.lines[0]?.error), /^store_unavailable/);
 });
 
