@@ -1,6 +1,6 @@
 /**
- * `deno task bench [auth|gateway|limits|stranger]`: measures on this machine. Figures of one run compare with each
- * other; those of two runs do not.
+ * `deno task bench [auth|gateway|limits|stranger]`: measures on this machine. Figures of one run
+ * compare with each other; those of two runs do not.
  */
 const BENCHES = ["auth", "gateway", "limits", "stranger"];
 

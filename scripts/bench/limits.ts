@@ -1,6 +1,7 @@
 /**
- * What limits cost in Postgres: admissions and settlements with every limit on, alone and by many
- * clients at once, beside a database of some size. The commits wait for the disk.
+ * What limits cost in Postgres: admissions and settlements with every limit on, alone, and of 64
+ * clients at once, over as many connections as a Data API may have, beside a database of some size. The
+ * commits wait for the disk.
  *
  * Usage: deno run -A scripts/bench/limits.ts [--dids=100000] [--rows=1000000]
  */
@@ -19,10 +20,11 @@ const dids = Number(options.dids);
 const rows = Number(options.rows);
 const TIMED_CALLS = 3_000;
 const LOAD_MS = 6_000;
-const CLIENTS = [1, 8, 64];
+const CLIENTS = 64;
+const CONNECTIONS = [1, 4, 16, 64];
 
 const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, durable: true });
-const sql = postgres(stack.databaseUrl, { max: 64, onnotice: () => {} });
+const sql = postgres(stack.databaseUrl, { max: 4, onnotice: () => {} });
 
 /** The request of one DID among many, or of the one that everybody is. */
 function admission(did: string): string {
@@ -127,14 +129,15 @@ async function ownTimes() {
   }
 }
 
-/** Admissions and settlements a second by so many clients, whose DIDs `didOf` chooses. */
-async function throughput(clients: number, didOf: (client: number) => string) {
+/** Admissions and settlements a second over so many connections, of the DIDs that `didOf` chooses. */
+async function throughput(connections: number, didOf: () => string) {
+  const sql = postgres(stack.databaseUrl, { max: connections, onnotice: () => {} });
   const until = performance.now() + LOAD_MS;
   let pairs = 0;
   const failures = new Map<string, number>();
-  await Promise.all(Array.from({ length: clients }, async (_, client) => {
+  await Promise.all(Array.from({ length: CLIENTS }, async () => {
     while (performance.now() < until) {
-      const asked = admission(didOf(client));
+      const asked = admission(didOf());
       try {
         const [row] = await sql`select admit_request(${asked}::text::jsonb) as answer`;
         const answer = row!.answer as { decision: string; request_time: string };
@@ -159,6 +162,7 @@ async function throughput(clients: number, didOf: (client: number) => string) {
       }
     }
   }));
+  await sql.end();
   return {
     perSecond: Math.round(2 * pairs * 1000 / LOAD_MS),
     failures: [...failures].map(([kind, count]) => `${count} x ${kind}`).join(", ") || "none",
@@ -173,11 +177,11 @@ try {
   await fill();
   console.log("\nown time in Postgres, every limit on, microseconds");
   console.table(await ownTimes());
-  console.log("admissions and settlements a second");
+  console.log(`admissions and settlements a second, of ${CLIENTS} clients`);
   const table = [];
-  for (const clients of CLIENTS) {
+  for (const connections of CONNECTIONS) {
     for (const [name, didOf] of [["one DID", oneDid], ["all DIDs", manyDids]] as const) {
-      table.push({ DIDs: name, clients, ...await throughput(clients, didOf) });
+      table.push({ DIDs: name, connections, ...await throughput(connections, didOf) });
     }
   }
   console.table(table);
