@@ -23,6 +23,8 @@ Deno.test("an OpenAI client chats, streams and calls tools without noticing any 
   // A worker's first call does not wait for the list of prices for long, and is of an unknown price then.
   await client.chat.completions.create({ model: "openai/gpt-4o-mini", messages });
   for (let n = 0; n < 5; n++) {
+    // What is settled gives back what it had reserved.
+    await world.db.endedRows(identity.did, 1 + 2 * n);
     const { data, response } = await client.chat.completions.create({
       model: "openai/gpt-4o-mini",
       messages,
