@@ -240,7 +240,8 @@ Deno.test("did import takes PEM files, JWK files and seeds", async () => {
     await Deno.writeTextFile(`${folder}/key.jwk`, JSON.stringify(jwk));
     const dids = [];
     for (const source of ["key.pem", "key.jwk", jwk.d!]) {
-      dids.push((await did("import", source, "--force")).stdout);
+      // A seed may begin with a dash.
+      dids.push((await did("import", "--force", "--", source)).stdout);
     }
     assert.match(dids[0]!, /^did:key:z6Mk/);
     assert.deepEqual(dids, [dids[0], dids[0], dids[0]]);
