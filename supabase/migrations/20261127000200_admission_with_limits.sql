@@ -167,7 +167,7 @@ comment on function public.note_used_up is 'Adds the alert that a budget is used
 --
 -- Returns {"decision": …}, the first of these that holds:
 --   token_revoked        the token was issued before tokens_valid_after
---   access_denied        with why: blocked, not_allowed (access_mode is allowlist), no_new_accounts
+--   access_denied        with why: blocked, not_allowed (access_mode is allowlist)
 --   model_not_allowed    with model, or why it is not known what runs
 --   feature_not_allowed  with feature: the first one asked for that the operator has not opened
 --   not_owned            one of the generations is in no row of this DID

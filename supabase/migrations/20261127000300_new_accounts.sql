@@ -10,7 +10,7 @@ comment on column public.key_provisioning.counted_on is
 --   provisioned  with encrypted_api_key: somebody has made it
 --   disabled     the operator has blocked the DID
 --   in_progress  somebody is making it
---   no_room      with why: day | minute, and retry_after_ms: too many new accounts
+--   no_room      too many new accounts, as count_new_account tells
 --   claimed      with credit_limit, credit_limit_reset: what OpenRouter is to be told; orphans_since:
 --                since when earlier attempts may have left a key there, or null; alerted
 create or replace function public.claim_key_provisioning(
@@ -91,7 +91,8 @@ comment on function public.claim_key_provisioning is
 
 -- Counts one more new account, where there is room for it.
 --
--- Returns {"why": day | minute, "retry_after_ms"} where there is none, else {}, or {"alerted": true} where
+-- Returns {"why": "day", "retry_after_ms"}, or {"why": "minute"} with what rate_state returns, where there
+-- is none, else {}, or {"alerted": true} where
 -- a threshold of the day was reached by it.
 create function public.count_new_account(p_settings public.gateway_settings, p_now timestamptz)
 returns jsonb
@@ -114,11 +115,8 @@ begin
     );
   end if;
   if not public.rate_allows(v_budget.new_accounts_used_until, v_per_minute, p_now) then
-    return jsonb_build_object(
-      'why', 'minute',
-      'retry_after_ms',
-      public.rate_state(v_budget.new_accounts_used_until, v_per_minute, p_now) -> 'retry_after_ms'
-    );
+    return '{"why": "minute"}'
+      || public.rate_state(v_budget.new_accounts_used_until, v_per_minute, p_now);
   end if;
   v_budget.day_new_accounts := v_budget.day_new_accounts + 1;
   if v_per_minute is not null then

@@ -146,7 +146,7 @@ select is(
 );
 select is(
   public.claim_key_provisioning('did:key:m4', pg_temp.attempt(104)),
-  '{"state": "no_room", "why": "minute", "retry_after_ms": 20000}', 'and the next one in a moment'
+  '{"state": "no_room", "why": "minute", "limit": 3, "remaining": 0, "reset_ms": 60000, "retry_after_ms": 20000}', 'and the next one in a moment'
 );
 select is_empty($$ select from public.key_provisioning where did = 'did:key:m4' $$, 'without a lease');
 select is(pg_temp.counted(), 3, 'and without being counted');

@@ -13,6 +13,9 @@ import {
   admissionMembers,
   admissionOf,
   type AdmissionRequest,
+  rateOf,
+  type RateRow,
+  type RateState,
 } from "./store_admission.ts";
 import { storeBreaker } from "./store_breaker.ts";
 import { maintenanceCalls } from "./store_maintenance.ts";
@@ -90,7 +93,8 @@ export type ProvisioningClaim =
   | { state: "provisioned"; encryptedApiKey: string }
   | { state: "disabled" | "in_progress" }
   /** Too many new accounts. */
-  | { state: "no_room"; why: "day" | "minute"; retryAfterMs: number }
+  | { state: "no_room"; why: "day"; retryAfterMs: number }
+  | ({ state: "no_room"; why: "minute" } & RateState)
   | {
     state: "claimed";
     limit: KeyLimit;
@@ -296,7 +300,9 @@ export function createStore(
         case "provisioned":
           return { state, encryptedApiKey: answer.encrypted_api_key! };
         case "no_room":
-          return { state, why: answer.why!, retryAfterMs: answer.retry_after_ms! };
+          return answer.why === "minute"
+            ? { state, why: "minute", ...rateOf(answer as RateRow) }
+            : { state, why: "day", retryAfterMs: answer.retry_after_ms! };
         case "claimed":
           return {
             state,
@@ -403,12 +409,11 @@ export class StoreUnavailable extends GatewayError {
 }
 
 /** What claim_key_provisioning returns; which members there are, the state says. */
-interface ClaimAnswer {
+interface ClaimAnswer extends Partial<RateRow> {
   state: ProvisioningClaim["state"];
   encrypted_api_key?: string;
   orphans_since?: string | null;
   why?: "day" | "minute";
-  retry_after_ms?: number;
   alerted?: boolean;
 }
 

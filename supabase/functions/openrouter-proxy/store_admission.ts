@@ -149,7 +149,8 @@ interface Answer {
   alerted?: boolean;
 }
 
-interface RateRow {
+/** A rate, as RPCs return it: rate_state. */
+export interface RateRow {
   limit: number;
   remaining: number;
   reset_ms: number;
@@ -201,7 +202,7 @@ export function admissionOf(told: unknown): Admission {
   }
 }
 
-function rateOf(row: RateRow): RateState {
+export function rateOf(row: RateRow): RateState {
   return {
     limit: row.limit,
     remaining: row.remaining,

@@ -91,7 +91,7 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
         case "disabled":
           throw accessDenied();
         case "no_room":
-          throw noNewAccounts(claim.why, claim.retryAfterMs);
+          throw noNewAccounts(claim);
         case "claimed":
           if (claim.isAlerted) onAlert();
           return await create({ did, attemptId, brokenKeyHash, ...claim });

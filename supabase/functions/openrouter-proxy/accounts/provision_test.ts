@@ -456,3 +456,35 @@ Deno.test("the name of a key tells its DID, and other names tell none", () => {
     assert.equal(didOfKeyName(name), null);
   }
 });
+
+Deno.test("where there is no room for new accounts today, no key is made, and when there will be is told", async () => {
+  const { provision, calls } = scripted({
+    claims: [{ state: "no_room", why: "day", retryAfterMs: 3_599_001 }],
+  });
+  const refusal = await refusalOf(provision(DID, null));
+  assert.deepEqual([refusal.type, refusal.status], ["access_denied", 403]);
+  assert.deepEqual(refusal.headers, { "retry-after": "3600" });
+  assert.deepEqual(calls, [`claim ${DID} null`]);
+});
+
+Deno.test("where there is none within the minute, the gateway's rate says so", async () => {
+  const rate = { limit: 3, remaining: 0, resetMs: 60_000, retryAfterMs: 19_001 };
+  const { provision, calls } = scripted({ claims: [{ state: "no_room", why: "minute", ...rate }] });
+  const refusal = await refusalOf(provision(DID, null));
+  assert.deepEqual([refusal.type, refusal.details.scope], ["rate_limited", "gateway"]);
+  assert.deepEqual(refusal.headers, {
+    "ratelimit-limit": "3",
+    "ratelimit-remaining": "0",
+    "ratelimit-reset": "60",
+    "retry-after": "20",
+  });
+  assert.deepEqual(calls, [`claim ${DID} null`]);
+});
+
+Deno.test("a claim that brings an alert about has it delivered", async () => {
+  const { provision, calls } = scripted({
+    claims: [{ state: "claimed", limit: LIMIT, orphansSince: null, isAlerted: true }],
+  });
+  await provision(DID, null);
+  assert.equal(calls[1], "alert");
+});

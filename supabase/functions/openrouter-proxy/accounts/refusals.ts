@@ -2,6 +2,7 @@
 import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
 import { rateLimited } from "../http/rate_limited.ts";
+import type { ProvisioningClaim } from "../store.ts";
 import type {
   Admission,
   AdmissionRequest,
@@ -75,22 +76,26 @@ export function tokenRevoked(): GatewayError {
 }
 
 /** The refusal of a DID for whose first key there is no room. */
-export function noNewAccounts(why: "day" | "minute", retryAfterMs: number): GatewayError {
-  const headers = { "retry-after": String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
-  return why === "day"
-    ? new GatewayError(
-      "access_denied",
-      "this gateway takes no more new accounts today: try again tomorrow (UTC), or ask its operator",
-      { headers },
-    )
-    : rateLimited({
+export function noNewAccounts(
+  claim: Extract<ProvisioningClaim, { state: "no_room" }>,
+): GatewayError {
+  if (claim.why === "minute") {
+    const { limit, remaining, resetMs, retryAfterMs } = claim;
+    return rateLimited({
       scope: "gateway",
-      limit: 0,
-      remaining: 0,
-      resetSeconds: Math.ceil(retryAfterMs / 1000),
+      limit,
+      remaining,
+      resetSeconds: Math.ceil(resetMs / 1000),
       retryAfterSeconds: retryAfterMs / 1000,
-      message: "this gateway makes only so many new accounts a minute: try again shortly",
+      message: `this gateway makes ${limit} new accounts a minute at most: try again shortly`,
     });
+  }
+  const retryAfter = Math.max(1, Math.ceil(claim.retryAfterMs / 1000));
+  return new GatewayError(
+    "access_denied",
+    "this gateway takes no more new accounts today: try again tomorrow (UTC), or ask its operator",
+    { headers: { "retry-after": String(retryAfter) } },
+  );
 }
 
 function notAllowed(): GatewayError {

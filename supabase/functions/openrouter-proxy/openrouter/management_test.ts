@@ -24,6 +24,7 @@ interface Sent extends Init {
 function answered(
   answer: (sent: Sent) => Response | Promise<Response>,
   workspaceId: string | null = null,
+  usdPerCredit = "1",
 ) {
   const sent: Sent[] = [];
   const fetch = async (input: string, init: Init) => {
@@ -36,6 +37,7 @@ function answered(
     "sk-management",
     fetch as unknown as typeof globalThis.fetch,
     workspaceId,
+    usdPerCredit,
   );
   return { management, sent };
 }
@@ -278,6 +280,19 @@ Deno.test("a list that never holds still is given up", async () => {
   const { management } = listing(50_000, (keys) => keys.splice(0, 200));
   const error = await failureOf(hashes(management));
   assert.match(error.message, /deleted faster than they are listed/);
+});
+
+Deno.test("limits are told and read in credits, at the operator's rate", async () => {
+  const { management, sent } = answered(
+    ({ method }) =>
+      Response.json(method === "GET" ? { data: [{ hash: "a", limit: 2_500_000 }] } : { data: {} }),
+    null,
+    "0.000001",
+  );
+  await management.setLimit("h", { creditLimit: "2.5", creditLimitReset: "daily" });
+  assert.equal(sent[0]?.body, '{"limit":2500000,"limit_reset":"daily"}');
+  const [key] = await Array.fromAsync(management.listKeys());
+  assert.equal(key?.limit, "2.5");
 });
 
 Deno.test("a listed limit keeps its digits", async () => {

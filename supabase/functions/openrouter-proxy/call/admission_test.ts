@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import type { Identity } from "../auth/authenticate.ts";
+import { utf8 } from "../bytes/encodings.ts";
+import { openedBy } from "../policy/endpoints.ts";
+import { CATALOGUE } from "../testing/listed_models.ts";
+import { admissionRequest } from "./admission.ts";
+import { orderOf } from "./order.ts";
+
+const IDENTITY = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null } as unknown as Identity;
+
+/** What Postgres is told of a request, and which models' prices were waited for. */
+async function told(
+  body: object | null,
+  { method = "POST", path = "/chat/completions", usdPerCredit = "1" } = {},
+) {
+  const waitedFor: (readonly string[])[] = [];
+  const catalogue = {
+    ...CATALOGUE,
+    ready(models: readonly string[]) {
+      waitedFor.push(models);
+      return Promise.resolve();
+    },
+  };
+  const bytes = utf8(body === null ? "" : JSON.stringify(body));
+  const opened = openedBy(method, { path, search: "" }, ["*"]);
+  const order = await orderOf(opened, new Headers(), bytes);
+  const request = await admissionRequest("id", method, IDENTITY, order, catalogue, usdPerCredit);
+  return { request, waitedFor };
+}
+
+Deno.test("a call is told with its price, once the list of prices was waited for", async () => {
+  const { request, waitedFor } = await told({ model: "a/embeds", input: "hi" }, {
+    path: "/embeddings",
+  });
+  assert.deepEqual(waitedFor, [["a/embeds"]]);
+  assert.deepEqual([request.model, request.models], ["a/embeds", ["a/embeds"]]);
+  assert.deepEqual(request.estimate.map((one) => Object.keys(one)), [["usd"]]);
+});
+
+Deno.test("what is free waits for no prices, and reserves nothing", async () => {
+  const { request, waitedFor } = await told(null, { method: "GET", path: "/models" });
+  assert.deepEqual(waitedFor, []);
+  assert.deepEqual([request.metered, request.estimate, request.models], [false, [], []]);
+});
+
+Deno.test("listed prices are exchanged at the operator's rate, for output without a bound, too", async () => {
+  const { request: bounded } = await told({ model: "a/plain", max_tokens: 10 });
+  const { request: cheap } = await told({ model: "a/plain", max_tokens: 10 }, {
+    usdPerCredit: "0.001",
+  });
+  const usdOf = ([one]: typeof bounded.estimate) => "usd" in one! ? Number(one.usd) : NaN;
+  assert.ok(usdOf(bounded.estimate) > 0.1);
+  assert.equal(usdOf(cheap.estimate), usdOf(bounded.estimate) / 1000);
+  const { request: unbounded } = await told({ model: "a/plain" }, { usdPerCredit: "0.001" });
+  const [one] = unbounded.estimate;
+  assert.ok(one && "usd_per_output_token" in one);
+  assert.deepEqual([one.usd_per_output_token, one.output_tokens], ["0.00001", 100]);
+  const { request: unknown } = await told({ model: "x/y" }, { usdPerCredit: "0.001" });
+  assert.deepEqual(unknown.estimate, [{ unknown: "price" }]);
+});
+
+Deno.test("a model that nobody lists is not booked, although it is held against lists of models", async () => {
+  const { request } = await told({ model: "made/up" });
+  assert.equal(request.model, null);
+  assert.deepEqual(request.models, ["made/up"]);
+  assert.equal((await told({ model: "a/plain:nitro" })).request.model, "a/plain:nitro");
+});
+
+Deno.test("a path that is not in the table is booked by what opened it", async () => {
+  assert.equal((await told({ model: "a/plain" }, { path: "/made/up" })).request.endpoint, "other");
+  assert.equal((await told({ model: "a/plain" })).request.endpoint, "/chat/completions");
+});
