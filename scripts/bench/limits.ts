@@ -1,13 +1,16 @@
 /**
- * What limits cost in Postgres: admissions and settlements with every limit on, alone, and of 64
- * clients at once, over as many connections as a Data API may have, beside a database of some size. The
- * commits wait for the disk.
+ * What limits cost in Postgres: admissions and settlements with every limit on, one at a time, and of 64
+ * clients at once, beside a database of some size: each call alone, over as many connections as a Data
+ * API may have, and as a gateway sends them, those together that came together. The commits wait for the
+ * disk.
  *
  * Usage: deno run -A scripts/bench/limits.ts [--dids=100000] [--rows=1000000]
  */
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { startStack } from "../stack/start_stack.ts";
+import { naturalBatches } from "../../supabase/functions/openrouter-proxy/bytes/natural_batches.ts";
+import { BATCHES } from "../../supabase/functions/openrouter-proxy/store.ts";
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -27,8 +30,8 @@ const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, durable: t
 const sql = postgres(stack.databaseUrl, { max: 4, onnotice: () => {} });
 
 /** The request of one DID among many, or of the one that everybody is. */
-function admission(did: string): string {
-  return JSON.stringify({
+function admission(did: string) {
+  return {
     request_id: crypto.randomUUID(),
     did,
     method: "POST",
@@ -39,7 +42,7 @@ function admission(did: string): string {
     message_expires_at: new Date(Date.now() + 360_000).toISOString(),
     models: ["openai/gpt-4o-mini"],
     estimate: [{ usd: "0.0001" }],
-  });
+  };
 }
 
 async function fill() {
@@ -129,9 +132,55 @@ async function ownTimes() {
   }
 }
 
-/** Admissions and settlements a second over so many connections, of the DIDs that `didOf` chooses. */
-async function throughput(connections: number, didOf: () => string) {
+interface Answer {
+  decision?: string;
+  request_time: string;
+  settled?: boolean;
+}
+
+/** What asks Postgres for one item. */
+type Ask = (item: Record<string, unknown>) => Promise<Answer>;
+
+interface Way {
+  admit: Ask;
+  settle: Ask;
+}
+
+/** Each call alone. */
+function alone(sql: postgres.Sql): Way {
+  const asking = (name: "admit_request" | "settle_request"): Ask => async (item) => {
+    const [row] = await sql.unsafe(`select ${name}($1::text::jsonb) as answer`, [
+      JSON.stringify(item),
+    ]);
+    return row!.answer;
+  };
+  return { admit: asking("admit_request"), settle: asking("settle_request") };
+}
+
+/** As one gateway does: those together that came while a call was under way. */
+function together(sql: postgres.Sql): Way {
+  const { admit, settle } = alone(sql);
+  const batched = (one: Ask, name: "admit_requests" | "settle_requests"): Ask =>
+    naturalBatches({
+      one,
+      many: async (items) => {
+        const [row] = await sql.unsafe(`select ${name}($1) as answers`, [JSON.stringify(items)]);
+        return new Map<string, Answer>(Object.entries(row!.answers));
+      },
+      keyOf: (item) => String(item.request_id),
+      didNothing: () => false,
+    }, BATCHES);
+  return { admit: batched(admit, "admit_requests"), settle: batched(settle, "settle_requests") };
+}
+
+/** Pairs of an admission and its settlement a second, of the DIDs that `didOf` chooses. */
+async function throughput(
+  connections: number,
+  wayOf: (sql: postgres.Sql) => Way,
+  didOf: () => string,
+) {
   const sql = postgres(stack.databaseUrl, { max: connections, onnotice: () => {} });
+  const { admit, settle } = wayOf(sql);
   const until = performance.now() + LOAD_MS;
   let pairs = 0;
   const failures = new Map<string, number>();
@@ -139,12 +188,11 @@ async function throughput(connections: number, didOf: () => string) {
     while (performance.now() < until) {
       const asked = admission(didOf());
       try {
-        const [row] = await sql`select admit_request(${asked}::text::jsonb) as answer`;
-        const answer = row!.answer as { decision: string; request_time: string };
-        if (answer.decision !== "admitted") throw new Error(answer.decision);
-        const settlement = JSON.stringify({
-          request_id: JSON.parse(asked).request_id,
-          request_time: answer.request_time,
+        const { decision, request_time } = await admit(asked);
+        if (decision !== "admitted") throw new Error(decision);
+        const { settled } = await settle({
+          request_id: asked.request_id,
+          request_time,
           status: "completed",
           http_status: 200,
           model: "openai/gpt-4o-mini",
@@ -153,7 +201,7 @@ async function throughput(connections: number, didOf: () => string) {
           cost: "0.00005",
           cost_source: "response",
         });
-        await sql`select settle_request(${settlement}::text::jsonb)`;
+        if (!settled) throw new Error("not settled");
         pairs++;
       } catch (error) {
         const { code, message } = error as postgres.PostgresError;
@@ -164,7 +212,7 @@ async function throughput(connections: number, didOf: () => string) {
   }));
   await sql.end();
   return {
-    perSecond: Math.round(2 * pairs * 1000 / LOAD_MS),
+    pairsPerSecond: Math.round(pairs * 1000 / LOAD_MS),
     failures: [...failures].map(([kind, count]) => `${count} x ${kind}`).join(", ") || "none",
   };
 }
@@ -177,11 +225,20 @@ try {
   await fill();
   console.log("\nown time in Postgres, every limit on, microseconds");
   console.table(await ownTimes());
-  console.log(`admissions and settlements a second, of ${CLIENTS} clients`);
+  console.log(`pairs of an admission and its settlement a second, of ${CLIENTS} clients`);
+  const ways = [
+    ...CONNECTIONS.map((connections) => ["alone", connections, alone] as const),
+    ["together", 2, together] as const,
+  ];
   const table = [];
-  for (const connections of CONNECTIONS) {
+  for (const [calls, connections, wayOf] of ways) {
     for (const [name, didOf] of [["one DID", oneDid], ["all DIDs", manyDids]] as const) {
-      table.push({ DIDs: name, connections, ...await throughput(connections, didOf) });
+      table.push({
+        DIDs: name,
+        calls,
+        connections,
+        ...await throughput(connections, wayOf, didOf),
+      });
     }
   }
   console.table(table);

@@ -11,13 +11,8 @@ import {
 } from "./testing/signers.ts";
 import { configFromEnv } from "./config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
-import {
-  type AccountLimits,
-  type Settlement,
-  type Store,
-  StoreUnavailable,
-  type UsageStats,
-} from "./store.ts";
+import { type AccountLimits, type Store, StoreUnavailable, type UsageStats } from "./store.ts";
+import { type Settlement } from "./store_settlement.ts";
 import type { Admission } from "./store_admission.ts";
 import type { BudgetAlert } from "./store_maintenance.ts";
 

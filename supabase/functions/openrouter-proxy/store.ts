@@ -17,77 +17,27 @@ import {
   type RateRow,
   type RateState,
 } from "./store_admission.ts";
+import { type BatchLimits, naturalBatches } from "./bytes/natural_batches.ts";
 import { storeBreaker } from "./store_breaker.ts";
 import { maintenanceCalls } from "./store_maintenance.ts";
+import { type KeyLimit, limitOf, type LimitRow } from "./store_members.ts";
 import {
   costMembers,
-  type KeyLimit,
-  limitOf,
-  type LimitRow,
-  usageMembers,
-} from "./store_members.ts";
+  type KnownCost,
+  type Settled,
+  settledOf,
+  type Settlement,
+  settlementMembers,
+} from "./store_settlement.ts";
 
 /** How long one call may take before the store counts as unavailable. */
 const CALL_TIMEOUT_MS = 10_000;
 /** SQLSTATE classes 08 and 57P; PostgREST's own codes of a connection that failed. */
 const LOST_CONNECTION = /^(?:08|57P|PGRST00[0-2])/;
+/** Few enough that Postgres is done with them in some ten milliseconds. */
+export const BATCHES: BatchLimits = { atOnce: 64, patienceMs: 100 };
 /** By how much a timer may be early. */
 const TIMER_SLACK_MS = 100;
-
-/** What an answer, or OpenRouter's account of it, tells of a request; null: not known. */
-export interface KnownUsage {
-  model: string | null;
-  provider: string | null;
-  nativeFinishReason: string | null;
-  inputTokens: number | null;
-  outputTokens: number | null;
-  cachedTokens: number | null;
-  reasoningTokens: number | null;
-  /** In OpenRouter's credits, a decimal string. */
-  upstreamCost: string | null;
-  /** US dollars in one credit, a decimal string. */
-  usdPerCredit: string;
-}
-
-/** How a metered request ended. */
-export interface Settlement extends KnownUsage {
-  requestId: string;
-  /** As admit_request returned it. */
-  requestTime: string;
-  status: "completed" | "failed";
-  httpStatus: number | null;
-  errorMessage: string | null;
-  /** Whether it ends the row before the request's end is known: that may be settled in its place. */
-  givenUp: boolean;
-  generationId: string | null;
-  /** In OpenRouter's credits, a decimal string; "0": nothing was billed; null: not known yet. */
-  cost: string | null;
-  costSource: "response" | "generation" | null;
-  firstByteMs: number | null;
-  /** Whether nothing was billed, so that its Idempotency-Key may be used again. */
-  mayBeRepeated: boolean;
-}
-
-/** The cost of a request whose row has ended without. */
-export interface KnownCost extends KnownUsage {
-  /** The row: by its id and the time that admit_request returned, or by a generation or job of a DID. */
-  row: { requestId: string; requestTime: string } | { did: string; generationId: string };
-  /** In OpenRouter's credits, a decimal string. */
-  cost: string;
-  costSource: "response" | "generation" | "reconciliation";
-}
-
-/** What became of a settlement. */
-export interface Settled {
-  /** Whether the row took it. */
-  settled: boolean;
-  /** What the row costs now, in USD, a decimal string; null: not known. */
-  totalCostUsd: string | null;
-  /** The names of what Postgres refused and was left out, for operators; null: nothing. */
-  leftOut: string | null;
-  /** Whether a budget has reached a threshold by it, so that there is an alert to deliver. */
-  isAlerted: boolean;
-}
 
 export type ProvisioningClaim =
   | { state: "provisioned"; encryptedApiKey: string }
@@ -203,56 +153,55 @@ export function createStore(
     return data;
   };
 
+  const didNothing = (error: unknown) => error instanceof StoreUnavailable && !error.mayHaveArrived;
+
   const admissions = storeBreaker(
     CALL_TIMEOUT_MS - TIMER_SLACK_MS,
     now,
     () => new StoreUnavailable("several calls in a row have timed out", false),
   );
 
+  const admit = naturalBatches<AdmissionRequest, Admission>({
+    keyOf: ({ requestId }) => requestId,
+    one: async (request) =>
+      admissionOf(
+        await admissions.run(() =>
+          call("admit_request", { p_admission: admissionMembers(request) })
+        ),
+      ),
+    many: async (requests) => {
+      const answers = await admissions.run(() =>
+        call("admit_requests", { p_admissions: JSON.stringify(requests.map(admissionMembers)) })
+      );
+      return answersById(answers, admissionOf);
+    },
+    didNothing,
+  }, BATCHES);
+
+  const settle = naturalBatches<Settlement, Settled>({
+    keyOf: ({ requestId }) => requestId,
+    one: async (settlement) =>
+      settledOf(await call("settle_request", { p_settlement: settlementMembers(settlement) })),
+    many: async (settlements) => {
+      const answers = await call("settle_requests", {
+        p_settlements: JSON.stringify(settlements.map(settlementMembers)),
+      });
+      return answersById(answers, settledOf);
+    },
+    didNothing,
+  }, BATCHES);
+
   return {
     ...maintenanceCalls(call),
 
     /** Decides on a request and, when it is metered and admitted, books its pending row. */
-    async admit(request: AdmissionRequest): Promise<Admission> {
-      const answer = await admissions.run(() =>
-        call("admit_request", { p_admission: admissionMembers(request) })
-      );
-      return admissionOf(answer);
-    },
+    admit,
 
     /**
      * Ends a pending row. One that has ended takes no more, but for a cost that it lacks, and the end
      * of a row that was given up.
      */
-    async settle(settlement: Settlement): Promise<Settled> {
-      const answer = await call("settle_request", {
-        p_settlement: {
-          request_id: settlement.requestId,
-          request_time: settlement.requestTime,
-          status: settlement.status,
-          http_status: settlement.httpStatus,
-          error_message: settlement.errorMessage,
-          given_up: settlement.givenUp,
-          generation_id: settlement.generationId,
-          cost: settlement.cost,
-          cost_source: settlement.costSource,
-          first_byte_ms: settlement.firstByteMs,
-          may_be_repeated: settlement.mayBeRepeated,
-          ...usageMembers(settlement),
-        },
-      }) as {
-        settled: boolean;
-        total_cost: string | null;
-        left_out: string | null;
-        alerted?: boolean;
-      };
-      return {
-        settled: answer.settled,
-        totalCostUsd: answer.total_cost,
-        leftOut: answer.left_out,
-        isAlerted: answer.alerted === true,
-      };
-    },
+    settle,
 
     /**
      * Ends the row of a request whose admission was not heard of.
@@ -415,6 +364,13 @@ interface ClaimAnswer extends Partial<RateRow> {
   orphans_since?: string | null;
   why?: "day" | "minute";
   alerted?: boolean;
+}
+
+/** What an RPC for several answers, `{<request id>: answer}`. */
+function answersById<Answer>(told: unknown, answerOf: (told: unknown) => Answer) {
+  return new Map(
+    Object.entries(told as Record<string, unknown>).map(([id, answer]) => [id, answerOf(answer)]),
+  );
 }
 
 /** The members that have a value: an RPC's defaults stand for the others. */

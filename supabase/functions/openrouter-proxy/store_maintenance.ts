@@ -1,6 +1,7 @@
 /** The calls of Postgres that maintenance makes, and what it works on: see books/maintenance/. */
-import type { KnownCost, KnownUsage, StoreCall } from "./store.ts";
-import { costMembers, usageMembers } from "./store_members.ts";
+import type { StoreCall } from "./store.ts";
+import type { KnownCost, KnownUsage } from "./store_settlement.ts";
+import { costMembers, usageMembers } from "./store_settlement.ts";
 
 /** An ended row with a generation or a job, and no cost. */
 export interface UnpricedRequest {

@@ -6,7 +6,8 @@
  */
 import { nothingObserved, type Observed, observeGeneration } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
-import type { KnownCost, Store } from "../../store.ts";
+import type { Store } from "../../store.ts";
+import type { KnownCost } from "../../store_settlement.ts";
 import type { UnpricedRequest } from "../../store_maintenance.ts";
 import { AT_A_TIME, type Job } from "./job.ts";
 import type { JobCosts } from "./job_costs.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { KnownCost } from "../../store.ts";
+import type { KnownCost } from "../../store_settlement.ts";
 import type { UnpricedRequest } from "../../store_maintenance.ts";
 import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { nothingObserved } from "../../metering/usage.ts";

@@ -1,0 +1,92 @@
+/**
+ * Natural batching: what comes while a call is under way goes together when that returns. Nothing waits
+ * while nothing is under way, so that one client loses no time by it, and many save most of the calls.
+ */
+
+/** How items are asked for. */
+export interface BatchCalls<Item, Answer> {
+  /** A call for one item. */
+  one(item: Item): Promise<Answer>;
+  /** A call for several: their answers by key. An item whose answer is missing is asked for alone. */
+  many(items: Item[]): Promise<ReadonlyMap<string, Answer>>;
+  /** What tells items apart; two with the same key never go together. */
+  keyOf(item: Item): string;
+  /** Whether `many` did nothing when it failed so, and each of its items may be asked for alone. */
+  didNothing(error: unknown): boolean;
+}
+
+export interface BatchLimits {
+  /** How many items go in one call. */
+  atOnce: number;
+  /**
+   * How many milliseconds items wait for calls under way: then they go beside them, so that a call that
+   * hangs does not hold up all others.
+   */
+  patienceMs: number;
+}
+
+interface Waiting<Item, Answer> {
+  item: Item;
+  resolve(answer: Answer | Promise<Answer>): void;
+  reject(error: unknown): void;
+}
+
+/** @returns what asks for an item, alone or with others; rejects as the call for it does */
+export function naturalBatches<Item, Answer>(
+  { one, many, keyOf, didNothing }: BatchCalls<Item, Answer>,
+  { atOnce, patienceMs }: BatchLimits,
+): (item: Item) => Promise<Answer> {
+  let waiting: Waiting<Item, Answer>[] = [];
+  let callsUnderWay = 0;
+  let endOfPatience: ReturnType<typeof setTimeout> | undefined;
+
+  /** Takes as many of those that wait as go together, the first first. */
+  function takeTogether(): Map<string, Waiting<Item, Answer>> {
+    const together = new Map<string, Waiting<Item, Answer>>();
+    waiting = waiting.filter((one) => {
+      const key = keyOf(one.item);
+      if (together.size === atOnce || together.has(key)) return true;
+      together.set(key, one);
+      return false;
+    });
+    return together;
+  }
+
+  async function callFor(together: Map<string, Waiting<Item, Answer>>): Promise<void> {
+    const asked = [...together.values()];
+    try {
+      if (asked.length === 1) {
+        asked[0]!.resolve(await one(asked[0]!.item));
+        return;
+      }
+      const answers = await many(asked.map(({ item }) => item)).catch((error) => {
+        if (didNothing(error)) return new Map<string, Answer>();
+        throw error;
+      });
+      for (const [key, { item, resolve }] of together) {
+        resolve(answers.has(key) ? answers.get(key)! : one(item));
+      }
+    } catch (error) {
+      for (const { reject } of asked) reject(error);
+    }
+  }
+
+  function goOn(): void {
+    clearTimeout(endOfPatience);
+    endOfPatience = undefined;
+    if (waiting.length === 0) return;
+    callsUnderWay++;
+    callFor(takeTogether()).then(() => {
+      callsUnderWay--;
+      goOn();
+    });
+    if (waiting.length > 0) endOfPatience = setTimeout(goOn, patienceMs);
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (callsUnderWay === 0) goOn();
+      else endOfPatience ??= setTimeout(goOn, patienceMs);
+    });
+}

@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { naturalBatches } from "./natural_batches.ts";
+
+class Refused extends Error {}
+
+/** Calls that a test answers one by one. */
+function callsInHand() {
+  const begun: string[][] = [];
+  const ends: { answer: (missing?: string[]) => void; fail: (error: Error) => void }[] = [];
+
+  function begin(items: string[]): Promise<ReadonlyMap<string, string>> {
+    begun.push(items);
+    return new Promise((resolve, reject) => {
+      ends.push({
+        answer: (missing = []) =>
+          resolve(
+            new Map(
+              items.filter((item) => !missing.includes(item)).map((
+                item,
+              ) => [item, `${item} of ${items.length}`]),
+            ),
+          ),
+        fail: reject,
+      });
+    });
+  }
+
+  return {
+    begun,
+    ends,
+    calls: {
+      one: async (item: string) => (await begin([item])).get(item)!,
+      many: begin,
+      keyOf: (item: string) => item.split("/")[0]!,
+      didNothing: (error: unknown) => error instanceof Refused,
+    },
+  };
+}
+
+const LIMITS = { atOnce: 3, patienceMs: 2 ** 31 - 1 };
+
+/** Lets whatever is ready to go on do so. */
+const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+Deno.test("naturalBatches asks for one item at once, alone", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const answer = naturalBatches(calls, LIMITS)("a");
+  assert.deepEqual(begun, [["a"]]);
+  ends[0]!.answer();
+  assert.equal(await answer, "a of 1");
+});
+
+Deno.test("naturalBatches sends what came meanwhile together, in its order, so many at once", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  const answers = ["a", "b", "c", "d", "e"].map(ask);
+  assert.deepEqual(begun, [["a"]]);
+  ends[0]!.answer();
+  await turn();
+  assert.deepEqual(begun, [["a"], ["b", "c", "d"]]);
+  ends[1]!.answer();
+  await turn();
+  assert.deepEqual(begun, [["a"], ["b", "c", "d"], ["e"]]);
+  ends[2]!.answer();
+  assert.deepEqual(await Promise.all(answers), ["a of 1", "b of 3", "c of 3", "d of 3", "e of 1"]);
+});
+
+Deno.test("naturalBatches never sends two items of one key together", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  const answers = ["a", "b/1", "b/2", "c"].map(ask);
+  ends[0]!.answer();
+  await turn();
+  assert.deepEqual(begun[1], ["b/1", "c"]);
+  // Answers are found by key.
+  answers.forEach((answer) => answer.catch(() => {}));
+  ends[1]!.fail(new Error("over"));
+  await turn();
+  assert.deepEqual(begun[2], ["b/2"]);
+  ends[2]!.answer();
+  assert.equal(await answers[2], "b/2 of 1");
+});
+
+Deno.test("naturalBatches asks alone for what a call for several left out", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  const [, b, c] = ["a", "b", "c"].map(ask);
+  ends[0]!.answer();
+  await turn();
+  ends[1]!.answer(["b"]);
+  assert.equal(await c, "c of 2");
+  await turn();
+  assert.deepEqual(begun[2], ["b"]);
+  ends[2]!.answer();
+  assert.equal(await b, "b of 1");
+});
+
+Deno.test("naturalBatches asks alone for each of those whose call did nothing", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  const [, b, c] = ["a", "b", "c"].map(ask);
+  ends[0]!.answer();
+  await turn();
+  ends[1]!.fail(new Refused());
+  await turn();
+  assert.deepEqual(begun.slice(2), [["b"], ["c"]]);
+  ends[2]!.fail(new Refused());
+  ends[3]!.answer();
+  await assert.rejects(b!, Refused);
+  assert.equal(await c, "c of 1");
+});
+
+Deno.test("naturalBatches rejects all whose call failed, and goes on with the others", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  const answers = ["a", "b", "c", "d", "e"].map((item) =>
+    ask(item).catch((error) => error.message)
+  );
+  ends[0]!.fail(new Error("first"));
+  await turn();
+  ends[1]!.fail(new Error("second"));
+  await turn();
+  ends[2]!.answer();
+  assert.deepEqual(await Promise.all(answers), ["first", "second", "second", "second", "e of 1"]);
+  assert.equal(begun.length, 3);
+});
+
+Deno.test("naturalBatches lets nothing wait for ever for a call that hangs", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, { atOnce: 3, patienceMs: 1 });
+  ask("hangs");
+  const [b, c] = ["b", "c"].map(ask);
+  while (begun.length < 2) await turn();
+  assert.deepEqual(begun[1], ["b", "c"]);
+  ends[1]!.answer();
+  assert.deepEqual(await Promise.all([b, c]), ["b of 2", "c of 2"]);
+});
