@@ -1,11 +1,11 @@
 /**
- * What knows Postgres: typed calls of the RPCs in supabase/migrations. Those that maintenance makes
- * are in store_maintenance.ts.
+ * What knows Postgres: typed calls of the RPCs in supabase/migrations, by the part of supabase-js that
+ * calls them. Those that maintenance makes are in store_maintenance.ts.
  *
  * Every method throws a GatewayError `store_unavailable` when Postgres or its API does not take
  * the call, so that whoever needs a decision fails closed.
  */
-import { createClient } from "@supabase/supabase-js";
+import { PostgrestClient } from "@supabase/postgrest-js";
 import type { Database } from "./database.types.ts";
 import { GatewayError } from "./errors.ts";
 import {
@@ -136,9 +136,9 @@ export function createStore(
   fetch: typeof globalThis.fetch,
   now: () => number,
 ) {
-  const client = createClient<Database>(supabaseUrl, secretKey, {
-    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
-    global: { fetch },
+  const client = new PostgrestClient<Database>(`${supabaseUrl}/rest/v1`, {
+    headers: { apikey: secretKey, authorization: `Bearer ${secretKey}` },
+    fetch,
   });
 
   const call: StoreCall = async (name, args) => {

@@ -28,8 +28,8 @@ export interface Entries {
 
 /** Waits after one failure, two in a row, and so on, in milliseconds; then an entry is given up. */
 export const BACK_OFF_MS = [250, 1_000, 4_000, 15_000, 30_000, 60_000];
-/** How many entries are tried at once. */
-export const AT_ONCE = 16;
+/** How many entries are tried at once: as many settlements go in one call. */
+export const AT_ONCE = 64;
 /** How many there may be, each some kilobytes; those beyond are given up at once. */
 export const MAX_ENTRIES = 4_000;
 

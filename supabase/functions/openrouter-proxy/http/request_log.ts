@@ -2,6 +2,7 @@
  * Each request's id, and its one line in the log.
  */
 import type { MiddlewareHandler } from "hono";
+import { uuidV7 } from "../bytes/uuid_v7.ts";
 import { describeError } from "../errors.ts";
 import type { Rate } from "./rate_limited.ts";
 
@@ -34,8 +35,8 @@ const MAX_ROUTE_LENGTH = 200;
 /** @param now milliseconds since the epoch */
 export function requestLog(now: () => number, log: Log): MiddlewareHandler<RequestEnv> {
   return async (c, next) => {
-    const requestId = crypto.randomUUID();
     const receivedAt = now();
+    const requestId = uuidV7(receivedAt);
     c.set("requestId", requestId);
     c.set("receivedAt", receivedAt);
     await next();
