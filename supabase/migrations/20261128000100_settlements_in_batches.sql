@@ -105,15 +105,25 @@ as $$
 declare
   v_settings public.gateway_settings;
   v_policy public.did_policies;
+  v_changes public.budget_change[] := p_changes;
+  v_totals public.budget_change[] := p_changes;
   v_change public.budget_change;
   v_is_alerted boolean := false;
 begin
+  if cardinality(p_changes) <> 1 then
+    v_changes := array(
+      select row(did, day, sum(spent_usd), sum(reserved_usd), sum(ended), sum(refused))::public.budget_change
+      from unnest(p_changes) where did is not null
+      group by did, day order by did, day
+    );
+    v_totals := array(
+      select row('*', day, sum(spent_usd), sum(reserved_usd), 0, 0)::public.budget_change
+      from unnest(v_changes)
+      group by day order by day
+    );
+  end if;
   select * into v_settings from public.gateway_settings;
-  for v_change in
-    select did, day, sum(spent_usd), sum(reserved_usd), sum(ended), sum(refused)
-    from unnest(p_changes) where did is not null
-    group by did, day order by did, day
-  loop
+  foreach v_change in array v_changes loop
     select * into v_policy from public.did_policies where did = v_change.did;
     perform public.lock_budget(v_change.did);
     v_is_alerted := public.enter_change(
@@ -121,11 +131,7 @@ begin
     ) or v_is_alerted;
   end loop;
   perform public.lock_budget('*');
-  for v_change in
-    select '*', day, sum(spent_usd), sum(reserved_usd), sum(ended), sum(refused)
-    from unnest(p_changes) where did is not null
-    group by day order by day
-  loop
+  foreach v_change in array v_totals loop
     v_is_alerted := public.enter_change('*', v_change, public.gateway_limits(v_settings))
       or v_is_alerted;
   end loop;
@@ -145,60 +151,44 @@ set plan_cache_mode = force_generic_plan
 as $$
 declare
   v_rows public.request_logs[];
-  v_settlement public.settlement;
+  v_told public.settlement;
+  v_row public.request_logs;
 begin
-  foreach v_settlement in array p_settlements loop
-    if v_settlement.status is distinct from 'completed' and v_settlement.status is distinct from 'failed'
-    then
-      raise exception 'a request cannot end as %', v_settlement.status using errcode = '23514';
+  -- One by one: over several at once, Postgres may choose to read a whole partition of the log.
+  for v_told in select * from unnest(p_settlements) order by request_time, request_id loop
+    if v_told.status is distinct from 'completed' and v_told.status is distinct from 'failed' then
+      raise exception 'a request cannot end as %', v_told.status using errcode = '23514';
     end if;
-  end loop;
-
-  with told as (
-    select * from unnest(p_settlements)
-  ), locked as materialized (
-    select log.id, log.request_time
-    from told
-    join public.request_logs as log on log.id = told.request_id and log.request_time = told.request_time
-    where log.status = 'pending' or p_ended_too
-    order by log.request_time, log.id
-    for no key update of log
-  ), ended as (
     update public.request_logs as log
-    set status = told.status,
+    set status = v_told.status,
       -- The request ended when its row did, however late more is learnt.
       response_time = coalesce(log.response_time, clock_timestamp()),
-      http_status = told.http_status,
-      error_message = told.error_message,
-      given_up = coalesce(told.given_up, false),
-      model = coalesce(told.model, log.model),
-      provider = told.provider,
-      generation_id = told.generation_id,
-      native_finish_reason = told.native_finish_reason,
-      input_tokens = told.input_tokens,
-      output_tokens = told.output_tokens,
-      cached_tokens = told.cached_tokens,
-      reasoning_tokens = told.reasoning_tokens,
-      total_cost = trim_scale(told.cost::numeric * coalesce(told.usd_per_credit, '1')::numeric),
-      upstream_cost = trim_scale(told.upstream_cost::numeric * coalesce(told.usd_per_credit, '1')::numeric),
-      cost_source = case when told.cost is not null then told.cost_source end,
-      first_byte_ms = told.first_byte_ms,
+      http_status = v_told.http_status,
+      error_message = v_told.error_message,
+      given_up = coalesce(v_told.given_up, false),
+      model = coalesce(v_told.model, log.model),
+      provider = v_told.provider,
+      generation_id = v_told.generation_id,
+      native_finish_reason = v_told.native_finish_reason,
+      input_tokens = v_told.input_tokens,
+      output_tokens = v_told.output_tokens,
+      cached_tokens = v_told.cached_tokens,
+      reasoning_tokens = v_told.reasoning_tokens,
+      total_cost = trim_scale(v_told.cost::numeric * coalesce(v_told.usd_per_credit, '1')::numeric),
+      upstream_cost = trim_scale(v_told.upstream_cost::numeric * coalesce(v_told.usd_per_credit, '1')::numeric),
+      cost_source = case when v_told.cost is not null then v_told.cost_source end,
+      first_byte_ms = v_told.first_byte_ms,
       -- What is not known counts as it was estimated.
-      reserved_usd = case when told.cost is null then log.reserved_usd else 0 end
-    from told, locked
-    where log.id = locked.id and log.request_time = locked.request_time
-      and told.request_id = locked.id and told.request_time = locked.request_time
-    returning log.*
-  )
-  select array_agg(ended) into v_rows from ended;
-
-  delete from public.idempotency_keys
-  where request_id in (
-    select log.id
-    from unnest(v_rows) as log
-    join unnest(p_settlements) as told on told.request_id = log.id
-    where told.may_be_repeated
-  );
+      reserved_usd = case when v_told.cost is null then log.reserved_usd else 0 end
+    where id = v_told.request_id and request_time = v_told.request_time
+      and (status = 'pending' or p_ended_too)
+    returning * into v_row;
+    continue when not found;
+    v_rows := v_rows || v_row;
+    if v_told.may_be_repeated then
+      delete from public.idempotency_keys where request_id = v_row.id;
+    end if;
+  end loop;
   return v_rows;
 end;
 $$;
