@@ -1,8 +1,8 @@
 /**
- * `deno task bench [auth|gateway|limits|stranger]`: measures on this machine. Figures of one run
+ * `deno task bench [auth|gateways|limits|stranger]`: measures on this machine. Figures of one run
  * compare with each other; those of two runs do not.
  */
-const BENCHES = ["auth", "gateway", "limits", "stranger"];
+const BENCHES = ["auth", "gateways", "limits", "stranger"];
 
 const chosen = Deno.args.length > 0 ? Deno.args : BENCHES;
 const unknown = chosen.find((name) => !BENCHES.includes(name));

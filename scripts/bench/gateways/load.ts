@@ -1,0 +1,144 @@
+/**
+ * A load of some clients, each sending its next request when it has the whole answer to the one before,
+ * on a connection of its own: HTTP/1.1 on plain sockets, so that whoever is measured is the slower one.
+ *
+ * Usage: deno run -A load.ts '<Load as JSON>'. Prints a LoadResult as JSON.
+ */
+import { connect } from "node:net";
+
+export interface Load {
+  /** Where to, e.g. `http://127.0.0.1:8000/api/v1/chat/completions`. */
+  url: string;
+  headers: Record<string, string>;
+  body: string;
+  clients: number;
+  /** How long it warms up, and then measures, in milliseconds. */
+  warmUpMs: number;
+  measureMs: number;
+}
+
+export interface LoadResult {
+  /** All that were answered, those of the warm-up too. */
+  calls: number;
+  perSecond: number;
+  /** Milliseconds from a request's first byte to its answer's last. */
+  p50: number;
+  p99: number;
+  /** Milliseconds to the first byte of an answer's body. */
+  firstByteP50: number;
+  /** The longest time between two reads of one answer: of the median answer, and of the worst. */
+  gapP50: number;
+  gapMax: number;
+  failures: number;
+}
+
+const HEADERS_END = "\r\n\r\n";
+
+/** The value below which this part of them is; 0 where there are none. */
+function quantile(sorted: number[], part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
+}
+
+function requestOf({ url, headers, body }: Load): Uint8Array {
+  const { host, pathname, search } = new URL(url);
+  const lines = Object.entries({
+    host,
+    "content-type": "application/json",
+    "content-length": String(new TextEncoder().encode(body).length),
+    ...headers,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  return new TextEncoder().encode(
+    `POST ${pathname}${search} HTTP/1.1\r\n${lines.join("")}\r\n${body}`,
+  );
+}
+
+/** Whether an answer whose body's end this is has all of it. */
+function isWhole(head: string, bodyLength: number, end: string): boolean {
+  const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+  return length === undefined ? end.endsWith("0\r\n\r\n") : bodyLength >= Number(length);
+}
+
+async function run(load: Load): Promise<LoadResult> {
+  const { hostname, port } = new URL(load.url);
+  const request = requestOf(load);
+  const begin = performance.now() + load.warmUpMs;
+  const end = begin + load.measureMs;
+  const durations: number[] = [];
+  const firstBytes: number[] = [];
+  const gaps: number[] = [];
+  let calls = 0;
+  let failures = 0;
+
+  function client(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const socket = connect(Number(port), hostname);
+    socket.setNoDelay(true);
+    let head: string | null = null;
+    let text = "";
+    let bodyLength = 0;
+    let sentAt = 0;
+    let firstByteAt = 0;
+    let readAt = 0;
+    let gap = 0;
+
+    function send() {
+      if (performance.now() >= end) {
+        socket.end();
+        return resolve();
+      }
+      head = null;
+      text = "";
+      bodyLength = firstByteAt = gap = 0;
+      sentAt = performance.now();
+      socket.write(request);
+    }
+    function answered() {
+      calls++;
+      if (!head!.startsWith("HTTP/1.1 200")) failures++;
+      if (sentAt >= begin) {
+        durations.push(readAt - sentAt);
+        firstBytes.push(firstByteAt - sentAt);
+        gaps.push(gap);
+      }
+      send();
+    }
+    socket.on("connect", send);
+    socket.on("error", () => {
+      failures++;
+      resolve();
+    });
+    socket.on("data", (chunk) => {
+      const now = performance.now();
+      text += chunk.toString("latin1");
+      if (head === null) {
+        const at = text.indexOf(HEADERS_END);
+        if (at === -1) return;
+        head = text.slice(0, at);
+        text = text.slice(at + HEADERS_END.length);
+        bodyLength = text.length;
+      } else bodyLength += chunk.length;
+      if (bodyLength === 0) return;
+      if (firstByteAt === 0) firstByteAt = now;
+      else gap = Math.max(gap, now - readAt);
+      readAt = now;
+      text = text.slice(-5);
+      if (isWhole(head, bodyLength, text)) answered();
+    });
+    return promise;
+  }
+
+  await Promise.all(Array.from({ length: load.clients }, client));
+  for (const list of [durations, firstBytes, gaps]) list.sort((a, b) => a - b);
+  return {
+    calls,
+    perSecond: durations.length * 1000 / load.measureMs,
+    p50: quantile(durations, 0.5),
+    p99: quantile(durations, 0.99),
+    firstByteP50: quantile(firstBytes, 0.5),
+    gapP50: quantile(gaps, 0.5),
+    gapMax: gaps.at(-1) ?? 0,
+    failures,
+  };
+}
+
+if (import.meta.main) console.log(JSON.stringify(await run(JSON.parse(Deno.args[0]!))));
