@@ -67,6 +67,13 @@ export interface ScanBounds {
   maxMembers?: number;
 }
 
+/**
+ * A string, between its quotes, or a number that nobody looks at.
+ *
+ * @param start from the beginning of the piece that has all of it
+ */
+export type OnPassedOver = (start: number, end: number, isText: boolean) => void;
+
 /** What may come next. */
 const VALUE = 0;
 const ITEM_OR_END = 1;
@@ -139,9 +146,14 @@ export class JsonScanner {
   /** What happens to the rest of a value that is too large. */
   #excess: "none" | "passes" | "is dropped" = "none";
 
-  constructor(root: JsonVisitor, bounds: ScanBounds) {
+  /** Is told of each string and number that is passed over, within one piece. */
+  readonly #onPassedOver: OnPassedOver | null;
+  #passedOverFrom = -1;
+
+  constructor(root: JsonVisitor, bounds: ScanBounds, onPassedOver: OnPassedOver | null = null) {
     this.#next = root;
     this.#bounds = bounds;
+    this.#onPassedOver = onPassedOver;
   }
 
   /** Whether the text's one value has ended; a number at the top may always go on. */
@@ -258,14 +270,18 @@ export class JsonScanner {
           i++;
           break;
         case NUMBER: {
-          const next = afterInNumber(this.#numberState, byte);
-          if (next === -1) {
-            if (!mayEndNumber(this.#numberState)) throw syntax("an unfinished number");
-            this.#valueEnded(i);
-          } else {
-            this.#numberState = next;
-            i++;
+          let state = this.#numberState;
+          for (let next = afterInNumber(state, byte); next !== -1;) {
+            state = next;
+            if (++i === length) {
+              this.#numberState = state;
+              return;
+            }
+            next = afterInNumber(state, piece[i]!);
           }
+          this.#numberState = state;
+          if (!mayEndNumber(state)) throw syntax("an unfinished number");
+          this.#valueEnded(i);
           break;
         }
         case LITERAL:
@@ -327,6 +343,9 @@ export class JsonScanner {
     const isScalar = byte !== OPEN_OBJECT && byte !== OPEN_ARRAY;
     const take = visitor?.take ?? (isScalar ? visitor?.scalar : undefined);
     if (take !== undefined) this.#takingBegan(take, at);
+    else if (isScalar && this.#onPassedOver !== null && this.#taking === null) {
+      this.#passedOverFrom = at;
+    }
     switch (byte) {
       case OPEN_OBJECT:
       case OPEN_ARRAY: {
@@ -377,8 +396,16 @@ export class JsonScanner {
 
   /** @param at of what follows the value */
   #valueEnded(at: number): void {
+    if (this.#passedOverFrom !== -1) this.#passedOver(at);
     if (this.#taking !== null && this.#depth === this.#takingDepth) this.#takingEnded(at);
     this.#state = this.#depth === 0 ? NOTHING : COMMA_OR_END;
+  }
+
+  #passedOver(at: number): void {
+    const from = this.#passedOverFrom;
+    this.#passedOverFrom = -1;
+    if (this.#state === STRING) this.#onPassedOver!(from + 1, at - 1, true);
+    else if (this.#state === NUMBER) this.#onPassedOver!(from, at, false);
   }
 
   #nameEnded(at: number): void {

@@ -7,10 +7,16 @@
  */
 import { concatAll, textOf } from "../bytes/encodings.ts";
 import { JsonScanner, type JsonVisitor, type ScanBounds } from "../bytes/json_scanner.ts";
+import { type EventShape, eventShape, type PassedOver } from "./event_shape.ts";
 
 export interface EventStreamOptions {
   /** Who reads the data of one event after another. */
   reading: JsonVisitor;
+  /**
+   * Whether the last event that was read told nothing that others like it would not tell again: their
+   * data may go unread.
+   */
+  wasPlain: () => boolean;
   bounds: ScanBounds;
   /** `[DONE]` has come. */
   onDone: () => void;
@@ -43,6 +49,13 @@ export class EventStream {
   #scanner: JsonScanner | null = null;
   /** The beginning of that data, as far as it may be `[DONE]`. */
   #head = "";
+  /** That of the event that was read last, where it was plain. */
+  #shape: EventShape | null = null;
+  /** Where in the present chunk the present event begins; -1: in one before. */
+  #eventFrom = -1;
+  #passedOver: PassedOver[] = [];
+  /** Where in the present chunk the data begins that is being scanned. */
+  #dataFrom = 0;
   /** The present chunk, and what comes out in place of its bytes before `from`. */
   #chunk: Uint8Array = NO_BYTES;
   #from = 0;
@@ -56,8 +69,18 @@ export class EventStream {
   feed(chunk: Uint8Array): Uint8Array {
     this.#chunk = chunk;
     this.#from = 0;
+    this.#eventFrom = -1;
     let i = 0;
     while (i < chunk.length) {
+      if (this.#isBetweenEvents()) {
+        const end = this.#endOfPlainEvent(i);
+        if (end !== -1) {
+          i = end;
+          continue;
+        }
+        this.#eventFrom = i;
+        this.#passedOver = [];
+      }
       const byte = chunk[i]!;
       if (byte === LF || byte === CR) {
         if (byte === CR || this.#lastByte !== CR) this.#lineEnded(i);
@@ -87,6 +110,29 @@ export class EventStream {
     return this.#cameOut();
   }
 
+  /** Behind the blank line of an event, of which the next byte is no part any more. */
+  #isBetweenEvents(): boolean {
+    return this.#column === 0 && this.#scanner === null && this.#lastByte === LF &&
+      this.#part === "name";
+  }
+
+  /** Where an event ends that begins here and has nothing new to tell; -1: it must be read. */
+  #endOfPlainEvent(from: number): number {
+    return this.#shape?.endIn(this.#chunk, from) ?? -1;
+  }
+
+  /** Remembers the shape of an event that was plain, and came in one chunk. */
+  #remember(end: number): void {
+    const from = this.#eventFrom;
+    this.#eventFrom = -1;
+    this.#shape = null;
+    if (from === -1 || this.#from > from || !this.#options.wasPlain()) return;
+    const places = this.#passedOver.map(({ start, end, isText }) => (
+      { start: start - from, end: end - from, isText }
+    ));
+    this.#shape = eventShape(this.#chunk.subarray(from, end), places);
+  }
+
   #cameOut(): Uint8Array {
     if (this.#from === 0 && this.#out.length === 0) return this.#chunk;
     this.#out.push(this.#chunk.subarray(this.#from));
@@ -108,7 +154,10 @@ export class EventStream {
 
   #lineEnded(at: number): void {
     this.#release(at);
-    if (this.#column === 0) this.#eventEnded();
+    if (this.#column === 0) {
+      if (this.#scanner !== null) this.#remember(at + 1);
+      this.#eventEnded();
+    }
     this.#part = "name";
     this.#column = 0;
     this.#markLength = 3;
@@ -117,7 +166,14 @@ export class EventStream {
   #dataBegan(): void {
     this.#part = "data";
     if (this.#scanner === null) {
-      this.#scanner = new JsonScanner(this.#options.reading, this.#options.bounds);
+      this.#scanner = new JsonScanner(
+        this.#options.reading,
+        this.#options.bounds,
+        (start, end, isText) => {
+          const from = this.#dataFrom;
+          this.#passedOver.push({ start: from + start, end: from + end, isText });
+        },
+      );
       return;
     }
     // It stands between two lines of data for whoever reads them, and comes out as the stream has it.
@@ -130,6 +186,7 @@ export class EventStream {
     const chunk = this.#chunk;
     const data = start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
     if (this.#head.length <= DONE.length) this.#head += textOf(data.subarray(0, 16));
+    this.#dataFrom = start;
     const passed = this.#scanner!.feed(data);
     if (passed !== data) this.#replace(start, end, passed);
   }

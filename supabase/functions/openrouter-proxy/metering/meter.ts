@@ -5,7 +5,7 @@
  * A meter looks at each chunk and keeps next to nothing of it: a JSON answer and the data of an event
  * are scanned, never held, however long they are.
  */
-import { concat } from "../bytes/encodings.ts";
+import { concat, isObject } from "../bytes/encodings.ts";
 import { JsonScanner } from "../bytes/json_scanner.ts";
 import { type AnswerKind, beginningOf, kindOf, kindToldBy, type ToldKind } from "./answer_kind.ts";
 import { answerReading, errorReading } from "./answer_reading.ts";
@@ -102,6 +102,18 @@ export function createMeter(metered: Metered): Meter {
   };
 }
 
+/** Members whose values say the same when they come again. */
+const REPEATABLE = new Set(["id", "object", "type", "model", "provider", "index"]);
+
+/** Whether an event tells nothing but what another one with the same words tells again: of no end, cost or error. */
+function isPlain(message: unknown): boolean {
+  return isObject(message) && Object.entries(message).every(([name, value]) => {
+    if (value === null || REPEATABLE.has(name)) return true;
+    if (name === "delta") return isPlain(value);
+    return name === "choices" && Array.isArray(value) && value.every(isPlain);
+  });
+}
+
 /** Whether an answer says that it is a stream of server-sent events. */
 export function isEventStream(contentType: string | null): boolean {
   return kindToldBy(contentType) === "events";
@@ -152,8 +164,10 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
   let isEmpty = true;
   let isLast = false;
   let isDone = false;
+  let wasPlain = false;
   const choices = createChoices();
   const tell = (message: unknown) => {
+    wasPlain = isPlain(message);
     observe(observed, message);
     hasAnEnd ||= announcesItsEnd(message);
     progress.hasBegun = true;
@@ -165,6 +179,11 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
   };
   const stream = new EventStream({
     reading: answerReading(tell, keepsLength, linkOf),
+    wasPlain() {
+      const was = wasPlain;
+      wasPlain = false;
+      return was;
+    },
     bounds: BOUNDS,
     onDone() {
       progress.isOver = isLast = isDone = true;
