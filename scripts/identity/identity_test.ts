@@ -23,6 +23,7 @@ const audience = "https://gateway.example/functions/v1/openrouter-proxy";
 const authenticate = createAuthenticator({
   audience,
   maxTokenLifetimeSeconds: 3600,
+  maxWalletSessionSeconds: 86_400,
   didWebHosts: [],
   now: () => vectors.now * 1000,
   fetch: () => assert.fail("nothing is to be fetched"),

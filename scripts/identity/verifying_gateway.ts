@@ -34,6 +34,7 @@ export function startVerifyingGateway(): VerifyingGateway {
   const authenticate = createAuthenticator({
     audience: url,
     maxTokenLifetimeSeconds: 3600,
+    maxWalletSessionSeconds: 86_400,
     didWebHosts: [],
     now: Date.now,
     fetch,

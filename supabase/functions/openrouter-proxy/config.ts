@@ -36,6 +36,8 @@ export interface Config {
   didWebHosts: string[];
   maxRequestBytes: number;
   maxTokenLifetimeSeconds: number;
+  /** From `Issued At` to `Expiration Time` of a wallet session. */
+  maxWalletSessionSeconds: number;
   /** GET and HEAD of one DID, in each isolate. */
   readsPerMinute: number;
   upstreamHeadersTimeoutMs: number;
@@ -211,6 +213,7 @@ export function configFromEnv(env: Environment): Config {
     didWebHosts: list("DID_WEB_HOSTS").map((host) => host.toLowerCase()),
     maxRequestBytes: positiveInteger("MAX_REQUEST_BYTES", 20 * 1024 * 1024),
     maxTokenLifetimeSeconds: positiveInteger("MAX_TOKEN_LIFETIME_SECONDS", 3600),
+    maxWalletSessionSeconds: positiveInteger("MAX_WALLET_SESSION_SECONDS", 86_400),
     readsPerMinute: positiveInteger("READS_PER_MINUTE", 300),
     upstreamHeadersTimeoutMs: positiveInteger("UPSTREAM_HEADERS_TIMEOUT_MS", 145_000),
     upstreamIdleTimeoutMs: positiveInteger("UPSTREAM_IDLE_TIMEOUT_MS", 120_000),

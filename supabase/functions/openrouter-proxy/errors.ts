@@ -13,6 +13,7 @@ const STATUS = {
   invalid_signature: 401,
   expired_timestamp: 401,
   invalid_token: 401,
+  expired_token: 401,
   replayed_request: 401,
   budget_exceeded: 402,
   access_denied: 403,

@@ -62,10 +62,12 @@ export interface Gateway {
 /** Joins the parts to a gateway; nothing is asked of anybody until a request comes. */
 export function createGateway(deps: GatewayDeps): Gateway {
   const { config, store, fetch, now, sleep, waitUntil, log } = deps;
-  const { audience, maxTokenLifetimeSeconds, didWebHosts, openrouterUrl, usdPerCredit } = config;
+  const { audience, didWebHosts, openrouterUrl, usdPerCredit } = config;
+  const { maxTokenLifetimeSeconds, maxWalletSessionSeconds } = config;
   const authenticate = createAuthenticator({
     audience,
     maxTokenLifetimeSeconds,
+    maxWalletSessionSeconds,
     didWebHosts,
     now,
     fetch,

@@ -3,11 +3,12 @@
  *
  * Nothing here knows accounts: an answer never tells whether a DID has one.
  */
-import { GatewayError } from "../errors.ts";
-import { createDidResolver, parseDid } from "./did.ts";
-import { issuerOf, verifyDidToken } from "./did_token.ts";
 import type { Bytes } from "../bytes/encodings.ts";
+import { createDidResolver } from "./did.ts";
+import { createAudienceSearch } from "./other_audience.ts";
+import { assertSameDid, presentedTokens, verifyOneOf } from "./presented_tokens.ts";
 import { isSignedRequest, readSignedHead, type RequestHead } from "./signed_request.ts";
+import { unusableCredentials } from "./unusable_credentials.ts";
 
 export type { RequestHead };
 
@@ -15,6 +16,7 @@ export interface AuthenticatorOptions {
   /** What signatures and tokens must name; from configuration, never from the request. */
   readonly audience: string;
   readonly maxTokenLifetimeSeconds: number;
+  readonly maxWalletSessionSeconds: number;
   /** Lower-case hosts of did:web documents; did:web is off while there are none. */
   readonly didWebHosts: readonly string[];
   /** Milliseconds since the epoch. */
@@ -55,49 +57,54 @@ export interface Authentication {
  * by its body.
  *
  * @throws {GatewayError} missing_credentials, invalid_request (header syntax), invalid_did,
- * unsupported_did_method, expired_timestamp, invalid_token
+ * unsupported_did_method, expired_timestamp, invalid_signature (one of another kind), invalid_token,
+ * expired_token
  */
 export type Authenticate = (head: RequestHead) => Promise<Authentication>;
 
+/** A signature over the request, of which its headers are in order. */
+interface SignedHead {
+  /** The DID that is said to have signed, in the one spelling that an account has. */
+  readonly claimedDid: string;
+  verify(body: Bytes): Promise<Omit<Identity, "tokenIssuedAt">>;
+}
+
+/** A way to sign a request. */
+interface SignatureCarrier {
+  isUsed(headers: Headers): boolean;
+  /** Checks all that the headers tell by themselves. */
+  read(head: RequestHead): SignedHead | Promise<SignedHead>;
+}
+
 /** Makes the function that authenticates requests, with its caches of keys. */
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const context = { ...options, resolve: createDidResolver(options) };
+  const context = {
+    ...options,
+    resolve: createDidResolver(options),
+    otherAudience: createAudienceSearch(options),
+  };
 
-  async function byToken(token: string): Promise<Authentication> {
-    const { did, issuedAt } = await verifyDidToken(token, context);
-    const identity = { did, replay: null, tokenIssuedAt: issuedAt };
-    return { identity, verify: () => Promise.resolve(identity) };
-  }
-
-  function bySignature(head: RequestHead, token: string | null): Authentication {
-    const { claimedDid, verify } = readSignedHead(head, context);
-    // supabase-js sends its own Bearer along, which says nothing about DIDs. One that names a DID
-    // must not contradict the signature, or two readers of one request see two callers.
-    const issuer = token && issuerOf(token);
-    if (issuer && parseDid(issuer).uri !== claimedDid) {
-      throw new GatewayError("invalid_token", "the Bearer token's iss is not the DID of x-did");
-    }
-    return {
-      identity: null,
-      verify: async (body) => ({ ...await verify(body), tokenIssuedAt: null }),
-    };
-  }
+  /** The first that a request uses counts, and no other. Tokens count where it uses none of these. */
+  const signatureCarriers: readonly SignatureCarrier[] = [
+    { isUsed: isSignedRequest, read: (head) => readSignedHead(head, context) },
+  ];
 
   return async (head) => {
-    const token = bearerToken(head.headers);
-    if (isSignedRequest(head.headers)) return bySignature(head, token);
-    if (token === null) throw missingCredentials();
-    return await byToken(token);
+    const { headers } = head;
+    const tokens = await presentedTokens(headers, context);
+    const carrier = signatureCarriers.find(({ isUsed }) => isUsed(headers));
+    if (carrier) {
+      const { claimedDid, verify } = await carrier.read(head);
+      const dids = [claimedDid, ...tokens.map((token) => token.claimedDid)];
+      assertSameDid(dids, "the signature (x-did) and the token beside it");
+      return {
+        identity: null,
+        verify: async (body) => ({ ...await verify(body), tokenIssuedAt: null }),
+      };
+    }
+    if (tokens.length === 0) throw unusableCredentials(headers, options.now() / 1000);
+    const { did, issuedAt } = await verifyOneOf(tokens);
+    const identity = { did, replay: null, tokenIssuedAt: issuedAt };
+    return { identity, verify: () => Promise.resolve(identity) };
   };
-}
-
-function bearerToken(headers: Headers): string | null {
-  return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? null;
-}
-
-function missingCredentials(): GatewayError {
-  return new GatewayError(
-    "missing_credentials",
-    "sign the request (x-did, x-did-timestamp, x-did-signature) or send a DID token as Bearer",
-  );
 }

@@ -17,6 +17,7 @@ function authenticatorInSteps(options: Partial<AuthenticatorOptions> = {}) {
   return createAuthenticator({
     audience: AUDIENCE,
     maxTokenLifetimeSeconds: 3600,
+    maxWalletSessionSeconds: 86_400,
     didWebHosts: ["example.com"],
     now: () => NOW * 1000,
     fetch: () => Promise.reject(new Error("no request was expected")),

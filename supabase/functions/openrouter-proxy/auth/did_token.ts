@@ -1,106 +1,38 @@
-/** The second carrier: a JWT that the DID's own key signs (protocol.md, "DID token"; RFC 7519). */
-import { GatewayError } from "../errors.ts";
-import { parseDid, type ResolveDid } from "./did.ts";
-import { verifiesUnderAny } from "./verification_key.ts";
-import { type Bytes, decodeBase64url, parseJsonObject, utf8 } from "../bytes/encodings.ts";
+/** The token that the DID's own key signs: a JWT (protocol.md, "DID token"; RFC 7519). */
+import { base64urlnopad } from "@scure/base";
+import { type Bytes, decodeBase64url, parseJsonObject, sha256, utf8 } from "../bytes/encodings.ts";
+import { repeatedMember } from "../bytes/repeated_member.ts";
+import { parseDid } from "./did.ts";
+import {
+  assertLife,
+  MAX_TOKEN_LENGTH,
+  quoted,
+  type TokenContext,
+  tokenRefusal,
+  type VerifiedToken,
+} from "./token.ts";
+import { type VerificationMethod, verifiesUnderAny } from "./verification_key.ts";
 
-export interface DidTokenOptions {
-  readonly audience: string;
-  readonly maxTokenLifetimeSeconds: number;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly resolve: ResolveDid;
-}
-
-export interface VerifiedToken {
-  readonly did: string;
-  readonly issuedAt: Date;
-}
-
-interface Jwt {
+/** A JWS in compact serialisation (RFC 7515 section 7.1) whose two parts are JSON objects. */
+export interface Jwt {
   readonly header: Record<string, unknown>;
   readonly claims: Record<string, unknown>;
+  /** The texts of the two objects. */
+  readonly texts: readonly [header: Bytes, claims: Bytes];
   readonly signature: Bytes;
   readonly signedPart: Bytes;
 }
 
-const MAX_TOKEN_LENGTH = 4096;
-const SKEW_SECONDS = 60;
 /** Parameters that name a key other than the DID's own, or change what the others mean. */
 const REFUSED_PARAMETERS = /^(?:crit|jwk|jku|x5.*)$/;
-
-/** The DID that a Bearer token claims to be of; null when it is no DID token. Verifies nothing. */
-export function issuerOf(token: string): string | null {
-  return didIssuer(parseJwt(token));
-}
-
 /**
- * @throws {GatewayError} invalid_token (with `server_time` in seconds), or for its issuer
- * invalid_did, unsupported_did_method
+ * Media types of JWTs in general, with and without `application/` (RFC 7519 section 5.1, RFC 7515
+ * section 4.1.9). A token of a more special type, such as `at+jwt`, was made for another purpose.
  */
-export async function verifyDidToken(
-  token: string,
-  { audience, maxTokenLifetimeSeconds, now, resolve }: DidTokenOptions,
-): Promise<VerifiedToken> {
-  const nowSeconds = now() / 1000;
-  const invalid = (message: string) =>
-    new GatewayError("invalid_token", message, {
-      details: { server_time: Math.floor(nowSeconds) },
-    });
+const TYPES = /^(?:application\/)?jwt$/i;
 
-  const jwt = parseJwt(token);
-  const issuer = didIssuer(jwt);
-  if (!jwt || issuer === null) {
-    throw invalid(
-      "the Bearer token is no DID token: a JWT whose iss is a DID and which that DID's key signs; " +
-        "or sign the request with x-did headers",
-    );
-  }
-  const { header, claims: { aud, iat, exp, nbf } } = jwt;
-  const refused = Object.keys(header).find((name) => REFUSED_PARAMETERS.test(name));
-  if (refused) throw invalid(`the header parameter ${refused} is not accepted`);
-  if (header.typ !== "JWT") throw invalid("the header's typ must be JWT");
-
-  if (aud !== audience) throw invalid(`aud must be exactly ${audience}`);
-  if (!isInstant(iat) || !isInstant(exp)) throw invalid("iat and exp must be seconds as numbers");
-  if (exp <= iat || exp - iat > maxTokenLifetimeSeconds) {
-    throw invalid(`exp must be after iat by at most ${maxTokenLifetimeSeconds} s`);
-  }
-  if (iat > nowSeconds + SKEW_SECONDS) throw invalid("iat is in the future");
-  if (nbf !== undefined && !(isInstant(nbf) && nbf <= nowSeconds + SKEW_SECONDS)) {
-    throw invalid("nbf is in the future, or no number");
-  }
-  if (exp + SKEW_SECONDS <= nowSeconds) throw invalid("the token has expired");
-
-  const did = parseDid(issuer);
-  const { kid } = header;
-  const methods = (await resolve(did)()).filter(({ id }) =>
-    kid === undefined ||
-    (typeof kid === "string" && (kid.startsWith("#") ? did.uri + kid : kid) === id)
-  );
-  if (methods.length === 0) throw invalid("kid names no key of iss");
-  const keys = methods.map((method) => method.key).filter((key) => key.alg === header.alg);
-  if (keys.length === 0) {
-    const algs = methods.flatMap(({ key }) => key.alg ?? []);
-    throw invalid(
-      algs.length === 0
-        ? `did:${did.method} signs no tokens; sign each request with x-did headers`
-        : `alg must be that of the DID's key: ${algs.join(" or ")}`,
-    );
-  }
-  if (!await verifiesUnderAny(keys, jwt.signature, jwt.signedPart)) {
-    throw invalid("the token's signature is not that of its iss");
-  }
-  return { did: did.uri, issuedAt: new Date(iat * 1000) };
-}
-
-function didIssuer(jwt: Jwt | null): string | null {
-  const issuer = jwt?.claims.iss;
-  return typeof issuer === "string" && issuer.startsWith("did:") ? issuer : null;
-}
-
-/** JWS compact serialisation (RFC 7515 section 7.1) of two JSON objects; null for anything else. */
-function parseJwt(token: string): Jwt | null {
+/** Reads a JWT and verifies nothing; null for anything else. */
+export function parseJwt(token: string): Jwt | null {
   if (token.length > MAX_TOKEN_LENGTH) return null;
   const parts = token.split(".");
   if (parts.length !== 3) return null;
@@ -111,9 +43,99 @@ function parseJwt(token: string): Jwt | null {
   return headerObject && claimsObject && {
     header: headerObject,
     claims: claimsObject,
+    texts: [header, claims],
     signature,
     signedPart: utf8(token.slice(0, token.lastIndexOf("."))),
   };
+}
+
+/** The DID that a JWT says to be of; null when it is no DID token. */
+export function issuerOf(jwt: Jwt | null): string | null {
+  const issuer = jwt?.claims.iss;
+  return typeof issuer === "string" && issuer.startsWith("did:") ? issuer : null;
+}
+
+/**
+ * @param issuer what issuerOf says of the token
+ * @throws {GatewayError} invalid_token, expired_token (both with `server_time` in seconds), and for
+ * its issuer invalid_did, unsupported_did_method
+ */
+export async function verifyDidToken(
+  jwt: Jwt,
+  issuer: string,
+  context: TokenContext,
+): Promise<VerifiedToken> {
+  const nowSeconds = context.now() / 1000;
+  const invalid = (message: string) => tokenRefusal("invalid_token", message, nowSeconds);
+  const { header, claims: { aud, iat, exp, nbf } } = jwt;
+
+  const repeated = jwt.texts.map(repeatedMember).find((name) => name !== null);
+  if (repeated !== undefined) throw invalid(`the token has the member ${repeated} twice`);
+  const refused = Object.keys(header).find((name) => REFUSED_PARAMETERS.test(name));
+  if (refused) throw invalid(`the header parameter ${refused} is not accepted`);
+  if (header.typ !== undefined && !(typeof header.typ === "string" && TYPES.test(header.typ))) {
+    throw invalid("the header's typ must be JWT, or absent");
+  }
+
+  const audiences = Array.isArray(aud) ? aud : [aud];
+  if (audiences.length !== 1 || audiences[0] !== context.audience) {
+    const told = aud === undefined ? "missing" : quoted(JSON.stringify(aud));
+    throw invalid(
+      `aud must be exactly ${context.audience}, or an array of that alone; it is ${told}`,
+    );
+  }
+  if (!isInstant(iat) || !isInstant(exp)) throw invalid("iat and exp must be seconds as numbers");
+  if (nbf !== undefined && !isInstant(nbf)) throw invalid("nbf must be seconds as a number");
+  assertLife(
+    { issuedAt: iat, notBefore: nbf ?? null, expiresAt: exp },
+    { issuedAt: "iat", notBefore: "nbf", expiresAt: "exp" },
+    context.maxTokenLifetimeSeconds,
+    nowSeconds,
+  );
+
+  const did = parseDid(issuer);
+  const methods = await methodsNamed(header.kid, did.uri, await context.resolve(did)());
+  if (methods.length === 0) {
+    throw invalid(
+      "kid names no key of iss: it takes the DID URL of the key, its fragment, or the key's " +
+        "JWK thumbprint, and may be absent",
+    );
+  }
+  // RFC 9864 names the one curve of EdDSA that there is here.
+  const alg = header.alg === "Ed25519" ? "EdDSA" : header.alg;
+  const keys = methods.map((method) => method.key).filter((key) => key.alg === alg);
+  if (keys.length === 0) {
+    const algs = methods.flatMap(({ key }) => key.alg ?? []);
+    throw invalid(
+      algs.length === 0
+        ? `did:${did.method} signs no tokens; send a wallet session, or sign each request`
+        : `alg must be that of the DID's key: ${algs.join(" or ")}`,
+    );
+  }
+  if (!await verifiesUnderAny(keys, jwt.signature, jwt.signedPart)) {
+    throw invalid("the token's signature is not that of its iss");
+  }
+  return { did: did.uri, issuedAt: new Date(iat * 1000) };
+}
+
+/** The DID's methods that a `kid` names: all of them where there is none. */
+async function methodsNamed(
+  kid: unknown,
+  did: string,
+  methods: readonly VerificationMethod[],
+): Promise<readonly VerificationMethod[]> {
+  if (kid === undefined) return methods;
+  const named = methods.filter(({ id }) =>
+    [id, id.slice(did.length), id.slice(did.length + 1)].some((name) => name === kid)
+  );
+  if (named.length > 0 || typeof kid !== "string") return named;
+  const thumbprints = await Promise.all(methods.map(thumbprint));
+  return methods.filter((_, i) => thumbprints[i] === kid);
+}
+
+/** RFC 7638, with SHA-256, in base64url; null for accounts. */
+async function thumbprint({ key: { jwk } }: VerificationMethod): Promise<string | null> {
+  return jwk && base64urlnopad.encode(await sha256(utf8(JSON.stringify(jwk))));
 }
 
 /** NumericDate (RFC 7519 section 2). */

@@ -1,4 +1,5 @@
 import { base64urlnopad } from "@scure/base";
+import { calculateJwkThumbprint } from "jose";
 import assert from "node:assert/strict";
 import { utf8 } from "../bytes/encodings.ts";
 import {
@@ -33,7 +34,8 @@ for (const kind of SIGNER_KINDS.filter((kind) => kind !== "did:pkh")) {
     for (
       const alg of ["EdDSA", "ES256", "ES256K", "Ed25519", "HS256", "none", "", null, undefined]
     ) {
-      if (alg === someone.alg) continue;
+      // RFC 9864's name of EdDSA with this curve.
+      if (alg === someone.alg || (alg === "Ed25519" && someone.alg === "EdDSA")) continue;
       await assertRefused(
         authenticate(bearer(await signedToken(someone, {}, { alg }))),
         "invalid_token",
@@ -42,6 +44,51 @@ for (const kind of SIGNER_KINDS.filter((kind) => kind !== "did:pkh")) {
     }
   });
 }
+
+for (const kind of ["did:key Ed25519", "did:jwk P-256", "did:key secp256k1"] as const) {
+  Deno.test(`${kind}: a kid may be the thumbprint of the key (RFC 7638)`, async () => {
+    const someone = await newSigner(kind);
+    const kid = await calculateJwkThumbprint(someone.jwk!);
+    const token = await signedToken(someone, {}, { kid });
+    assert.equal((await authenticate(bearer(token))).did, someone.did);
+  });
+}
+
+Deno.test("a token as the ecosystem writes it is accepted", async () => {
+  const forms: [claims: Record<string, unknown>, header: Record<string, unknown>][] = [
+    [{ aud: [AUDIENCE] }, {}],
+    [{}, { alg: "Ed25519" }],
+    ...[undefined, "JWT", "jwt", "Jwt", "application/jwt", "Application/JWT"]
+      .map((typ): [Record<string, unknown>, Record<string, unknown>] => [{}, { typ }]),
+    [{ iat: NOW - 0.5, exp: NOW + 60.25 }, {}],
+    [{ jti: "1", sub: signer.did, nonce: "n", vc: {}, scope: "x" }, { cty: "x", b64: true }],
+  ];
+  for (const [claims, header] of forms) {
+    const token = await signedToken(signer, claims, header);
+    assert.equal((await authenticate(bearer(token))).did, signer.did, JSON.stringify(header));
+  }
+});
+
+Deno.test("a member that is there twice is refused, because parsers take different ones", async () => {
+  const header = `{"alg":"EdDSA","typ":"JWT"}`;
+  const claims = `{"iss":"${signer.did}","aud":"${AUDIENCE}","iat":${NOW},"exp":${NOW + 60}}`;
+  const with_ = (object: string, member: string) => `${object.slice(0, -1)},${member}}`;
+  const sign = async (header: string, claims: string) => {
+    const signed = [header, claims].map((text) => base64urlnopad.encode(utf8(text))).join(".");
+    return bearer(`${signed}.${base64urlnopad.encode(await signer.sign(utf8(signed)))}`);
+  };
+  await authenticate(await sign(header, claims));
+  for (
+    const [h, c] of [
+      [with_(header, '"alg":"EdDSA"'), claims],
+      [header, with_(claims, `"iss":"${signer.did}"`)],
+      [header, with_(claims, `"i\\u0073s":"${signer.did}"`)],
+      [header, with_(claims, `"exp":${NOW + 60}`)],
+      [header, with_(with_(claims, '"x":1'), '"x":1')],
+    ] as const
+  ) await assertRefused(authenticate(await sign(h, c)), "invalid_token", /twice/);
+  await authenticate(await sign(header, with_(claims, '"a":{"iss":1},"b":{"iss":2}')));
+});
 
 Deno.test("did:pkh signs no tokens", async () => {
   const account = await newSigner("did:pkh");
@@ -56,10 +103,14 @@ Deno.test("a token is valid for its life and 60 s on either side", async () => {
   const token = await signedToken(signer, { iat: NOW, exp: NOW + 600, nbf: NOW });
   const at = (seconds: number) => authenticatorWith({ now: () => seconds * 1000 })(bearer(token));
   for (const seconds of [NOW - 60, NOW, NOW + 600, NOW + 659.999]) await at(seconds);
-  for (const seconds of [NOW - 60.001, NOW + 660]) {
-    const refusal = await assertRefused(at(seconds), "invalid_token", /future|expired/);
-    assert.deepEqual(refusal.details, { server_time: Math.floor(seconds) });
-  }
+  const early = await assertRefused(at(NOW - 60.001), "invalid_token", /iat is in the future/);
+  assert.deepEqual(early.details, { server_time: NOW - 61 });
+  const late = await assertRefused(at(NOW + 660), "expired_token");
+  assert.equal(
+    late.message,
+    "the token expired at 2026-11-22T18:10:00.000Z, 60 s ago: make a new one",
+  );
+  assert.deepEqual(late.details, { server_time: NOW + 660 });
 });
 
 Deno.test("a token lives at most as long as the gateway allows", async () => {
@@ -74,8 +125,11 @@ Deno.test("a token lives at most as long as the gateway allows", async () => {
 
 Deno.test("each claim is checked", async () => {
   const bad: [Record<string, unknown>, RegExp][] = [
-    ...[undefined, null, "", `${AUDIENCE}/`, AUDIENCE.toUpperCase(), [AUDIENCE], {}]
-      .map((aud): [Record<string, unknown>, RegExp] => [{ aud }, /aud/]),
+    ...[
+      ...[undefined, null, "", `${AUDIENCE}/`, AUDIENCE.toUpperCase(), {}, 0, true],
+      ...[[], [""], [AUDIENCE, AUDIENCE], [AUDIENCE, "x"], [[AUDIENCE]], [null], [undefined]],
+      { 0: AUDIENCE, length: 1 },
+    ].map((aud): [Record<string, unknown>, RegExp] => [{ aud }, /^aud must be exactly/]),
     ...[undefined, null, String(NOW), true, -1, [NOW]]
       .flatMap((value): [Record<string, unknown>, RegExp][] => [
         [{ iat: value }, /iat and exp/],
@@ -86,7 +140,6 @@ Deno.test("each claim is checked", async () => {
     [{ exp: NOW - 1 }, /after iat/],
     [{ iat: NOW + 61 }, /iat is in the future/],
     [{ iat: NOW * 1000, exp: NOW * 1000 + 600 }, /iat is in the future/],
-    [{ iat: NOW - 3600, exp: NOW - 60 }, /expired/],
     [{ nbf: NOW + 61 }, /nbf/],
     [{ nbf: "0" }, /nbf/],
     ...[undefined, null, 1, "", "supabase", "DID:key:z", [signer.did]]
@@ -126,7 +179,9 @@ Deno.test("header parameters that name other keys, and other types of token, are
     { jwk },
     { jku: "https://example.com" },
     ...["x5u", "x5c", "x5t", "x5t#S256"].map((name) => ({ [name]: "" })),
-    ...[undefined, null, "at+jwt", "jwt", "JWS"].map((typ) => ({ typ })),
+    ...[null, "", 0, ["JWT"], "at+jwt", "dpop+jwt", "application/at+jwt", "JWS", "JOSE", " JWT"]
+      .map((typ) => ({ typ })),
+    ...["application/application/jwt", "jwt+ld+json", "text/jwt"].map((typ) => ({ typ })),
   ];
   for (const header of bad) {
     await assertRefused(
@@ -139,11 +194,19 @@ Deno.test("header parameters that name other keys, and other types of token, are
 Deno.test("a kid must name the key of iss", async () => {
   const other = await newSigner("did:key Ed25519");
   const fragment = `#${signer.multikey}`;
-  for (const kid of [undefined, signer.did + fragment, fragment]) {
+  const ownThumbprint = await calculateJwkThumbprint(signer.jwk!);
+  for (
+    const kid of [undefined, signer.did + fragment, fragment, signer.multikey, ownThumbprint]
+  ) {
     await authenticate(bearer(await signedToken(signer, {}, { kid })));
   }
   for (
-    const kid of ["", "#", "#0", signer.did, `${other.did}#${other.multikey}`, [fragment], 0, null]
+    const kid of [
+      ...["", "#", "#0", signer.did, `${signer.did}#`, `${other.did}#${other.multikey}`],
+      ...[other.multikey, await calculateJwkThumbprint(other.jwk!), `#${ownThumbprint}`],
+      ...[await calculateJwkThumbprint(signer.jwk!, "sha384"), `${ownThumbprint}=`],
+      ...[[fragment], 0, null, {}],
+    ]
   ) {
     await assertRefused(
       authenticate(bearer(await signedToken(signer, {}, { kid }))),
@@ -152,7 +215,9 @@ Deno.test("a kid must name the key of iss", async () => {
     );
   }
   const jwkSigner = await newSigner("did:jwk Ed25519");
-  await authenticate(bearer(await signedToken(jwkSigner, {}, { kid: `${jwkSigner.did}#0` })));
+  for (const kid of [`${jwkSigner.did}#0`, "#0", "0"]) {
+    await authenticate(bearer(await signedToken(jwkSigner, {}, { kid })));
+  }
 });
 
 Deno.test("what is no compact JWS of two JSON objects is no token", async () => {

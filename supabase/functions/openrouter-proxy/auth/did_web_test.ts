@@ -104,7 +104,7 @@ Deno.test("no request is made for what is refused without the key", async () => 
   const stale = await signedRequest(as(DID), { timestamp: String(NOW - 301) });
   await assertRefused(gateway(stale), "expired_timestamp");
   const expired = await signedToken(as(DID), { iat: NOW - 600, exp: NOW - 60 });
-  await assertRefused(gateway(bearer(expired)), "invalid_token");
+  await assertRefused(gateway(bearer(expired)), "expired_token");
   assert.deepEqual(site.requests, []);
 });
 

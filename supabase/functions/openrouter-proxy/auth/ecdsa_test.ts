@@ -1,7 +1,8 @@
 import { p256 } from "@noble/curves/nist.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
-import { hex } from "@scure/base";
+import { base64urlnopad, hex } from "@scure/base";
 import assert from "node:assert/strict";
+import { generateKeyPairSync, sign } from "node:crypto";
 import { importP256, importSecp256k1 } from "./ecdsa.ts";
 import { type Bytes, concat, toInteger, utf8 } from "../bytes/encodings.ts";
 import { ethereumAccount } from "./ethereum_account.ts";
@@ -87,19 +88,32 @@ function twin(signature: Bytes, n: bigint): Bytes {
   return concat(signature.slice(0, 32), bytes32(n - toInteger(signature.slice(32, 64))));
 }
 
-Deno.test("P-256 accepts both s, secp256k1 the low one", async () => {
-  const { publicKey, secretKey } = p256.keygen();
-  const key = await importP256(concat(publicKey));
-  const signature = concat(p256.sign(MESSAGE, secretKey));
-  assert.equal(await key.verify(signature, MESSAGE), true);
-  assert.equal(await key.verify(twin(signature, P256.n), MESSAGE), true);
+for (const { name, ours, reference, importKey } of CURVES) {
+  Deno.test(`${name} accepts both s of a signature, and neither for another message`, async () => {
+    const { publicKey, secretKey } = reference.keygen();
+    const key = await importKey(concat(publicKey));
+    const signature = concat(reference.sign(MESSAGE, secretKey));
+    for (const either of [signature, twin(signature, ours.n)]) {
+      assert.equal(await key.verify(either, MESSAGE), true);
+      assert.equal(await key.verify(either, utf8("another message")), false);
+    }
+  });
 
-  const other = secp256k1.keygen();
-  const otherKey = await importSecp256k1(concat(other.publicKey));
-  const low = concat(secp256k1.sign(MESSAGE, other.secretKey));
-  assert.equal(await otherKey.verify(low, MESSAGE), true);
-  assert.equal(await otherKey.verify(twin(low, SECP256K1.n), MESSAGE), false);
-});
+  Deno.test(`${name}: no signature of node:crypto's is refused, whatever its s`, async () => {
+    const namedCurve = name === "P-256" ? "prime256v1" : name;
+    const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve });
+    const { x, y } = publicKey.export({ format: "jwk" });
+    const point = concat([4], base64urlnopad.decode(x!), base64urlnopad.decode(y!));
+    const key = await importKey(point);
+    for (let n = 0; n < 200; n++) {
+      const message = utf8(`message ${n}`);
+      const signature = concat(
+        sign("sha256", message, { key: privateKey, dsaEncoding: "ieee-p1363" }),
+      );
+      assert.equal(await key.verify(signature, message), true, `message ${n}`);
+    }
+  });
+}
 
 Deno.test("EIP-191 takes v of 27, 28, 0 and 1, and none other", async () => {
   const signer = await newSigner("did:pkh");

@@ -1,4 +1,5 @@
 /** Ed25519 (RFC 8032) by WebCrypto, with the checks that platforms differ in made here. */
+import { base64urlnopad } from "@scure/base";
 import { type Bytes, toInteger } from "../bytes/encodings.ts";
 import { invalidDid, type VerificationKey } from "./verification_key.ts";
 
@@ -29,6 +30,7 @@ export async function importEd25519(publicKey: Bytes): Promise<VerificationKey> 
 
   return {
     alg: "EdDSA",
+    jwk: { crv: "Ed25519", kty: "OKP", x: base64urlnopad.encode(publicKey) },
     signatureBytes: 64,
     native: true,
     verify(signature, message) {

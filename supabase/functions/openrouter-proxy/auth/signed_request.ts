@@ -1,8 +1,9 @@
 /** The first carrier: a request whose x-did* headers sign it (protocol.md, "Signed request"). */
-import { hex } from "@scure/base";
 import { GatewayError } from "../errors.ts";
 import { parseDid, type ResolveDid } from "./did.ts";
-import { type Bytes, decodeBase64url, sha256Hex, utf8 } from "../bytes/encodings.ts";
+import { type Bytes, sha256Hex, utf8 } from "../bytes/encodings.ts";
+import type { AudienceSearch } from "./other_audience.ts";
+import { decodeSignature } from "./signature_text.ts";
 import { verifiesUnderAny } from "./verification_key.ts";
 
 /** A request without its body. */
@@ -43,6 +44,7 @@ export interface SignedRequestOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly resolve: ResolveDid;
+  readonly otherAudience: AudienceSearch;
 }
 
 const MAX_AGE_MS = 300_000;
@@ -52,7 +54,6 @@ const CLOCK_MARGIN_MS = 60_000;
 
 const TIMESTAMP = /^(?:[0-9]{10}|[0-9]{13})$/;
 const NONCE = /^[A-Za-z0-9_-]{0,64}$/;
-const HEX_SIGNATURE = /^0x(?:[0-9a-fA-F]{128}|[0-9a-fA-F]{130})$/;
 
 /** Whether a request is of this carrier: any header whose name starts with `x-did` makes it so. */
 export function isSignedRequest(headers: Headers): boolean {
@@ -63,11 +64,12 @@ export function isSignedRequest(headers: Headers): boolean {
  * Checks all that the headers of a signed request tell by themselves.
  *
  * @throws {GatewayError} missing_credentials, invalid_request (header syntax), invalid_did,
- * unsupported_did_method, expired_timestamp (`server_time` in seconds)
+ * unsupported_did_method, invalid_signature (one of another kind), expired_timestamp (`server_time` in
+ * seconds)
  */
 export function readSignedHead(
   { method, pathAndQuery, headers }: RequestHead,
-  { audience, now, resolve }: SignedRequestOptions,
+  { audience, now, resolve, otherAudience }: SignedRequestOptions,
 ): SignedHead {
   const didHeader = requiredHeader(headers, "x-did");
   const timestamp = requiredHeader(headers, "x-did-timestamp");
@@ -83,30 +85,28 @@ export function readSignedHead(
   if (!NONCE.test(nonce)) {
     throw badHeader("x-did-nonce takes up to 64 characters of A-Z a-z 0-9 _ -");
   }
-  const signature = decodeSignature(signatureHeader);
+  const signature = decodeSignature(signatureHeader, did);
   const timestampMs = Number(timestamp) * (timestamp.length === 10 ? 1000 : 1);
   assertFresh(timestampMs, now());
   const loadKeys = resolve(did);
-  if (signature.length !== did.signatureBytes) {
-    throw badHeader(
-      "x-did-signature takes 64 bytes, for did:pkh 65 in hex (EIP-191 personal_sign)",
-    );
-  }
 
   async function verify(body: Bytes): Promise<VerifiedRequest> {
     // A body that comes slowly must not carry its message past the time when the replay key may be
     // forgotten.
     assertFresh(timestampMs, now());
-    const message = [
-      "llm-gateway:v1",
-      audience,
-      didHeader,
-      timestamp,
-      nonce,
-      method.toUpperCase(),
-      pathAndQuery,
-      await sha256Hex(body),
-    ].join("\n");
+    const digest = await sha256Hex(body);
+    const messageFor = (audience: string) =>
+      [
+        "llm-gateway:v1",
+        audience,
+        didHeader,
+        timestamp,
+        nonce,
+        method.toUpperCase(),
+        pathAndQuery,
+        digest,
+      ].join("\n");
+    const message = messageFor(audience);
     const messageBytes = utf8(message);
     const keys = (await loadKeys()).map(({ key }) => key);
     const [hash, valid] = await Promise.all([
@@ -114,9 +114,18 @@ export function readSignedHead(
       verifiesUnderAny(keys, signature, messageBytes),
     ]);
     if (!valid) {
+      const other = await otherAudience(
+        headers.get("host"),
+        (audience) => verifiesUnderAny(keys, signature, utf8(messageFor(audience))),
+      );
       throw new GatewayError(
         "invalid_signature",
-        "x-did-signature is not this DID's signature of signed_message",
+        other === null
+          ? "x-did-signature is not this DID's signature of signed_message; its second line, the " +
+            `audience, is ${audience}, whatever URL the gateway is called at` +
+            (did.method === "pkh" ? ". Smart accounts (ERC-1271) are not supported" : "")
+          : `x-did-signature is right for the audience ${other}; this gateway's is ${audience}: ` +
+            "sign with that as the second line",
         { details: { signed_message: message } },
       );
     }
@@ -133,18 +142,6 @@ function requiredHeader(headers: Headers, name: string): string {
     throw new GatewayError("missing_credentials", `${name} is missing beside other x-did headers`);
   }
   return value;
-}
-
-/** Unpadded canonical base64url of 64 bytes, or `0x` and hex of 64 or 65. */
-function decodeSignature(text: string): Bytes {
-  if (HEX_SIGNATURE.test(text)) return new Uint8Array(hex.decode(text.slice(2)));
-  const bytes = decodeBase64url(text);
-  if (bytes?.length !== 64) {
-    throw badHeader(
-      "x-did-signature takes 64 bytes as unpadded base64url or 0x hex, for did:pkh 65 as 0x hex",
-    );
-  }
-  return bytes;
 }
 
 function assertFresh(timestampMs: number, nowMs: number): void {

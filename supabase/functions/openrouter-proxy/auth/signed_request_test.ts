@@ -177,7 +177,11 @@ Deno.test("another's signature, and none at all, are refused alike for a known a
   for (const did of [signer.did, (await newSigner("did:key Ed25519")).did]) {
     const request = await signedRequest(stranger, { did });
     const refusal = await assertRefused(authenticate(request), "invalid_signature");
-    assert.equal(refusal.message, "x-did-signature is not this DID's signature of signed_message");
+    assert.equal(
+      refusal.message,
+      "x-did-signature is not this DID's signature of signed_message; its second line, the " +
+        `audience, is ${AUDIENCE}, whatever URL the gateway is called at`,
+    );
   }
 });
 

@@ -2,10 +2,15 @@
 import { GatewayError } from "../errors.ts";
 import type { Bytes } from "../bytes/encodings.ts";
 
+/** The required members of a public JWK, in the order of their names (RFC 7638 section 3.2). */
+export type PublicJwk = Readonly<Record<string, string>>;
+
 /** A public key, or an account, that signatures are verified against. */
 export interface VerificationKey {
   /** The JWS `alg` of the key's type; null where it signs no tokens. */
   readonly alg: string | null;
+  /** The key as a JWK; null for accounts, whose key is not known. */
+  readonly jwk: PublicJwk | null;
   /** Length of its signatures in bytes: 64, or 65 with a recovery id. */
   readonly signatureBytes: 64 | 65;
   /** Whether WebCrypto verifies, which takes a twentieth of the time that JavaScript does. */

@@ -11,6 +11,7 @@ function keysOf(
   const asked: string[] = [];
   const keys = kinds.map(([name, native, signatureBytes, verifies]) => ({
     alg: null,
+    jwk: null,
     native,
     signatureBytes,
     verify() {

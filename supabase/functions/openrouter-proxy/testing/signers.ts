@@ -31,6 +31,7 @@ export function authenticatorWith(
   const authenticate = createAuthenticator({
     audience: AUDIENCE,
     maxTokenLifetimeSeconds: 3600,
+    maxWalletSessionSeconds: 86_400,
     didWebHosts: [],
     now: () => NOW * 1000,
     fetch: () => Promise.reject(new Error("no request was expected")),

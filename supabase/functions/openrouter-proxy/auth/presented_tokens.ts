@@ -1,0 +1,107 @@
+/** The tokens that a request presents, as `Authorization: Bearer` and in `x-api-key`. */
+import { GatewayError } from "../errors.ts";
+import { parseDid } from "./did.ts";
+import { issuerOf, parseJwt, verifyDidToken } from "./did_token.ts";
+import type { TokenContext, VerifiedToken } from "./token.ts";
+
+/** A DID token or a wallet session, of which nothing is verified yet. */
+export interface PresentedToken {
+  /** Whose it says to be; null where that cannot be read. */
+  readonly claimedDid: string | null;
+  /** @throws {GatewayError} invalid_token, expired_token, invalid_did, unsupported_did_method */
+  verify(): Promise<VerifiedToken>;
+}
+
+/** Reads one kind of token; null for what is none of this kind. */
+type ReadToken = (text: string, context: TokenContext) => Promise<PresentedToken | null>;
+
+/** Every kind of token that there is. */
+const KINDS: readonly ReadToken[] = [didToken, walletSession];
+
+/** The text of a Bearer token; null where `Authorization` holds none. */
+export function bearerOf(headers: Headers): string | null {
+  return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? null;
+}
+
+/**
+ * The tokens of ours that a request presents: at most two, the Bearer first. What is no token of ours
+ * is passed over: supabase-js sends a Bearer of its own, and other clients send a placeholder.
+ */
+export async function presentedTokens(
+  headers: Headers,
+  context: TokenContext,
+): Promise<PresentedToken[]> {
+  const texts = new Set([bearerOf(headers), headers.get("x-api-key")]);
+  const tokens: PresentedToken[] = [];
+  for (const text of texts) {
+    for (const read of KINDS) {
+      const token = text ? await read(text, context) : null;
+      if (token) tokens.push(token);
+    }
+  }
+  return tokens;
+}
+
+/**
+ * Verifies the tokens until one is good.
+ *
+ * @param tokens at least one
+ * @throws {GatewayError} what the first one is refused with, or invalid_token where two name two DIDs
+ */
+export async function verifyOneOf(tokens: readonly PresentedToken[]): Promise<VerifiedToken> {
+  assertSameDid(tokens.map((token) => token.claimedDid), "Authorization and x-api-key");
+  const refusals: GatewayError[] = [];
+  for (const token of tokens) {
+    try {
+      return await token.verify();
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+      refusals.push(error);
+    }
+  }
+  throw refusals[0];
+}
+
+/**
+ * One request has one caller: were two DIDs named, two readers of it could see two.
+ *
+ * @param dids as they are claimed; null: names nobody
+ * @throws {GatewayError} invalid_token
+ */
+export function assertSameDid(dids: readonly (string | null)[], what: string): void {
+  if (new Set(dids.filter((did) => did !== null)).size <= 1) return;
+  throw new GatewayError("invalid_token", `${what} name two DIDs: send one of them`);
+}
+
+function didToken(text: string, context: TokenContext): Promise<PresentedToken | null> {
+  const jwt = parseJwt(text);
+  const issuer = issuerOf(jwt);
+  const token = jwt && issuer !== null && {
+    claimedDid: inOneSpelling(issuer),
+    verify: () => verifyDidToken(jwt, issuer, context),
+  };
+  return Promise.resolve(token || null);
+}
+
+async function walletSession(text: string, context: TokenContext): Promise<PresentedToken | null> {
+  if (!text.startsWith("siwe.")) return null;
+  const { readWalletSession, verifyWalletSession } = await import("./wallet_session.ts");
+  try {
+    const session = readWalletSession(text, context);
+    return {
+      claimedDid: session.did.uri,
+      verify: () => verifyWalletSession(session, context),
+    };
+  } catch (error) {
+    return { claimedDid: null, verify: () => Promise.reject(error) };
+  }
+}
+
+/** The DID in the spelling that its account has; as it is where it is no DID of ours. */
+function inOneSpelling(did: string): string {
+  try {
+    return parseDid(did).uri;
+  } catch {
+    return did;
+  }
+}
