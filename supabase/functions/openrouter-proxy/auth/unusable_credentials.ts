@@ -14,8 +14,8 @@ const INSTEAD =
 /** Schemes of `Authorization` that people try, in lower case, and what there is to say of them. */
 const SCHEMES: Record<string, string> = {
   dpop: "DPoP (RFC 9449) binds an access token of OAuth's, of which there is none here",
-  didauthv1: "DIDAuthV1 does not sign the whole request",
-  did: "DID is no scheme that carries a signature here",
+  didauthv1: "DIDAuthV1 is not supported",
+  did: "DID as a scheme is not supported",
   basic: "Basic carries a password, of which there is none here",
   digest: "Digest carries a password, of which there is none here",
   signature: "Signature is a draft that RFC 9421 has replaced",

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import {
+  assertRefused,
+  authenticatorWith,
+  newSigner,
+  NOW,
+  requestWith,
+  signedToken,
+} from "../testing/signers.ts";
+
+const authenticate = authenticatorWith();
+const signer = await newSigner("did:key Ed25519");
+const jwt = (claims: Record<string, unknown>) =>
+  signedToken(signer, { iss: "supabase", ...claims });
+const SECRET = "c2VjcmV0LXNlY3JldA";
+const good = await signedToken(signer);
+
+for (
+  const [headers, type, message] of [
+    [{}, "missing_credentials", /^send a DID token/],
+    [{ authorization: `DPoP ${SECRET}` }, "missing_credentials", /^DPoP \(RFC 9449\)/],
+    [{ authorization: `dpop ${good}`, dpop: SECRET }, "missing_credentials", /^DPoP/],
+    [{ authorization: `DIDAuthV1 {"x":"${SECRET}"}` }, "missing_credentials", /^DIDAuthV1/],
+    [{ authorization: `Basic ${SECRET}` }, "missing_credentials", /^Basic/],
+    [{ authorization: `Digest username="${SECRET}"` }, "missing_credentials", /^Digest/],
+    [{ authorization: `DID ${SECRET}` }, "missing_credentials", /^DID as a scheme/],
+    [{ authorization: `Signature keyId="${SECRET}"` }, "missing_credentials", /RFC 9421/],
+    [{ authorization: `Negotiate ${SECRET}` }, "missing_credentials", /no scheme .* knows/],
+    [{ authorization: `constructor ${SECRET}` }, "missing_credentials", /no scheme .* knows/],
+    [{ authorization: SECRET }, "missing_credentials", /no scheme .* knows/],
+    [{ authorization: good }, "missing_credentials", /without its scheme.*Bearer <token>/],
+    [{ authorization: `siwe.${SECRET}.${SECRET}` }, "missing_credentials", /without its scheme/],
+    [{ authorization: "Bearer" }, "missing_credentials", /Bearer holds no token/],
+    [{ authorization: `Bearer ${SECRET} ${SECRET}` }, "missing_credentials", /holds no token/],
+    [{ apikey: `sb_publishable_${SECRET}` }, "missing_credentials", /^apikey is for Supabase/],
+    ...([
+      [`sk-or-v1-${SECRET}`, /an OpenRouter key/],
+      [`sk-ant-api03-${SECRET}`, /a key of Anthropic's/],
+      [`sk-proj-${SECRET}`, /a key of OpenAI's kind/],
+      [`sk-${SECRET}`, /a key of OpenAI's kind/],
+      [`sb_publishable_${SECRET}`, /a publishable key of Supabase's/],
+      [`sb_secret_${SECRET}`, /a secret key of Supabase's/],
+      [await jwt({ role: "anon" }), /a JWT of Supabase's \(anon\)/],
+      [await jwt({ role: "service_role" }), /a JWT of Supabase's \(service_role\)/],
+      [await jwt({ role: "authenticated", sub: "1" }), /a JWT of Supabase's \(authenticated\)/],
+      [await jwt({ role: SECRET }), /a JWT whose iss is no DID/],
+      [await jwt({ pad: "x".repeat(4096) }), /over 4096 characters/],
+      [SECRET, /no JWT/],
+    ] as const).flatMap(([text, what]): [Record<string, string>, string, RegExp][] => [
+      [
+        { authorization: `Bearer ${text}` },
+        "invalid_token",
+        withSource(/^Authorization: Bearer holds /, what),
+      ],
+      [{ "x-api-key": text }, "invalid_token", withSource(/^x-api-key holds /, what)],
+      [{ authorization: `Basic ${SECRET}`, "x-api-key": text }, "invalid_token", what],
+    ]),
+    [
+      { authorization: `Bearer ${SECRET}`, "x-api-key": `sk-or-v1-${SECRET}` },
+      "invalid_token",
+      /^Authorization: Bearer holds no JWT; x-api-key holds an OpenRouter key/,
+    ],
+  ] as [Record<string, string>, "invalid_token", RegExp][]
+) {
+  const what = JSON.stringify(headers).replaceAll(/\\+"/g, "'").slice(0, 60);
+  Deno.test(`${what}: named, with what to send, and without what it held`, async () => {
+    const refusal = await assertRefused(authenticate(requestWith(headers)), type, message);
+    assert.match(refusal.message, /send a DID token .* or sign the request \(x-did/);
+    assert.ok(!refusal.message.includes(SECRET), refusal.message);
+    assert.deepEqual(refusal.details, type === "invalid_token" ? { server_time: NOW } : {});
+  });
+}
+
+function withSource(first: RegExp, second: RegExp): RegExp {
+  return new RegExp(first.source + second.source);
+}
