@@ -1,11 +1,9 @@
-/**
- * Properties over random requests of every kind of signer. The seed is new in each run and printed;
- * `FAST_CHECK_SEED=<seed>` repeats its requests and flips (with new keys).
- */
+/** Properties over random requests of every kind of signer. */
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { concat, utf8 } from "../bytes/encodings.ts";
+import { utf8 } from "../bytes/encodings.ts";
+import { casesOf, flipBit, seed } from "../testing/properties.ts";
 import {
   authenticatorWith,
   messageOf,
@@ -21,13 +19,10 @@ import {
   type SignerKind,
 } from "../testing/signers.ts";
 
-const seed = Number(Deno.env.get("FAST_CHECK_SEED") ?? Date.now() % 2 ** 31);
 console.log(`fast-check seed: ${seed}`);
 
-/** What a case finds is seldom of one Deno alone: the older one, which Supabase runs, tries a third. */
-const SHARE = Deno.version.deno.startsWith("2.1.") ? 1 / 3 : 1;
-const VALID_CASES = 3_000 * SHARE;
-const FLIPPED_CASES = 9_000 * SHARE;
+const VALID_CASES = casesOf(3_000);
+const FLIPPED_CASES = casesOf(9_000);
 const KEYS_OF_EACH_KIND = 8;
 
 /** WebCrypto's key types make most of the cases, because the others take twenty times as long. */
@@ -139,10 +134,4 @@ function flipped(sent: Sent, field: Field, position: number): SignedParts | null
     assert.ok(error instanceof TypeError);
     return null;
   }
-}
-
-function flipBit(bytes: Uint8Array, bit: number) {
-  const copy = concat(bytes);
-  copy[bit >> 3]! ^= 1 << (bit & 7);
-  return copy;
 }
