@@ -256,12 +256,10 @@ Deno.test("a DID token is taken as the key of any SDK, until it is revoked", asy
   assert.equal((await db.rowsOf(identity.did)).length, 2);
 });
 
-Deno.test("a DID token with another audience, past its end, or too long-lived is refused without a trace", async () => {
+Deno.test("a DID token with another audience or too long-lived is refused without a trace", async () => {
   const identity = await createIdentity("p256");
-  const now = Math.floor(Date.now() / 1000);
   const tokens = [
     await createDidToken(identity, { audience: `${AUDIENCE}/` }),
-    await createDidToken(identity, { audience: AUDIENCE, issuedAt: now - 7200 }),
     await createDidToken(identity, { audience: AUDIENCE, ttlSeconds: 3601 }),
   ];
   await assertWithoutTrace(identity.did, async () => {

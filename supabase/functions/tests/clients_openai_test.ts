@@ -84,7 +84,7 @@ Deno.test("the openai package shows a refusal of the gateway's by code, type and
   const openai = await openaiOf(identity, Math.floor(Date.now() / 1000) - 7200);
   const error = await thrownBy(openai.chat.completions.create(asking("hello")));
   assert.ok(error instanceof OpenAI.AuthenticationError);
-  assert.equal(error.type, "invalid_token");
+  assert.equal(error.type, "expired_token");
   assert.equal(error.code, 401);
   assert.match(error.message, /the token has expired/);
   assert.match(error.requestID ?? "", /^[0-9a-f-]{36}$/);

@@ -69,9 +69,8 @@ const ownKeyId = ({ did }: Identity) => `${did}#${did.slice("did:key:".length)}`
 /** Tokens of `caller`; `other` has a key of another type. */
 const REFUSED: [what: string, token: (caller: Identity, other: Identity) => Promise<string>][] = [
   ["for another audience", (caller) => tokenOf(caller, {}, { aud: `${AUDIENCE}/` })],
-  ["for several audiences", (caller) => tokenOf(caller, {}, { aud: [AUDIENCE] })],
+  ["for several audiences", (caller) => tokenOf(caller, {}, { aud: [AUDIENCE, "another"] })],
   ["for no audience", (caller) => tokenOf(caller, {}, { aud: undefined })],
-  ["that has expired", (caller) => tokenOf(caller, {}, { iat: nowS() - 700, exp: nowS() - 100 })],
   ["issued in the future", (caller) => tokenOf(caller, {}, { iat: nowS() + 200 })],
   ["not valid before the future", (caller) => tokenOf(caller, {}, { nbf: nowS() + 200 })],
   ["that never expires", (caller) => tokenOf(caller, {}, { exp: undefined })],
@@ -96,7 +95,6 @@ const REFUSED: [what: string, token: (caller: Identity, other: Identity) => Prom
   ["with another DID's kid", (caller, other) => tokenOf(caller, { kid: ownKeyId(other) })],
   ["with a kid that is no text", (caller) => tokenOf(caller, { kid: 0 })],
   ["of another typ", (caller) => tokenOf(caller, { typ: "dpop+jwt" })],
-  ["without a typ", (caller) => tokenOf(caller, { typ: undefined })],
   [
     "that another DID signed",
     (caller, other) => tokenOf({ ...other, did: caller.did }, { alg: caller.algorithm }),

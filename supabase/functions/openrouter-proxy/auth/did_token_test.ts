@@ -108,7 +108,7 @@ Deno.test("a token is valid for its life and 60 s on either side", async () => {
   const late = await assertRefused(at(NOW + 660), "expired_token");
   assert.equal(
     late.message,
-    "the token expired at 2026-11-22T18:10:00.000Z, 60 s ago: make a new one",
+    "the token has expired at 2026-11-22T18:10:00.000Z, 60 s ago: make a new one",
   );
   assert.deepEqual(late.details, { server_time: NOW + 660 });
 });

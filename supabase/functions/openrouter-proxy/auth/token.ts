@@ -54,7 +54,7 @@ export function assertLife(
     const ago = Math.floor(nowSeconds - expiresAt);
     throw tokenRefusal(
       "expired_token",
-      `the token expired at ${at}, ${ago} s ago: make a new one`,
+      `the token has expired at ${at}, ${ago} s ago: make a new one`,
       nowSeconds,
     );
   }

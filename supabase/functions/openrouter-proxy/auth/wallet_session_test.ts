@@ -38,7 +38,7 @@ for (const { name, did, token } of vectors.tokens) {
     }
     await assertRefused(at(NOW - 60.001)(bearer(token)), "invalid_token", /in the future/);
     const late = await assertRefused(at(NOW + DAY + 60)(bearer(token)), "expired_token");
-    assert.match(late.message, /^the token expired at 2026-11-23T18:00:00\.000Z, 60 s ago/);
+    assert.match(late.message, /^the token has expired at 2026-11-23T18:00:00\.000Z, 60 s ago/);
     assert.deepEqual(late.details, { server_time: NOW + DAY + 60 });
   });
 }
