@@ -17,8 +17,8 @@ import { type VerificationMethod, verifiesUnderAny } from "./verification_key.ts
 export interface Jwt {
   readonly header: Record<string, unknown>;
   readonly claims: Record<string, unknown>;
-  /** The texts of the two objects. */
-  readonly texts: readonly [header: Bytes, claims: Bytes];
+  readonly headerText: Bytes;
+  readonly claimsText: Bytes;
   readonly signature: Bytes;
   readonly signedPart: Bytes;
 }
@@ -43,7 +43,8 @@ export function parseJwt(token: string): Jwt | null {
   return headerObject && claimsObject && {
     header: headerObject,
     claims: claimsObject,
-    texts: [header, claims],
+    headerText: header,
+    claimsText: claims,
     signature,
     signedPart: utf8(token.slice(0, token.lastIndexOf("."))),
   };
@@ -69,8 +70,9 @@ export async function verifyDidToken(
   const invalid = (message: string) => tokenRefusal("invalid_token", message, nowSeconds);
   const { header, claims: { aud, iat, exp, nbf } } = jwt;
 
-  const repeated = jwt.texts.map(repeatedMember).find((name) => name !== null);
-  if (repeated !== undefined) throw invalid(`the token has the member ${repeated} twice`);
+  const repeated = repeatedMember(jwt.headerText, header) ??
+    repeatedMember(jwt.claimsText, jwt.claims);
+  if (repeated !== null) throw invalid(`the token has the member ${quoted(repeated)} twice`);
   const refused = Object.keys(header).find((name) => REFUSED_PARAMETERS.test(name));
   if (refused) throw invalid(`the header parameter ${refused} is not accepted`);
   if (header.typ !== undefined && !(typeof header.typ === "string" && TYPES.test(header.typ))) {

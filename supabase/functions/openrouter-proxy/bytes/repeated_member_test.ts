@@ -18,6 +18,6 @@ for (
   ] as const
 ) {
   Deno.test(`the member that is repeated in ${text.slice(0, 40)} is ${repeated}`, () => {
-    assert.equal(repeatedMember(utf8(text)), repeated);
+    assert.equal(repeatedMember(utf8(text), JSON.parse(text)), repeated);
   });
 }
