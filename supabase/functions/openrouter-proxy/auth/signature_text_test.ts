@@ -1,6 +1,7 @@
+import { p256 } from "@noble/curves/nist.js";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { base64, base64urlnopad, hex } from "@scure/base";
 import assert from "node:assert/strict";
-import { generateKeyPairSync, sign } from "node:crypto";
 import { type Bytes, concat } from "../bytes/encodings.ts";
 import {
   assertRefused,
@@ -51,10 +52,10 @@ Deno.test("a signature is base64url without padding, or 0x and hex; an account's
 });
 
 Deno.test("a signature in DER is named, in whatever it is written", async () => {
-  for (const namedCurve of ["prime256v1", "secp256k1"]) {
-    const { privateKey } = generateKeyPairSync("ec", { namedCurve });
+  for (const curve of [p256, secp256k1]) {
+    const { secretKey } = curve.keygen();
     for (let n = 0; n < 20; n++) {
-      const der = concat(sign("sha256", Uint8Array.of(n), privateKey));
+      const der = concat(curve.sign(Uint8Array.of(n), secretKey, { lowS: false, format: "der" }));
       for (const write of WRITINGS) {
         const refusal = await assertRefused(
           sending(signer, write(der)),
