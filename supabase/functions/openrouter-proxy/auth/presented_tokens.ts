@@ -46,7 +46,8 @@ export async function presentedTokens(
  * Verifies the tokens until one is good.
  *
  * @param tokens at least one
- * @throws {GatewayError} what the first one is refused with, or invalid_token where two name two DIDs
+ * @throws {GatewayError} what the first one is refused with, a failure of the gateway's first of all;
+ * invalid_token where two name two DIDs
  */
 export async function verifyOneOf(tokens: readonly PresentedToken[]): Promise<VerifiedToken> {
   assertSameDid(tokens.map((token) => token.claimedDid), "Authorization and x-api-key");
@@ -59,7 +60,8 @@ export async function verifyOneOf(tokens: readonly PresentedToken[]): Promise<Ve
       refusals.push(error);
     }
   }
-  throw refusals[0];
+  // What is no fault of the token's may pass when it is tried again.
+  throw refusals.find(({ status }) => status >= 500) ?? refusals[0];
 }
 
 /**

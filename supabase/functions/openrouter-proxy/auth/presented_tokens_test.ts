@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { GatewayError } from "../errors.ts";
 import {
   assertRefused,
   authenticatorWith,
@@ -9,6 +10,7 @@ import {
   signedToken,
 } from "../testing/signers.ts";
 import { walletSession } from "../testing/wallet_sessions.ts";
+import { type PresentedToken, verifyOneOf } from "./presented_tokens.ts";
 
 const authenticate = authenticatorWith();
 const [signer, other] = [await newSigner("did:key Ed25519"), await newSigner("did:key P-256")];
@@ -142,3 +144,15 @@ for (const name of ["authorization", "x-api-key"]) {
     );
   });
 }
+
+Deno.test("of two bad tokens a failure that is not theirs is told first", async () => {
+  const tokens: PresentedToken[] = (["invalid_token", "store_unavailable"] as const).map((
+    type,
+  ) => ({
+    claimedDid: signer.did,
+    verify: () => Promise.reject(new GatewayError(type, type)),
+  }));
+  for (const order of [tokens, tokens.toReversed()]) {
+    await assertRefused(verifyOneOf(order), "store_unavailable");
+  }
+});
