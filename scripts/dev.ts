@@ -14,7 +14,7 @@ import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.t
 import { startSimulator } from "./simulator/server.ts";
 import { printEnvironment, stackEnvironment, stackOptionsFromEnv } from "./stack/command.ts";
 import { firstRequest } from "./stack/first_request.ts";
-import { finishGateway, GATEWAY_PATH } from "./stack/gateway.ts";
+import { finishGateway, GATEWAY_PATH, refuseWhileStopping } from "./stack/gateway.ts";
 import { runUntilSignalled } from "./stack/lifetime.ts";
 import { randomHex } from "./stack/secrets.ts";
 import { startStack } from "./stack/start_stack.ts";
@@ -44,7 +44,11 @@ await runUntilSignalled(async (signal) => {
   const env = { get: (name: string) => environment[name] };
   const { audience } = configFromEnv(env);
   const gateway = gatewayFromEnv(env);
-  const unmount = stack.mount(GATEWAY_PATH, (request) => gateway.fetch(request));
+  const unmount = stack.mount(
+    GATEWAY_PATH,
+    (request) => gateway.fetch(request),
+    refuseWhileStopping,
+  );
   starting.defer(() => finishGateway(gateway, unmount));
 
   const gatewayUrl = stack.url + GATEWAY_PATH;

@@ -10,14 +10,17 @@ import { configFromEnv } from "../supabase/functions/openrouter-proxy/config.ts"
 import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";
 import { printEnvironment } from "./stack/command.ts";
 import { drainable } from "./stack/drain.ts";
-import { finishGateway, GATEWAY_PATH } from "./stack/gateway.ts";
+import { finishGateway, GATEWAY_PATH, refuseWhileStopping } from "./stack/gateway.ts";
 import { runUntilSignalled } from "./stack/lifetime.ts";
 import { LOOPBACK, portFromEnv, serveHttp } from "./stack/ports.ts";
 
 await runUntilSignalled(() => {
   const gateway = gatewayFromEnv(Deno.env);
   const { audience } = configFromEnv(Deno.env);
-  const { respond, drain } = drainable((request) => gateway.fetch(request));
+  const { respond, drain } = drainable(
+    (request) => gateway.fetch(request),
+    refuseWhileStopping,
+  );
   const closing = new AbortController();
   const server = serveHttp(portFromEnv("PORT", 54321), "PORT", closing.signal, respond);
   const close = () => {

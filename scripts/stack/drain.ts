@@ -7,20 +7,22 @@ export type Handler = (
 
 export interface Drainable {
   respond: Handler;
-  /** New requests get 503 from now on; resolves when the running ones are answered completely. */
+  /** New requests are refused from now on; resolves when the running ones are answered completely. */
   drain(): Promise<void>;
 }
 
 /**
+ * @param refuse what new requests get while the last ones are answered
+ *
  * Server.shutdown() waits as well, but after it a server can no longer be aborted (Deno 2.9 throws
  * BadResource), so that one endless stream would hold up the end for ever.
  */
-export function drainable(handler: Handler): Drainable {
+export function drainable(handler: Handler, refuse: Handler = refused): Drainable {
   const running = new Set<Promise<void>>();
   let draining = false;
   return {
     respond(request, info) {
-      if (draining) return new Response("stopping", { status: 503, headers: RETRY });
+      if (draining) return refuse(request, info);
       // A client that went away is no failure here; the handler hears of it by itself.
       const completed = info.completed.catch(() => {}).finally(() => running.delete(completed));
       running.add(completed);
@@ -33,4 +35,6 @@ export function drainable(handler: Handler): Drainable {
   };
 }
 
-const RETRY = { "retry-after": "1" };
+function refused(): Response {
+  return new Response("stopping", { status: 503, headers: { "retry-after": "1" } });
+}

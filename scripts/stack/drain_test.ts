@@ -19,6 +19,16 @@ Deno.test("a drained handler refuses new requests and waits for the running ones
   await draining;
 });
 
+Deno.test("a drained handler refuses as it was told to", async () => {
+  const { respond, drain } = drainable(
+    () => new Response("served"),
+    () => new Response("gone", { status: 410 }),
+  );
+  await drain();
+  const response = await respond(request, { remoteAddr, completed: Promise.resolve() });
+  assert.equal(response.status, 410);
+});
+
 Deno.test("a client that goes away does not hold up draining", async () => {
   const { respond, drain } = drainable(() => new Response("served"));
   respond(request, { remoteAddr, completed: Promise.reject(new Error("gone")) });

@@ -1,9 +1,18 @@
 /** The gateway's end, alone or beside the stack. */
+import { GatewayError } from "../../supabase/functions/openrouter-proxy/errors.ts";
+import { refuseAll } from "../../supabase/functions/openrouter-proxy/http/refuse_all.ts";
 import type { RunningGateway } from "../../supabase/functions/openrouter-proxy/runtime.ts";
 import { within } from "./within.ts";
 
 /** Where Supabase serves the function. */
 export const GATEWAY_PATH = "/functions/v1/openrouter-proxy";
+
+/** What new requests get while the gateway is ending. */
+export const refuseWhileStopping = refuseAll(
+  new GatewayError("overloaded", "this gateway is stopping; send the request again", {
+    headers: { "retry-after": "1" },
+  }),
+);
 
 const FINISH_WITHIN_MS = 10_000;
 

@@ -46,9 +46,9 @@ export interface Stack {
   fetch(request: Request): Promise<Response>;
   /**
    * Hands requests for this path and those below it to another handler. Returns what ends that, as
-   * Drainable.drain does.
+   * Drainable.drain does; `refuse` answers from then on.
    */
-  mount(path: string, handler: Handler): () => Promise<void>;
+  mount(path: string, handler: Handler, refuse?: Handler): () => Promise<void>;
   /** Where the database, the secrets and PostgreSQL's log are. */
   dataFolder: string;
   /** Resolves if PostgreSQL ends while the stack should be running. */
@@ -137,8 +137,8 @@ export async function startStack({
     jwtSecret: folder.secrets.jwtSecret,
     encryptionKey: folder.secrets.encryptionKey,
     fetch: dataApi.fetch,
-    mount(path, handler) {
-      const mount = drainable(handler);
+    mount(path, handler, refuse) {
+      const mount = drainable(handler, refuse);
       mounted.set(path, mount);
       return mount.drain;
     },

@@ -69,7 +69,15 @@ export class ClientDisconnected extends Error {
   override readonly name = "ClientDisconnected";
 }
 
-/** Shapes any thrown value as the response that the client gets; what is no GatewayError is a bug. */
+/** Below 500, what may pass when it is sent again: a request that took too long, and one too many. */
+const PASSING = new Set([408, 429]);
+
+/**
+ * Shapes any thrown value as the response that the client gets; what is no GatewayError is a bug.
+ *
+ * OpenAI's SDKs read `error.message`, `error.type` and `error.code`; Anthropic's need the outer `type`.
+ * Both send a 409 again by themselves, and Claude Code even a 401: `x-should-retry` stops them.
+ */
 export function errorResponse(error: unknown, requestId: string): Response {
   const known = error instanceof GatewayError ? error : new GatewayError(
     "internal_error",
@@ -80,8 +88,10 @@ export function errorResponse(error: unknown, requestId: string): Response {
     ...known.headers,
   };
   if (known.status === 401) headers["www-authenticate"] = "DID";
+  if (known.status < 500 && !PASSING.has(known.status)) headers["x-should-retry"] = "false";
   const body = {
     success: false,
+    type: "error",
     error: {
       code: known.status,
       type: known.type,

@@ -34,7 +34,7 @@ const STATUSES: Record<ErrorType, number> = {
 };
 
 for (const [type, status] of Object.entries(STATUSES) as [ErrorType, number][]) {
-  Deno.test(`${type} is answered with ${status}, in the shape that OpenAI SDKs read`, async () => {
+  Deno.test(`${type} is answered with ${status}, in the shape that OpenAI's and Anthropic's SDKs read`, async () => {
     const error = new GatewayError(type, "what was wrong", {
       details: { detail: 7 },
       headers: { "retry-after": "2" },
@@ -45,8 +45,11 @@ for (const [type, status] of Object.entries(STATUSES) as [ErrorType, number][]) 
     assert.equal(response.headers.get("content-type"), "application/json");
     assert.equal(response.headers.get("retry-after"), "2");
     assert.equal(response.headers.get("www-authenticate"), status === 401 ? "DID" : null);
+    const isFinal = status < 500 && status !== 429;
+    assert.equal(response.headers.get("x-should-retry"), isFinal ? "false" : null);
     assert.deepEqual(await response.json(), {
       success: false,
+      type: "error",
       error: {
         code: status,
         type,

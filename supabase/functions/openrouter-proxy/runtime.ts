@@ -2,8 +2,9 @@
  * The gateway on a real runtime: its clock, its network, its log, its environment.
  */
 import { ConfigError, configFromEnv } from "./config.ts";
-import { errorResponse, GatewayError } from "./errors.ts";
+import { GatewayError } from "./errors.ts";
 import { createGateway } from "./gateway.ts";
+import { refuseAll } from "./http/refuse_all.ts";
 import { sendOnce } from "./http/send_once.ts";
 import { createStore } from "./store.ts";
 
@@ -71,14 +72,7 @@ export function handlerFromEnv(
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     log({ level: "error", event: "misconfigured", problems: error.problems });
-    return () => {
-      const requestId = crypto.randomUUID();
-      const refusal = new GatewayError("misconfigured", "the gateway is not configured");
-      const response = errorResponse(refusal, requestId);
-      response.headers.set("x-request-id", requestId);
-      response.headers.set("access-control-allow-origin", "*");
-      return Promise.resolve(response);
-    };
+    return refuseAll(new GatewayError("misconfigured", "the gateway is not configured"));
   }
 }
 
