@@ -48,7 +48,6 @@ export function refusalOf(
         // Clients of OpenAI and Anthropic take a 409 for one that is worth another try.
         {
           details: { duplicate_of: admission.duplicateOf },
-          headers: { "x-should-retry": "false" },
         },
       );
     case "replayed":

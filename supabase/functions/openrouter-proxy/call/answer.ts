@@ -9,6 +9,8 @@ import type { Booking, BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { createMeter, isEventStream, type Meter } from "../metering/meter.ts";
 import { identifier } from "../metering/usage.ts";
+import type { GatewayError } from "../errors.ts";
+import type { SeenStream } from "./error_event.ts";
 import { passOn, told } from "./passthrough.ts";
 
 /** Statuses that say themselves that there is no answer to read (RFC 9110 sections 15.3.5 and 15.3.6). */
@@ -26,6 +28,8 @@ export interface AnswerOptions {
   whenHeard: Ending | null;
   /** Where a URL of OpenRouter's API is reached through the gateway; null: answers have none. */
   linkOf: ((url: string) => string | null) | null;
+  /** What tells a client of an error within a stream, of which it has seen so much. */
+  errorEvents: (error: GatewayError, seen: SeenStream) => Uint8Array;
   /** How long OpenRouter may be silent between two chunks. */
   idleTimeoutMs: number;
   /** Aborts when the client hangs up. */
@@ -36,9 +40,10 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   const { apiKey, booking, whenRead, whenHeard, linkOf, idleTimeoutMs, clientGone } = options;
   const { status, body } = upstream;
   const contentType = upstream.headers.get("content-type");
+  const isEvents = isEventStream(contentType);
   const headers = responseHeaders(upstream.headers);
   // Redaction and the gateway's own events change how many bytes there are.
-  if (body instanceof Uint8Array || isEventStream(contentType) || linkOf !== null) {
+  if (body instanceof Uint8Array || isEvents || linkOf !== null) {
     headers.delete("content-length");
   }
   const length = headers.get("content-length");
@@ -48,9 +53,10 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
     keepsLength: length !== null,
     linkOf,
   });
+  const generationId = identifier(upstream.headers.get("x-generation-id"));
   booking?.answering({
     httpStatus: status,
-    generationId: identifier(upstream.headers.get("x-generation-id")),
+    generationId,
     apiKey,
     isCacheHit: upstream.headers.get("x-openrouter-cache-status")?.toUpperCase() === "HIT",
     observed: meter.observed,
@@ -65,7 +71,9 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
       booking,
       whenRead,
       whenHeard,
-      isEventStream: isEventStream(contentType),
+      errorEvents: isEvents
+        ? (error) => options.errorEvents(error, seenOf(meter, generationId))
+        : null,
       idleTimeoutMs,
       clientGone,
     });
@@ -76,6 +84,11 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   // The meter gives up errors that are too large to be held back; this one is here as a whole.
   const clean = body !== null && status >= 400 ? concat(redactedError(body)) : passed;
   return new Response(clean, { status, headers });
+}
+
+function seenOf({ observed, progress }: Meter, generationId: string | null): SeenStream {
+  const { id, model } = observed;
+  return { id: id ?? generationId, model, events: progress.events };
 }
 
 /** How a call ends whose answer was read before it is passed on. */

@@ -74,6 +74,7 @@ async function passedOn(chunks: Uint8Array[]) {
     whenRead: { kind: "answered" },
     whenHeard: null,
     linkOf: null,
+    errorEvents: () => new Uint8Array(),
     idleTimeoutMs: LONG_MS,
     clientGone: NEVER,
   });

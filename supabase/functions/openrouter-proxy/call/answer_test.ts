@@ -36,6 +36,7 @@ function answered(upstream: Partial<Upstream>, options: Options = {}) {
       : { kind: "answered" },
     whenHeard: isHeard ? LEFT : null,
     linkOf: hasLinks ? createLinks("https://openrouter.ai/api/v1", "https://gateway/f") : null,
+    errorEvents: () => new Uint8Array(),
     idleTimeoutMs: 1_000,
     clientGone: isHeard ? AbortSignal.abort() : NEVER,
   });
@@ -65,7 +66,7 @@ Deno.test("clientAnswer passes status, headers and bytes on, and tells the booki
     generationId: "gen-1",
     apiKey: "sk-or-v1-x",
     isCacheHit: false,
-    progress: { hasBegun: false, isOver: false },
+    progress: { hasBegun: false, isOver: false, hasLast: false, events: 0 },
   });
   assert.equal(observed.cost, "0.5");
   assert.deepEqual(events[1], { kind: "answered" });

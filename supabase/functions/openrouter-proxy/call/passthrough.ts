@@ -4,9 +4,10 @@
 import type { Booking, BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
+import { concat, utf8 } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import type { Meter } from "../metering/meter.ts";
-import { eventBoundary } from "./event_boundary.ts";
+import { wholeEvents } from "./whole_events.ts";
 
 /** How long a stream of events may be silent before a comment tells both ends that it lives. */
 const LONGEST_SILENCE_MS = 15_000;
@@ -17,8 +18,15 @@ const LONGEST_SILENCE_MS = 15_000;
 const LONGEST_STALL_MS = 3_600_000;
 /** How long a connection may stay open on which everything has come; it is used again if it ends. */
 const LONGEST_EPILOGUE_MS = 5_000;
+/**
+ * How long the event that tells of an error is ahead of the broken connection: whoever learns of both at
+ * once, a proxy or a chain of streams, drops what it has not passed on.
+ */
+const ERROR_AHEAD_MS = 250;
 const CR = 0x0d;
-const KEEP_ALIVE = new TextEncoder().encode(": keep-alive\n\n");
+const NO_BYTES: Uint8Array = new Uint8Array();
+const KEEP_ALIVE = utf8(": keep-alive\n\n");
+const EVENT_END = utf8("\n\n");
 
 export interface Passage {
   body: ReadableStream<Uint8Array>;
@@ -36,8 +44,8 @@ export interface Passage {
    * bills all of it; null: the connection to OpenRouter is closed with the client's.
    */
   whenHeard: Ending | null;
-  /** Whether the body is a stream of server-sent events. */
-  isEventStream: boolean;
+  /** The events that tell the client of an error; null: the body is no stream of events. */
+  errorEvents: ((error: GatewayError) => Uint8Array) | null;
   /** How long OpenRouter may be silent between two chunks. */
   idleTimeoutMs: number;
   /** Aborts when the client hangs up. */
@@ -49,9 +57,10 @@ export interface Passage {
  * a chunk is read from OpenRouter when the client wants one, so that a slow client slows OpenRouter.
  */
 export function passOn(passage: Passage): ReadableStream<Uint8Array> {
-  const { meter, booking, isEventStream, idleTimeoutMs, clientGone } = passage;
+  const { meter, booking, errorEvents, idleTimeoutMs, clientGone } = passage;
   const reader = chunkReader(passage.body);
-  const boundary = eventBoundary();
+  /** What holds the beginning of an event back; null: the body is no stream of events. */
+  const events = errorEvents && wholeEvents();
   const silenceMs = Math.min(LONGEST_SILENCE_MS, idleTimeoutMs / 4);
   /** Whether a read is under way; otherwise the client is the slow one. */
   let isReading = false;
@@ -61,6 +70,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   let quietSince = waitingSince;
   /** One timer a stream, not one a chunk. */
   let ticker: ReturnType<typeof setInterval> | undefined;
+  let breaking: ReturnType<typeof setTimeout> | undefined;
 
   let readBytes = 0;
   /** What the client last asked for, until it is there. */
@@ -92,24 +102,43 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   const close = () => output.close();
 
   /** Whether the answer is whole, although its connection has not ended. */
-  const isWhole = () => meter.isDone() || (meter.progress.isOver && meter.observed.cost !== null);
+  const isWhole = () =>
+    meter.isDone() || meter.progress.hasLast ||
+    (meter.progress.isOver && meter.observed.cost !== null);
 
-  /** Ends the stream so that the client can tell: its connection breaks as OpenRouter's did. */
+  /** Ends the stream so that the client can tell: an event says why, and its connection breaks. */
   function breakOff(error: GatewayError) {
     // What breaks after the end of the answer breaks nothing.
     const isEnded = isWhole()
       ? end(passage.whenRead, close)
-      : end({ kind: "broken", sent: true, error }, () => output.error(error));
+      : end({ kind: "broken", sent: true, error }, () => tellAndBreak(error));
     if (isEnded) hangUp(error);
+  }
+
+  function tellAndBreak(error: GatewayError) {
+    // An error of OpenRouter's own is a stream's last event.
+    if (errorEvents === null || meter.observed.error !== null) return output.error(error);
+    // An event without its end is for nobody, unless too much of it has been passed on.
+    const gap = events?.isBetween() ? NO_BYTES : EVENT_END;
+    output.enqueue(concat(gap, errorEvents(error)));
+    breaking = setTimeout(() => output.error(error), ERROR_AHEAD_MS);
+  }
+
+  /** Passes bytes on to whoever is still there. @returns how many */
+  function put(bytes: Uint8Array): number {
+    if (bytes.length === 0) return 0;
+    if (!isUnwanted) output.enqueue(bytes);
+    return bytes.length;
   }
 
   function complete() {
     const rest = meter.end();
-    if (rest.length > 0 && !isUnwanted) output.enqueue(rest);
     if (meter.isCut()) {
+      put(events?.feed(rest) ?? rest);
       const message = "OpenRouter's answer ended before it was complete";
       return breakOff(new GatewayError("upstream_unreachable", message));
     }
+    put(events === null ? rest : concat(events.feed(rest), events.release()));
     end(meter.isEmpty() ? { kind: "empty" } : passage.whenRead, close);
   }
 
@@ -162,15 +191,9 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   function fallSilent() {
     const message = `OpenRouter was silent for ${idleTimeoutMs} ms within its answer`;
     const error = new GatewayError("upstream_timeout", message);
-    if (!isEventStream) return breakOff(error);
     // Some providers keep the connection open when they have said that they are done.
-    if (meter.progress.isOver) end(passage.whenRead, close);
-    else {
-      end({ kind: "broken", sent: true, error }, () => {
-        output.enqueue(errorEvent(error, boundary.isAtEnd()));
-        output.close();
-      });
-    }
+    if (events === null || !meter.progress.isOver) return breakOff(error);
+    end(passage.whenRead, close);
     hangUp(error);
   }
 
@@ -182,7 +205,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     } else if (waitedMs >= idleTimeoutMs) fallSilent();
     // Between two events, and only where the client has taken the last comment.
     else if (
-      now - quietSince >= silenceMs && isEventStream && boundary.isAtEnd() && !isUnwanted &&
+      now - quietSince >= silenceMs && events?.isBetween() && !isUnwanted &&
       output.desiredSize === 0
     ) {
       output.enqueue(KEEP_ALIVE);
@@ -192,7 +215,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
 
   /** Whether a stream's last event has come, with the end of its last line: a CR may be half of that. */
   function hasEnded(chunk: Uint8Array): boolean {
-    return meter.isDone() && boundary.isAtEnd() && chunk.at(-1) !== CR;
+    return meter.isDone() && events?.isAtEnd() === true && chunk.at(-1) !== CR;
   }
 
   /** Passes on what comes next, once some of it may pass. */
@@ -221,15 +244,12 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     }
     if (chunk.value.length === 0) return false;
     booking?.firstByte();
-    const passed = meter.feed(chunk.value);
-    if (passed.length > 0 && !isUnwanted) {
-      output.enqueue(passed);
-      quietSince = performance.now();
-    }
-    boundary.feed(passed);
+    const metered = meter.feed(chunk.value);
+    const passed = put(events?.feed(metered) ?? metered);
+    if (passed > 0) quietSince = performance.now();
     readBytes += chunk.value.length;
     if (readBytes === passage.length || hasEnded(chunk.value)) completeEarly();
-    return isOver || passed.length > 0;
+    return isOver || passed > 0;
   }
 
   return new ReadableStream<Uint8Array>({
@@ -242,7 +262,10 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     },
     // A pull must bring something, and an empty chunk would end a chunked HTTP body.
     pull: () => pulled = passSome(),
-    cancel: abandon,
+    cancel() {
+      clearTimeout(breaking);
+      abandon();
+    },
   }, { highWaterMark: 0 });
 }
 
@@ -257,10 +280,4 @@ export function told(
 ): BookingEnding {
   if (whenRead.kind !== "answered") return whenRead;
   return isUnwanted ? whenHeard ?? ending : ending;
-}
-
-/** An event that the SDKs of every streaming endpoint raise as an error. */
-function errorEvent({ status, type, message }: GatewayError, atBoundary: boolean): Uint8Array {
-  const data = JSON.stringify({ type: "error", error: { code: status, type, message } });
-  return new TextEncoder().encode(`${atBoundary ? "" : "\n\n"}event: error\ndata: ${data}\n\n`);
 }

@@ -5,6 +5,7 @@ import type { BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { createMeter } from "../metering/meter.ts";
 import { passOn } from "./passthrough.ts";
+import { MAX_HELD_BYTES } from "./whole_events.ts";
 
 const LONG_MS = 600_000;
 const EVENT = 'data: {"x":1}\n\n';
@@ -73,7 +74,9 @@ function passage(
         log.push(`${ending.kind}, cost ${meter.observed.cost}`);
       },
     },
-    isEventStream: contentType === "text/event-stream",
+    errorEvents: contentType === "text/event-stream"
+      ? ({ type, message }) => utf8(errorEvent(type, message))
+      : null,
     idleTimeoutMs,
     whenRead,
     whenHeard: isHeard ? HEARD : null,
@@ -114,6 +117,39 @@ async function rest(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<st
   }
 }
 
+/** What an event of the gateway's looks like here. */
+function errorEvent(type: string, message: string): string {
+  return `event: error\ndata: {"type":"${type}","message":"${message}"}\n\n`;
+}
+
+const CUT = errorEvent(
+  "upstream_unreachable",
+  "OpenRouter's answer ended before it was complete",
+);
+
+/** Longer than what is held back of an event. */
+const LONG = "x".repeat(MAX_HELD_BYTES);
+
+function textOf({ value }: ReadableStreamReadResult<Uint8Array>): string {
+  return new TextDecoder().decode(value);
+}
+
+/** What is left of a stream that breaks, and by what it does. */
+async function broken(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+): Promise<{ text: string; error: unknown }> {
+  let text = "";
+  for (;;) {
+    try {
+      const read = await reader.read();
+      assert.ok(!read.done, "it ended as if it were whole");
+      text += textOf(read);
+    } catch (error) {
+      return { text, error };
+    }
+  }
+}
+
 Deno.test("passOn passes on the very chunks that came", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 })), async (chunks) => {
@@ -142,7 +178,7 @@ Deno.test("passOn asks OpenRouter for a chunk only when the client wants one", a
 });
 
 Deno.test("passOn passes on what is more than the client wants only when it wants it", async () => {
-  const { log, reader, send } = readPassage();
+  const { log, reader, send } = readPassage({ contentType: "audio/mpeg" });
   const read = reader.read();
   send("a");
   send("b");
@@ -153,7 +189,7 @@ Deno.test("passOn passes on what is more than the client wants only when it want
 });
 
 Deno.test("passOn skips chunks without bytes", async () => {
-  const { reader, send } = readPassage();
+  const { reader, send } = readPassage({ contentType: "audio/mpeg" });
   const read = reader.read();
   send("");
   send("a");
@@ -181,11 +217,19 @@ for (
 Deno.test("passOn breaks the client's connection when OpenRouter's breaks", async () => {
   // bifrost #5546: upstream died mid-stream, and the client saw a clean end.
   const { endings, reader, send, fail, aborted } = readPassage();
-  send('data: {"half');
-  await reader.read();
+  send(`${EVENT}data: {"half`);
+  assert.equal(textOf(await reader.read()), EVENT);
   const broken = new TypeError("connection reset");
   fail(broken);
 
+  // Of half an event no SDK makes anything; the one that says what happened stands by itself.
+  assert.equal(
+    textOf(await reader.read()),
+    errorEvent(
+      "upstream_unreachable",
+      "OpenRouter's connection broke before the answer was complete",
+    ),
+  );
   await assert.rejects(reader.read(), { type: "upstream_unreachable", cause: broken });
   assert.equal(endings.length, 1);
   assert.ok(endings[0]?.kind === "broken");
@@ -233,16 +277,16 @@ Deno.test("passOn ends the call at OpenRouter at once for a client that has gone
   assert.deepEqual(endings.map(({ kind }) => kind), ["left"]);
 });
 
-const ERROR_EVENT =
-  'event: error\ndata: {"type":"error","error":{"code":504,"type":"upstream_timeout","message":"OpenRouter was silent for 40 ms within its answer"}}\n\n';
+const SILENT = errorEvent("upstream_timeout", "OpenRouter was silent for 40 ms within its answer");
 const COMMENT = ": keep-alive\n\n";
 
 for (
   const [where, sent, received] of [
-    ["before its first event", "", COMMENT + ERROR_EVENT],
-    ["between two events", EVENT, EVENT + COMMENT + ERROR_EVENT],
-    ["within an event", 'data: {"x', `data: {"x\n\n${ERROR_EVENT}`],
-    ["within an event's end", "data: 1\n", `data: 1\n\n\n${ERROR_EVENT}`],
+    ["before its first event", "", COMMENT + SILENT],
+    ["between two events", EVENT, EVENT + COMMENT + SILENT],
+    ["within an event", `${EVENT}data: {"x`, EVENT + COMMENT + SILENT],
+    ["within an event's end", `${EVENT}data: 1\n`, EVENT + COMMENT + SILENT],
+    ["within an event that is too long to be held", `data: ${LONG}`, `data: ${LONG}\n\n${SILENT}`],
   ]
 ) {
   Deno.test(`passOn tells the client by an event when OpenRouter falls silent ${where}`, async () => {
@@ -250,7 +294,9 @@ for (
     const { endings, reader, send, aborted } = readPassage({ idleTimeoutMs: 40 });
     if (sent) send(sent!);
     // How many comments there are is the timers' affair; where they stand is not.
-    assert.equal((await rest(reader)).replace(/(?:: keep-alive\n\n)+/, COMMENT), received);
+    const { text, error } = await broken(reader);
+    assert.equal(text.replace(/(?:: keep-alive\n\n)+/, COMMENT), received);
+    assert.equal(error, aborted());
     assert.equal(endings.length, 1);
     assert.ok(endings[0]?.kind === "broken");
     assert.equal((endings[0].error as { type?: string }).type, "upstream_timeout");
@@ -325,8 +371,9 @@ Deno.test("passOn breaks off a stream that ends before it said that it was over"
   const event = 'data: {"id":"gen-1","choices":[{"delta":{"content":"x"}}]}\n\n';
   send(event);
   close();
-  assert.equal(new TextDecoder().decode((await reader.read()).value), event);
-  await assert.rejects(reader.read(), { type: "upstream_unreachable" });
+  const { text, error } = await broken(reader);
+  assert.equal(text, event + CUT);
+  assert.equal((error as { type?: string }).type, "upstream_unreachable");
   assert.deepEqual(endings.map(({ kind }) => kind), ["broken"]);
 });
 
@@ -589,12 +636,17 @@ Deno.test("passOn lets a connection end by itself on which everything has come, 
 
 const BREAKS: [what: string, sent: string, isWhole: boolean][] = [
   ["after [DONE]", USAGE + DONE, true],
-  ["after [DONE] without its line end", `${USAGE}data: [DONE]`, false],
   [
     "after a reason to stop and usage",
     'data: {"choices":[{"finish_reason":"stop"}],"usage":{"cost":0.5}}\n\n',
     true,
   ],
+  [
+    "after the last event of a response",
+    'data: {"type":"response.completed","response":{"status":"completed"}}\n\n',
+    true,
+  ],
+  ["after the last event of a message", 'data: {"type":"message_stop"}\n\n', true],
   ["after a reason to stop alone", 'data: {"choices":[{"finish_reason":"stop"}]}\n\n', false],
   ["after usage alone", USAGE, false],
 ];
@@ -606,7 +658,7 @@ for (const [when, sent, isWhole] of BREAKS) {
     assert.deepEqual((await reader.read()).value, utf8(sent));
     fail(new TypeError("connection reset"));
     if (isWhole) assert.equal((await reader.read()).done, true);
-    else await assert.rejects(reader.read(), { type: "upstream_unreachable" });
+    else assert.match((await broken(reader)).text, /^event: error\n/);
     assert.equal(endings[0]?.kind, isWhole ? "answered" : "broken");
   });
 }
@@ -634,6 +686,51 @@ for (
     assert.deepEqual(endings, [{ kind: "empty" }]);
   });
 }
+
+Deno.test("passOn adds no error of its own to one of OpenRouter's, and breaks where that broke", async () => {
+  const { endings, reader, send, fail } = readPassage();
+  const last = 'data: {"error":{"code":502,"message":"gone"},"choices":[]}\n\n';
+  send(last);
+  assert.equal(textOf(await reader.read()), last);
+  fail(new TypeError("connection reset"));
+  assert.equal((await broken(reader)).text, "");
+  assert.equal(endings[0]?.kind, "broken");
+});
+
+Deno.test("passOn passes a last event on that lacks its end, where the stream ends by itself", async () => {
+  const { reader, send, close } = readPassage();
+  const last = 'data: {"choices":[{"finish_reason":"stop"}]}';
+  send(last);
+  close();
+  assert.equal(await rest(reader), last);
+});
+
+Deno.test("passOn tells a client of an error some time before its connection breaks", async () => {
+  const { setTimeout } = globalThis;
+  const timers: [run: () => void, ms: number | undefined][] = [];
+  const { reader, fail } = readPassage();
+  globalThis.setTimeout = ((run: () => void, ms?: number) => {
+    timers.push([run, ms]);
+    return 0;
+  }) as unknown as typeof setTimeout;
+  try {
+    fail(new TypeError("connection reset"));
+    assert.match(textOf(await reader.read()), /^event: error/);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+  const next = reader.read();
+  assert.deepEqual(timers.map(([, ms]) => ms), [250]);
+  timers[0]![0]();
+  await assert.rejects(next, { type: "upstream_unreachable" });
+});
+
+Deno.test("passOn lets a client go that has heard of the error", async () => {
+  const { reader, fail } = readPassage();
+  fail(new TypeError("connection reset"));
+  await reader.read();
+  await reader.cancel();
+});
 
 Deno.test("passOn passes JSON that ends within itself on as it is, and ends it as empty", async () => {
   const { endings, reader, send, close } = readPassage({ contentType: "application/json" });
@@ -665,6 +762,6 @@ Deno.test("passOn breaks off a stream of two choices that ends after one of them
   send('data: {"choices":[{"index":0,"delta":{}},{"index":1,"delta":{}}]}\n\n');
   send('data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n');
   close();
-  await assert.rejects(rest(reader), { type: "upstream_unreachable" });
+  assert.ok((await broken(reader)).text.endsWith(CUT));
   assert.equal(endings[0]?.kind, "broken");
 });

@@ -20,6 +20,7 @@ import { proxyTarget, type Target } from "../policy/paths.ts";
 import { StoreUnavailable } from "../store.ts";
 import { admissionRequest } from "./admission.ts";
 import { clientAnswer } from "./answer.ts";
+import { errorEvents } from "./error_event.ts";
 import type { Identified, Identify } from "./identify.ts";
 import { type Order, orderOf } from "./order.ts";
 import { createSend, type SendDeps, type Sending, type Sent } from "./send.ts";
@@ -52,7 +53,10 @@ interface Received {
 }
 
 /** What counts of an order once it was sent. */
-type Ordered = Pick<Order, "call" | "isHeard" | "hasLinks" | "idempotency">;
+type Ordered = Pick<Order, "call" | "model" | "isHeard" | "hasLinks" | "idempotency">;
+
+/** Who waits for the answer. */
+type Client = Pick<Received, "requestId" | "clientGone">;
 
 const SETTLED_SOON_MS = 1_000;
 
@@ -148,15 +152,14 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     if (order.idempotency !== null) await Promise.race([booking?.settled, sleep(SETTLED_SOON_MS)]);
   }
 
-  /** @param clientGone aborts when the client hangs up */
   async function passOn(
     order: Ordered,
     { upstream, apiKey }: Sent,
     booking: Booking | null,
-    clientGone: AbortSignal,
+    { requestId, clientGone }: Client,
     whenHeard: Ending,
   ): Promise<Response> {
-    const { call, isHeard, hasLinks } = order;
+    const { call, model, isHeard, hasLinks } = order;
     const beginsJob = call?.beginsJob ?? false;
     const idleTimeoutMs = config.upstreamIdleTimeoutMs;
     const answer = beginsJob ? await wholeJob(upstream, idleTimeoutMs) : upstream;
@@ -171,6 +174,14 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
         : { kind: "answered" },
       whenHeard: isHeard ? whenHeard : null,
       linkOf: hasLinks ? linkOf : null,
+      errorEvents: (error, seen) =>
+        errorEvents(call?.errorDialect ?? "plain", error, {
+          ...seen,
+          id: seen.id ?? requestId,
+          model: seen.model ?? model ?? "",
+          requestId,
+          nowS: Math.floor(now() / 1000),
+        }),
       idleTimeoutMs,
       clientGone,
     });
@@ -186,10 +197,12 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     { refusal, answer }: StillAnswering,
     apiKey: string | null,
     booking: Booking | null,
+    requestId: string,
   ): Promise<void> {
     const ending: Ending = { kind: "broken", sent: true, error: refusal };
     try {
-      await passOn(order, { upstream: await answer, apiKey }, booking, AbortSignal.abort(), ending);
+      const nobody: Client = { requestId, clientGone: AbortSignal.abort() };
+      await passOn(order, { upstream: await answer, apiKey }, booking, nobody, ending);
     } catch (error) {
       booking?.end(isUnconnected(error) ? { ...ending, sent: false } : ending);
     }
@@ -223,15 +236,16 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       const sent = await send(sending);
       call.timing.mark("upstream");
       const whenHeard: Ending = { kind: "left", sent: true, hadUsage: false };
-      const response = await passOn(order, sent, booking, clientGone, whenHeard);
+      const response = await passOn(order, sent, booking, call, whenHeard);
       response.headers.append("server-timing", call.timing.header());
       return response;
     } catch (error) {
       if (error instanceof StillAnswering) {
         // Without the body, whose memory is another request's from here on.
-        const { call, isHeard, hasLinks, idempotency } = order;
-        const heard = { call, isHeard, hasLinks, idempotency };
-        waitUntil(hear(heard, error, sending.apiKey, booking));
+        const { requestId } = call;
+        const { call: kind, model, isHeard, hasLinks, idempotency } = order;
+        const heard = { call: kind, model, isHeard, hasLinks, idempotency };
+        waitUntil(hear(heard, error, sending.apiKey, booking, requestId));
         throw error.refusal;
       }
       booking?.end(endingOf(error as Error, sending.isSent));

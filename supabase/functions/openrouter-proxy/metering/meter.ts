@@ -28,6 +28,14 @@ export interface Progress {
   isOver: boolean;
 }
 
+/** How far a stream of events has come. */
+export interface StreamProgress extends Progress {
+  /** Whether its last event has come, behind which `[DONE]` may follow. */
+  hasLast: boolean;
+  /** How many events with JSON have come. */
+  events: number;
+}
+
 export interface Meter {
   /** @returns what is to be passed on, of this chunk and what was held back before; it may be empty */
   feed(chunk: Uint8Array): Uint8Array;
@@ -41,7 +49,7 @@ export interface Meter {
   isDone(): boolean;
   /** What was learnt so far. */
   readonly observed: Observed;
-  readonly progress: Progress;
+  readonly progress: StreamProgress;
 }
 
 export interface Metered {
@@ -62,7 +70,7 @@ type Reader = Omit<Meter, "observed" | "progress">;
 interface Reading extends Metered {
   told: ToldKind;
   observed: Observed;
-  progress: Progress;
+  progress: StreamProgress;
 }
 
 /** Far more than answers have. */
@@ -72,7 +80,7 @@ const NO_BYTES: Uint8Array = new Uint8Array();
 export function createMeter(metered: Metered): Meter {
   const told = kindToldBy(metered.contentType);
   const observed = nothingObserved();
-  const progress: Progress = { hasBegun: false, isOver: false };
+  const progress: StreamProgress = { hasBegun: false, isOver: false, hasLast: false, events: 0 };
   /** Null: what the body is cannot be told yet. */
   let reader: Reader | null = null;
   /** What has come of it by then, which is a part of a field's name at most. */
@@ -162,7 +170,6 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
   /** Whether this is a stream that says when it is over. */
   let hasAnEnd = false;
   let isEmpty = true;
-  let isLast = false;
   let isDone = false;
   let wasPlain = false;
   const choices = createChoices();
@@ -172,9 +179,10 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
     hasAnEnd ||= announcesItsEnd(message);
     progress.hasBegun = true;
     choices.observe(message);
-    isLast ||= isLastOfMessage(message) || isLastOfResponse(message);
+    progress.events++;
+    progress.hasLast ||= isLastOfMessage(message) || isLastOfResponse(message);
     isDone ||= isLastOfMessage(message);
-    progress.isOver = isLast || choices.haveFinished();
+    progress.isOver = progress.hasLast || choices.haveFinished();
     isEmpty = false;
   };
   const stream = new EventStream({
@@ -186,7 +194,7 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
     },
     bounds: BOUNDS,
     onDone() {
-      progress.isOver = isLast = isDone = true;
+      progress.isOver = progress.hasLast = isDone = true;
     },
   });
   return {
