@@ -45,10 +45,7 @@ export function refusalOf(
       return new GatewayError(
         "duplicate_request",
         "a request with this Idempotency-Key, path and body was accepted before",
-        // Clients of OpenAI and Anthropic take a 409 for one that is worth another try.
-        {
-          details: { duplicate_of: admission.duplicateOf },
-        },
+        { details: { duplicate_of: admission.duplicateOf } },
       );
     case "replayed":
       return new GatewayError(

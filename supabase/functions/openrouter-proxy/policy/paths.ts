@@ -13,12 +13,18 @@ const ALIAS = /^\/v1(?=\/|$)/;
 /** What a URL parser would percent-encode (WHATWG URL, special-query percent-encode set), and `\`. */
 const UNSAFE_IN_QUERY = /[^\x21-\x7e]|["#'<>\\]/;
 
+/**
+ * Where a model is named by one segment or by two: OpenAI's clients encode the slash of its name
+ * (`models.retrieve("openai/gpt-4o-mini")`).
+ */
+const NAMES_A_MODEL = /^(?:\/v1)?\/models?\//i;
+
 /** supabase-js says in the query where the function shall run. */
 const REGION = /^forceFunctionRegion(?:=|$)/;
 
 /** Where a proxied request goes, below OpenRouter's API; a leading `/v1` is gone. */
 export interface Target {
-  /** The path without the query, beginning with a slash. */
+  /** The path without the query, beginning with a slash; slashes in a model's name are slashes. */
   path: string;
   /** The query with its `?`, or the empty string. */
   search: string;
@@ -31,13 +37,14 @@ export interface Target {
 export function proxyTarget(pathAndQuery: string): Target {
   const rest = pathAndQuery.slice(PROXY_PREFIX.length);
   const question = rest.indexOf("?");
-  const path = question === -1 ? rest : rest.slice(0, question);
+  const sent = question === -1 ? rest : rest.slice(0, question);
+  const path = NAMES_A_MODEL.test(sent) ? sent.replaceAll(/%2f/gi, "/") : sent;
   const search = question === -1 ? "" : rest.slice(question);
   const problem = problemOf(path) ?? (UNSAFE_IN_QUERY.test(search) ? "its query" : null);
   if (problem) {
     throw new GatewayError(
       "invalid_request",
-      `the path is refused because of ${problem}: it must reach OpenRouter exactly as it was signed`,
+      `the path is refused because of ${problem}: servers differ in what they make of it`,
     );
   }
   return { path: path.replace(ALIAS, "") || "/", search: withoutRegion(search) };

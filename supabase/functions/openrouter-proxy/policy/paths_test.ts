@@ -29,6 +29,33 @@ for (const [url, pathAndQuery] of URLS) {
   });
 }
 
+for (
+  const [rest, path] of [
+    ["/models/openai%2Fgpt-4o-mini", "/models/openai/gpt-4o-mini"],
+    ["/v1/models/openai%2fgpt-4o-mini", "/models/openai/gpt-4o-mini"],
+    ["/models/openai%2Fgpt-4o-mini/endpoints", "/models/openai/gpt-4o-mini/endpoints"],
+    ["/model/%7Eopenai%2Fgpt-latest%3Afree", "/model/%7Eopenai/gpt-latest%3Afree"],
+    ["/Models/a%2Fb", "/Models/a/b"],
+  ] as const
+) {
+  Deno.test(`proxyTarget takes ${rest} for ${path}`, () => {
+    assert.deepEqual(target(`${rest}?a=%2F`), { path, search: "?a=%2F" });
+  });
+}
+
+for (
+  const [search, without] of [
+    ["?forceFunctionRegion=eu-central-1", ""],
+    ["?a=1&forceFunctionRegion=eu-central-1&b=2", "?a=1&b=2"],
+    ["?forceFunctionRegion", ""],
+    ["?forceFunctionRegions=x", "?forceFunctionRegions=x"],
+  ]
+) {
+  Deno.test(`proxyTarget makes ${JSON.stringify(without)} of ${search}`, () => {
+    assert.equal(target(`/models${search}`).search, without);
+  });
+}
+
 const ACCEPTED = [
   "/chat/completions",
   "/chat/completions?",
@@ -71,6 +98,16 @@ const REFUSED: [rest: string, because: RegExp][] = [
   ["/chat%2fcompletions", /encoded dot, slash/],
   ["/chat%2Fcompletions", /encoded dot, slash/],
   ["/chat%5ccompletions", /backslash/],
+  ["/models%2Fopenai", /encoded dot, slash/],
+  ["/videos/models%2Fx", /encoded dot, slash/],
+  ["/modelsx/a%2Fb", /encoded dot, slash/],
+  ["/v1/v1/models/a%2Fb", /encoded dot, slash/],
+  ["/models/..%2Fkeys", /dot segment/],
+  ["/models/%2e%2e%2Fkeys", /encoded dot/],
+  ["/models/a%2F..%2F..%2Fkeys", /dot segment/],
+  ["/models/%2Fkeys", /empty segment/],
+  ["/models/a%252Fb", /encoded dot, slash/],
+  ["/models/a%5Cb", /backslash/],
   ["/%252e%252e/keys", /encoded dot/],
   ["/chat%252fcompletions", /encoded dot, slash/],
   ["/%25%32%65", /encoded dot/],
