@@ -6,7 +6,7 @@
  */
 import { utf8 } from "../bytes/encodings.ts";
 import type { ErrorType, GatewayError } from "../errors.ts";
-import type { ErrorDialect } from "../policy/calls.ts";
+import type { ErrorDialect } from "../policy/error_dialects.ts";
 
 /** What a stream has told of itself. */
 export interface SeenStream {

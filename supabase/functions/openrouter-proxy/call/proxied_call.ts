@@ -16,6 +16,7 @@ import { isUnconnected, knowsNoSuchPath, StillAnswering, wholeJob } from "../ope
 import { createLinks } from "../openrouter/links.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
 import { type Opened, openedBy } from "../policy/endpoints.ts";
+import { errorDialectOf } from "../policy/error_dialects.ts";
 import { proxyTarget, type Target } from "../policy/paths.ts";
 import { StoreUnavailable } from "../store.ts";
 import { admissionRequest } from "./admission.ts";
@@ -53,7 +54,7 @@ interface Received {
 }
 
 /** What counts of an order once it was sent. */
-type Ordered = Pick<Order, "call" | "model" | "isHeard" | "hasLinks" | "idempotency">;
+type Ordered = Pick<Order, "path" | "call" | "model" | "isHeard" | "hasLinks" | "idempotency">;
 
 /** Who waits for the answer. */
 type Client = Pick<Received, "requestId" | "clientGone">;
@@ -159,7 +160,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     { requestId, clientGone }: Client,
     whenHeard: Ending,
   ): Promise<Response> {
-    const { call, model, isHeard, hasLinks } = order;
+    const { path, call, model, isHeard, hasLinks } = order;
     const beginsJob = call?.beginsJob ?? false;
     const idleTimeoutMs = config.upstreamIdleTimeoutMs;
     const answer = beginsJob ? await wholeJob(upstream, idleTimeoutMs) : upstream;
@@ -175,7 +176,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       whenHeard: isHeard ? whenHeard : null,
       linkOf: hasLinks ? linkOf : null,
       errorEvents: (error, seen) =>
-        errorEvents(call?.errorDialect ?? "plain", error, {
+        errorEvents(errorDialectOf(path), error, {
           ...seen,
           id: seen.id ?? requestId,
           model: seen.model ?? model ?? "",
@@ -243,8 +244,8 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       if (error instanceof StillAnswering) {
         // Without the body, whose memory is another request's from here on.
         const { requestId } = call;
-        const { call: kind, model, isHeard, hasLinks, idempotency } = order;
-        const heard = { call: kind, model, isHeard, hasLinks, idempotency };
+        const { path, call: endpoint, model, isHeard, hasLinks, idempotency } = order;
+        const heard = { path, call: endpoint, model, isHeard, hasLinks, idempotency };
         waitUntil(hear(heard, error, sending.apiKey, booking, requestId));
         throw error.refusal;
       }

@@ -16,7 +16,6 @@ const ENDPOINT: CallEndpoint = {
   pseudonym: null,
   beginsJob: false,
   charges: "tokens",
-  errorDialect: "chat",
   isKnown: true,
   bookedAs: null,
 };

@@ -13,12 +13,6 @@ export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
  */
 export type Charges = "tokens" | "prompt" | "images" | "job" | "other";
 
-/**
- * Which endpoint's error events the SDKs of an endpoint read; `plain`: those of the APIs that have but
- * `{"type":"error","error":{…}}`, and of paths that nobody knows.
- */
-export type ErrorDialect = "chat" | "completion" | "response" | "message" | "plain";
-
 /** A request that costs, and gets a row in request_logs before it is forwarded. */
 export interface CallEndpoint {
   kind: "call";
@@ -31,8 +25,6 @@ export interface CallEndpoint {
   beginsJob: boolean;
   /** What its price is made of. */
   charges: Charges;
-  /** How an error is told within its stream. */
-  errorDialect: ErrorDialect;
   /** Whether the path is in the table; of another one OpenRouter may know nothing. */
   isKnown: boolean;
   /**
@@ -49,17 +41,16 @@ const CALL: CallEndpoint = {
   pseudonym: null,
   beginsJob: false,
   charges: "tokens",
-  errorDialect: "plain",
   isKnown: true,
   bookedAs: null,
 };
 
 /** By path. */
 export const CALLS: Record<string, CallEndpoint> = {
-  "/chat/completions": { ...CALL, addsUsage: true, pseudonym: "user", errorDialect: "chat" },
-  "/completions": { ...CALL, addsUsage: true, pseudonym: "user", errorDialect: "completion" },
-  "/responses": { ...CALL, pseudonym: "safety_identifier", errorDialect: "response" },
-  "/messages": { ...CALL, pseudonym: "metadata.user_id", errorDialect: "message" },
+  "/chat/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
+  "/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
+  "/responses": { ...CALL, pseudonym: "safety_identifier" },
+  "/messages": { ...CALL, pseudonym: "metadata.user_id" },
   "/embeddings": { ...CALL, pseudonym: "user", charges: "prompt" },
   "/rerank": { ...CALL, charges: "prompt" },
   "/images": { ...CALL, charges: "images" },

@@ -203,7 +203,7 @@ function whyClosed(plain: string, method: string, path: string): string {
 /** What somebody may have meant who asks with this method. */
 export function openPaths(method: string): string[] {
   const calls = Object.keys(CALLS);
-  if (method === "POST") return calls;
+  if (method === "POST") return [...calls, ...Object.keys(FREE_POSTS)];
   const reads = Object.keys(READS).filter((name) => !name.endsWith("/*"));
   return [...calls, ...reads, "/generation?id=…", "/videos/{id}"];
 }

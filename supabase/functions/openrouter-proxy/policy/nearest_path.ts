@@ -20,7 +20,11 @@ export function withoutBase(path: string): string {
 export function nearestPath(path: string, paths: readonly string[]): string {
   const bare = withoutBase(path);
   const ends = paths.filter((candidate) => bare.endsWith(candidate));
+  const begins = paths.filter((candidate) => bare.startsWith(`${candidate}/`));
   // Of `/completions` and `/chat/completions`, the longer one says more.
-  if (ends.length > 0) return ends.reduce((a, b) => b.length > a.length ? b : a);
-  return closest(bare, paths);
+  return longest(ends) ?? longest(begins) ?? closest(bare, paths);
+}
+
+function longest(paths: string[]): string | undefined {
+  return paths.toSorted((a, b) => b.length - a.length)[0];
 }
