@@ -45,8 +45,7 @@ for (
         choices: [{ index: 0, ...choice, finish_reason: "error" }],
       },
     }]);
-    const [{ data }] = eventsOf(path, SILENT) as [{ data: { error: unknown } }];
-    assert.deepEqual(data.error, {
+    assert.deepEqual(eventsOf(path, SILENT)[0]?.data.error, {
       code: 504,
       type: "upstream_timeout",
       message: SILENT.message,
