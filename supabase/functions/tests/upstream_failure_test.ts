@@ -36,7 +36,9 @@ Deno.test("a stream that OpenRouter breaks off is broken off at the client, and 
   await assert.rejects(async () => {
     for await (const piece of response.body!.pipeThrough(new TextDecoderStream())) text += piece;
   });
-  assert.equal(text.split("\n\n").filter((event) => event.startsWith("data:")).length, 3);
+  const events = text.split("\n\n").filter((event) => event.startsWith("data:"));
+  assert.equal(events.length, 4);
+  assert.match(events[3]!, /"code":502,"type":"upstream_unreachable"/);
   const row = await assertFailed(identity.did, 200, /^upstream_unreachable/);
   assert.equal(row.output_tokens, 3);
   assert.equal(row.cost_source, "generation");

@@ -19,8 +19,13 @@ export function assertRefusal(
   expectedType: string,
 ): Refusal {
   assert.equal(status, expectedStatus, body);
-  const { success, error } = JSON.parse(body) as { success: boolean; error: Refusal };
+  const { success, type, error } = JSON.parse(body) as {
+    success: boolean;
+    type: string;
+    error: Refusal;
+  };
   assert.equal(success, false);
+  assert.equal(type, "error");
   assert.equal(error.type, expectedType);
   assert.equal(error.code, expectedStatus);
   assert.ok(error.message.length > 0);
@@ -28,6 +33,8 @@ export function assertRefusal(
   assert.equal(headers.get("x-request-id"), error.request_id);
   assert.equal(headers.get("content-type"), "application/json");
   assert.equal(headers.get("www-authenticate"), expectedStatus === 401 ? "DID" : null);
+  const isFinal = status < 500 && status !== 429;
+  assert.equal(headers.get("x-should-retry"), isFinal ? "false" : null);
   return error;
 }
 
