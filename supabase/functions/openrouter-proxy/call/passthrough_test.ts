@@ -410,6 +410,7 @@ Deno.test("passOn counts silence from its beginning, not from the clock's last l
     pass(60_000);
     assert.equal(endings[0]?.kind, "broken");
     await next;
+    await reader.cancel();
   });
 });
 
@@ -443,6 +444,7 @@ Deno.test("passOn takes a client's pause for no silence of OpenRouter's", async 
     pass(1);
     assert.equal(endings[0]?.kind, "broken");
     await read;
+    await reader.cancel();
   });
 });
 
