@@ -33,6 +33,7 @@ const STATUS = {
   store_unavailable: 503,
   provisioning_in_progress: 503,
   overloaded: 503,
+  did_unavailable: 503,
   upstream_timeout: 504,
 } as const;
 

@@ -30,6 +30,7 @@ const STATUSES: Record<ErrorType, number> = {
   store_unavailable: 503,
   provisioning_in_progress: 503,
   overloaded: 503,
+  did_unavailable: 503,
   upstream_timeout: 504,
 };
 

@@ -5,7 +5,7 @@ import { readJwk, readMultikey } from "./key_types.ts";
 import { invalidDid, type VerificationKey, type VerificationMethod } from "./verification_key.ts";
 
 /** A signed request may be tried against each of them, so there is a bound on the work. */
-const MAX_AUTHENTICATION_KEYS = 10;
+const MAX_AUTHENTICATION_KEYS = 20;
 
 /**
  * The usable keys of `authentication`, which holds verification methods or their ids. Methods of
@@ -22,13 +22,11 @@ export async function didDocumentKeys(
   if (authentication.length > MAX_AUTHENTICATION_KEYS) {
     throw invalidDid(`the DID document has over ${MAX_AUTHENTICATION_KEYS} authentication keys`);
   }
-  const declared = listOf(document.verificationMethod).filter(isObject);
+  const declared = declaredMethods(did, document.verificationMethod);
 
   const methods: VerificationMethod[] = [];
   for (const entry of authentication) {
-    const method = typeof entry === "string"
-      ? declared.find(({ id }) => absoluteId(did, id) === absoluteId(did, entry))
-      : entry;
+    const method = typeof entry === "string" ? declared.get(absoluteId(did, entry) ?? "") : entry;
     const id = isObject(method) ? absoluteId(did, method.id) : null;
     if (!isObject(method) || id === null || method.controller !== did) continue;
     const key = await importMethod(method);
@@ -36,6 +34,16 @@ export async function didDocumentKeys(
   }
   if (methods.length === 0) {
     throw invalidDid("the DID document's authentication names no key that the gateway supports");
+  }
+  return methods;
+}
+
+/** By their DID URLs; the first of several with the same. */
+function declaredMethods(did: string, list: unknown): Map<string, Record<string, unknown>> {
+  const methods = new Map<string, Record<string, unknown>>();
+  for (const method of listOf(list).filter(isObject)) {
+    const id = absoluteId(did, method.id);
+    if (id !== null && !methods.has(id)) methods.set(id, method);
   }
   return methods;
 }

@@ -21,53 +21,83 @@ export interface DidWebOptions {
 const TIMEOUT_MS = 3_000;
 const MAX_DOCUMENT_BYTES = 64 * 1024;
 const CACHE_MS = 5 * 60_000;
-const FAILURE_CACHE_MS = 30_000;
+/** What a host says of a DID holds for a while; that it cannot be asked may be over in a moment. */
+const REFUSAL_CACHE_MS = 30_000;
+const OUTAGE_CACHE_MS = 5_000;
 const CACHE_CAPACITY = 512;
 
+/** Documents under way at once. DIDs can be made up, and each of them costs a host a request. */
+const MAX_FETCHES = 8;
+const MAX_FETCHES_OF_ONE_HOST = 2;
+
 /** A domain name whose last label starts with a letter: neither an IP literal nor `localhost`. */
-const DOMAIN = /^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+const DOMAIN =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!localhost$)[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const PATH_SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
+
+/** Whether did:web documents can be fetched from a host: a domain name in lower case, IDNs as xn--. */
+export function isDidWebHost(host: string): boolean {
+  return DOMAIN.test(host);
+}
 
 interface Cached<Value> {
   readonly value: Value;
   readonly expiresAt: number;
 }
 
+type Methods = readonly VerificationMethod[];
+
 /**
  * Makes the function from a did:web (the DID, and its part after `did:web:`) to what loads the keys
  * of its document's `authentication`.
  *
  * @throws {GatewayError} at once: unsupported_did_method where the host is not listed, invalid_did
- * where the DID is malformed; from loading: invalid_did where its document is out of reach or not
- * usable
+ * where the DID is malformed; from loading: invalid_did where the host has no usable document of
+ * it, did_unavailable where the host cannot be asked
  */
 export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions) {
-  const pending = new Map<string, Promise<readonly VerificationMethod[]>>();
-  const resolved = new BoundedCache<Cached<readonly VerificationMethod[]>>(CACHE_CAPACITY);
+  const pending = new Map<string, Promise<Methods>>();
+  const hostsUnderWay: string[] = [];
+  const resolved = new BoundedCache<Cached<Methods>>(CACHE_CAPACITY);
   // Apart from the above, so that made-up DIDs cannot push out those in use.
   const failed = new BoundedCache<Cached<GatewayError>>(CACHE_CAPACITY);
 
-  async function resolve(uri: string, url: string): Promise<readonly VerificationMethod[]> {
+  async function resolve(uri: string, url: URL): Promise<Methods> {
+    hostsUnderWay.push(url.host);
     try {
       const methods = await didDocumentKeys(uri, await fetchDocument(fetch, url));
       resolved.set(uri, { value: methods, expiresAt: now() + CACHE_MS });
       return methods;
     } catch (error) {
       if (error instanceof GatewayError) {
-        failed.set(uri, { value: error, expiresAt: now() + FAILURE_CACHE_MS });
+        const cacheMs = error.type === "did_unavailable" ? OUTAGE_CACHE_MS : REFUSAL_CACHE_MS;
+        failed.set(uri, { value: error, expiresAt: now() + cacheMs });
       }
       throw error;
+    } finally {
+      hostsUnderWay.splice(hostsUnderWay.indexOf(url.host), 1);
+      pending.delete(uri);
     }
   }
 
-  async function load(uri: string, url: string): Promise<readonly VerificationMethod[]> {
+  function assertRoom(host: string): void {
+    const ofThisHost = hostsUnderWay.filter((other) => other === host).length;
+    if (hostsUnderWay.length < MAX_FETCHES && ofThisHost < MAX_FETCHES_OF_ONE_HOST) return;
+    throw unavailable("too many DID documents are being fetched; try again", 1);
+  }
+
+  async function load(uri: string, url: URL): Promise<Methods> {
     const success = resolved.get(uri);
     if (success && now() < success.expiresAt) return success.value;
     const failure = failed.get(uri);
     if (failure && now() < failure.expiresAt) throw failure.value;
 
-    const inFlight = pending.get(uri) ?? resolve(uri, url).finally(() => pending.delete(uri));
-    pending.set(uri, inFlight);
+    let inFlight = pending.get(uri);
+    if (!inFlight) {
+      assertRoom(url.host);
+      inFlight = resolve(uri, url);
+      pending.set(uri, inFlight);
+    }
     return await inFlight;
   }
 
@@ -77,7 +107,7 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
   };
 }
 
-function documentUrl(id: string, hosts: readonly string[]): string {
+function documentUrl(id: string, hosts: readonly string[]): URL {
   const [host = "", ...path] = id.split(":");
   if (!hosts.includes(host)) {
     throw new GatewayError(
@@ -87,42 +117,49 @@ function documentUrl(id: string, hosts: readonly string[]): string {
         : "did:web is not enabled for this host on this gateway (ports are not supported)",
     );
   }
-  if (!DOMAIN.test(host)) throw invalidDid("did:web takes a domain name in lower case");
+  if (!isDidWebHost(host)) throw invalidDid("did:web takes a domain name in lower case");
   if (!path.every((segment) => PATH_SEGMENT.test(segment))) {
     throw invalidDid("did:web path segments are made of A-Z a-z 0-9 . _ -");
   }
-  return `https://${host}/${path.length ? path.join("/") : ".well-known"}/did.json`;
+  return new URL(`https://${host}/${path.length ? path.join("/") : ".well-known"}/did.json`);
 }
 
 async function fetchDocument(
   fetch: DidWebOptions["fetch"],
-  url: string,
+  url: URL,
 ): Promise<Record<string, unknown>> {
   const signal = AbortSignal.timeout(TIMEOUT_MS);
+  let bytes: Bytes;
   try {
-    const response = await fetch(url, {
+    const response = await fetch(url.href, {
       redirect: "manual",
       headers: { accept: "application/did+json, application/json" },
       signal,
     });
-    const document = parseJsonObject(await readDocument(response));
-    if (!document) throw invalidDid("the DID document is not a JSON object in UTF-8");
-    return document;
-  } catch (error) {
-    if (error instanceof GatewayError) throw error;
-    throw invalidDid(
-      signal.aborted
-        ? `the DID document did not arrive within ${TIMEOUT_MS} ms`
-        : "the DID document could not be fetched",
-      error,
-    );
+    bytes = await readDocument(response);
+  } catch (cause) {
+    if (cause instanceof GatewayError) throw cause;
+    const what = signal.aborted
+      ? `the DID document did not arrive within ${TIMEOUT_MS} ms`
+      : "the DID document's host could not be reached";
+    throw unavailable(what, OUTAGE_CACHE_MS / 1000, cause);
   }
+  const document = parseJsonObject(bytes);
+  if (!document) throw invalidDid("the DID document is not a JSON object in UTF-8");
+  return document;
+}
+
+/** Statuses by which a host says nothing about the DID: it is down, or asks for patience. */
+function isOutage(status: number): boolean {
+  return status >= 500 || status === 408 || status === 425 || status === 429;
 }
 
 async function readDocument(response: Response): Promise<Bytes> {
-  if (response.status !== 200) {
+  const { status } = response;
+  if (status !== 200) {
     await response.body?.cancel();
-    throw invalidDid(`the DID document's host answered ${response.status} instead of 200`);
+    const what = `the DID document's host answered ${status} instead of 200`;
+    throw isOutage(status) ? unavailable(what, OUTAGE_CACHE_MS / 1000) : invalidDid(what);
   }
   const chunks: Bytes[] = [];
   let length = 0;
@@ -134,4 +171,12 @@ async function readDocument(response: Response): Promise<Bytes> {
     chunks.push(chunk);
   }
   return concat(...chunks);
+}
+
+/** A refusal that is not the caller's fault. */
+function unavailable(message: string, retryAfterSeconds: number, cause?: unknown): GatewayError {
+  return new GatewayError("did_unavailable", message, {
+    headers: { "retry-after": String(retryAfterSeconds) },
+    cause,
+  });
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createDidWebResolver } from "./did_web.ts";
+import { createDidWebResolver, isDidWebHost } from "./did_web.ts";
 import {
   assertRefused,
   authenticatorWith,
@@ -160,7 +160,7 @@ Deno.test("keys outside authentication, of other DIDs or of unknown kinds do not
     { ...documentOf("did:web:example.org", keySigner) },
     { ...documentOf(DID, keySigner), id: `${DID}:path` },
     { ...documentOf(DID, keySigner), id: undefined },
-    documentOf(DID, ...Array<Signer>(11).fill(keySigner)),
+    documentOf(DID, ...Array<Signer>(21).fill(keySigner)),
     [documentOf(DID, keySigner)],
     null,
   ];
@@ -191,8 +191,9 @@ Deno.test("a token's kid selects among the keys, without it any key of its alg v
 Deno.test("answers that are no document are refused: statuses, redirects, bad and long bodies", async () => {
   const good = JSON.stringify(documentOf(DID, keySigner));
   const answers: unknown[] = [
-    new Error("connection refused"),
+    new Response(good, { status: 403 }),
     new Response(good, { status: 404 }),
+    new Response(good, { status: 410 }),
     new Response(good, { status: 203 }),
     Response.redirect("https://example.com/other", 302),
     new Response("{"),
@@ -207,6 +208,44 @@ Deno.test("answers that are no document are refused: statuses, redirects, bad an
   }
   const longest = new Response(good + " ".repeat(64 * 1024 - good.length));
   await gatewayFor(siteOf(() => longest))(await signedRequest(as(DID)));
+});
+
+const OUTAGES: [what: string, answer: () => unknown][] = [
+  ["a connection that fails", () => new Error("connection refused")],
+  ["a body that breaks off", () => new Response(brokenOff())],
+  ...[408, 425, 429, 500, 502, 503, 504, 599].map((status): [string, () => unknown] => [
+    `status ${status}`,
+    () => new Response("{}", { status }),
+  ]),
+];
+
+function brokenOff(): ReadableStream<Uint8Array> {
+  return new ReadableStream({ pull: (controller) => controller.error(new Error("reset")) });
+}
+
+for (const [what, answer] of OUTAGES) {
+  Deno.test(`${what} is an outage, which is forgotten after 5 s`, async () => {
+    let now = NOW * 1000;
+    let healthy = false;
+    const site = siteOf(() => healthy ? documentOf(DID, keySigner) : answer());
+    const gateway = gatewayFor(site, () => now);
+    const call = async () => await gateway(await signedRequest(as(DID)));
+    const refusal = await assertRefused(call(), "did_unavailable", /DID document/);
+    assert.equal(refusal.status, 503);
+    assert.equal(refusal.headers["retry-after"], "5");
+    healthy = true;
+    now += 4_999;
+    await assertRefused(call(), "did_unavailable");
+    now += 1;
+    assert.equal((await call()).did, DID);
+    assert.equal(site.requests.length, 2);
+  });
+}
+
+Deno.test("an outage is the answer to a token, too", async () => {
+  const gateway = gatewayFor(siteOf(() => new Response(null, { status: 503 })));
+  const token = await signedToken(as(DID));
+  await assertRefused(gateway(bearer(token)), "did_unavailable", /503/);
 });
 
 Deno.test("a body without end is cancelled once it is too long", async () => {
@@ -244,7 +283,7 @@ Deno.test("over HTTP, redirects are not followed and silence ends after 3 s", as
     });
     await assertRefused(gateway(await signedRequest(as(DID))), "invalid_did", /302/);
     const slow = gateway(await signedRequest(as(`${DID}:slow`)));
-    await assertRefused(slow, "invalid_did", /within 3000 ms/);
+    await assertRefused(slow, "did_unavailable", /within 3000 ms/);
     assert.deepEqual(visited, ["/.well-known/did.json", "/slow/did.json"]);
   } finally {
     await server.shutdown();
@@ -292,13 +331,13 @@ Deno.test("a key that left the document is refused once the cache has expired", 
   assert.equal((await call(next)).did, DID);
 });
 
-Deno.test("a failure is remembered for 30 s, and made-up DIDs do not push out those in use", async () => {
+Deno.test("a refusal is remembered for 30 s, and made-up DIDs do not push out those in use", async () => {
   let now = NOW * 1000;
   let healthy = false;
   const site = siteOf((url) =>
     healthy && url.includes("well-known")
       ? documentOf(DID, keySigner)
-      : new Response(null, { status: 500 })
+      : new Response(null, { status: 404 })
   );
   const gateway = gatewayFor(site, () => now);
   const call = async (did = DID) =>
@@ -315,4 +354,111 @@ Deno.test("a failure is remembered for 30 s, and made-up DIDs do not push out th
   for (let i = 0; i < 1000; i++) await assertRefused(call(`${DID}:made-up-${i}`), "invalid_did");
   assert.equal((await call()).did, DID);
   assert.equal(site.requests.length, before + 1000);
+});
+
+/** A web whose answers wait until they are let go, all with a good document. */
+function slowSite() {
+  const waiting: (() => void)[] = [];
+  const requests: string[] = [];
+  const fetchSlowly: typeof fetch = (input) => {
+    const url = new URL(String(input));
+    requests.push(url.href);
+    const path = url.pathname.replace("/did.json", "").replaceAll("/", ":");
+    const did = `did:web:${url.host}${path === ":.well-known" ? "" : path}`;
+    return new Promise((resolve) =>
+      waiting.push(() => resolve(Response.json(documentOf(did, keySigner))))
+    );
+  };
+  return {
+    requests,
+    fetch: fetchSlowly,
+    letGo: () => waiting.splice(0).forEach((answer) => answer()),
+  };
+}
+
+Deno.test("two documents of one host and eight of all are under way at once, and no more", async () => {
+  const hosts = ["a", "b", "c", "d", "e"].map((name) => `${name}.example`);
+  const site = slowSite();
+  const resolve = createDidWebResolver({
+    didWebHosts: hosts,
+    fetch: site.fetch,
+    now: () => NOW * 1000,
+  });
+  const ask = (id: string) => resolve(`did:web:${id}`, id)();
+  const refused = async (id: string) => {
+    const refusal = await assertRefused(ask(id), "did_unavailable", /too many/);
+    assert.equal(refusal.headers["retry-after"], "1");
+  };
+
+  const first = [ask("a.example"), ask("a.example:x")];
+  await refused("a.example:y");
+  const again = [ask("a.example"), ask("a.example:x")];
+  assert.equal(site.requests.length, 2, "those who ask for the same document share it");
+  const others = hosts.slice(1, 4).flatMap((host) => [ask(host), ask(`${host}:x`)]);
+  await refused("e.example");
+  assert.equal(site.requests.length, 8);
+
+  site.letGo();
+  await Promise.all([...first, ...again, ...others]);
+  // A refusal for want of room is not remembered, and room comes back.
+  const last = [ask("a.example:y"), ask("e.example")];
+  site.letGo();
+  await Promise.all(last);
+  assert.equal(site.requests.length, 10);
+});
+
+Deno.test("room comes back after failures", async () => {
+  const site = siteOf((url) =>
+    url.includes("gone") ? new Response(null, { status: 404 }) : new Error()
+  );
+  const resolve = createDidWebResolver({
+    didWebHosts: ["example.com"],
+    fetch: site.fetch,
+    now: () => NOW * 1000,
+  });
+  for (let i = 0; i < 10; i++) {
+    const [gone, broken] = [`example.com:gone-${i}`, `example.com:broken-${i}`];
+    await assertRefused(resolve(`did:web:${gone}`, gone)(), "invalid_did");
+    await assertRefused(resolve(`did:web:${broken}`, broken)(), "did_unavailable", /reached/);
+  }
+});
+
+Deno.test("20 keys of a document are all good, and 21 are too many", async () => {
+  for (const kind of ["did:key Ed25519", "did:key P-256", "did:key secp256k1"] as const) {
+    const signers = await Promise.all(Array.from({ length: 20 }, () => newSigner(kind)));
+    const gateway = gatewayFor(siteOf(() => documentOf(DID, ...signers)));
+    for (const signer of [signers[0]!, signers[19]!]) {
+      assert.equal((await gateway(await signedRequest(as(DID, signer)))).did, DID);
+    }
+    const stranger = as(DID, await newSigner(kind));
+    await assertRefused(gateway(await signedRequest(stranger)), "invalid_signature");
+    const tooMany = gatewayFor(siteOf(() => documentOf(DID, ...signers, keySigner)));
+    await assertRefused(tooMany(await signedRequest(as(DID))), "invalid_did", /over 20/);
+  }
+});
+
+Deno.test("a host is a domain name in lower case", () => {
+  const good = ["example.com", "a.b-c.example", "xn--bcher-kva.example", "a.xn--p1ai"];
+  const bad = [
+    "",
+    "localhost",
+    "app.localhost",
+    "example",
+    "Example.com",
+    "example.com.",
+    "*.example.com",
+    "example.com:443",
+    "https://example.com",
+    "example.com/a",
+    "127.0.0.1",
+    "[::1]",
+    "b\u00fccher.example",
+    "-a.example",
+    "a_b.example",
+    "a..example",
+    `${"a".repeat(64)}.example`,
+    `${"a.".repeat(125)}example`,
+  ];
+  assert.deepEqual(good.filter((host) => !isDidWebHost(host)), []);
+  assert.deepEqual(bad.filter(isDidWebHost), []);
 });

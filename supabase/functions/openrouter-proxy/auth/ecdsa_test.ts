@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { importP256, importSecp256k1 } from "./ecdsa.ts";
 import { type Bytes, concat, toInteger, utf8 } from "../bytes/encodings.ts";
 import { ethereumAccount } from "./ethereum_account.ts";
+import { readMultikey } from "./key_types.ts";
 import { assertRefused, newSigner } from "../testing/signers.ts";
 import { decodePoint, P256, SECP256K1 } from "./weierstrass.ts";
 
@@ -145,5 +146,31 @@ Deno.test("EIP-191 refuses r that is no x of the curve, and out of range", async
   for (const r of [0n, 1n, 5n, SECP256K1.n - 1n, SECP256K1.n, SECP256K1.p, 2n ** 256n - 1n]) {
     const signature = concat(bytes32(r), bytes32(1n), [27]);
     assert.equal(await account.verify(signature, MESSAGE), false);
+  }
+});
+
+Deno.test("secp256k1: the signers that a signature tells are those under whom it verifies", async () => {
+  const signers = await Promise.all(
+    Array.from({ length: 3 }, () => newSigner("did:key secp256k1")),
+  );
+  const keys = await Promise.all(signers.map(({ multikey }) => readMultikey(multikey!)()));
+  for (const [i, signer] of signers.entries()) {
+    const message = utf8(`message ${i}`);
+    const signature = await signer.sign(message);
+    const negated = SECP256K1.n - toInteger(signature.slice(32));
+    const highS = concat(signature.slice(0, 32), bytes32(negated));
+    const sent = [[signature, message], [highS, message], [signature, utf8("other")]] as const;
+    for (const [bytes, text] of sent) {
+      for (const [j, key] of keys.entries()) {
+        const { publicKey, signersOf } = key.recovery!;
+        const verifies = await key.verify(bytes, text);
+        assert.equal(verifies, i === j && text === message);
+        assert.equal((await signersOf(bytes, text)).includes(publicKey), verifies);
+      }
+    }
+  }
+  const outOfRange = [new Uint8Array(64), new Uint8Array(64).fill(0xff)];
+  for (const bytes of outOfRange) {
+    assert.deepEqual(await keys[0]!.recovery!.signersOf(bytes, utf8("m")), []);
   }
 });

@@ -30,6 +30,7 @@ export async function importEd25519(publicKey: Bytes): Promise<VerificationKey> 
 
   return {
     alg: "EdDSA",
+    httpSignatureAlg: "ed25519",
     jwk: { crv: "Ed25519", kty: "OKP", x: base64urlnopad.encode(publicKey) },
     signatureBytes: 64,
     native: true,

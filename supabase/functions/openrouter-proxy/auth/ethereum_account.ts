@@ -32,6 +32,7 @@ export async function ethereumAccount(address: string): Promise<VerificationKey>
 
   return {
     alg: null,
+    httpSignatureAlg: null,
     jwk: null,
     signatureBytes: 65,
     native: false,

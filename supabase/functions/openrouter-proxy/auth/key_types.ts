@@ -105,7 +105,11 @@ export function readJwk(jwk: Record<string, unknown>): ImportKey {
   return () => type.importKey(concat(type.pointPrefix, ...coordinates));
 }
 
+/** Decoding takes the square of the length, and the longest key has 48 characters. */
+const MAX_MULTIKEY_LENGTH = 512;
+
 function decodeBase58btc(text: string): Bytes {
+  if (text.length > MAX_MULTIKEY_LENGTH) throw invalidDid("the key is longer than any key can be");
   try {
     const bytes = new Uint8Array(base58.decode(text.slice(1)));
     if (text === `z${base58.encode(bytes)}`) return bytes;

@@ -11,6 +11,7 @@ function keysOf(
   const asked: string[] = [];
   const keys = kinds.map(([name, native, signatureBytes, verifies]) => ({
     alg: null,
+    httpSignatureAlg: null,
     jwk: null,
     native,
     signatureBytes,
@@ -43,4 +44,21 @@ Deno.test("verifiesUnderAny asks no key whose signatures have another length", a
   const { keys, asked } = keysOf([["account", false, 65, true], ["fast", true, 64, false]]);
   assert.equal(await verifiesUnderAny(keys, SIGNATURE, utf8("m")), false);
   assert.deepEqual(asked, ["fast"]);
+});
+
+Deno.test("verifiesUnderAny asks a signature itself where there are many slow keys", async () => {
+  const { keys, asked } = keysOf(
+    ["a", "b", "c"].map((name) => [name, false, 64, name === "b"]),
+  );
+  let signers = ["b", "z"];
+  const recovering = keys.map((key, i) => ({
+    ...key,
+    recovery: { publicKey: "abc"[i]!, signersOf: () => Promise.resolve(signers) },
+  }));
+  assert.equal(await verifiesUnderAny(recovering, SIGNATURE, utf8("m")), true);
+  signers = ["z"];
+  assert.equal(await verifiesUnderAny(recovering, SIGNATURE, utf8("m")), false);
+  assert.deepEqual(asked, []);
+  assert.equal(await verifiesUnderAny(recovering.slice(0, 2), SIGNATURE, utf8("m")), true);
+  assert.deepEqual(asked, ["a", "b"]);
 });
