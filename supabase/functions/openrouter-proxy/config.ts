@@ -5,6 +5,7 @@
  */
 import { base64 } from "@scure/base";
 import { type Bytes, parseJsonObject, utf8 } from "./bytes/encodings.ts";
+import { audienceFault, didWebHostFault } from "./config_addresses.ts";
 
 /** What the gateway needs to know. Durations in milliseconds or seconds, as the name says. */
 export interface Config {
@@ -189,6 +190,25 @@ export function configFromEnv(env: Environment): Config {
     return value;
   }
 
+  function didWebHosts(): string[] {
+    const hosts = list("DID_WEB_HOSTS").map((host) => host.toLowerCase());
+    const faults = new Set(hosts.flatMap((host) => didWebHostFault(host) ?? []));
+    if (faults.size > 0) {
+      problems.push(
+        `DID_WEB_HOSTS must be domain names such as example.com, without ${[...faults].join(", ")}`,
+      );
+    }
+    return hosts;
+  }
+
+  function audience(): string {
+    const value = optional("GATEWAY_AUDIENCE");
+    if (value === undefined) return `${supabaseUrl}/functions/v1/openrouter-proxy`;
+    const fault = audienceFault(value);
+    if (fault !== null) problems.push(`GATEWAY_AUDIENCE ${fault}`);
+    return value;
+  }
+
   const supabaseUrl = httpUrl("SUPABASE_URL", required("SUPABASE_URL"));
   const origins = list("ALLOWED_ORIGINS");
   const previous = optional("API_KEY_ENCRYPTION_KEY_PREVIOUS");
@@ -208,9 +228,9 @@ export function configFromEnv(env: Environment): Config {
     previousEncryptionKey: previous === undefined
       ? null
       : encryptionKey("API_KEY_ENCRYPTION_KEY_PREVIOUS", previous),
-    audience: optional("GATEWAY_AUDIENCE") ?? `${supabaseUrl}/functions/v1/openrouter-proxy`,
+    audience: audience(),
     allowedOrigins: origins.length === 0 || origins.includes("*") ? "*" : origins,
-    didWebHosts: list("DID_WEB_HOSTS").map((host) => host.toLowerCase()),
+    didWebHosts: didWebHosts(),
     maxRequestBytes: positiveInteger("MAX_REQUEST_BYTES", 20 * 1024 * 1024),
     maxTokenLifetimeSeconds: positiveInteger("MAX_TOKEN_LIFETIME_SECONDS", 3600),
     maxWalletSessionSeconds: positiveInteger("MAX_WALLET_SESSION_SECONDS", 86_400),

@@ -70,7 +70,7 @@ Deno.test("every variable of the environment has its place", () => {
     OPENROUTER_WORKSPACE_ID: " 0b6f9c1e-3f4d-4a5b-8c7d-9e0f1a2b3c4d ",
     OPENROUTER_GUARDRAIL_ID: "guardrail_1",
     API_KEY_ENCRYPTION_KEY_PREVIOUS: previous.toString("hex"),
-    GATEWAY_AUDIENCE: "urn:gateway",
+    GATEWAY_AUDIENCE: "https://gateway.example/llm",
     ALLOWED_ORIGINS: "https://a.example, https://b.example,",
     DID_WEB_HOSTS: "A.example,b.example",
     MAX_REQUEST_BYTES: "1000",
@@ -91,7 +91,7 @@ Deno.test("every variable of the environment has its place", () => {
     workspaceId: "0b6f9c1e-3f4d-4a5b-8c7d-9e0f1a2b3c4d",
     guardrailId: "guardrail_1",
     previousEncryptionKey: new Uint8Array(previous),
-    audience: "urn:gateway",
+    audience: "https://gateway.example/llm",
     allowedOrigins: ["https://a.example", "https://b.example"],
     didWebHosts: ["a.example", "b.example"],
     maxRequestBytes: 1_000,
@@ -165,6 +165,8 @@ Deno.test("all that is bad is reported at once, by name and without values", () 
       OPENROUTER_GUARDRAIL_ID: "no guardrail",
       API_KEY_ENCRYPTION_KEY: "too-short-a-secret",
       API_KEY_ENCRYPTION_KEY_PREVIOUS: "another-short-secret",
+      GATEWAY_AUDIENCE: "gateway.example",
+      DID_WEB_HOSTS: "https://did.example,localhost",
       MAX_REQUEST_BYTES: "20MiB",
       MAX_TOKEN_LIFETIME_SECONDS: "1 hour",
       MAX_WALLET_SESSION_SECONDS: "1 day",
@@ -183,6 +185,8 @@ Deno.test("all that is bad is reported at once, by name and without values", () 
     "OPENROUTER_GUARDRAIL_ID",
     "API_KEY_ENCRYPTION_KEY",
     "API_KEY_ENCRYPTION_KEY_PREVIOUS",
+    "GATEWAY_AUDIENCE",
+    "DID_WEB_HOSTS",
     "MAX_REQUEST_BYTES",
     "MAX_TOKEN_LIFETIME_SECONDS",
     "MAX_WALLET_SESSION_SECONDS",
@@ -286,3 +290,71 @@ for (const rate of ["0", "0.000", "-1", "1e-6", ".5", "1.", "NaN", "one"]) {
 Deno.test("one * among the origins allows all", () => {
   assert.equal(config({ ALLOWED_ORIGINS: "https://a.example,*" }).allowedOrigins, "*");
 });
+
+for (
+  const [host, fault] of [
+    ["https://a.example", "a scheme"],
+    ["*.a.example", "a wildcard"],
+    ["a.example/did", "a path"],
+    ["user@a.example", "anything else of a URL"],
+    ["a.example:8443", "a port"],
+    ["127.0.0.1", "an IP address"],
+    ["[::1]", "an IP address"],
+    ["::1", "an IP address"],
+    ["localhost", "localhost"],
+    ["app.localhost", "localhost"],
+    ["a.example.", "a dot at the end"],
+    ["b\u00fccher.example", "the xn-- form"],
+    ["intranet", "has no dot"],
+    ["a_b.example", "is no domain name"],
+    ["a b.example", "is no domain name"],
+  ] as const
+) {
+  Deno.test(`${host} is no host of DID documents, and the message says what it has`, () => {
+    const changes = { DID_WEB_HOSTS: `good.example, ${host}` };
+    assertProblems(changes, "DID_WEB_HOSTS");
+    assert.throws(() => config(changes), (error) => String(error).includes(fault));
+  });
+}
+
+Deno.test("hosts of DID documents are taken in lower case, IDNs as xn--", () => {
+  const { didWebHosts } = config({
+    DID_WEB_HOSTS: "Example.COM, xn--bcher-kva.example,a.xn--p1ai",
+  });
+  assert.deepEqual(didWebHosts, ["example.com", "xn--bcher-kva.example", "a.xn--p1ai"]);
+});
+
+for (
+  const [audience, fault] of [
+    ["https://gateway.example/", "slash"],
+    ["https://gateway.example/llm/", "slash"],
+    ["https://gateway.example/llm?x=1", "query"],
+    ["https://gateway.example/llm?", "query"],
+    ["https://gateway.example/llm#x", "fragment"],
+    ["https://user:word@gateway.example", "user name"],
+    ["urn:gateway", "http"],
+    ["wss://gateway.example", "http"],
+    ["gateway.example", "http"],
+    ["https://gate way.example", "http"],
+    ["https://", "http"],
+    ["HTTPS://gateway.example", "lower case"],
+    ["https://Gateway.example/llm", "lower case"],
+    ["https://gateway.example:443", "default port"],
+    ["https://gateway.example/a/../llm", "dot segments"],
+    ["https://b\u00fccher.example", "xn--"],
+  ] as const
+) {
+  Deno.test(`${audience} is no audience, and the message says why`, () => {
+    assertProblems({ GATEWAY_AUDIENCE: audience }, "GATEWAY_AUDIENCE");
+    assert.throws(
+      () => config({ GATEWAY_AUDIENCE: audience }),
+      (error) => String(error).includes(fault),
+    );
+  });
+}
+
+for (const audience of ["https://gateway.example", "http://127.0.0.1:54321/functions/v1/x"]) {
+  Deno.test(`${audience} is an audience as it stands`, () => {
+    assert.equal(config({ GATEWAY_AUDIENCE: ` ${audience} ` }).audience, audience);
+  });
+}

@@ -1,0 +1,38 @@
+/** Hosts and URLs of the environment that could never work, and what is wrong with them. */
+import { isDidWebHost } from "./auth/did_web.ts";
+
+/** What keeps a host from ever being asked for a DID document; the first that fits is told. */
+const DID_WEB_HOST_FAULTS: readonly [RegExp, string][] = [
+  [/^[a-z][a-z0-9+.-]*:\/\//, "a scheme"],
+  [/\*/, "a wildcard"],
+  [/[/?#@]/, "a path or anything else of a URL"],
+  [/^(?:[0-9.]+|\[.*|.*:.*:.*)$/, "an IP address"],
+  [/:/, "a port (documents are fetched over HTTPS on 443 alone)"],
+  [/^(?:.*\.)?localhost\.?$/, "localhost"],
+  [/\.$/, "a dot at the end"],
+  [/[^\0-\x7f]/, "letters beyond ASCII (write the xn-- form)"],
+  [/^[^.]*$/, "a name that has no dot"],
+  [/^/, "anything that is no domain name"],
+];
+
+/** What is wrong with a host of DID_WEB_HOSTS, in lower case; null: nothing. */
+export function didWebHostFault(host: string): string | null {
+  if (isDidWebHost(host)) return null;
+  return DID_WEB_HOST_FAULTS.find(([pattern]) => pattern.test(host))![1];
+}
+
+/** Why no client would ever name this audience, to complete a sentence; null: some would. */
+export function audienceFault(value: string): string | null {
+  if (!/^https?:\/\/[^\s]+$/i.test(value) || !URL.canParse(value)) {
+    return "must be the http(s) URL that clients call the gateway at";
+  }
+  const { username, password, href } = new URL(value);
+  if (username || password) return "must hold no user name or password";
+  if (/[?#]/.test(value)) return "must have no query and no fragment";
+  if (value.endsWith("/")) return "must not end with a slash: the path of a request follows it";
+  if (href.replace(/\/$/, "") !== value) {
+    return "must be spelled as URLs are normalised: scheme and host in lower case (IDNs as xn--), " +
+      "no default port, no dot segments";
+  }
+  return null;
+}
