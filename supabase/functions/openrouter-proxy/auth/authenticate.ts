@@ -87,6 +87,11 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   /** The first that a request uses counts, and no other. Tokens count where it uses none of these. */
   const signatureCarriers: readonly SignatureCarrier[] = [
     { isUsed: isSignedRequest, read: (head) => readSignedHead(head, context) },
+    {
+      isUsed: hasHttpSignature,
+      // With the parser of structured fields, which most workers never need.
+      read: async (head) => (await import("./http_signature.ts")).readHttpSignature(head, context),
+    },
   ];
 
   return async (head) => {
@@ -96,7 +101,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     if (carrier) {
       const { claimedDid, verify } = await carrier.read(head);
       const dids = [claimedDid, ...tokens.map((token) => token.claimedDid)];
-      assertSameDid(dids, "the signature (x-did) and the token beside it");
+      assertSameDid(dids, "the signature (x-did, or keyid) and the token beside it");
       return {
         identity: null,
         verify: async (body) => ({ ...await verify(body), tokenIssuedAt: null }),
@@ -107,4 +112,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const identity = { did, replay: null, tokenIssuedAt: issuedAt };
     return { identity, verify: () => Promise.resolve(identity) };
   };
+}
+
+/** Whether RFC 9421 signs a request with a DID as its keyid: relays sign with keys of their own. */
+function hasHttpSignature(headers: Headers): boolean {
+  return /; *keyid="did:/.test(headers.get("signature-input") ?? "");
 }

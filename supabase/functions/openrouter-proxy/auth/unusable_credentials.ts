@@ -62,6 +62,9 @@ function whatIs(text: string): string {
 
 function schemeSeen(headers: Headers): string | null {
   const authorization = headers.get("authorization");
+  if (headers.has("signature")) {
+    return "Signature comes without a Signature-Input (RFC 9421) whose keyid is a DID";
+  }
   if (authorization === null) {
     return headers.has("apikey") ? "apikey is for Supabase, and says nothing about a DID" : null;
   }

@@ -32,6 +32,16 @@ for (
     [{ authorization: `siwe.${SECRET}.${SECRET}` }, "missing_credentials", /without its scheme/],
     [{ authorization: "Bearer" }, "missing_credentials", /Bearer holds no token/],
     [{ authorization: `Bearer ${SECRET} ${SECRET}` }, "missing_credentials", /holds no token/],
+    [
+      { signature: `keyId="k",signature="${SECRET}"` },
+      "missing_credentials",
+      /^Signature.*RFC 9421/,
+    ],
+    [
+      { "signature-input": '();keyid="k"', signature: "sig1=:AAAA:" },
+      "missing_credentials",
+      /Signature-Input \(RFC 9421\) whose keyid is a DID/,
+    ],
     [{ apikey: `sb_publishable_${SECRET}` }, "missing_credentials", /^apikey is for Supabase/],
     ...([
       [`sk-or-v1-${SECRET}`, /an OpenRouter key/],

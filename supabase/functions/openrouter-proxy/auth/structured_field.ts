@@ -1,0 +1,30 @@
+/** Structured fields (RFC 9651, formerly RFC 8941) of a request. */
+import {
+  type Dictionary,
+  type InnerList,
+  isInnerList,
+  type Item,
+  parseDictionary,
+  serializeInnerList,
+  serializeItem,
+} from "structured-headers";
+import { GatewayError } from "../errors.ts";
+
+/**
+ * @returns null where the field was not sent
+ * @throws {GatewayError} invalid_request where it is no dictionary
+ */
+export function readDictionary(headers: Headers, name: string): Dictionary | null {
+  const value = headers.get(name);
+  if (value === null) return null;
+  try {
+    return parseDictionary(value);
+  } catch (cause) {
+    throw new GatewayError("invalid_request", `${name} is no dictionary of RFC 9651`, { cause });
+  }
+}
+
+/** The one spelling that RFC 9651 section 4.1 gives a member. */
+export function serializeMember(member: Item | InnerList): string {
+  return isInnerList(member) ? serializeInnerList(member) : serializeItem(member);
+}
