@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../bytes/encodings.ts";
 import { createDidResolver } from "./did.ts";
+import { createKnownTokens } from "./known_tokens.ts";
 import { createAudienceSearch } from "./other_audience.ts";
 import { assertSameDid, presentedTokens, verifyOneOf } from "./presented_tokens.ts";
 import { isSignedRequest, readSignedHead, type RequestHead } from "./signed_request.ts";
@@ -82,6 +83,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     ...options,
     resolve: createDidResolver(options),
     otherAudience: createAudienceSearch(options),
+    known: createKnownTokens(options.now),
   };
 
   /** The first that a request uses counts, and no other. Tokens count where it uses none of these. */

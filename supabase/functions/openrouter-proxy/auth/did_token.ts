@@ -117,7 +117,7 @@ export async function verifyDidToken(
   if (!await verifiesUnderAny(keys, jwt.signature, jwt.signedPart)) {
     throw invalid("the token's signature is not that of its iss");
   }
-  return { did: did.uri, issuedAt: new Date(iat * 1000) };
+  return { did: did.uri, issuedAt: new Date(iat * 1000), expiresAt: exp };
 }
 
 /** The DID's methods that a `kid` names: all of them where there is none. */

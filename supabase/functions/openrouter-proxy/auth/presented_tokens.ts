@@ -34,12 +34,32 @@ export async function presentedTokens(
   const texts = new Set([bearerOf(headers), headers.get("x-api-key")]);
   const tokens: PresentedToken[] = [];
   for (const text of texts) {
-    for (const read of KINDS) {
-      const token = text ? await read(text, context) : null;
-      if (token) tokens.push(token);
-    }
+    const token = text ? knownToken(text, context) ?? await readToken(text, context) : null;
+    if (token) tokens.push(token);
   }
   return tokens;
+}
+
+function knownToken(text: string, { known }: TokenContext): PresentedToken | null {
+  const token = known.find(text);
+  return token && { claimedDid: token.did, verify: () => Promise.resolve(token) };
+}
+
+/** Null for what is no token of ours. */
+async function readToken(text: string, context: TokenContext): Promise<PresentedToken | null> {
+  for (const read of KINDS) {
+    const token = await read(text, context);
+    if (token === null) continue;
+    return {
+      ...token,
+      async verify() {
+        const verified = await token.verify();
+        context.known.remember(text, verified);
+        return verified;
+      },
+    };
+  }
+  return null;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What DID tokens and wallet sessions have in common: how long they are good, and how that is told. */
 import { GatewayError } from "../errors.ts";
 import type { ResolveDid } from "./did.ts";
+import type { KnownTokens } from "./known_tokens.ts";
 
 export interface TokenContext {
   /** What a token must name as its audience. */
@@ -10,12 +11,15 @@ export interface TokenContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly resolve: ResolveDid;
+  readonly known: KnownTokens;
 }
 
 export interface VerifiedToken {
   /** In the one spelling that an account has. */
   readonly did: string;
   readonly issuedAt: Date;
+  /** In seconds since the epoch. */
+  readonly expiresAt: number;
 }
 
 /** In characters. */
@@ -49,7 +53,7 @@ export function assertLife(
   if (notBefore !== null && notBefore > nowSeconds + SKEW_SECONDS) {
     throw invalid(`${names.notBefore} is in the future`);
   }
-  if (expiresAt + SKEW_SECONDS <= nowSeconds) {
+  if (hasExpired(expiresAt, nowSeconds)) {
     const at = new Date(expiresAt * 1000).toISOString();
     const ago = Math.floor(nowSeconds - expiresAt);
     throw tokenRefusal(
@@ -58,6 +62,10 @@ export function assertLife(
       nowSeconds,
     );
   }
+}
+
+export function hasExpired(expiresAt: number, nowSeconds: number): boolean {
+  return expiresAt + SKEW_SECONDS <= nowSeconds;
 }
 
 /** What a token says, so much of it as an error repeats. */

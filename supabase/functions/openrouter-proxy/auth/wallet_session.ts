@@ -96,7 +96,7 @@ export async function verifyWalletSession(
         "Smart accounts (ERC-1271), for which another key signs, are not supported",
     );
   }
-  return { did: did.uri, issuedAt: new Date(issuedAt * 1000) };
+  return { did: did.uri, issuedAt: new Date(issuedAt * 1000), expiresAt };
 }
 
 function assertAudience(
