@@ -1,5 +1,6 @@
 /** How every command for people begins and ends. */
 import { type Command, CommanderError } from "commander";
+import process from "node:process";
 
 /** A command that cannot run as it was called: a bad environment. */
 export class UsageError extends Error {
@@ -16,14 +17,14 @@ export async function runCommand(program: Command): Promise<void> {
     command.exitOverride().showSuggestionAfterError(false);
   }
   try {
-    await program.parseAsync(Deno.args, { from: "user" });
+    await program.parseAsync(process.argv);
   } catch (error) {
     if (error instanceof CommanderError) {
       // Commander has printed its own line by the time it throws.
-      Deno.exitCode = error.exitCode === 0 ? 0 : 2;
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
     } else {
       console.error(`error: ${oneLine(error)}`);
-      Deno.exitCode = error instanceof UsageError ? 2 : 1;
+      process.exitCode = error instanceof UsageError ? 2 : 1;
     }
   }
 }

@@ -270,7 +270,7 @@ Deno.test({
 
 Deno.test("every mistake is one line on standard error, and nothing on standard output", async () => {
   await inFolder(async (did, folder) => {
-    const none = /no identity in identity\.did\.json; make one with: deno task did new/;
+    const none = /no identity in identity\.did\.json; make one with: did new/;
     const mistakes: [string[], number, RegExp][] = [
       [["curl", "GET", "/api/v1/usage"], 1, none],
       [["sign", "GET", "/api/v1/usage"], 1, none],
@@ -295,7 +295,6 @@ Deno.test("every mistake is one line on standard error, and nothing on standard 
     mistakes.splice(
       0,
       Infinity,
-      [["token"], 1, /cannot sign tokens/],
       [["token", "--ttl", "soon"], 2, /whole seconds/],
       [["token", "--file", "broken.did.json"], 1, /not valid JSON/],
       [["token", "--file", "empty.did.json"], 1, /expected a private JWK/],
@@ -313,6 +312,13 @@ Deno.test("every mistake is one line on standard error, and nothing on standard 
       [["new", "--force", "--method", "pkh"], 1, /needs a secp256k1 key/],
       [["new", "--force", "--type", "pkh", "--method", "key"], 1, /goes with the method pkh/],
       [["new", "--file", "no/such/folder/x"], 1, /cannot write/],
+      [["new", "--force", "--did", "example.com"], 1, /example\.com is no DID/],
+      [["new", "--force", "--did", "did:key:z6Mk"], 1, /private key is not that of did:key:z6Mk/],
+      [
+        ["new", "--force", "--did", "did:web:a.example", "--method", "jwk"],
+        2,
+        /cannot be used with/,
+      ],
       [["import", "no-such-file.pem", "--force"], 1, /expected a private JWK, a PEM/],
       [["import", ".", "--force"], 1, /cannot read the key file/],
       [["whoami", "did:example:1"], 1, /did:example/],
@@ -320,5 +326,56 @@ Deno.test("every mistake is one line on standard error, and nothing on standard 
       [["tokens"], 2, /unknown command/],
     );
     await check();
+  });
+});
+
+Deno.test("did token prints a wallet session of an Ethereum account", async () => {
+  await inFolder(async (did) => {
+    const account = (await did("new", "--type", "pkh")).stdout.trim();
+    const { code, stdout, stderr } = await did("token", "--ttl", "7200");
+    assert.equal(code, 0, stderr);
+    const [scheme, message, signature] = stdout.trimEnd().split(".");
+    assert.equal(scheme, "siwe");
+    assert.equal(Buffer.from(signature!, "base64url").length, 65);
+    const text = Buffer.from(message!, "base64url").toString();
+    assert.equal(text.split("\n")[1]?.toLowerCase(), account.slice("did:pkh:eip155:1:".length));
+    const [, issued, expires] = /^Issued At: (\S+)\nExpiration Time: (\S+)$/m.exec(text)!;
+    assert.equal(Date.parse(expires!) - Date.parse(issued!), 7_200_000);
+  });
+});
+
+Deno.test("did new and did import keep the did:web that they are given, and say what its host serves", async () => {
+  await inFolder(async (did, folder) => {
+    for (const type of ["ed25519", "p256", "secp256k1"]) {
+      const args = ["--type", type, "--did", "did:web:agent.example", "--force"];
+      const { code, stdout, stderr } = await did("new", ...args);
+      assert.deepEqual([code, stdout], [0, "did:web:agent.example\n"], stderr);
+      const file = await Deno.readTextFile(`${folder}/identity.did.json`);
+      const { d, ...publicKeyJwk } = JSON.parse(file).privateKeyJwk;
+      const document = JSON.parse(/^its document: (.*)$/m.exec(stderr)![1]!);
+      assert.equal(document.id, "did:web:agent.example");
+      assert.deepEqual(document.verificationMethod[0].publicKeyJwk, publicKeyJwk);
+      assert.deepEqual(document.authentication, [document.verificationMethod[0].id]);
+      assert.ok(!stderr.includes(d));
+
+      const again = await did("import", "identity.did.json", ...args.slice(2), "--file", "b.json");
+      assert.equal(again.stdout, stdout);
+      assert.equal(await Deno.readTextFile(`${folder}/b.json`), file);
+    }
+  });
+});
+
+Deno.test("--help prints help of every command, and does nothing", async () => {
+  await inFolder(async (did, folder) => {
+    const { stdout } = await did("--help");
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name!);
+    assert.ok(commands.length > 5);
+    for (const command of commands) {
+      const ran = await did(command, "--help");
+      assert.equal(ran.code, 0, command);
+      assert.ok(ran.stdout.startsWith(`Usage: did ${command} `), command);
+      assert.equal(ran.stderr, "");
+    }
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
   });
 });

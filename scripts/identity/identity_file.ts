@@ -1,8 +1,13 @@
 /**
  * Identity files: JSON of a DID and its private key, readable by their owner alone.
  */
+import { randomUUID } from "node:crypto";
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import process from "node:process";
+import { createIdentityRecord, identityOf } from "../client/identity_record.ts";
+import type { IdentityRecord, NewIdentity } from "../client/identity_record.ts";
+import type { Identity } from "../client/identity.ts";
 import { IdentityError } from "./identity_error.ts";
-import type { IdentityRecord } from "./identity.ts";
 import { checkedJwk } from "./private_key.ts";
 
 const DID = /^did:[a-z0-9]+:[A-Za-z0-9._:%-]{1,500}$/;
@@ -16,17 +21,21 @@ const DID = /^did:[a-z0-9]+:[A-Za-z0-9._:%-]{1,500}$/;
 export async function saveIdentity(
   file: string,
   { did, privateKeyJwk }: IdentityRecord,
-  force: boolean,
+  force = false,
 ): Promise<void> {
+  if (!DID.test(did)) throw new IdentityError(`${did} is no DID`);
   const text = `${JSON.stringify({ did, privateKeyJwk }, null, 2)}\n`;
   // A replaced file would keep its mode, so the new one is made beside it and moved over it.
-  const target = force ? `${file}.${crypto.randomUUID()}.tmp` : file;
+  const target = force ? `${file}.${randomUUID()}.tmp` : file;
   try {
-    await Deno.writeTextFile(target, text, { createNew: true, mode: 0o600 });
-    if (force) await Deno.rename(target, file);
+    await writeFile(target, text, { flag: "wx", mode: 0o600 });
+    if (force) await rename(target, file);
   } catch (error) {
-    if (error instanceof Deno.errors.AlreadyExists) {
-      throw new IdentityError(`${file} exists; its key would be lost (--force replaces it)`);
+    if (codeOf(error) === "EEXIST") {
+      throw new IdentityError(
+        `${file} exists; its key would be lost (--force replaces it)`,
+        "EXISTS",
+      );
     }
     throw new IdentityError(`cannot write ${file}: ${reason(error)}`);
   }
@@ -43,18 +52,18 @@ export async function loadIdentityRecord(
   warn: (line: string) => void,
 ): Promise<IdentityRecord> {
   let text: string;
-  let mode: number | null;
+  let mode: number;
   try {
-    text = await Deno.readTextFile(file);
-    ({ mode } = await Deno.stat(file));
+    text = await readFile(file, "utf8");
+    ({ mode } = await stat(file));
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) {
-      throw new IdentityError(`no identity in ${file}; make one with: deno task did new`);
+    if (codeOf(error) === "ENOENT") {
+      throw new IdentityError(`no identity in ${file}; make one with: did new`, "MISSING");
     }
     throw new IdentityError(`cannot read ${file}: ${reason(error)}`);
   }
-  // Windows has no such bits and reports null or zeros.
-  if (mode !== null && (mode & 0o077) !== 0) {
+  // Windows has no such bits.
+  if (process.platform !== "win32" && (mode & 0o077) !== 0) {
     warn(`warning: others can read the private key in ${file}; run: chmod 600 ${file}`);
   }
   let record: Partial<Record<keyof IdentityRecord, unknown>>;
@@ -67,6 +76,44 @@ export async function loadIdentityRecord(
     throw new IdentityError(`${file} is no identity file: it holds no did`);
   }
   return { did: record.did, privateKeyJwk: checkedJwk(record.privateKeyJwk) };
+}
+
+/**
+ * The identity of a file, ready to sign.
+ *
+ * @param warn is told when others on the machine can read the file; `console.warn` unless given
+ * @throws {IdentityError} when there is no such file, or it holds no identity
+ * @throws {TypeError} when the DID in it is of another key
+ */
+export async function loadIdentity(
+  file: string,
+  warn: (line: string) => void = console.warn,
+): Promise<Identity> {
+  return await identityOf(await loadIdentityRecord(file, warn));
+}
+
+/**
+ * {@linkcode loadIdentity}, which makes and saves a new identity where the file is not there yet.
+ *
+ * @throws {IdentityError} when the file cannot be read or written, or holds no identity
+ */
+export async function openIdentity(file: string, created: NewIdentity = {}): Promise<Identity> {
+  try {
+    return await loadIdentity(file);
+  } catch (error) {
+    if (!(error instanceof IdentityError && error.code === "MISSING")) throw error;
+  }
+  try {
+    await saveIdentity(file, await createIdentityRecord(created));
+  } catch (error) {
+    // Another process was quicker: its identity is the one.
+    if (!(error instanceof IdentityError && error.code === "EXISTS")) throw error;
+  }
+  return await loadIdentity(file);
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown } | null)?.code;
 }
 
 function reason(error: unknown): string {

@@ -10,7 +10,7 @@ import {
   signRequest,
 } from "./mod.ts";
 import { describeDid } from "./describe_did.ts";
-import { eip191Identity } from "./secp256k1.ts";
+import { eip191Identity } from "../client/secp256k1.ts";
 import vectors from "./testdata/auth_vectors.json" with { type: "json" };
 
 /** web3.js's documentation: the account 0x2c75… of the vectors. */
@@ -41,7 +41,7 @@ for (
   ] as const
 ) {
   Deno.test(`a ${type} identity under did:${method} signs what the gateway accepts`, async () => {
-    const key = generateKey(type);
+    const key = await generateKey(type);
     const did = await didOf(key, method);
     const identity = await identityOf({ did, privateKeyJwk: key });
     assert.equal(identity.did, did);
@@ -61,7 +61,7 @@ for (
   });
 
   Deno.test(`describeDid tells the key of a ${type} identity under did:${method}`, async () => {
-    const key = generateKey(type);
+    const key = await generateKey(type);
     const { d: _, ...publicJwk } = key;
     const did = await didOf(key, method);
     const described = await describeDid(did);
@@ -109,12 +109,12 @@ Deno.test("the vector of did:pkh is reproduced byte by byte", async () => {
 });
 
 Deno.test("identityOf refuses a DID of another key", async () => {
-  const [mine, other] = [generateKey("secp256k1"), generateKey("secp256k1")];
+  const [mine, other] = [await generateKey("secp256k1"), await generateKey("secp256k1")];
   for (const method of ["key", "pkh"] as const) {
     const did = await didOf(other, method);
     await assert.rejects(identityOf({ did, privateKeyJwk: mine }), /private key is not that of/);
   }
   const did = await didOf(mine, "pkh");
-  const privateKeyJwk = generateKey("ed25519");
+  const privateKeyJwk = await generateKey("ed25519");
   await assert.rejects(identityOf({ did, privateKeyJwk }), /needs a secp256k1 key/);
 });

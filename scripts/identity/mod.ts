@@ -3,11 +3,16 @@
  */
 export {
   createDidToken,
+  didOf,
+  generateKey,
   type Identity,
+  identityOf,
+  type IdentityRecord,
+  type KeyMethod,
+  type KeyType,
   type SignedHeaders,
   signRequest,
 } from "../client/llm_gateway.ts";
-export { didOf, identityOf, type IdentityRecord, type KeyMethod } from "./identity.ts";
-export { loadIdentityRecord, saveIdentity } from "./identity_file.ts";
+export { openIdentity } from "./identity_file.ts";
 export { IdentityError } from "./identity_error.ts";
-export { generateKey, type KeyType, readPrivateKey } from "./private_key.ts";
+export { readPrivateKey } from "./private_key.ts";

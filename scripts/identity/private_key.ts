@@ -1,24 +1,12 @@
 /**
- * Private keys as JWKs, whatever they came as: made here, a JWK, PEM, or a seed.
+ * Private keys as JWKs, whatever they came as: a JWK, PEM, or a seed.
  *
  * Source: RFC 7517 (JWK), RFC 8037 (OKP), RFC 5958 (PKCS#8), RFC 5915 ("EC PRIVATE KEY").
  */
 import { Buffer } from "node:buffer";
-import { createECDH, createPrivateKey, randomBytes } from "node:crypto";
+import { createECDH, createPrivateKey } from "node:crypto";
+import type { KeyType, PrivateJwk } from "../client/identity_record.ts";
 import { IdentityError } from "./identity_error.ts";
-
-export type KeyType = "ed25519" | "p256" | "secp256k1";
-
-/** The members that make a key, base64url, in this order: did:jwk is the public ones' JSON. */
-export interface PrivateJwk {
-  kty: "OKP" | "EC";
-  crv: "Ed25519" | "P-256" | "secp256k1";
-  x: string;
-  y?: string;
-  d: string;
-}
-
-export type PublicJwk = Omit<PrivateJwk, "d">;
 
 const CURVES = {
   ed25519: "Ed25519",
@@ -28,19 +16,6 @@ const CURVES = {
 
 /** PKCS#8 of an Ed25519 seed is this, then its 32 bytes (RFC 8410, section 7). */
 const ED25519_PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
-
-export function keyTypeOf(jwk: PublicJwk): KeyType {
-  return jwk.crv === "Ed25519" ? "ed25519" : jwk.crv === "P-256" ? "p256" : "secp256k1";
-}
-
-export function publicJwkOf({ kty, crv, x, y }: PrivateJwk): PublicJwk {
-  return y === undefined ? { kty, crv, x } : { kty, crv, x, y };
-}
-
-/** A fresh key. The chance that 32 random bytes are no valid scalar is below 2^-32 on P-256. */
-export function generateKey(type: KeyType): PrivateJwk {
-  return keyFromSeed(type, randomBytes(32));
-}
 
 /**
  * Reads a private key from text: a JWK, an identity file, PEM, or 32 bytes in hex or base64.

@@ -12,8 +12,8 @@ function sec1Pem(): string {
 }
 
 for (const type of types) {
-  Deno.test(`readPrivateKey takes a ${type} key as JWK, identity file, hex and base64`, () => {
-    const key = generateKey(type);
+  Deno.test(`readPrivateKey takes a ${type} key as JWK, identity file, hex and base64`, async () => {
+    const key = await generateKey(type);
     const seed = Buffer.from(key.d, "base64url");
     for (
       const text of [
@@ -46,8 +46,8 @@ Deno.test('readPrivateKey takes the "EC PRIVATE KEY" that openssl ecparam makes'
   assert.equal(readPrivateKey(sec1Pem(), "ed25519").crv, "secp256k1");
 });
 
-Deno.test("readPrivateKey says what it cannot read, without repeating it", () => {
-  const ed25519 = generateKey("ed25519");
+Deno.test("readPrivateKey says what it cannot read, without repeating it", async () => {
+  const ed25519 = await generateKey("ed25519");
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey
     .export({ type: "pkcs8", format: "pem" }).toString();
   const refused: [string, RegExp][] = [
@@ -58,7 +58,7 @@ Deno.test("readPrivateKey says what it cannot read, without repeating it", () =>
     ['{"privateKeyJwk":null}', /expected a private JWK with crv/],
     [JSON.stringify({ ...ed25519, d: undefined }), /expected a private JWK with crv/],
     [JSON.stringify({ ...ed25519, crv: "Ed448" }), /expected a private JWK with crv/],
-    [JSON.stringify({ ...ed25519, x: generateKey("ed25519").x }), /not of the same key/],
+    [JSON.stringify({ ...ed25519, x: (await generateKey("ed25519")).x }), /not of the same key/],
     [JSON.stringify({ ...ed25519, d: `${ed25519.d}AAAA` }), /no private key of type ed25519/],
     [rsa, /no private key of type Ed25519, P-256 or secp256k1|expected a private JWK with crv/],
     [sec1Pem().slice(0, 60), /the PEM holds no private key/],

@@ -1,6 +1,7 @@
 /**
  * What people type as METHOD, PATH, BODY and the gateway's URL → what is signed.
  */
+import { readFile } from "node:fs/promises";
 import type { CurlBody } from "./curl_command.ts";
 import { IdentityError } from "./identity_error.ts";
 
@@ -56,7 +57,7 @@ export async function bodyArgument(text: string | undefined): Promise<CurlBody |
   if (!text.startsWith("@")) return { bytes: new TextEncoder().encode(text), operand: text };
   const file = text.slice(1);
   try {
-    return { bytes: await Deno.readFile(file), operand: text };
+    return { bytes: new Uint8Array(await readFile(file)), operand: text };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new IdentityError(`cannot read the body from ${file}: ${reason}`);

@@ -1,15 +1,7 @@
 /** A first request to paste, signed by an identity that lives as long as the data folder. */
 import { join } from "node:path";
 import { curlCommand } from "../identity/curl_command.ts";
-import {
-  didOf,
-  generateKey,
-  identityOf,
-  loadIdentityRecord,
-  saveIdentity,
-  signRequest,
-} from "../identity/mod.ts";
-import { isThere } from "./files.ts";
+import { openIdentity, signRequest } from "../identity/mod.ts";
 
 const PATH = "/api/v1/openrouter/chat/completions";
 const BODY = JSON.stringify({
@@ -27,7 +19,7 @@ export async function firstRequest(
   },
 ): Promise<{ curl: string; again: string }> {
   const file = join(dataFolder, "identity.did.json");
-  const identity = await identityOf(await loadOrCreateIdentity(file));
+  const identity = await openIdentity(file);
   const headers = await signRequest(identity, {
     audience,
     method: "POST",
@@ -45,12 +37,4 @@ export async function firstRequest(
     again: `npx -y deno@${Deno.version.deno} task did curl --file '${file}' ` +
       `--gateway ${gatewayUrl} --audience '${audience}' --stream POST ${PATH} '${BODY}' | sh`,
   };
-}
-
-async function loadOrCreateIdentity(file: string) {
-  if (!await isThere(file)) {
-    const privateKeyJwk = generateKey("ed25519");
-    await saveIdentity(file, { did: await didOf(privateKeyJwk, "key"), privateKeyJwk }, false);
-  }
-  return await loadIdentityRecord(file, console.error);
 }

@@ -2,16 +2,24 @@
  * `did new`, `did import`, `did whoami`: identities and what they are.
  */
 import { Command, Option } from "commander";
-import { describeDid } from "../describe_did.ts";
-import { didOf, type KeyMethod } from "../identity.ts";
+import { readFile } from "node:fs/promises";
+import {
+  didOf,
+  generateKey,
+  identityOf,
+  type KeyMethod,
+  type KeyType,
+  type PrivateJwk,
+} from "../../client/identity_record.ts";
 import { loadIdentityRecord, saveIdentity } from "../identity_file.ts";
 import { IdentityError } from "../identity_error.ts";
-import { generateKey, type KeyType, type PrivateJwk, readPrivateKey } from "../private_key.ts";
+import { readPrivateKey } from "../private_key.ts";
 import { fileOption, note } from "./options.ts";
 
 interface KeyOptions {
   type: KeyType | "pkh";
   method?: KeyMethod;
+  did?: string;
   file: string;
   force?: boolean;
 }
@@ -21,6 +29,8 @@ const keyOptions = (typeDescription: string) => [
     .choices(["ed25519", "p256", "secp256k1", "pkh"]).default("ed25519"),
   new Option("--method <method>", "DID method (default: pkh for the type pkh, else key)")
     .choices(["key", "jwk", "pkh"]),
+  new Option("--did <did>", "the DID itself: a did:web whose document lists the key")
+    .conflicts("method"),
   fileOption(),
   new Option("--force", "replace the identity file"),
 ];
@@ -29,7 +39,7 @@ export function newCommand(): Command {
   const command = new Command("new")
     .description("make an identity, save its private key, print its DID")
     .action(async (options: KeyOptions) => {
-      await saveKey(generateKey(keyTypeOf(options)), options);
+      await saveKey(await generateKey(keyTypeOf(options)), options);
     });
   keyOptions("key type; pkh is an Ethereum account").forEach((o) => command.addOption(o));
   return command;
@@ -54,6 +64,8 @@ export function whoamiCommand(): Command {
     .argument("[DID]", "the identity file's DID unless given")
     .addOption(fileOption())
     .action(async (did: string | undefined, { file }: { file: string }) => {
+      // It brings the gateway's own resolver along, which no other command needs.
+      const { describeDid } = await import("../describe_did.ts");
       const described = await describeDid(did ?? (await loadIdentityRecord(file, note)).did);
       console.log(JSON.stringify(described, null, 2));
     });
@@ -63,24 +75,37 @@ const keyTypeOf = ({ type }: KeyOptions): KeyType => type === "pkh" ? "secp256k1
 
 async function saveKey(
   key: PrivateJwk,
-  { type, method = type === "pkh" ? "pkh" : "key", file, force = false }: KeyOptions,
+  { type, method = type === "pkh" ? "pkh" : "key", did: given, file, force = false }: KeyOptions,
 ): Promise<void> {
   if (type === "pkh" && method !== "pkh") {
     throw new IdentityError(`the type pkh goes with the method pkh, not ${method}`);
   }
-  const did = await didOf(key, method);
-  await saveIdentity(file, { did, privateKeyJwk: key }, force);
+  const record = { did: given ?? await didOf(key, method), privateKeyJwk: key };
+  const { did } = await identityOf(record);
+  await saveIdentity(file, record, force);
   note(`saved the private key in ${file}; whoever has it spends as this DID`);
+  if (did.startsWith("did:web:")) note(`its document: ${JSON.stringify(webDocument(did, key))}`);
   console.log(did);
+}
+
+/** What the host of a did:web serves (DID Core 5.3.1: `authentication`). */
+function webDocument(did: string, { d: _, ...publicKeyJwk }: PrivateJwk) {
+  const key = { id: `${did}#key-1`, type: "JsonWebKey2020", controller: did, publicKeyJwk };
+  return {
+    "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/suites/jws-2020/v1"],
+    id: did,
+    verificationMethod: [key],
+    authentication: [key.id],
+  };
 }
 
 /** The text of a key file, or the argument itself: which may be a secret, so no error repeats it. */
 async function keyText(source: string): Promise<string> {
   try {
-    return await Deno.readTextFile(source);
+    return await readFile(source, "utf8");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return source;
-    const reason = error instanceof Error ? error.name : String(error);
-    throw new IdentityError(`cannot read the key file (${reason})`);
+    const { code } = error as { code?: string };
+    if (code === "ENOENT" || code === "ENAMETOOLONG") return source;
+    throw new IdentityError(`cannot read the key file (${code})`);
   }
 }

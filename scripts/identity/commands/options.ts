@@ -1,5 +1,5 @@
 /**
- * The options that the commands of `deno task did` share.
+ * The options that the commands of `did` share.
  */
 import { Argument, Option } from "commander";
 

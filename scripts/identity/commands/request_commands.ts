@@ -2,10 +2,11 @@
  * `did curl`, `did sign`, `did token`: credentials for the gateway.
  */
 import { Command, InvalidArgumentError, Option } from "commander";
-import { createDidToken, type Identity, signRequest } from "../../client/llm_gateway.ts";
+import type { Identity } from "../../client/identity.ts";
+import { signRequest } from "../../client/signed_request.ts";
+import { createToken } from "../../client/token_source.ts";
 import { curlCommand } from "../curl_command.ts";
-import { identityOf } from "../identity.ts";
-import { loadIdentityRecord } from "../identity_file.ts";
+import { loadIdentity } from "../identity_file.ts";
 import {
   bodyArgument,
   gatewayArgument,
@@ -61,26 +62,26 @@ export function signCommand(): Command {
 
 export function tokenCommand(): Command {
   const command = new Command("token")
-    .description("print a DID token, the API key of any OpenAI SDK")
+    .description("print a token, the API key of any SDK (for did:pkh, a wallet session)")
     .addOption(
-      new Option("--ttl <seconds>", "its life; gateways accept 3600 unless told otherwise")
+      new Option("--ttl <seconds>", "its life; gateways accept 3600, of wallet sessions 86400")
         .argParser(secondsArgument).default(3600),
     )
-    .addHelpText("after", "\nExample:\n  export OPENAI_API_KEY=$(deno task -q did token)")
+    .addHelpText("after", "\nExample:\n  export OPENAI_API_KEY=$(did token)")
     .action(async (options: GatewayOptions & { ttl: number }) => {
       const { identity, audience } = await signer(options);
-      console.log(await createDidToken(identity, { audience, ttlSeconds: options.ttl }));
+      console.log(await createToken(identity, { audience, ttlSeconds: options.ttl }));
     });
   gatewayOptions().forEach((option) => command.addOption(option));
   return command;
 }
 
 /** Who signs, for which gateway: the identity file is read, the options are checked. */
-async function signer(
+export async function signer(
   options: GatewayOptions,
 ): Promise<{ identity: Identity; gateway: string; audience: string }> {
   const gateway = gatewayArgument(options.gateway);
-  const identity = await identityOf(await loadIdentityRecord(options.file, note));
+  const identity = await loadIdentity(options.file, note);
   return { identity, gateway, audience: options.audience ?? gateway };
 }
 

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import type { Identity } from "../../../scripts/client/llm_gateway.ts";
-import { type Eip1193Provider, walletFetch } from "../../../scripts/client/wallet_example.ts";
+import {
+  type Eip1193Provider,
+  type Identity,
+  signedFetch,
+  walletIdentity,
+} from "../../../scripts/client/llm_gateway.ts";
 import {
   createDidToken,
   didOf,
@@ -26,7 +30,7 @@ const KINDS: [method: KeyMethod, type: KeyType][] = [
 ];
 
 async function newIdentityOf(method: KeyMethod, type: KeyType): Promise<Identity> {
-  const privateKeyJwk = generateKey(type);
+  const privateKeyJwk = await generateKey(type);
   return await identityOf({ did: await didOf(privateKeyJwk, method), privateKeyJwk });
 }
 
@@ -85,7 +89,7 @@ Deno.test("a wallet spends as the did:pkh of its account", async () => {
     },
   };
   const { url: gatewayUrl } = world.gateway;
-  const fetch = await walletFetch(provider, { gatewayUrl, audience: AUDIENCE });
+  const fetch = signedFetch(await walletIdentity(provider), { gatewayUrl, audience: AUDIENCE });
 
   const response = await fetch(gatewayUrl + CHAT, { method: "POST", body: chat("hello") });
 
@@ -111,7 +115,7 @@ Deno.test("a did:pkh in mixed case and in lower case is one account", async () =
 });
 
 Deno.test("a did:pkh signs no tokens, not even with its account's own key", async () => {
-  const privateKeyJwk = generateKey("secp256k1");
+  const privateKeyJwk = await generateKey("secp256k1");
   const did = await didOf(privateKeyJwk, "pkh");
   const es256k = await identityOf({ did: await didOf(privateKeyJwk, "key"), privateKeyJwk });
   const token = await createDidToken({ ...es256k, did }, { audience: AUDIENCE });

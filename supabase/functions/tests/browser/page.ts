@@ -1,5 +1,5 @@
 /**
- * What an app in a browser does with llm_gateway.ts. The test serves this to Chromium; it calls the
+ * What an app in a browser does with the client code. The test serves this to Chromium; it calls the
  * gateway of `?gateway=`, whose audience is `?audience=`, and posts a Report to where it came from.
  */
 import {

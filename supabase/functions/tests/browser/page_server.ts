@@ -1,11 +1,9 @@
 /** The site that page.ts is a page of. */
+import * as esbuild from "esbuild";
 import { fileURLToPath } from "node:url";
 import type { Report } from "./page.ts";
 
-const ROOT = new URL("../../../../", import.meta.url);
-const PAGE = "/supabase/functions/tests/browser/page.ts";
-/** What may be read of the project: the page and the module that apps copy. */
-const MODULES = [PAGE, "/scripts/client/llm_gateway.ts"];
+const PAGE = "/page.js";
 
 export interface PageServer {
   port: number;
@@ -24,8 +22,8 @@ export function startPageServer(): PageServer {
         const html = `<!doctype html><script type="module" src="${PAGE}"></script>`;
         return new Response(html, { headers: { "content-type": "text/html" } });
       }
-      if (MODULES.includes(pathname)) {
-        return new Response(await javascriptOf(new URL(`.${pathname}`, ROOT)), {
+      if (pathname === PAGE) {
+        return new Response(await bundledPage(), {
           headers: { "content-type": "text/javascript" },
         });
       }
@@ -47,11 +45,18 @@ export function startPageServer(): PageServer {
   };
 }
 
-/** A module without its types; its imports keep their names, which is what the site serves. */
-async function javascriptOf(module: URL): Promise<Uint8Array<ArrayBuffer>> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["transpile", fileURLToPath(module)],
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  return stdout;
+/** page.ts and the client code, as an app's bundler makes one file of them. */
+async function bundledPage(): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    const { outputFiles } = await esbuild.build({
+      entryPoints: [fileURLToPath(new URL("page.ts", import.meta.url))],
+      bundle: true,
+      format: "esm",
+      platform: "browser",
+      write: false,
+    });
+    return new Uint8Array(outputFiles[0]!.contents);
+  } finally {
+    await esbuild.stop();
+  }
 }

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { generateKey } from "../identity/private_key.ts";
-import { eip191Identity, ethereumAddress } from "../identity/secp256k1.ts";
 import { startVerifyingGateway } from "../identity/verifying_gateway.ts";
-import { type Eip1193Provider, walletFetch } from "./wallet_example.ts";
+import { type Eip1193Provider, generateKey, signedFetch, walletIdentity } from "./llm_gateway.ts";
+import { eip191Identity, ethereumAddress } from "./secp256k1.ts";
 
 /** A wallet of one account, which writes its address in upper case as EIP-55 partly does. */
-function wallet() {
-  const key = generateKey("secp256k1");
+async function wallet() {
+  const key = await generateKey("secp256k1");
   const address = `0x${ethereumAddress(key).slice(2).toUpperCase()}`;
   const { sign } = eip191Identity(key, "");
   const shown: string[] = [];
@@ -24,10 +23,10 @@ function wallet() {
   return { provider, shown, did: `did:pkh:eip155:1:${address.toLowerCase()}` };
 }
 
-Deno.test("walletFetch sends what the gateway accepts as the wallet's account", async () => {
+Deno.test("a wallet's identity signs what the gateway accepts as its account", async () => {
   await using gateway = startVerifyingGateway();
-  const { provider, did, shown } = wallet();
-  const fetch = await walletFetch(provider, { gatewayUrl: gateway.url });
+  const { provider, did, shown } = await wallet();
+  const fetch = signedFetch(await walletIdentity(provider), { gatewayUrl: gateway.url });
   const posted = await fetch(`${gateway.url}/api/v1/openrouter/chat/completions?x=1`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -45,7 +44,7 @@ Deno.test("walletFetch sends what the gateway accepts as the wallet's account", 
   assert.match(shown[0]!, /^llm-gateway:v1\n/);
 });
 
-Deno.test("walletFetch rejects when the wallet's owner declines, and sends nothing", async () => {
+Deno.test("a signature that the wallet's owner declines rejects, and nothing is sent", async () => {
   await using gateway = startVerifyingGateway();
   const declining: Eip1193Provider = {
     request: ({ method }) =>
@@ -53,16 +52,29 @@ Deno.test("walletFetch rejects when the wallet's owner declines, and sends nothi
         ? Promise.resolve(["0x2c7536e3605d9c16a7a3d7b1898e529396a65c23"])
         : Promise.reject(Object.assign(new Error("User rejected the request."), { code: 4001 })),
   };
-  const fetch = await walletFetch(declining, { gatewayUrl: gateway.url });
+  const fetch = signedFetch(await walletIdentity(declining), { gatewayUrl: gateway.url });
   await assert.rejects(fetch(`${gateway.url}/api/v1/usage`), { code: 4001 });
   assert.equal(gateway.received.length, 0);
 });
 
-Deno.test("walletFetch signs nothing for URLs outside the gateway, and needs an account", async () => {
-  const { provider, shown } = wallet();
-  const fetch = await walletFetch(provider, { gatewayUrl: "https://gateway.example/f" });
-  await assert.rejects(fetch("https://evil.example/f/x"), /^TypeError: not signing/);
-  assert.deepEqual(shown, []);
+Deno.test("walletIdentity names the chain it is told, and needs an account", async () => {
+  const { provider, did } = await wallet();
+  const onBase = await walletIdentity(provider, { chainId: 8453 });
+  assert.equal(onBase.did, did.replace(":1:", ":8453:"));
   const locked: Eip1193Provider = { request: () => Promise.resolve([]) };
-  await assert.rejects(walletFetch(locked, { gatewayUrl: "https://gateway.example/f" }), TypeError);
+  await assert.rejects(walletIdentity(locked), /^TypeError: the wallet shares no account/);
+});
+
+Deno.test("a smart account's signature is refused before it is sent, and the error says why", async () => {
+  const { provider } = await wallet();
+  for (
+    const [signature, message] of [[`0x${"ab".repeat(96)}`, /96 bytes.*ERC-1271/], ["no", /hex/]]
+  ) {
+    const smart: Eip1193Provider = {
+      request: async (call) =>
+        call.method === "personal_sign" ? signature : await provider.request(call),
+    };
+    const identity = await walletIdentity(smart);
+    await assert.rejects(identity.sign(new Uint8Array(1)), { name: "TypeError", message });
+  }
 });

@@ -1,0 +1,67 @@
+/**
+ * Sessions of Ethereum accounts: one message that a wallet's owner signs once, and that is a token.
+ *
+ * Source: docs/protocol.md, "Wallet session"; EIP-4361 (Sign-In with Ethereum), EIP-55.
+ */
+import type { TokenClaims } from "./did_token.ts";
+import { base64url, utf8 } from "./encodings.ts";
+import type { Identity } from "./identity.ts";
+
+/** What a wallet session says. */
+export interface WalletSessionClaims extends TokenClaims {
+  /** Life of the session in seconds; gateways accept 86 400 at most unless told otherwise. */
+  ttlSeconds?: number | undefined;
+  /** The sentence that the wallet shows: one line of ASCII. */
+  statement?: string | undefined;
+  /** At least 8 letters and digits; random unless given. */
+  nonce?: string | undefined;
+}
+
+const STATEMENT = "Let this session spend as your account at the LLM gateway.";
+
+/**
+ * A token of a did:pkh identity, a day long unless told otherwise, to be sent as
+ * `Authorization: Bearer` or `x-api-key`. The wallet asks its owner once. Whoever holds it can spend
+ * until it expires.
+ *
+ * @throws {TypeError} for an identity that is no did:pkh:eip155; what the wallet throws when its
+ * owner declines
+ */
+export async function createWalletSession(
+  identity: Identity,
+  claims: WalletSessionClaims,
+): Promise<string> {
+  const [, chainId, account] = /^did:pkh:eip155:(\d+):(0x[0-9a-f]{40})$/i.exec(identity.did) ?? [];
+  if (identity.algorithm !== "EIP-191" || !chainId || !account) {
+    throw new TypeError(
+      `only did:pkh:eip155 makes wallet sessions; ${identity.did} makes DID tokens`,
+    );
+  }
+  const { checksummedAddress } = await import("./secp256k1.ts");
+  const {
+    audience,
+    ttlSeconds = 86_400,
+    issuedAt = Math.floor(Date.now() / 1000),
+    statement = STATEMENT,
+    nonce = crypto.randomUUID().replaceAll("-", ""),
+  } = claims;
+  const message = [
+    `${new URL(audience).host} wants you to sign in with your Ethereum account:`,
+    checksummedAddress(account),
+    "",
+    statement,
+    "",
+    `URI: ${audience}`,
+    "Version: 1",
+    `Chain ID: ${chainId}`,
+    `Nonce: ${nonce}`,
+    `Issued At: ${rfc3339(issuedAt)}`,
+    `Expiration Time: ${rfc3339(issuedAt + ttlSeconds)}`,
+  ].join("\n");
+  const bytes = utf8(message);
+  return `siwe.${base64url(bytes)}.${base64url(await identity.sign(bytes))}`;
+}
+
+function rfc3339(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
+}
