@@ -1,5 +1,6 @@
 /**
- * `deno task did`: make identities, sign requests, print signed curl commands.
+ * `did`, in this repository `deno task did`: make identities, sign requests, print signed curl
+ * commands and tokens, serve a signing proxy.
  *
  * Standard output holds the result alone, so that it can be piped or put into a variable; notes and
  * errors go to standard error. Exit codes: 1 when a command fails, 2 when it is called wrongly.
@@ -7,6 +8,7 @@
 import { Command } from "commander";
 import { runCommand } from "./command.ts";
 import { importCommand, newCommand, whoamiCommand } from "./identity/commands/key_commands.ts";
+import { proxyCommand } from "./identity/commands/proxy_command.ts";
 import {
   signCommand,
   signedCurlCommand,
@@ -14,7 +16,7 @@ import {
 } from "./identity/commands/request_commands.ts";
 
 const program = new Command("did")
-  .description("Make identities, sign requests to the gateway, print signed curl commands.");
+  .description("Make identities, sign requests to the gateway, serve it to tools that cannot.");
 for (
   const command of [
     newCommand(),
@@ -23,6 +25,7 @@ for (
     signedCurlCommand(),
     signCommand(),
     tokenCommand(),
+    proxyCommand(),
   ]
 ) program.addCommand(command);
 await runCommand(program);

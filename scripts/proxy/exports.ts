@@ -1,0 +1,16 @@
+/** What to tell the tools, as lines for a POSIX shell. */
+
+/**
+ * @param url the proxy's
+ * @param key a shell's word for what clients send as their key
+ */
+export function exportLines(url: string, key: string): string[] {
+  return [
+    "# OpenAI's SDKs and Codex",
+    `export OPENAI_BASE_URL=${url}/v1`,
+    `export OPENAI_API_KEY=${key}`,
+    "# Claude Code and Anthropic's SDKs",
+    `export ANTHROPIC_BASE_URL=${url}`,
+    `export ANTHROPIC_AUTH_TOKEN=${key}`,
+  ];
+}

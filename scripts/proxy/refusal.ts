@@ -1,0 +1,51 @@
+/**
+ * Why the proxy does not forward a request, and the answer that says so: of the shape of the
+ * gateway's own errors, so that SDKs show its message.
+ *
+ * Source: docs/protocol.md, "Errors of the gateway itself".
+ */
+import { Buffer } from "node:buffer";
+import { randomUUID } from "node:crypto";
+import type { ServerResponse } from "node:http";
+
+const STATUS = {
+  invalid_request: 400,
+  missing_credentials: 401,
+  access_denied: 403,
+  method_not_allowed: 405,
+  request_too_large: 413,
+  internal_error: 500,
+  upstream_unreachable: 502,
+} as const;
+
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+
+  constructor(readonly type: keyof typeof STATUS, message: string) {
+    super(message);
+  }
+}
+
+/** Answers with a refusal; anything else that was thrown is a bug, and not shown. */
+export function answerWith(response: ServerResponse, error: unknown): void {
+  const { type, message } = error instanceof Refusal
+    ? error
+    : { type: "internal_error" as const, message: "did proxy failed" };
+  const code = STATUS[type];
+  const requestId = randomUUID();
+  const body = Buffer.from(JSON.stringify({
+    success: false,
+    type: "error",
+    error: { code, type, message, request_id: requestId },
+  }));
+  response.writeHead(code, {
+    "content-type": "application/json",
+    "content-length": body.length,
+    "x-request-id": requestId,
+    // What is still to come of the request is not read.
+    connection: "close",
+    // The SDKs of OpenAI and Anthropic obey it.
+    ...(code < 500 ? { "x-should-retry": "false" } : {}),
+  });
+  response.end(body);
+}
