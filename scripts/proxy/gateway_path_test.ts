@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { gatewayPath } from "./gateway_path.ts";
+
+const CHAT = "/api/v1/openrouter/chat/completions";
+
+for (
+  const [target, path] of [
+    ["/chat/completions", CHAT],
+    ["/v1/chat/completions", CHAT],
+    ["/v1/v1/chat/completions", CHAT],
+    ["/api/v1/chat/completions", CHAT],
+    ["/api/v1/openrouter/chat/completions", CHAT],
+    ["/api/v1/openrouter/v1/messages?beta=true", "/api/v1/openrouter/messages?beta=true"],
+    ["/v1/models/openai/gpt-4o?a=/v1/b", "/api/v1/openrouter/models/openai/gpt-4o?a=/v1/b"],
+    ["/v1", "/api/v1/openrouter"],
+    ["/v1x/y", "/api/v1/openrouter/v1x/y"],
+    ["/api/v1/openrouters", "/api/v1/openrouter/openrouters"],
+    ["/key", "/api/v1/openrouter/key"],
+    ["/api/v1/usage", "/api/v1/usage"],
+    ["/api/v1/usage/requests?limit=5", "/api/v1/usage/requests?limit=5"],
+    ["/api/v1/limits", "/api/v1/limits"],
+    ["/api/v1/health", "/api/v1/health"],
+    ["/", "/"],
+    ["/?deep=1", "/?deep=1"],
+  ] as const
+) {
+  Deno.test(`gatewayPath takes ${target} to ${path}`, () => {
+    assert.equal(gatewayPath(target), path);
+  });
+}
+
+Deno.test("gatewayPath refuses targets that are no paths", () => {
+  for (const target of ["http://evil.example/v1/x", "*", "", "evil.example:443"]) {
+    assert.throws(() => gatewayPath(target), { type: "invalid_request" });
+  }
+});
