@@ -45,8 +45,11 @@ export async function createWalletSession(
     statement = STATEMENT,
     nonce = crypto.randomUUID().replaceAll("-", ""),
   } = claims;
+  // As the gateway reads it: with a port that a URL would drop.
+  const [, authority] = /^[^:/?#]+:\/\/([^/?#]+)/.exec(audience) ?? [];
+  if (authority === undefined) throw new TypeError(`the audience is no URL: ${audience}`);
   const message = [
-    `${new URL(audience).host} wants you to sign in with your Ethereum account:`,
+    `${authority} wants you to sign in with your Ethereum account:`,
     checksummedAddress(account),
     "",
     statement,

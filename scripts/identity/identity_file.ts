@@ -2,7 +2,7 @@
  * Identity files: JSON of a DID and its private key, readable by their owner alone.
  */
 import { randomUUID } from "node:crypto";
-import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import process from "node:process";
 import { createIdentityRecord, identityOf } from "../client/identity_record.ts";
 import type { IdentityRecord, NewIdentity } from "../client/identity_record.ts";
@@ -25,11 +25,13 @@ export async function saveIdentity(
 ): Promise<void> {
   if (!DID.test(did)) throw new IdentityError(`${did} is no DID`);
   const text = `${JSON.stringify({ did, privateKeyJwk }, null, 2)}\n`;
-  // A replaced file would keep its mode, so the new one is made beside it and moved over it.
-  const target = force ? `${file}.${randomUUID()}.tmp` : file;
+  // Made beside it and then given its name: nobody reads half of a file, and one that is replaced
+  // does not leave its mode to the next.
+  const draft = `${file}.${randomUUID()}.tmp`;
   try {
-    await writeFile(target, text, { flag: "wx", mode: 0o600 });
-    if (force) await rename(target, file);
+    await writeFile(draft, text, { flag: "wx", mode: 0o600 });
+    if (force) await rename(draft, file);
+    else await linkOrWrite(draft, file, text);
   } catch (error) {
     if (codeOf(error) === "EEXIST") {
       throw new IdentityError(
@@ -38,6 +40,18 @@ export async function saveIdentity(
       );
     }
     throw new IdentityError(`cannot write ${file}: ${reason(error)}`);
+  } finally {
+    await rm(draft, { force: true });
+  }
+}
+
+/** Fails where the file is there. Some file systems have no links. */
+async function linkOrWrite(draft: string, file: string, text: string): Promise<void> {
+  try {
+    await link(draft, file);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") throw error;
+    await writeFile(file, text, { flag: "wx", mode: 0o600 });
   }
 }
 
