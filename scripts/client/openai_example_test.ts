@@ -12,7 +12,7 @@ async function run(gatewayUrl: string, identityFile: string): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-Deno.test("openai_example.ts streams an answer, keeps its DID, and signs the SDK's retries", async () => {
+Deno.test("openai_example.ts streams an answer, keeps its DID, and the SDK's retries are its own", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await using gateway = startVerifyingGateway();
