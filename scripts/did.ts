@@ -6,6 +6,7 @@
  * errors go to standard error. Exit codes: 1 when a command fails, 2 when it is called wrongly.
  */
 import { Command } from "commander";
+import { VERSION } from "../supabase/functions/openrouter-proxy/version.ts";
 import { runCommand } from "./command.ts";
 import { importCommand, newCommand, whoamiCommand } from "./identity/commands/key_commands.ts";
 import { proxyCommand } from "./identity/commands/proxy_command.ts";
@@ -16,6 +17,7 @@ import {
 } from "./identity/commands/request_commands.ts";
 
 const program = new Command("did")
+  .version(VERSION)
   .description("Make identities, sign requests to the gateway, serve it to tools that cannot.");
 for (
   const command of [

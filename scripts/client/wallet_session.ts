@@ -1,7 +1,7 @@
 /**
  * Sessions of Ethereum accounts: one message that a wallet's owner signs once, and that is a token.
  *
- * Source: docs/protocol.md, "Wallet session"; EIP-4361 (Sign-In with Ethereum), EIP-55.
+ * Source: docs/protocol.md, "Authentication"; EIP-4361 (Sign-In with Ethereum), EIP-55.
  */
 import type { TokenClaims } from "./did_token.ts";
 import { base64url, utf8 } from "./encodings.ts";

@@ -24,10 +24,6 @@ const CREDENTIALS = [
   "x-api-key",
   "api-key",
   "cookie",
-  "x-did",
-  "x-did-timestamp",
-  "x-did-nonce",
-  "x-did-signature",
   "signature",
   "signature-input",
 ];
@@ -41,7 +37,8 @@ export function requestHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeader
     "host",
     "expect",
   ]);
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !left.has(name)));
+  const passes = (name: string) => !left.has(name) && !name.startsWith("x-did");
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => passes(name)));
 }
 
 /**

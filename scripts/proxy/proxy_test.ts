@@ -131,16 +131,18 @@ for (const { runtime, command } of commands) {
     await ended;
   });
 
-  Deno.test(`under ${runtime}, a client that leaves is left at the gateway, before the answer and within it`, async () => {
+  Deno.test(`under ${runtime}, a client that leaves is left at the gateway, in the request, before the answer and within it`, async () => {
     await using w = await world(command);
-    for (const begun of [false, true]) {
+    for (const when of ["in the request", "before the answer", "within the answer"]) {
       const sent = request({ port: w.proxy.port, host: "127.0.0.1", path: CHAT, ...JSON_POST });
       sent.on("error", () => {});
-      sent.end("{}");
+      sent.write("{}");
+      if (when !== "in the request") sent.end();
       const [incoming, response] = await w.next();
       const left = once(response, "close");
-      incoming.resume();
-      if (begun) {
+      incoming.on("error", () => {});
+      await once(incoming, "data");
+      if (when === "within the answer") {
         response.write("data: 1\n\n");
         const [answer] = await once(sent, "response") as [IncomingMessage];
         answer.on("error", () => {});
