@@ -262,7 +262,7 @@ Deno.test("an app for browsers that signs with Ed25519 loads no more than that n
       "globalThis.f = signedFetch(await createIdentity(), { gatewayUrl: 'https://a.example/f' });",
   );
   const entry = app.get("/stdin.js")!;
-  assert.ok(entry.length < 6_000, `${entry.length} characters`);
+  assert.ok(entry.length < 4_000, `${entry.length} characters`);
   assert.doesNotMatch(entry, /keccak|secp256k1|personal_sign|siwe/);
 });
 

@@ -1,7 +1,7 @@
 /** The package's JavaScript: ES modules that need nothing but their runtime. */
 import * as esbuild from "esbuild";
 import { fileURLToPath } from "node:url";
-import { ENTRY_POINTS } from "./manifest.ts";
+import { COMMAND, ENTRY_POINTS } from "./manifest.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -18,7 +18,7 @@ export async function bundle(): Promise<Bundle> {
     const { outputFiles, metafile } = await esbuild.build({
       absWorkingDir: ROOT,
       entryPoints: Object.fromEntries(
-        Object.entries({ ...ENTRY_POINTS, cli: "did.ts" })
+        Object.entries({ ...ENTRY_POINTS, did: "did.ts" })
           .map(([name, source]) => [name, `scripts/${source}`]),
       ),
       outdir: "dist",
@@ -34,25 +34,18 @@ export async function bundle(): Promise<Bundle> {
       write: false,
       logLevel: "silent",
     });
-    const modules = outputFiles.map(({ path, text }) => [relative(path), text] as const);
+    const modules = Object.fromEntries(outputFiles.map(({ path, text }) => [relative(path), text]));
     const libraries = Object.keys(metafile.inputs)
       .map((path) => /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1])
       .filter((folder) => folder !== undefined);
     return {
-      modules: { ...Object.fromEntries(modules), "dist/did.js": COMMAND },
+      modules: { ...modules, [COMMAND]: `#!/usr/bin/env node\n${modules[COMMAND]}` },
       libraries: [...new Set(libraries)].sort(),
     };
   } finally {
     await esbuild.stop();
   }
 }
-
-/** What `did` runs: Node keeps the compiled modules, where it can, before it loads the rest. */
-const COMMAND = `#!/usr/bin/env node
-import module from "node:module";
-module.enableCompileCache?.();
-await import("./cli.js");
-`;
 
 function relative(path: string): string {
   return path.slice(ROOT.length).replaceAll("\\", "/");

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { bundle } from "./bundle.ts";
 import { declarations } from "./declarations.ts";
-import { MANIFEST } from "./manifest.ts";
+import { COMMAND, MANIFEST } from "./manifest.ts";
 import { thirdPartyLicenses } from "./third_party_licenses.ts";
 
 export interface PackageFile {
@@ -28,6 +28,6 @@ export async function packageFiles(): Promise<PackageFile[]> {
   return Object.keys(texts).sort().map((path) => ({
     path,
     text: texts[path]!,
-    executable: path === MANIFEST.bin.did,
+    executable: path === COMMAND,
   }));
 }

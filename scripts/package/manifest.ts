@@ -10,6 +10,9 @@ export const ENTRY_POINTS = {
   node: "client/node.ts",
 } as const;
 
+/** What npm makes the command `did`. */
+export const COMMAND = "dist/did.js";
+
 const entry = (name: keyof typeof ENTRY_POINTS) => ({
   types: `./dist/types/${ENTRY_POINTS[name].replace(/\.ts$/, ".d.ts")}`,
   default: `./dist/${name}.js`,
@@ -26,6 +29,6 @@ export const MANIFEST = {
   engines: { node: ">=20" },
   sideEffects: false,
   exports: { ".": entry("index"), "./node": entry("node"), "./package.json": "./package.json" },
-  bin: { did: "dist/did.js" },
+  bin: { did: COMMAND },
   files: ["dist", "THIRD_PARTY_LICENSES"],
 };
