@@ -6,9 +6,11 @@
  */
 export function exportLines(url: string, key: string): string[] {
   return [
-    "# OpenAI's SDKs and Codex",
+    "# OpenAI's SDKs",
     `export OPENAI_BASE_URL=${url}/v1`,
     `export OPENAI_API_KEY=${key}`,
+    `# Codex, which takes no base URL from here: codex -c openai_base_url='"${url}/v1"'`,
+    `export CODEX_API_KEY=${key}`,
     "# Claude Code and Anthropic's SDKs",
     `export ANTHROPIC_BASE_URL=${url}`,
     `export ANTHROPIC_AUTH_TOKEN=${key}`,

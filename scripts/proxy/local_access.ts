@@ -20,7 +20,7 @@ const OWN_SITES = [undefined, "none", "same-origin"];
  *
  * @param key what clients must send as their API key; null takes all
  * @returns a function that throws {@linkcode Refusal} access_denied, missing_credentials,
- * method_not_allowed or invalid_request
+ * method_not_allowed or websocket_unsupported
  */
 export function createAccessCheck(
   key: string | null,
@@ -50,7 +50,8 @@ export function createAccessCheck(
       throw new Refusal("method_not_allowed", `${method} is none of ${METHODS.join(", ")}`);
     }
     if (isOtherProtocol(headers.upgrade)) {
-      throw new Refusal("invalid_request", `this proxy speaks HTTP alone, not ${headers.upgrade}`);
+      // Codex tries WebSockets first, and turns to HTTP at once when it is told so by 426.
+      throw new Refusal("websocket_unsupported", "this proxy speaks HTTP alone");
     }
     if (expected !== null && !keysOf(request).some((sent) => isEqual(sha256(sent), expected))) {
       throw new Refusal("missing_credentials", "send the key that did proxy was started with");

@@ -89,6 +89,7 @@ for (const { runtime, command } of commands) {
       assert.deepEqual(lines, [
         `export OPENAI_BASE_URL=${proxy.url}/v1`,
         `export OPENAI_API_KEY=${word}`,
+        `export CODEX_API_KEY=${word}`,
         `export ANTHROPIC_BASE_URL=${proxy.url}`,
         `export ANTHROPIC_AUTH_TOKEN=${word}`,
       ]);
@@ -229,7 +230,7 @@ for (const { runtime, command } of commands) {
     const traced = await send(w.proxy, CHAT, { method: "TRACE" });
     assert.equal(traced.status, 405);
     const upgrade = { connection: "upgrade", upgrade: "websocket" };
-    assert.equal((await send(w.proxy, CHAT, { headers: upgrade })).status, 400);
+    assert.equal((await send(w.proxy, CHAT, { headers: upgrade })).status, 426);
     assert.equal(w.gateway.connections, 0);
 
     for (

@@ -14,6 +14,7 @@ const STATUS = {
   access_denied: 403,
   method_not_allowed: 405,
   request_too_large: 413,
+  websocket_unsupported: 426,
   internal_error: 500,
   upstream_unreachable: 502,
 } as const;
@@ -43,7 +44,9 @@ export function answerWith(response: ServerResponse, error: unknown): void {
     "content-length": body.length,
     "x-request-id": requestId,
     // What is still to come of the request is not read.
-    connection: "close",
+    connection: code === 426 ? "close, upgrade" : "close",
+    // RFC 9110, section 15.5.22: what is spoken here instead.
+    ...(code === 426 ? { upgrade: "HTTP/1.1" } : {}),
     // The SDKs of OpenAI and Anthropic obey it.
     ...(code < 500 ? { "x-should-retry": "false" } : {}),
   });
