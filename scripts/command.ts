@@ -17,7 +17,7 @@ export async function runCommand(program: Command): Promise<void> {
     command.exitOverride().showSuggestionAfterError(false);
   }
   try {
-    await program.parseAsync(process.argv);
+    await program.parseAsync(process.argv.slice(2), { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
       // Commander has printed its own line by the time it throws.

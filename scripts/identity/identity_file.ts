@@ -4,9 +4,13 @@
 import { randomUUID } from "node:crypto";
 import { link, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import process from "node:process";
-import { createIdentityRecord, identityOf } from "../client/identity_record.ts";
-import type { IdentityRecord, NewIdentity } from "../client/identity_record.ts";
 import type { Identity } from "../client/identity.ts";
+import {
+  createIdentityRecord,
+  identityOf,
+  type IdentityRecord,
+  type NewIdentity,
+} from "../client/identity_record.ts";
 import { IdentityError } from "./identity_error.ts";
 import { checkedJwk } from "./private_key.ts";
 

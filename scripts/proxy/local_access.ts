@@ -53,7 +53,9 @@ export function createAccessCheck(
       // Codex tries WebSockets first, and turns to HTTP at once when it is told so by 426.
       throw new Refusal("websocket_unsupported", "this proxy speaks HTTP alone");
     }
-    if (expected !== null && !keysOf(request).some((sent) => isEqual(sha256(sent), expected))) {
+    if (
+      expected !== null && !keysOf(request).some((sent) => timingSafeEqual(sha256(sent), expected))
+    ) {
       throw new Refusal("missing_credentials", "send the key that did proxy was started with");
     }
   };
@@ -80,8 +82,4 @@ function keysOf({ headers }: IncomingMessage): string[] {
 /** Of equal length for all texts, so that a comparison tells nothing of them. */
 function sha256(text: string): Buffer {
   return createHash("sha256").update(text).digest();
-}
-
-function isEqual(left: Buffer, right: Buffer): boolean {
-  return timingSafeEqual(left, right);
 }

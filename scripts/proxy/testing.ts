@@ -9,6 +9,7 @@ import {
 } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
+import { openIdentity } from "../client/node.ts";
 import { bundle } from "../package/bundle.ts";
 
 export interface ProxyProcess extends AsyncDisposable {
@@ -53,11 +54,10 @@ export async function startProxyProcess(
   },
 ): Promise<ProxyProcess> {
   const identity = `${folder}/identity-${crypto.randomUUID()}.did.json`;
-  const common = { env: { NO_COLOR: "1", DID_FILE: identity, GATEWAY_URL: gatewayUrl, ...env } };
-  const made = await new Deno.Command(program, { args: [...args, "new"], ...common }).output();
+  const { did } = await openIdentity(identity);
   const child = new Deno.Command(program, {
     args: [...args, "proxy", "--port", "0", ...options],
-    ...common,
+    env: { NO_COLOR: "1", DID_FILE: identity, GATEWAY_URL: gatewayUrl, ...env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -86,7 +86,7 @@ export async function startProxyProcess(
   return {
     url,
     port: Number(new URL(url).port),
-    did: new TextDecoder().decode(made.stdout).trim(),
+    did,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
     interrupt,

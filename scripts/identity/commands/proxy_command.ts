@@ -28,8 +28,8 @@ export function proxyCommand(): Command {
     )
     .option("--sign", "sign each request, bodies read first, instead of sending a token along")
     .addHelpText("after", HELP)
-    .action(async (options: ProxyCommandOptions, { getOptionValueSource }: Command) => {
-      await serve(options, getOptionValueSource.call(command, "key") === "env");
+    .action(async (options: ProxyCommandOptions, called: Command) => {
+      await serve(options, called.getOptionValueSource("key") === "env");
     });
   gatewayOptions().forEach((option) => command.addOption(option));
   return command;
