@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { startVerifyingGateway } from "../identity/verifying_gateway.ts";
 import {
   createIdentity,
+  createIdentityRecord,
   httpSignatureFetch,
   type Identity,
+  identityOf,
   signHttpMessage,
 } from "./llm_gateway.ts";
 
@@ -87,3 +90,31 @@ Deno.test("httpSignatureFetch signs anew each time, for the audience, and nothin
   assert.equal(first.headers.get("x-did"), null);
   await assert.rejects(signing("https://evil.example/f/x"), /^TypeError: not signing/);
 });
+
+for (
+  const options of [{}, { type: "p256" }, { type: "secp256k1" }, {
+    type: "secp256k1",
+    method: "jwk",
+  }] as const
+) {
+  Deno.test(`the gateway takes what httpSignatureFetch sends, once: ${JSON.stringify(options)}`, async () => {
+    await using gateway = startVerifyingGateway();
+    const identity = await identityOf(await createIdentityRecord(options));
+    const sent: Request[] = [];
+    const signing = httpSignatureFetch(identity, {
+      gatewayUrl: gateway.url,
+      fetch: async (input) => {
+        sent.push((input as Request).clone());
+        return await fetch(input);
+      },
+    });
+    const url = `${gateway.url}/api/v1/openrouter/chat/completions?x=%C3%BC`;
+    for (const init of [{ method: "POST", body: '{"model":"ü"}' }, { method: "GET" }]) {
+      const response = await signing(url, init);
+      assert.equal(response.status, 200, await response.text());
+      assert.equal(gateway.received.at(-1)?.did, identity.did);
+    }
+    const again = await fetch(sent[0]!);
+    assert.deepEqual([again.status, await again.text()], [401, "replayed"]);
+  });
+}

@@ -112,13 +112,21 @@ Deno.test("tokenSource makes wallet sessions of a day for an Ethereum account", 
   assert.equal(clock.signatures, 2);
 });
 
-Deno.test("what tokenSource gives, without a this, is what the gateway takes", async () => {
-  await using gateway = startVerifyingGateway();
-  const identity = await createIdentity();
-  const { get } = tokenSource(identity, { gatewayUrl: gateway.url });
-  const response = await fetch(`${gateway.url}/api/v1/usage`, {
-    headers: { authorization: `Bearer ${await get()}` },
+for (
+  const options of [{}, { type: "p256" }, { type: "secp256k1", method: "jwk" }, {
+    method: "pkh",
+  }] as const
+) {
+  Deno.test(`what tokenSource gives, without a this, is what the gateway takes: ${JSON.stringify(options)}`, async () => {
+    await using gateway = startVerifyingGateway();
+    const identity = await identityOf(await createIdentityRecord(options));
+    const { get } = tokenSource(identity, { gatewayUrl: gateway.url });
+    for (
+      const headers of [{ authorization: `Bearer ${await get()}` }, { "x-api-key": await get() }]
+    ) {
+      const response = await fetch(`${gateway.url}/api/v1/usage`, { headers });
+      assert.equal(response.status, 200, await response.text());
+      assert.equal(gateway.received.at(-1)?.did, identity.did);
+    }
   });
-  assert.equal(response.status, 200, await response.text());
-  assert.equal(gateway.received[0]?.did, identity.did);
-});
+}

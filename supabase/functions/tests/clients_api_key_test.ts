@@ -30,7 +30,7 @@ async function assertBooked(response: Response, did: string, rows = 1) {
 }
 
 async function newAccount(): Promise<Identity> {
-  const privateKeyJwk = generateKey("secp256k1");
+  const privateKeyJwk = await generateKey("secp256k1");
   return await identityOf({ did: await didOf(privateKeyJwk, "pkh"), privateKeyJwk });
 }
 
