@@ -1,11 +1,12 @@
 /** `POST /chat/completions` and `POST /completions`: JSON and streams. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { type Completion, type Part, planCompletion, wholePart, wholeText } from "./completion.ts";
 import { apiError, errorType } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { besideError, failedJson, withRaw } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
-import { planCompletion, promptTokens, wholeText } from "./tokens.ts";
+import { promptTokens } from "./tokens.ts";
 import { chatUsage } from "./usage.ts";
 
 /** What tells the two endpoints apart: the names of objects and the members of a choice. */
@@ -14,43 +15,69 @@ interface Shape {
   chunkObject: string;
   /** A choice's own member in a stream, before and after the JSON string of the text. */
   delta: [before: string, after: string];
-  whole(text: string): Record<string, unknown>;
+  whole(completion: Completion): Record<string, unknown>;
 }
 
 const CHAT: Shape = {
   object: "chat.completion",
   chunkObject: "chat.completion.chunk",
   delta: ['"delta":{"content":', ',"role":"assistant"}'],
-  whole: (content) => ({ message: { role: "assistant", content, refusal: null } }),
+  whole(completion) {
+    const calls = completion.parts.flatMap((part) =>
+      part.call === null ? [] : [calling(part, wholePart(part))]
+    );
+    return {
+      message: {
+        role: "assistant",
+        content: wholeText(completion),
+        refusal: null,
+        ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      },
+    };
+  },
 };
 
 const TEXT: Shape = {
   object: "text_completion",
   chunkObject: "text_completion",
   delta: ['"text":', ""],
-  whole: (text) => ({ text }),
+  whole: (completion) => ({ text: wholeText(completion) ?? "" }),
 };
 
+/** A call of a tool in a message, or the first piece of one in a stream. */
+function calling({ call }: Part, json: string) {
+  return {
+    id: `call_${call!.id}`,
+    type: "function",
+    function: { name: call!.name, arguments: json },
+  };
+}
+
 /** `POST /chat/completions`. */
-export function chatCompletions(call: Call): Answer {
+export async function chatCompletions(call: Call): Promise<Answer> {
   if (!Array.isArray(call.body.messages) && typeof call.body.prompt !== "string") {
     throw apiError(400, 'Input required: specify "prompt" or "messages"');
   }
-  return answer(call, CHAT);
+  return await answer(call, CHAT);
 }
 
 /** `POST /completions`. */
-export function completions(call: Call): Answer {
+export async function completions(call: Call): Promise<Answer> {
   if (typeof call.body.prompt !== "string") {
     throw apiError(400, 'Input required: specify "prompt"');
   }
-  return answer(call, TEXT);
+  return await answer({ ...call, body: withoutTools(call.body) }, TEXT);
 }
 
-function answer(call: Call, shape: Shape): Answer {
+/** The endpoint of old has neither tools nor formats. */
+function withoutTools({ tools: _t, response_format: _f, ...body }: Call["body"]): Call["body"] {
+  return body;
+}
+
+async function answer(call: Call, shape: Shape): Promise<Answer> {
   const { body, faults } = call;
   const streamed = body.stream === true;
-  const completion = planCompletion(body, faults);
+  const completion = await planCompletion(body, faults);
   const planned = {
     prompt: promptTokens(body),
     completion: completion.tokens,
@@ -75,7 +102,7 @@ function answer(call: Call, shape: Shape): Answer {
   const { id, createdS, modelId, provider } = generation;
   const figures = generation.settle();
   const usage = faults.has("no-usage") ? {} : { usage: chatUsage(figures, faults) };
-  const choice = { index: 0, ...finish, ...shape.whole(wholeText(completion)), ...failed };
+  const choice = { index: 0, ...finish, ...shape.whole(completion), ...failed };
   return json({
     id,
     object: shape.object,
@@ -109,10 +136,20 @@ function dialect(generation: Generation, shape: Shape, finish: Record<string, st
   const after = `${shape.delta[1]},"finish_reason":null,"native_finish_reason":null}]}`;
   const end = `${open},"choices":[{"index":0,${shape.delta[0]}""${shape.delta[1]},` +
     `${JSON.stringify(finish).slice(1, -1)}}]`;
+  const toolDelta = (index: number, rest: object) => {
+    const delta = { role: "assistant", content: null, tool_calls: [{ index, ...rest }] };
+    const choice = { index: 0, delta, finish_reason: null, native_finish_reason: null };
+    return JSON.stringify({ ...head, choices: [choice] });
+  };
   const usageOpen = faults.has("empty-choices") ? `${open},"choices":[]` : end;
   return {
     opening: () => [],
-    delta: (text) => before + JSON.stringify(text) + after,
+    begin: (part, index) => part.call === null ? [] : [toolDelta(index, calling(part, ""))],
+    delta: (text, part, index) =>
+      part.call === null
+        ? before + JSON.stringify(text) + after
+        : toolDelta(index, { function: { arguments: text } }),
+    end: () => [],
     closing: () => [`${end}}`],
     usage(figures) {
       if (figures === undefined) return [];

@@ -1,10 +1,11 @@
 /** `POST /embeddings`, `POST /rerank` and `POST /systemone`: JSON alone. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { planCompletion, wholeText } from "./completion.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { failedJson } from "./inner_error.ts";
-import { planCompletion, promptTokens, wholeText } from "./tokens.ts";
+import { promptTokens } from "./tokens.ts";
 import { cost, told } from "./usage.ts";
 
 const DIMENSIONS = 8;
@@ -69,12 +70,12 @@ export function rerank(call: Call): Answer {
 }
 
 /** `POST /systemone`: `input` or `messages`, answered by a text. */
-export function systemOne(call: Call): Answer {
+export async function systemOne(call: Call): Promise<Answer> {
   const { body, faults } = call;
   if (body.input === undefined && !Array.isArray(body.messages)) {
     throw apiError(400, "input is required");
   }
-  const completion = planCompletion(body, faults);
+  const completion = await planCompletion(body, faults);
   const planned = { prompt: promptTokens(body), completion: completion.tokens };
   const generation = new Generation(call, planned, false);
   const failure = failedJson(generation);

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { textCompletion } from "./completion.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { besideError, failedJson } from "./inner_error.ts";
@@ -26,7 +27,7 @@ export function images(call: Call): Answer {
   const planned = { prompt: promptTokens(body), completion: count * TOKENS_PER_IMAGE };
   const generation = new Generation(call, planned, streamed);
   if (streamed) {
-    const partials = { tokens: count, finishReason: "stop" as const, text: () => PIXEL };
+    const partials = textCompletion(count, () => PIXEL);
     return sseAnswer(generation, partials, imageDialect(generation));
   }
   const failure = failedJson(generation);
@@ -44,12 +45,14 @@ function imageDialect(generation: Generation): Dialect {
   let index = 0;
   return {
     opening: () => [],
+    begin: () => [],
     delta: (b64_json) =>
       JSON.stringify({
         type: "image_generation.partial_image",
         partial_image_index: index++,
         b64_json,
       }),
+    end: () => [],
     closing: () => [],
     usage(figures) {
       const event = { type: "image_generation.completed", b64_json: PIXEL };

@@ -1,36 +1,58 @@
 /** `POST /messages`: Anthropic's dialect, JSON and streams. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { type Completion, type Part, planCompletion, wholePart } from "./completion.ts";
 import { anthropicType, apiError, errorType } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { besideError, failedJson, type InnerError } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
-import { planCompletion, promptTokens, wholeText } from "./tokens.ts";
+import { promptTokens } from "./tokens.ts";
 import { messagesUsage } from "./usage.ts";
 
+const STOP_REASONS: Record<Completion["finishReason"], string> = {
+  stop: "end_turn",
+  length: "max_tokens",
+  tool_calls: "tool_use",
+};
+
 /** `POST /messages`. */
-export function messages(call: Call): Answer {
+export async function messages(call: Call): Promise<Answer> {
   const { body, faults } = call;
   if (!Array.isArray(body.messages)) throw apiError(400, "messages: Field required");
   const streamed = body.stream === true;
-  const completion = planCompletion(body, faults);
+  const completion = await planCompletion(body, faults);
   const planned = {
     prompt: promptTokens(body),
     completion: completion.tokens,
     finishReason: completion.finishReason,
   };
   const generation = new Generation(call, planned, streamed);
-  const stopReason = completion.finishReason === "stop" ? "end_turn" : "max_tokens";
+  const stopReason = STOP_REASONS[completion.finishReason];
   if (streamed) return sseAnswer(generation, completion, dialect(generation, stopReason));
 
   const failure = failedJson(generation, errorBody);
   if (failure !== null) return failure;
   const figures = generation.settle();
   const usage = faults.has("no-usage") ? {} : { usage: messagesUsage(figures, faults) };
-  const content = [{ type: "text", text: wholeText(completion) }];
+  const content = completion.parts.map((part) => block(part, wholePart(part)));
   return json({ ...message(generation), content, stop_reason: stopReason, ...usage }, {
     ...generation.headers,
   });
+}
+
+/** A part as a block of content, with as much of it as there is. */
+function block({ call }: Part, text: string) {
+  if (call === null) return { type: "text", text };
+  return { type: "tool_use", id: `toolu_${call.id}`, name: call.name, input: objectIn(text) };
+}
+
+/** The arguments of a call; none where they are cut off. */
+function objectIn(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return {};
+  }
 }
 
 function message({ id, modelId, provider }: Generation) {
@@ -67,13 +89,21 @@ function dialect(generation: Generation, stopReason: string): Dialect {
       const usage = faults.has("no-usage") ? {} : { usage: tokens };
       return [
         event("message_start", { message: { ...message(generation), ...usage } }),
-        event("content_block_start", { index: 0, content_block: { type: "text", text: "" } }),
-        event("ping"),
       ];
     },
-    delta: (text) =>
-      event("content_block_delta", { index: 0, delta: { type: "text_delta", text } }),
-    closing: () => [event("content_block_stop", { index: 0 })],
+    begin: (part, index) => [
+      event("content_block_start", { index, content_block: block(part, "") }),
+      ...(index === 0 ? [event("ping")] : []),
+    ],
+    delta: (text, { call }, index) =>
+      event("content_block_delta", {
+        index,
+        delta: call === null
+          ? { type: "text_delta", text }
+          : { type: "input_json_delta", partial_json: text },
+      }),
+    end: (_part, index) => [event("content_block_stop", { index })],
+    closing: () => [],
     usage(figures) {
       const delta = { stop_reason: stopReason, stop_sequence: null };
       if (figures === undefined) return [event("message_delta", { delta })];

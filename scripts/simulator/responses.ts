@@ -1,43 +1,24 @@
 /** `POST /responses`: JSON and streams. Nothing is stored: there is no `GET /responses/:id`. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
+import { type Completion, type Part, planCompletion, wholePart } from "./completion.ts";
 import { apiError, errorType } from "./errors.ts";
 import { Generation } from "./generation.ts";
-import { besideError, failedJson, type InnerError } from "./inner_error.ts";
+import { besideError, failedJson } from "./inner_error.ts";
+import { ended, failed, item, itemId, outputText, response } from "./response_object.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
-import { type Completion, planCompletion, promptTokens, wholeText } from "./tokens.ts";
+import { promptTokens } from "./tokens.ts";
 import { responsesUsage } from "./usage.ts";
 
-interface Response {
-  id: string;
-  object: "response";
-  created_at: number;
-  status: "completed" | "incomplete" | "failed" | "in_progress";
-  model: string;
-  error: InnerError | null;
-  incomplete_details: { reason: "max_output_tokens" } | null;
-  output: unknown[];
-}
-
-function message(id: string, text: string) {
-  return {
-    type: "message",
-    id: `msg_${id}`,
-    role: "assistant",
-    status: "completed",
-    content: [{ type: "output_text", text, annotations: [] }],
-  };
-}
-
 /** `POST /responses`. */
-export function responses(call: Call): Answer {
+export async function responses(call: Call): Promise<Answer> {
   const { body, faults } = call;
   if (body.input === undefined) throw apiError(400, "input is required");
   if (body.previous_response_id !== undefined && body.previous_response_id !== null) {
     throw apiError(400, "previous_response_id is not supported");
   }
   const streamed = body.stream === true;
-  const completion = planCompletion(body, faults);
+  const completion = await planCompletion(body, faults);
   const planned = {
     prompt: promptTokens(body),
     completion: completion.tokens,
@@ -50,61 +31,75 @@ export function responses(call: Call): Answer {
   if (failure !== null) return failure;
   const figures = generation.settle();
   const usage = faults.has("no-usage") ? {} : { usage: responsesUsage(figures, faults) };
-  const output = [message(generation.id, wholeText(completion))];
-  return json({ ...ended(generation, completion, output), ...usage }, generation.headers);
+  return json({ ...ended(generation, completion), ...usage }, generation.headers);
 }
 
-function response(generation: Generation, rest: Partial<Response>): Response {
+type Event = (type: string, rest: object) => string;
+
+/** The events of an item: a message with one text, or a call of a tool. */
+function itemEvents(
+  generation: Generation,
+  event: Event,
+): Pick<Dialect, "begin" | "delta" | "end"> {
+  const place = (part: Part, index: number) => ({
+    item_id: itemId(generation, part, index),
+    output_index: index,
+    ...(part.call === null ? { content_index: 0 } : {}),
+  });
   return {
-    id: generation.id,
-    object: "response",
-    created_at: generation.createdS,
-    status: "in_progress",
-    model: generation.modelId,
-    error: null,
-    incomplete_details: null,
-    output: [],
-    ...rest,
+    begin: (part, index) => [
+      event("response.output_item.added", {
+        output_index: index,
+        item: item(generation, part, index),
+      }),
+      ...(part.call === null
+        ? [event("response.content_part.added", { ...place(part, index), part: outputText("") })]
+        : []),
+    ],
+    delta: (delta, part, index) =>
+      part.call === null
+        ? event("response.output_text.delta", { ...place(part, index), delta, logprobs: [] })
+        : event("response.function_call_arguments.delta", { ...place(part, index), delta }),
+    end(part, index) {
+      const at = place(part, index);
+      const text = wholePart(part);
+      const done = part.call === null
+        ? [
+          event("response.output_text.done", { ...at, text, logprobs: [] }),
+          event("response.content_part.done", { ...at, part: outputText(text) }),
+        ]
+        : [
+          event("response.function_call_arguments.done", {
+            ...at,
+            name: part.call.name,
+            arguments: text,
+          }),
+        ];
+      return [
+        ...done,
+        event("response.output_item.done", {
+          output_index: index,
+          item: item(generation, part, index, text),
+        }),
+      ];
+    },
   };
-}
-
-function ended(generation: Generation, completion: Completion, output: unknown[]): Response {
-  return completion.finishReason === "stop"
-    ? response(generation, { status: "completed", output })
-    : response(generation, {
-      status: "incomplete",
-      incomplete_details: { reason: "max_output_tokens" },
-      output,
-    });
-}
-
-function failed(generation: Generation, error: InnerError): Response {
-  return response(generation, { status: "failed", error });
 }
 
 function dialect(generation: Generation, completion: Completion): Dialect {
   const { faults } = generation.call;
-  const item = { item_id: `msg_${generation.id}`, output_index: 0, content_index: 0 };
   let sequence = 0;
   const event = (type: string, rest: object) =>
     JSON.stringify({ type, sequence_number: sequence++, ...rest });
-  const emptyItem = { ...message(generation.id, ""), status: "in_progress", content: [] };
   return {
     opening: () => [
-      event("response.created", { response: response(generation, {}) }),
-      event("response.in_progress", { response: response(generation, {}) }),
-      event("response.output_item.added", { output_index: 0, item: emptyItem }),
-      event("response.content_part.added", { ...item, part: { type: "output_text", text: "" } }),
+      event("response.created", { response: response(generation) }),
+      event("response.in_progress", { response: response(generation) }),
     ],
-    delta: (delta) => event("response.output_text.delta", { ...item, delta }),
-    closing: () => [
-      event("response.output_item.done", {
-        output_index: 0,
-        item: { ...emptyItem, status: "completed" },
-      }),
-    ],
+    ...itemEvents(generation, event),
+    closing: () => [],
     usage(figures) {
-      const body = ended(generation, completion, []);
+      const body = ended(generation, completion);
       if (figures === undefined) return [event(`response.${body.status}`, { response: body })];
       const usage = figures === null ? null : responsesUsage(figures, faults);
       return [event(`response.${body.status}`, { response: { ...body, usage } })];

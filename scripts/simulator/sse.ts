@@ -5,11 +5,11 @@
  * Source: openrouter.md, "SSE".
  */
 import type { Answer, Step } from "./answer.ts";
+import type { Completion, Part } from "./completion.ts";
 import { breakPoint } from "./faults.ts";
 import type { Generation } from "./generation.ts";
 import { besideError, type InnerError, innerError } from "./inner_error.ts";
 import type { Figures } from "./ledger.ts";
-import type { Completion } from "./tokens.ts";
 
 /** An event: its `data`, or that with an event name. */
 export type SseEvent = string | { event: string; data: string };
@@ -17,7 +17,10 @@ export type SseEvent = string | { event: string; data: string };
 /** The events of one endpoint. */
 export interface Dialect {
   opening(): SseEvent[];
-  delta(text: string): SseEvent;
+  /** What comes before and after the tokens of a part; `index` counts the parts. */
+  begin(part: Part, index: number): SseEvent[];
+  delta(text: string, part: Part, index: number): SseEvent;
+  end(part: Part, index: number): SseEvent[];
   closing(): SseEvent[];
   /** The events that carry usage: with figures, with null, or without any where undefined. */
   usage(figures: Figures | null | undefined): SseEvent[];
@@ -65,16 +68,24 @@ function* events(
   for (let n = faults.number("comments") ?? 2; n > 0; n--) {
     yield `: OPENROUTER PROCESSING${eol}${eol}`;
   }
-  if (inner?.afterChunks !== 0) { for (const event of dialect.opening()) yield frame(event); }
+  const opens = inner?.afterChunks !== 0;
+  if (opens) { for (const event of dialect.opening()) yield frame(event); }
   if (faults.has("debug")) { for (const event of debugEvents(generation)) yield frame(event); }
 
   const chunks = Math.min(completion.tokens, inner?.afterChunks ?? Infinity);
   const breakAt = broken === null ? -1 : Math.min(broken.at, chunks);
-  for (let chunk = 1; chunk <= chunks; chunk++) {
-    if (slowMs !== undefined && chunk > 1) yield { waitMs: slowMs };
-    generation.sent = chunk;
-    yield frame(dialect.delta(completion.text(chunk - 1)));
-    if (broken !== null && chunk === breakAt) yield broken.step;
+  let chunk = 0;
+  for (const [index, part] of completion.parts.entries()) {
+    if (chunk === chunks && chunks > 0) break;
+    if (opens) { for (const event of dialect.begin(part, index)) yield frame(event); }
+    for (let piece = 0; piece < part.tokens && chunk < chunks; piece++) {
+      chunk++;
+      if (slowMs !== undefined && chunk > 1) yield { waitMs: slowMs };
+      generation.sent = chunk;
+      yield frame(dialect.delta(part.piece(piece), part, index));
+      if (broken !== null && chunk === breakAt) yield broken.step;
+    }
+    if (inner === null) { for (const event of dialect.end(part, index)) yield frame(event); }
   }
   if (inner !== null) {
     generation.settle(generation.figures(chunks));

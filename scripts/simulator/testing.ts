@@ -64,9 +64,8 @@ export async function withSimulator(test: (bench: Bench) => Promise<void>): Prom
 /** A chat request of 2 prompt tokens and `tokens` completion tokens: 0.0000003 + 0.0000006 each. */
 export function chat(tokens: number, rest: object = {}) {
   return {
-    model: "openai/gpt-4o-mini",
+    model: `simulate/chunks:${tokens}`,
     messages: [{ role: "user", content: "say hi" }],
-    max_tokens: tokens,
     ...rest,
   };
 }
