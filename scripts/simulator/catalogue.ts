@@ -8,14 +8,41 @@ import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { type Model, MODELS } from "./pricing.ts";
 
+/** When all models were listed first, in Unix seconds. */
+const CREATED_S = 1_735_689_600;
+
+const PARAMETERS = ["max_tokens", "response_format", "structured_outputs", "tools", "tool_choice"];
+
 function listed(model: Model) {
   return {
     id: model.id,
+    canonical_slug: model.id,
     name: model.id,
+    description: `${model.id}, simulated`,
+    created: CREATED_S,
     context_length: model.contextLength,
-    architecture: { input_modalities: ["text"], output_modalities: model.outputs ?? ["text"] },
+    architecture: architecture(model),
     pricing: pricing(model),
-    top_provider: { max_completion_tokens: model.maxCompletionTokens },
+    top_provider: {
+      context_length: model.contextLength,
+      max_completion_tokens: model.maxCompletionTokens,
+      is_moderated: false,
+    },
+    per_request_limits: null,
+    supported_parameters: PARAMETERS,
+    supported_voices: null,
+    default_parameters: null,
+    links: { details: `/api/v1/models/${model.id}/endpoints` },
+  };
+}
+
+function architecture({ outputs = ["text"] }: Model) {
+  return {
+    modality: `text->${outputs.join("+")}`,
+    input_modalities: ["text"],
+    output_modalities: outputs,
+    tokenizer: "Other",
+    instruct_type: null,
   };
 }
 
@@ -64,7 +91,12 @@ function chosen(query: URLSearchParams) {
 
 /** `GET /models?output_modalities=` and `GET /models/user`. */
 export function models({ query }: Call): Answer {
-  return json({ data: chosen(query) });
+  return list(chosen(query));
+}
+
+/** All of a list: this account has one page of models. */
+function list(data: unknown[]): Answer {
+  return json({ data, links: { next: null }, total_count: data.length });
 }
 
 /** `GET /models/count`. */
@@ -74,7 +106,7 @@ export function modelCount({ query }: Call): Answer {
 
 /** `GET /embeddings/models`, `/images/models`, `/videos/models`: those with that output. */
 export function modelsWithOutput(modality: string): () => Answer {
-  return () => json({ data: withOutput(modality) });
+  return () => list(withOutput(modality));
 }
 
 /** `GET /model/:author/:slug`. */
@@ -85,8 +117,11 @@ export function model({ parameter }: Call): Answer {
 /** `GET /models/:author/:slug/endpoints`: one provider for each model. */
 export function modelEndpoints({ parameter }: Call): Answer {
   const found = findModel(parameter);
+  const { id, name, description, created } = listed(found);
   const endpoints = [endpoint(found)];
-  return json({ data: { id: found.id, name: found.id, endpoints } });
+  return json({
+    data: { id, name, description, created, architecture: architecture(found), endpoints },
+  });
 }
 
 /** `GET /endpoints/zdr`: those that keep nothing. */
@@ -98,11 +133,23 @@ function endpoint(model: Model) {
   return {
     name: `${model.provider} | ${model.id}`,
     model_id: model.id,
+    model_name: model.id,
     provider_name: model.provider,
+    tag: slugOf(model.provider),
     context_length: model.contextLength,
     max_completion_tokens: model.maxCompletionTokens,
+    max_prompt_tokens: null,
     pricing: pricing(model),
+    quantization: "unknown",
     status: 0,
+    supported_parameters: PARAMETERS,
+    supports_implicit_caching: false,
+    supports_tool_choice: { none: true, auto: true, required: true, function: true },
+    latency_last_30m: null,
+    throughput_last_30m: null,
+    uptime_last_5m: null,
+    uptime_last_30m: null,
+    uptime_last_1d: null,
   };
 }
 
@@ -115,8 +162,19 @@ function findModel(id: string): Model {
 /** `GET /providers`. */
 export function providers(): Answer {
   const names = new Set(MODELS.map(({ provider }) => provider).filter(Boolean));
-  const slug = (name: string) => name.toLowerCase().replaceAll(" ", "-");
-  return json({ data: [...names].map((name) => ({ name, slug: slug(name) })) });
+  return json({
+    data: [...names].map((name) => ({
+      name,
+      slug: slugOf(name),
+      privacy_policy_url: null,
+      terms_of_service_url: null,
+      status_page_url: null,
+    })),
+  });
+}
+
+function slugOf(provider: string): string {
+  return provider.toLowerCase().replaceAll(" ", "-");
 }
 
 /** `GET /benchmarks`. */

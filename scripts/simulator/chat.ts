@@ -109,6 +109,7 @@ async function answer(call: Call, shape: Shape): Promise<Answer> {
     created: createdS,
     model: modelId,
     provider,
+    system_fingerprint: null,
     choices: [choice],
     ...tierIn(body),
     ...usage,

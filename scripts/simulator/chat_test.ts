@@ -8,7 +8,7 @@ Deno.test("a stream ends like the captured one", () =>
       messages: [{ role: "user", content: "x".repeat(37 * 4) }],
       stream: true,
     });
-    const response = await call("/chat/completions", body, { simulate: "reasoning:8" });
+    const response = await call("/chat/completions", body, { simulate: "chunks:8,reasoning:8" });
     const text = await response.text();
     assert.equal(response.headers.get("content-type"), "text/event-stream");
     assert.ok(text.startsWith(": OPENROUTER PROCESSING\n\n: OPENROUTER PROCESSING\n\ndata: {"));
@@ -41,20 +41,22 @@ Deno.test("a stream ends like the captured one", () =>
     assert.equal(done, "[DONE]");
   }));
 
-Deno.test("max_tokens is the number of completion tokens, and the text echoes the request", () =>
-  withSimulator(async ({ call }) => {
-    const ask = async (
-      rest: object,
-    ) => (await (await call("/chat/completions", { ...chat(5), ...rest })).json());
-    const five = await ask({});
-    assert.equal(five.choices[0].message.content, "say hi say hi say");
-    assert.equal(five.choices[0].finish_reason, "length");
-    assert.equal(five.usage.completion_tokens, 5);
-    const free = await ask({ max_tokens: undefined });
-    assert.equal(free.choices[0].message.content, "say hi");
-    assert.equal(free.choices[0].finish_reason, "stop");
-    assert.deepEqual([free.usage.prompt_tokens, free.usage.cost], [2, 0.0000015]);
-  }));
+for (const name of ["max_tokens", "max_completion_tokens"]) {
+  Deno.test(`${name} bounds the answer, which echoes the request, and cuts what is longer`, () =>
+    withSimulator(async ({ call }) => {
+      const ask = async (bound?: number) => {
+        const model = "openai/gpt-4o-mini";
+        const body = { ...chat(0, { model }), [name]: bound };
+        const { choices: [{ message, finish_reason }], usage } =
+          await (await call("/chat/completions", body)).json();
+        return [message.content, finish_reason, usage.completion_tokens, usage.cost];
+      };
+      for (const wide of [undefined, 2, 5, 100_000]) {
+        assert.deepEqual(await ask(wide), ["say hi", "stop", 2, 0.0000015]);
+      }
+      assert.deepEqual(await ask(1), ["say", "length", 1, 0.0000009]);
+    }));
+}
 
 Deno.test("a stream has one chunk for each completion token", () =>
   withSimulator(async ({ call }) => {
@@ -86,7 +88,8 @@ Deno.test("/completions streams and answers text", () =>
 Deno.test("with the customer's own key, cost is a fee of 5 % and upstream's price stands beside", () =>
   withSimulator(async ({ call, simulator }) => {
     const body = chat(100, { model: "mistralai/mistral-small-byok" });
-    const { usage } = await (await call("/chat/completions", body)).json();
+    const { usage } = await (await call("/chat/completions", body, { simulate: "chunks:100" }))
+      .json();
     assert.equal(usage.is_byok, true);
     assert.equal(usage.cost, 0.00000151);
     assert.equal(usage.cost_details.upstream_inference_cost, 0.0000302);
@@ -122,7 +125,7 @@ Deno.test("bad requests are 400 with OpenRouter's message and shape", () =>
     assert.equal(unknown.error.code, 400);
     assert.match(unknown.user_id, /^user_/);
     assert.equal((await refusal([])).error.message, "Invalid request body");
-    assert.equal((await refusal(chat(0))).error.code, 400);
+    assert.equal((await refusal(chat(1, { max_tokens: 0 }))).error.code, 400);
     assert.equal((await refusal({ model: "openai/gpt-4o-mini" })).error.code, 400);
     assert.equal(simulator.ledger().generations, 0);
   }));

@@ -7,6 +7,25 @@ import { cost } from "./usage.ts";
 
 const RESULTS_PER_SEARCH = 5;
 
+/** What is always told, and never says anything here. */
+const NOT_SIMULATED = {
+  app_id: null,
+  cache_discount: null,
+  data_region: "global",
+  http_referer: null,
+  moderation_latency: null,
+  native_tokens_completion_images: null,
+  num_fetches: null,
+  num_input_audio_prompt: null,
+  num_media_completion: null,
+  num_media_prompt: null,
+  origin: "",
+  preset_id: null,
+  provider_responses: null,
+  user_agent: null,
+  web_search_engine: null,
+};
+
 /** The normalised counts (`tokens_*`) are wrong on purpose: the native ones are billed. */
 export function generation({ query, ledger, faults }: Call): Answer {
   const id = query.get("id") ?? "";
@@ -44,6 +63,7 @@ export function generation({ query, ledger, faults }: Call): Answer {
       native_tokens_reasoning: found.reasoning,
       native_tokens_cached: found.cached,
       num_search_results: found.searches === 0 ? null : found.searches * RESULTS_PER_SEARCH,
+      ...NOT_SIMULATED,
       latency: found.latencyMs,
       generation_time: found.generationTimeMs,
       provider_name: found.provider,

@@ -177,6 +177,9 @@ Deno.test("GET /key and GET /credits tell what was spent", () =>
       usage_monthly: 0.0000021,
       is_free_tier: false,
       is_management_key: false,
+      is_provisioning_key: false,
+      allowed_data_regions: ["global"],
+      rate_limit: { requests: -1, interval: "10s", note: "This field is deprecated" },
     });
     for (const credits of [await manage("GET", "/credits"), await call("/credits")]) {
       assert.equal((await credits.json()).data.total_usage, 0.0000021);

@@ -70,7 +70,9 @@ export function offeredTools({ tools }: Body): Tool[] {
       schema: Object(nested).parameters,
     };
     // Custom tools of /responses take a text, which no schema describes.
-    if (typeof own.name !== "string" || (type === "custom" && input_schema === undefined)) return [];
+    if (typeof own.name !== "string" || (type === "custom" && input_schema === undefined)) {
+      return [];
+    }
     return [{ name: own.name, schema: Object(own.schema ?? { type: "object" }) }];
   });
 }

@@ -45,7 +45,7 @@ Deno.test("cache-write: tokens written to a cache are part of the prompt, at a p
       model: "anthropic/claude-sonnet-4.5",
       messages: [{ role: "user", content: "x".repeat(40) }],
     });
-    const usage = await usageOf(bench, CHAT, body, "cache-write:4");
+    const usage = await usageOf(bench, CHAT, body, "chunks:1,cache-write:4");
     assert.deepEqual(
       [usage.prompt_tokens, usage.prompt_tokens_details.cache_write_tokens, usage.cost],
       [10, 4, 0.000048],
@@ -145,9 +145,9 @@ Deno.test("thoughts, images, requests and searches cost what the list of prices 
   withSimulator(async (bench) => {
     const image = { role: "user", content: [{ type: "image_url", image_url: { url: "data:," } }] };
     const gemini = chat(10, { model: "google/gemini-2.5-pro", messages: [image] });
-    assert.equal((await usageOf(bench, CHAT, gemini, "reasoning:4")).cost, 0.00527125);
+    assert.equal((await usageOf(bench, CHAT, gemini, "chunks:10,reasoning:4")).cost, 0.00527125);
     const sonar = chat(1, { model: "perplexity/sonar-pro", plugins: [{ id: "web" }] });
-    assert.equal((await usageOf(bench, CHAT, sonar)).cost, 0.011021);
+    assert.equal((await usageOf(bench, CHAT, sonar, "chunks:1")).cost, 0.011021);
     const { data } = await (await bench.call("/model/google/gemini-2.5-pro")).json();
     assert.deepEqual([data.pricing.internal_reasoning, data.pricing.image], [
       "0.0000125",
