@@ -49,9 +49,12 @@ export function serverToolKind(name: string): ServerToolKind {
 }
 
 const OPENROUTERS = /^openrouter:/;
-/** The types of the tools that the client itself runs, in the dialects of OpenAI and Anthropic. */
+/**
+ * The types of the tools that the client itself runs, in the dialects of OpenAI and Anthropic. A
+ * `namespace` (Codex) only groups tools: what it holds in its own `tools` is looked at like the others.
+ */
 const CLIENTS =
-  /^(?:function|custom|bash_.*|text_editor_.*|computer(?:_.*)?|memory_.*|local_shell|shell|apply_patch|tool_search.*)?$/;
+  /^(?:function|custom|bash_.*|text_editor_.*|computer(?:_.*)?|memory_.*|local_shell|namespace|shell|apply_patch|tool_search.*)?$/;
 /** Types of several spellings or versions. */
 const SPELLINGS: readonly [RegExp, name: string][] = [
   [/^web_search(?:_preview.*|_\d.*)?$/, "web_search"],

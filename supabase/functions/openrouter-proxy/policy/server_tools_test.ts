@@ -41,6 +41,14 @@ for (const [name, ...types] of NAMES) {
   }
 }
 
+Deno.test("a namespace is no tool, but the tools in it are", async () => {
+  const own = { type: "function", name: "f", parameters: { properties: { model: {} } } };
+  const namespace = { type: "namespace", name: "n", tools: [own, { type: "web_search" }] };
+  assert.deepEqual(await toolsOf({ tools: [own, namespace] }), [
+    "5 web_search at tools[1].tools[1]",
+  ]);
+});
+
 Deno.test("tools that the client runs are none, nor plugins that cost nothing", async () => {
   const types = [
     "function",
@@ -52,6 +60,7 @@ Deno.test("tools that the client runs are none, nor plugins that cost nothing", 
     "computer_use_preview",
     "memory_20250818",
     "local_shell",
+    "namespace",
     "shell",
     "apply_patch",
     "tool_search_tool_regex_20251119",
