@@ -30,7 +30,7 @@ Deno.test("an OpenAI client chats, streams and calls tools without noticing any 
       messages,
       tools: [{ type: "function", function: { name: "f", parameters: { type: "object" } } }],
     }).withResponse();
-    assert.ok(data.choices[0]!.message.content);
+    assert.equal(data.choices[0]!.message.tool_calls?.length, 1);
     assert.ok(Number(response.headers.get("x-budget-remaining-usd")) > 1.9);
     const stream = await client.chat.completions.create({
       model: "openai/gpt-4o",
