@@ -1,4 +1,5 @@
 /** The coding agents that are tried: their versions, and how each runs without a terminal. */
+import { putDid } from "../harness/did_stub.ts";
 import { recipe } from "../harness/recipes.ts";
 
 export interface CodingAgent {
@@ -114,6 +115,7 @@ export async function startAgent(
   const home = await Deno.makeTempDir();
   const folder = `${home}/work`;
   await Deno.mkdir(folder);
+  await Deno.mkdir(`${home}/bin`);
   await putDid(`${home}/bin`, tokens);
   if (agent.settings !== null) {
     const path = `${home}/${agent.settings.path}`;
@@ -153,16 +155,4 @@ export async function startAgent(
       await Deno.remove(home, { recursive: true });
     },
   };
-}
-
-/** Stands in for `did`, which has tests of its own: `did token` prints these, one after the other. */
-async function putDid(folder: string, tokens: string[]): Promise<void> {
-  await Deno.mkdir(folder);
-  await Deno.writeTextFile(`${folder}/tokens`, tokens.join("\n") + "\n");
-  const script = `#!/bin/sh
-cd '${folder}' || exit 1
-head -n 1 tokens
-if [ "$(wc -l < tokens)" -gt 1 ]; then sed -i.before 1d tokens; fi
-`;
-  await Deno.writeTextFile(`${folder}/did`, script, { mode: 0o755 });
 }
