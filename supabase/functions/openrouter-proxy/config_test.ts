@@ -23,7 +23,7 @@ function assertProblems(changes: Record<string, string | undefined>, ...names: s
     assert.ok(error instanceof ConfigError);
     assert.equal(error.problems.length, names.length, error.message);
     for (const [index, name] of names.entries()) {
-      assert.ok(error.problems[index]!.startsWith(`${name} `), error.problems[index]);
+      assert.ok(error.problems[index]!.startsWith(`${name} `), error.problems[index]!);
       assert.ok(error.message.includes(`\n- ${name} `));
     }
     for (const value of Object.values(changes)) {
