@@ -8,12 +8,13 @@
  * - `http`        supabase/functions/tests, against the stack
  * - `maintenance` those of them about finding costs, each file on a stack of its own
  * - `http-2.1.4`  those of them about bytes, headers and endings, with the gateway under that Deno
+ * - `agents`      Claude Code, Codex and opencode, fetched from npm; runs only where it is named
  *
  * The last line is `N passed, N failed`, and `, N skipped` where there are any. Exits with 0 when
  * nothing failed, 1 when something did, 2 for arguments that it does not know, 130 when interrupted.
  */
 import { startStack } from "./stack/start_stack.ts";
-import { http, httpOnEdgeDeno, maintenance, unit, unitOnEdgeDeno } from "./test/deno_suites.ts";
+import { agents, http, httpOnEdgeDeno, maintenance, unit, unitOnEdgeDeno } from "./test/deno_suites.ts";
 import { describe, type Outcome, sum } from "./test/outcome.ts";
 import { pgtap } from "./test/pgtap.ts";
 import { schema } from "./test/schema.ts";
@@ -28,7 +29,11 @@ const SUITES: Record<string, Suite> = {
   "http-2.1.4": httpOnEdgeDeno,
   pgtap,
   schema,
+  agents,
 };
+
+/** Suites that fetch programs of hundreds of megabytes. */
+const ON_DEMAND = ["agents"];
 
 /** How many suites run at the same time: one per core of a small machine. */
 const LANES = 2;
@@ -63,7 +68,7 @@ async function runAll(signal: AbortSignal): Promise<Outcome> {
   const outcomes: Outcome[] = [];
 
   const queue = Object.entries(SUITES)
-    .filter(([name]) => wanted.length === 0 || wanted.includes(name));
+    .filter(([name]) => wanted.length === 0 ? !ON_DEMAND.includes(name) : wanted.includes(name));
 
   async function runLane() {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {

@@ -56,6 +56,14 @@ export const maintenance: Suite = async (context) =>
 const BROWSER = `${HTTP_TESTS}/browser`;
 const isMaintenance = (name: string) => name.startsWith("maintenance_");
 
+/** Coding agents by their recipes, headless, against the stack. */
+export const agents: Suite = async (context) =>
+  await denoTest(
+    [Deno.execPath(), "test", "-A", `${HTTP_TESTS}/agents`],
+    context,
+    stackEnvironment(await context.stack()),
+  );
+
 /** The test files among those over HTTP whose names are like this. */
 async function httpTests(isWanted: (name: string) => boolean): Promise<string[]> {
   const entries = await Array.fromAsync(Deno.readDir(`${PROJECT_ROOT}/${HTTP_TESTS}`));
