@@ -21,8 +21,9 @@ set search_path = ''
 as $$
 begin
   return coalesce(
-      p_budget.requests_used_until <= p_now + interval '1 microsecond' * (
-        60000000 / p_limits.requests_per_minute * (p_limits.requests_per_minute - p_calls)
+      -- However long nobody called, no more than a minute's pass at once.
+      greatest(p_budget.requests_used_until, p_now) <= p_now + interval '1 microsecond' * (
+        (60000000 / p_limits.requests_per_minute)::bigint * (p_limits.requests_per_minute - p_calls)
       ), true
     )
     and coalesce(p_budget.refusals_used_until <= p_now, true)
@@ -52,7 +53,8 @@ set search_path = ''
 as $$
 begin
   return coalesce(
-    greatest(p_used_until, p_now) + interval '1 microsecond' * (60000000 / p_per_minute * p_calls),
+    greatest(p_used_until, p_now)
+      + interval '1 microsecond' * ((60000000 / p_per_minute)::bigint * p_calls),
     p_used_until
   );
 end;
@@ -434,7 +436,10 @@ returns public.plain_admission[]
 language plpgsql
 stable
 set search_path = ''
+-- One look-up by its key for each row that is needed (the `limit 1`s hold the planner to that), however
+-- small the tables were when it was planned: a plan is kept while they grow.
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 begin
   return array_agg(
@@ -443,36 +448,46 @@ begin
   )
   from (
     select asked, account, policy, limits, usd,
-      count(*) filter (where asked.metered) over of_did = 0
-        or (budget.day = (p_now at time zone 'utc')::date
+      not asked.metered
+        or ((budget).day = (p_now at time zone 'utc')::date
           and public.has_room(
             budget, limits, (count(*) filter (where asked.metered) over of_did)::integer,
             sum(usd) over of_did, p_now
           )) as did_has_room,
       -- What another one of them says too is for one transaction each.
-      row_number() over (partition by asked.message_hash) = 1 or asked.message_hash is null
+      row_number() over (partition by decode(asked.message_hash, 'hex')) = 1 or asked.message_hash is null
         as message_is_first,
-      row_number() over (partition by asked.did, asked.idempotency_key, asked.body_hash) = 1
+      row_number() over (
+          partition by asked.did, asked.idempotency_key, decode(asked.body_hash, 'hex')
+        ) = 1
         or asked.idempotency_key is null as key_is_first,
       count(*) over (partition by asked.request_id) = 1 as id_is_single
     from unnest(p_asked) as asked
     cross join public.gateway_settings as settings
-    join public.user_api_keys as account on account.did = asked.did and account.status = 'active'
-    left join public.did_policies as policy on policy.did = asked.did
-    left join public.budgets as budget on asked.metered and budget.did = asked.did
+    cross join lateral (
+      select account from public.user_api_keys as account
+      where account.did = asked.did and account.status = 'active' limit 1
+    ) as of_account
+    left join lateral (
+      select policy from public.did_policies as policy where policy.did = asked.did limit 1
+    ) as of_policy on true
+    left join lateral (
+      select budget from public.budgets as budget
+      where budget.did = asked.did and asked.metered limit 1
+    ) as of_budget on true
     cross join lateral public.limits_of(policy, settings) as limits
     cross join lateral (
       select case when asked.metered then public.reserve_of(asked.estimate, settings) else 0 end as usd
     ) as reserve
-    where policy.access is distinct from 'blocked'
-      and (settings.access_mode = 'open' or policy.access = 'allowed')
-      and (asked.token_issued_at < policy.tokens_valid_after) is not true
+    where (policy).access is distinct from 'blocked'
+      and (settings.access_mode = 'open' or (policy).access = 'allowed')
+      and (asked.token_issued_at < (policy).tokens_valid_after) is not true
       and (
         not asked.metered
-        or coalesce(policy.allowed_models, settings.default_allowed_models) is null
+        or coalesce((policy).allowed_models, settings.default_allowed_models) is null
         or (
           asked.runs_unnamed is null and asked.models <> '{}' and public.model_not_in(
-            asked.models, coalesce(policy.allowed_models, settings.default_allowed_models)
+            asked.models, coalesce((policy).allowed_models, settings.default_allowed_models)
           ) is null
         )
       )
@@ -498,7 +513,9 @@ create function public.enter_admissions(p_asked public.admission[], p_now timest
 returns jsonb
 language plpgsql
 set search_path = ''
+-- As in plain_admissions, look-ups by keys: here `= any (array)` holds the planner to that.
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 declare
   v_settings public.gateway_settings;
@@ -507,7 +524,9 @@ declare
   v_plain public.plain_admission[] := public.plain_admissions(p_asked, p_now);
   -- Those of them whose message was not accepted before.
   v_fresh public.plain_admission[];
+  -- Those of them that hold their Idempotency-Key, or have none.
   v_passing public.plain_admission[];
+  v_entered public.plain_admission[];
   v_id uuid;
   v_calls integer;
   v_usd numeric;
@@ -582,7 +601,8 @@ begin
             requests_used_until, (metered.limits).requests_per_minute, metered.calls, p_now
           )
         from metered
-        where budget.did = metered.did and budget.day = v_today
+        where budget.did = any (array(select did from metered))
+          and budget.did = metered.did and budget.day = v_today
           and public.has_room(budget, metered.limits, metered.calls, metered.usd, p_now)
         returning budget, metered.calls, metered.usd
       )
@@ -606,7 +626,7 @@ begin
         case when (passing.asked).metered then passing.limits end, budget, p_now
       )
     )
-  into v_passing, v_answers
+  into v_entered, v_answers
   from unnest(v_passing) as passing
   left join unnest(v_budgets) as budget on budget.did = (passing.asked).did
   where not (passing.asked).metered or budget.did is not null;
@@ -618,20 +638,20 @@ begin
   select
     (asked).request_id, (asked).did, (asked).method, (asked).endpoint, (asked).model,
     coalesce((asked).streaming, false), p_now, p_now, usd, usd, v_today
-  from unnest(v_passing)
+  from unnest(v_entered)
   order by 1;
 
   if (select count(*) from jsonb_object_keys(v_answers)) < cardinality(v_fresh) then
     delete from public.accepted_messages
-    where message_hash in (
+    where message_hash = any (array(
       select decode((asked).message_hash, 'hex') from unnest(v_fresh)
       where not coalesce(v_answers ? (asked).request_id::text, false)
-    );
+    ));
     delete from public.idempotency_keys
-    where request_id in (
-      select (asked).request_id from unnest(v_fresh)
+    where request_id = any (array(
+      select (asked).request_id from unnest(v_passing)
       where not coalesce(v_answers ? (asked).request_id::text, false)
-    );
+    ));
   end if;
   return coalesce(v_answers, '{}');
 end;

@@ -147,7 +147,10 @@ create function public.end_rows(p_settlements public.settlement[], p_ended_too b
 returns public.request_logs[]
 language plpgsql
 set search_path = ''
+-- By the key, however small the log was when it was planned: a plan is kept while the log grows.
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_rows public.request_logs[];
@@ -266,11 +269,11 @@ comment on function public.budget_change_at_end is 'What the end of a pending ro
 -- Ends those rows that are pending, each as its settlement says: what settle_request is for one, for those
 -- that came while another call was under way.
 --
--- p_settlements: a JSON array of what settle_request takes, one for each row, as text, because
--- @supabase/lite hands JSON over as a string of JSON.
+-- p_settlements: a JSON array of what settle_request takes, as text, because @supabase/lite hands JSON over
+-- as a string of JSON.
 --
 -- Returns settle_request's answers, by request_id. Those that are missing must be sent alone: rows that are
--- not pending, or all, where Postgres refuses one of them for its data.
+-- not pending, or that several of these are of; or all, where Postgres refuses one of them for its data.
 create function public.settle_requests(p_settlements text)
 returns jsonb
 language plpgsql
@@ -282,7 +285,12 @@ declare
 begin
   begin
     v_rows := public.end_rows(array(
-      select told from jsonb_populate_recordset(null::public.settlement, p_settlements::jsonb) as told
+      select told
+      from (
+        select told, count(*) over (partition by told.request_id) as of_row
+        from jsonb_populate_recordset(null::public.settlement, p_settlements::jsonb) as told
+      ) as counted
+      where of_row = 1
     ));
   exception when data_exception or check_violation or program_limit_exceeded then
     return '{}';
