@@ -155,11 +155,8 @@ export function createStore(
 
   const didNothing = (error: unknown) => error instanceof StoreUnavailable && !error.mayHaveArrived;
 
-  const admissions = storeBreaker(
-    CALL_TIMEOUT_MS - TIMER_SLACK_MS,
-    now,
-    () => new StoreUnavailable("several calls in a row have timed out", false),
-  );
+  const notAsked = () => new StoreUnavailable("several calls in a row have timed out", false);
+  const admissions = storeBreaker(CALL_TIMEOUT_MS - TIMER_SLACK_MS, now, notAsked);
 
   const admit = naturalBatches<AdmissionRequest, Admission>({
     keyOf: ({ requestId }) => requestId,
@@ -195,7 +192,10 @@ export function createStore(
     ...maintenanceCalls(call),
 
     /** Decides on a request and, when it is metered and admitted, books its pending row. */
-    admit,
+    async admit(request: AdmissionRequest): Promise<Admission> {
+      if (admissions.isOpen()) throw notAsked();
+      return await admit(request);
+    },
 
     /**
      * Ends a pending row. One that has ended takes no more, but for a cost that it lacks, and the end

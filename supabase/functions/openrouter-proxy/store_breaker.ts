@@ -4,6 +4,8 @@
  */
 
 export interface StoreBreaker {
+  /** Whether the store is not asked now: what would have to wait for its turn need not. */
+  isOpen(): boolean;
   /**
    * @param call what is asked of the store
    * @throws whatever `call` throws, and `unavailable()` where the store is not asked
@@ -27,11 +29,16 @@ export function storeBreaker(
   let timeouts = 0;
   let isProbing = false;
 
+  const haveTimedOut = () => timeouts >= TIMEOUTS_IN_A_ROW;
+  const isOpen = () => haveTimedOut() && isProbing;
+
   return {
+    isOpen,
+
     async run(call) {
-      const isOpen = timeouts >= TIMEOUTS_IN_A_ROW;
-      if (isOpen && isProbing) throw unavailable();
-      isProbing = isOpen;
+      if (isOpen()) throw unavailable();
+      const isProbe = haveTimedOut();
+      isProbing = isProbe;
       const startedAt = now();
       try {
         const answer = await call();
@@ -42,7 +49,7 @@ export function storeBreaker(
         timeouts = now() - startedAt >= timeoutMs ? timeouts + 1 : 0;
         throw error;
       } finally {
-        if (isOpen) isProbing = false;
+        if (isProbe) isProbing = false;
       }
     },
   };

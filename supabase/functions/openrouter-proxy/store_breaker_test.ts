@@ -8,6 +8,7 @@ function store() {
   const breaker = storeBreaker(10_000, () => nowMs, () => new Error("not asked"));
   return {
     asked,
+    isOpen: breaker.isOpen,
     answers: () =>
       breaker.run(() => {
         asked.push("answers");
@@ -39,14 +40,17 @@ Deno.test("a store that answers, or refuses at once, is always asked", async () 
 });
 
 Deno.test("after three time-outs in a row one call at a time finds out, and others fail at once", async () => {
-  const { answers, fails, waits, asked } = store();
+  const { answers, fails, waits, asked, isOpen } = store();
   for (let i = 0; i < 3; i++) await assert.rejects(fails(10_000), /failed/);
+  assert.equal(isOpen(), false);
   const probe = waits();
+  assert.equal(isOpen(), true);
   await assert.rejects(answers(), /not asked/);
   await assert.rejects(answers(), /not asked/);
   assert.equal(asked.length, 4);
   probe.resolve("answer");
   assert.equal(await probe.result, "answer");
+  assert.equal(isOpen(), false);
   assert.equal(await answers(), "answer");
 });
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createStore, StoreUnavailable } from "./store.ts";
+import { BATCHES, createStore, StoreUnavailable } from "./store.ts";
 import { anAdmissionRequest } from "./testing/admissions.ts";
 
 const ADMISSION = anAdmissionRequest();
@@ -54,6 +54,19 @@ for (const [what, answer, mayHaveArrived] of ERRORS) {
 }
 
 type NewStore = ReturnType<typeof createStore>;
+
+test("nobody waits for a store that hangs much longer than for one call", async () => {
+  const begun = new Set<AbortSignal>();
+  const hanging = ((_: unknown, { signal }: RequestInit) => {
+    begun.add(signal!);
+    return new Promise(() => {});
+  }) as typeof fetch;
+  const store = createStore("http://supabase.test", "sb_secret_x", hanging, Date.now);
+  const waiting = 2 * BATCHES.atOnce + 1;
+  for (let n = 0; n < waiting; n++) store.admit(anAdmissionRequest()).catch(() => {});
+  // The first alone, the others beside it, each with a time-out of its own.
+  while (begun.size < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+});
 
 const ALERT_ID = "22222222-2222-4222-8222-222222222222";
 

@@ -1,0 +1,149 @@
+/** Calls of the store that go together: each gets its own answer, or fails as its call did. */
+import assert from "node:assert/strict";
+import { BATCHES, createStore, type Store, StoreUnavailable } from "./store.ts";
+import { anAdmissionRequest } from "./testing/admissions.ts";
+import { aSettlement } from "./testing/settlements.ts";
+
+/** An RPC, and the ids of the requests that it is about. */
+interface Call {
+  rpc: string;
+  ids: string[];
+}
+
+interface Kind {
+  one: string;
+  many: string;
+  /** Reads what an RPC was sent. */
+  idsIn(args: Record<string, unknown>): string[];
+  ask(store: Store, requestId: string): Promise<unknown>;
+  /** An RPC's answer about one request, and what the store makes of it. */
+  told(id: string): unknown;
+  toldAs(answer: unknown): string;
+}
+
+const KINDS: Kind[] = [
+  {
+    one: "admit_request",
+    many: "admit_requests",
+    idsIn: (args) =>
+      "p_admissions" in args
+        ? JSON.parse(args.p_admissions as string).map(idOf)
+        : [idOf(args.p_admission)],
+    ask: (store, requestId) => store.admit(anAdmissionRequest({ requestId })),
+    told: (id) => ({ decision: "admitted", request_time: id }),
+    toldAs: (answer) => (answer as { requestTime: string }).requestTime,
+  },
+  {
+    one: "settle_request",
+    many: "settle_requests",
+    idsIn: (args) =>
+      "p_settlements" in args
+        ? JSON.parse(args.p_settlements as string).map(idOf)
+        : [idOf(args.p_settlement)],
+    ask: (store, requestId) => store.settle(aSettlement({ requestId })),
+    told: (id) => ({ settled: true, total_cost: id, left_out: null }),
+    toldAs: (answer) => (answer as { totalCostUsd: string }).totalCostUsd,
+  },
+];
+
+const idOf = (item: unknown) => (item as { request_id: string }).request_id;
+
+const refusal = (code: string) => Response.json({ code, message: "x" }, { status: 500 });
+
+/** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
+function test(name: string, fn: () => Promise<void>) {
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+}
+
+for (const kind of KINDS) {
+  const { one, many, idsIn, ask, told, toldAs } = kind;
+
+  /**
+   * Asks for requests at the same time: the first goes alone, the others together.
+   *
+   * @param answerTo what each call for several is answered
+   * @returns what became of each, "lost" or "not done" where it failed, and the calls
+   */
+  async function askFor(ids: string[], answerTo: (ids: string[]) => Response | Promise<Response>) {
+    const calls: Call[] = [];
+    const answering = (async (input: RequestInfo | URL, init?: RequestInit) => {
+      const request = new Request(input, init);
+      const rpc = new URL(request.url).pathname.split("/").at(-1)!;
+      const asked = idsIn(await request.json());
+      calls.push({ rpc, ids: asked });
+      return rpc === many ? await answerTo(asked) : Response.json(told(asked[0]!));
+    }) as typeof fetch;
+    const store = createStore("http://supabase.test", "sb_secret_x", answering, Date.now);
+    const answers = await Promise.all(ids.map((id) =>
+      ask(store, id).then(toldAs, (error) => {
+        assert.ok(error instanceof StoreUnavailable, String(error));
+        return error.mayHaveArrived ? "lost" : "not done";
+      })
+    ));
+    return { answers, calls };
+  }
+
+  const all = (ids: string[]) =>
+    Response.json(Object.fromEntries(ids.map((id) => [id, told(id)]).reverse()));
+  const alone = (ids: string[]): Call[] => ids.map((id) => ({ rpc: one, ids: [id] }));
+
+  test(`${many}: what comes while ${one} is under way goes together, and is answered by id`, async () => {
+    const { answers, calls } = await askFor(["a", "b", "c", "d"], all);
+    assert.deepEqual(answers, ["a", "b", "c", "d"]);
+    assert.deepEqual(calls, [...alone(["a"]), { rpc: many, ids: ["b", "c", "d"] }]);
+  });
+
+  test(`${many}: no more than ${BATCHES.atOnce} go together`, async () => {
+    const ids = Array.from({ length: BATCHES.atOnce + 3 }, (_, n) => `id-${n}`);
+    const { answers, calls } = await askFor(ids, all);
+    assert.deepEqual(answers, ids);
+    assert.deepEqual(calls.map(({ ids }) => ids.length), [1, BATCHES.atOnce, 2]);
+  });
+
+  test(`${many}: those that it leaves out are asked for alone`, async () => {
+    const { answers, calls } = await askFor(
+      ["a", "b", "c", "d"],
+      (ids) => all(ids.filter((id) => id === "c")),
+    );
+    assert.deepEqual(answers, ["a", "b", "c", "d"]);
+    assert.deepEqual(calls.slice(2), alone(["b", "d"]));
+  });
+
+  for (
+    const [what, code] of [
+      ["refuses one for its data", "22003"],
+      ["has had one of them before", "23505"],
+      ["is chosen to end a deadlock", "40P01"],
+      ["takes too long for Postgres", "57014"],
+      ["is not there, in a database of before", "PGRST202"],
+    ] as const
+  ) {
+    test(`${many}: where it ${what}, all are asked for alone`, async () => {
+      const { answers, calls } = await askFor(["a", "b", "c"], () => refusal(code));
+      assert.deepEqual(answers, ["a", "b", "c"]);
+      assert.deepEqual(calls.slice(2), alone(["b", "c"]));
+    });
+  }
+
+  for (
+    const [what, answer] of [
+      ["the connection to Postgres is lost", () => refusal("57P01")],
+      ["the Data API has none", () => refusal("PGRST001")],
+      ["a proxy answers in its place", () => new Response("bad gateway", { status: 502 })],
+      ["the network fails", () => Promise.reject(new TypeError("connection reset"))],
+      ["the time is up", () => Promise.reject(new DOMException("too long", "TimeoutError"))],
+    ] as const
+  ) {
+    test(`${many}: where ${what}, all may have arrived, and none is asked for again`, async () => {
+      const { answers, calls } = await askFor(["a", "b", "c"], answer);
+      assert.deepEqual(answers, ["a", "lost", "lost"]);
+      assert.equal(calls.length, 2);
+    });
+  }
+
+  test(`${many}: two of one request never go together`, async () => {
+    const { answers, calls } = await askFor(["a", "b", "b", "c"], all);
+    assert.deepEqual(answers, ["a", "b", "b", "c"]);
+    assert.deepEqual(calls.slice(1), [{ rpc: many, ids: ["b", "c"] }, ...alone(["b"])]);
+  });
+}
