@@ -460,8 +460,7 @@ begin
       row_number() over (
           partition by asked.did, asked.idempotency_key, decode(asked.body_hash, 'hex')
         ) = 1
-        or asked.idempotency_key is null as key_is_first,
-      count(*) over (partition by asked.request_id) = 1 as id_is_single
+        or asked.idempotency_key is null as key_is_first
     from unnest(p_asked) as asked
     cross join public.gateway_settings as settings
     cross join lateral (
@@ -479,7 +478,11 @@ begin
     cross join lateral (
       select case when asked.metered then public.reserve_of(asked.estimate, settings) else 0 end as usd
     ) as reserve
-    where (policy).access is distinct from 'blocked'
+    -- Answers are found by the id, so that one of two would be answered with the other's.
+    where asked.request_id <> all (array(
+        select request_id from unnest(p_asked) group by request_id having count(*) > 1
+      ))
+      and (policy).access is distinct from 'blocked'
       and (settings.access_mode = 'open' or (policy).access = 'allowed')
       and (asked.token_issued_at < (policy).tokens_valid_after) is not true
       and (
@@ -497,7 +500,7 @@ begin
       and asked.free_model is not true
     window of_did as (partition by asked.did)
   ) as plain
-  where did_has_room and message_is_first and key_is_first and id_is_single;
+  where did_has_room and message_is_first and key_is_first;
 end;
 $$;
 comment on function public.plain_admissions is

@@ -1,7 +1,7 @@
 -- Admissions that came together: who is admitted, what stays of those who are left out, and that whoever
 -- is admitted is told and booked what admit_request would.
 begin;
-select plan(66);
+select plan(67);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 select 'did:key:' || name, 'hash ' || name, 'sealed ' || name, name,
@@ -253,6 +253,7 @@ select is(
   1, 'so is an Idempotency-Key'
 );
 select is(pg_temp.admitted(jsonb_build_array(pg_temp.item(1, 'alice'), pg_temp.item(2, 'alice'), pg_temp.item(2, 'bob', '{"message_hash": "bb"}'))), '1', 'of two with one id none is admitted');
+select is(pg_temp.admitted(jsonb_build_array(pg_temp.item(1, 'alice'), pg_temp.item(2, 'alice'), pg_temp.item(2, 'blocked', '{"message_hash": "bb"}'))), '1', 'also where one of them is left out anyway');
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'poor') || pg_temp.items(4, 5, 'alice')), '4 5', 'where a DID''s budget has no room for all of its requests, all are left out, and no others');
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'monthly') || pg_temp.items(4, 5, 'alice')), '4 5', 'so it is with that of a month');
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'busy') || pg_temp.items(4, 5, 'alice')), '4 5', 'and with those at a time');
