@@ -55,53 +55,57 @@ function test(name: string, fn: () => Promise<void>) {
   Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
 }
 
+/**
+ * Asks for requests at the same time: the first goes alone, the others together.
+ *
+ * @param answerTo what each call for several is answered
+ * @returns what became of each, "lost" or "not done" where it failed, and the calls
+ */
+async function askFor(
+  { many, idsIn, ask, told, toldAs }: Kind,
+  ids: string[],
+  answerTo: (ids: string[]) => Response | Promise<Response>,
+) {
+  const calls: Call[] = [];
+  const answering = (async (input: RequestInfo | URL, init?: RequestInit) => {
+    const request = new Request(input, init);
+    const rpc = new URL(request.url).pathname.split("/").at(-1)!;
+    const asked = idsIn(await request.json());
+    calls.push({ rpc, ids: asked });
+    return rpc === many ? await answerTo(asked) : Response.json(told(asked[0]!));
+  }) as typeof fetch;
+  const store = createStore("http://supabase.test", "sb_secret_x", answering, Date.now);
+  const answers = await Promise.all(ids.map((id) =>
+    ask(store, id).then(toldAs, (error) => {
+      assert.ok(error instanceof StoreUnavailable, String(error));
+      return error.mayHaveArrived ? "lost" : "not done";
+    })
+  ));
+  return { answers, calls };
+}
+
 for (const kind of KINDS) {
-  const { one, many, idsIn, ask, told, toldAs } = kind;
-
-  /**
-   * Asks for requests at the same time: the first goes alone, the others together.
-   *
-   * @param answerTo what each call for several is answered
-   * @returns what became of each, "lost" or "not done" where it failed, and the calls
-   */
-  async function askFor(ids: string[], answerTo: (ids: string[]) => Response | Promise<Response>) {
-    const calls: Call[] = [];
-    const answering = (async (input: RequestInfo | URL, init?: RequestInit) => {
-      const request = new Request(input, init);
-      const rpc = new URL(request.url).pathname.split("/").at(-1)!;
-      const asked = idsIn(await request.json());
-      calls.push({ rpc, ids: asked });
-      return rpc === many ? await answerTo(asked) : Response.json(told(asked[0]!));
-    }) as typeof fetch;
-    const store = createStore("http://supabase.test", "sb_secret_x", answering, Date.now);
-    const answers = await Promise.all(ids.map((id) =>
-      ask(store, id).then(toldAs, (error) => {
-        assert.ok(error instanceof StoreUnavailable, String(error));
-        return error.mayHaveArrived ? "lost" : "not done";
-      })
-    ));
-    return { answers, calls };
-  }
-
+  const { one, many, told } = kind;
   const all = (ids: string[]) =>
     Response.json(Object.fromEntries(ids.map((id) => [id, told(id)]).reverse()));
   const alone = (ids: string[]): Call[] => ids.map((id) => ({ rpc: one, ids: [id] }));
 
   test(`${many}: what comes while ${one} is under way goes together, and is answered by id`, async () => {
-    const { answers, calls } = await askFor(["a", "b", "c", "d"], all);
+    const { answers, calls } = await askFor(kind, ["a", "b", "c", "d"], all);
     assert.deepEqual(answers, ["a", "b", "c", "d"]);
     assert.deepEqual(calls, [...alone(["a"]), { rpc: many, ids: ["b", "c", "d"] }]);
   });
 
   test(`${many}: no more than ${BATCHES.atOnce} go together`, async () => {
     const ids = Array.from({ length: BATCHES.atOnce + 3 }, (_, n) => `id-${n}`);
-    const { answers, calls } = await askFor(ids, all);
+    const { answers, calls } = await askFor(kind, ids, all);
     assert.deepEqual(answers, ids);
     assert.deepEqual(calls.map(({ ids }) => ids.length), [1, BATCHES.atOnce, 2]);
   });
 
   test(`${many}: those that it leaves out are asked for alone`, async () => {
     const { answers, calls } = await askFor(
+      kind,
       ["a", "b", "c", "d"],
       (ids) => all(ids.filter((id) => id === "c")),
     );
@@ -119,7 +123,7 @@ for (const kind of KINDS) {
     ] as const
   ) {
     test(`${many}: where it ${what}, all are asked for alone`, async () => {
-      const { answers, calls } = await askFor(["a", "b", "c"], () => refusal(code));
+      const { answers, calls } = await askFor(kind, ["a", "b", "c"], () => refusal(code));
       assert.deepEqual(answers, ["a", "b", "c"]);
       assert.deepEqual(calls.slice(2), alone(["b", "c"]));
     });
@@ -135,14 +139,14 @@ for (const kind of KINDS) {
     ] as const
   ) {
     test(`${many}: where ${what}, all may have arrived, and none is asked for again`, async () => {
-      const { answers, calls } = await askFor(["a", "b", "c"], answer);
+      const { answers, calls } = await askFor(kind, ["a", "b", "c"], answer);
       assert.deepEqual(answers, ["a", "lost", "lost"]);
       assert.equal(calls.length, 2);
     });
   }
 
   test(`${many}: two of one request never go together`, async () => {
-    const { answers, calls } = await askFor(["a", "b", "b", "c"], all);
+    const { answers, calls } = await askFor(kind, ["a", "b", "b", "c"], all);
     assert.deepEqual(answers, ["a", "b", "b", "c"]);
     assert.deepEqual(calls.slice(1), [{ rpc: many, ids: ["b", "c"] }, ...alone(["b"])]);
   });

@@ -20,11 +20,16 @@ const REFUSALS_HEARD = 120;
 
 const world = useWorld({ freshStack: true, gateways: 0 });
 const gateways: GatewayProcess[] = [];
+/** How often gateways have asked for several admissions in one call. */
+let batches = 0;
 
 Deno.test.beforeAll(async () => {
   // The stack's Data API loses a connection to Postgres with each call that its client gives up: behind
   // a proxy, no client does.
-  const dataApi = startProxy(world.stack.url, (_, pass) => pass());
+  const dataApi = startProxy(world.stack.url, (request, pass) => {
+    if (request.url.endsWith("/rpc/admit_requests")) batches++;
+    return pass();
+  });
   world.defer(dataApi.stop);
   gateways.push(
     ...await startGateways(3, {
@@ -149,6 +154,7 @@ for (const [whose, scope, dids, gate, setBudget] of BUDGETS) {
       Array.from({ length: REQUESTS }, (_, index) => requestOf(identities[index % dids]!, index)),
     );
     const forwarded = chatsAtOpenRouter();
+    const batchesBefore = batches;
     const stopWatching = watch(watched);
     const start = performance.now();
 
@@ -163,6 +169,7 @@ for (const [whose, scope, dids, gate, setBudget] of BUDGETS) {
     assert.equal(answers.filter(({ status }) => status === 200).length, AFFORDABLE);
     assert.equal(most, budget);
     assert.ok(reads > 10);
+    assert.ok(batches > batchesBefore, "each call was decided on alone");
     const refused = requests.filter((_, index) => answers[index]!.status !== 200);
     /** Whether a worker has refused a DID so often that it does not hear it for a while. */
     const areUnheard = refused.length / dids / gateways.length > REFUSALS_HEARD;
