@@ -437,9 +437,11 @@ language plpgsql
 stable
 set search_path = ''
 -- One look-up by its key for each row that is needed (the `limit 1`s hold the planner to that), however
--- small the tables were when it was planned: a plan is kept while they grow.
+-- small the tables were when it was planned: a plan is kept while they grow. A scan that is ruled out
+-- counts as so dear, where there is no other, that Postgres might compile the plan each time.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 begin
   return array_agg(
@@ -519,6 +521,7 @@ set search_path = ''
 -- As in plain_admissions, look-ups by keys: here `= any (array)` holds the planner to that.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set jit = off
 as $$
 declare
   v_settings public.gateway_settings;

@@ -53,8 +53,6 @@ for (const [what, answer, mayHaveArrived] of ERRORS) {
   });
 }
 
-type NewStore = ReturnType<typeof createStore>;
-
 test("nobody waits for a store that hangs much longer than for one call", async () => {
   const begun = new Set<AbortSignal>();
   const hanging = ((_: unknown, { signal }: RequestInit) => {
@@ -66,7 +64,10 @@ test("nobody waits for a store that hangs much longer than for one call", async 
   for (let n = 0; n < waiting; n++) store.admit(anAdmissionRequest()).catch(() => {});
   // The first alone, the others beside it, each with a time-out of its own.
   while (begun.size < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(begun.size, 3);
 });
+
+type NewStore = ReturnType<typeof createStore>;
 
 const ALERT_ID = "22222222-2222-4222-8222-222222222222";
 
