@@ -175,14 +175,14 @@ export type Database = {
                   ]
                 },"request_logs": {
                   Row: {
-                    "cached_tokens": number | null,"cost_ask_after": string | null,"cost_asks": number,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"estimate_usd": number | null,"first_byte_ms": number | null,"generation_id": string | null,"given_up": boolean,"http_status": number | null,"id": string,"input_tokens": number | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_on": string | null,"reserved_usd": number,"response_time": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null,"budget_change_at_end": Database["public"]['CompositeTypes']["budget_change"] | null,"counted_model": string | null
+                    "cached_tokens": number | null,"cost_ask_after": string | null,"cost_asks": number,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"estimate_usd": number | null,"first_byte_ms": number | null,"generation_id": string | null,"given_up": boolean,"http_status": number | null,"id": string,"input_tokens": number | null,"label": string | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_on": string | null,"reserved_usd": number,"response_time": string | null,"session": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null,"counted_model": string | null,"told_request": Json | null
                   }
-                  ComputedFields: "budget_change_at_end" | "counted_model"
+                  ComputedFields: "counted_model" | "told_request"
                   Insert: {
-                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"estimate_usd"?: number | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"method": string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_on"?: string | null,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"estimate_usd"?: number | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"label"?: string | null,"method": string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_on"?: string | null,"reserved_usd"?: number,"response_time"?: string | null,"session"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
                   Update: {
-                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"estimate_usd"?: number | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"method"?: string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_on"?: string | null,"reserved_usd"?: number,"response_time"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
+                    "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did"?: string,"endpoint"?: string,"error_message"?: string | null,"estimate_usd"?: number | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id"?: string,"input_tokens"?: number | null,"label"?: string | null,"method"?: string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_on"?: string | null,"reserved_usd"?: number,"response_time"?: string | null,"session"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
                   Relationships: [
                     
@@ -215,6 +215,48 @@ export type Database = {
                   Relationships: [
                     
                   ]
+                },"usage_daily_of_all": {
+                  Row: {
+                    "cached_tokens": number,"day": string,"endpoint": string,"failed_requests": number,"input_tokens": number,"model": string,"output_tokens": number,"reasoning_tokens": number,"requests": number,"requests_without_cost": number,"total_cost": number,"upstream_cost": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "cached_tokens": number,"day": string,"endpoint": string,"failed_requests": number,"input_tokens": number,"model": string,"output_tokens": number,"reasoning_tokens": number,"requests": number,"requests_without_cost": number,"total_cost": number,"upstream_cost": number
+                  }
+                  Update: {
+                    "cached_tokens"?: number,"day"?: string,"endpoint"?: string,"failed_requests"?: number,"input_tokens"?: number,"model"?: string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"requests_without_cost"?: number,"total_cost"?: number,"upstream_cost"?: number
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"usage_day_changes": {
+                  Row: {
+                    "day": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "day": string
+                  }
+                  Update: {
+                    "day"?: string
+                  }
+                  Relationships: [
+                    
+                  ]
+                },"usage_hourly": {
+                  Row: {
+                    "cached_tokens": number,"did": string,"duration_ms": (number)[],"endpoint": string,"failed_requests": number,"first_byte_ms": (number)[],"hour": string,"input_tokens": number,"model": string,"output_tokens": number,"reasoning_tokens": number,"requests": number,"requests_without_cost": number,"total_cost": number,"upstream_cost": number
+                  }
+                  ComputedFields: never
+                  Insert: {
+                    "cached_tokens"?: number,"did": string,"duration_ms"?: (number)[],"endpoint": string,"failed_requests"?: number,"first_byte_ms"?: (number)[],"hour": string,"input_tokens"?: number,"model": string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"requests_without_cost"?: number,"total_cost"?: number,"upstream_cost"?: number
+                  }
+                  Update: {
+                    "cached_tokens"?: number,"did"?: string,"duration_ms"?: (number)[],"endpoint"?: string,"failed_requests"?: number,"first_byte_ms"?: (number)[],"hour"?: string,"input_tokens"?: number,"model"?: string,"output_tokens"?: number,"reasoning_tokens"?: number,"requests"?: number,"requests_without_cost"?: number,"total_cost"?: number,"upstream_cost"?: number
+                  }
+                  Relationships: [
+                    
+                  ]
                 },"user_api_keys": {
                   Row: {
                     "applied_credit_limit": number | null,"applied_credit_limit_reset": string | null,"created_at": string,"credit_limit": number | null,"credit_limit_reset": string | null,"did": string,"encrypted_api_key": string,"id": string,"key_name": string,"openrouter_key_hash": string,"status": string,"updated_at": string
@@ -232,7 +274,15 @@ export type Database = {
                 }
           }
           Views: {
-            "cost_drift_latest": {
+            "accounts": {
+                  Row: {
+                    "access": string | null,"allowed_models": (string)[] | null,"created_at": string | null,"daily_budget_usd": number | null,"day_reserved_usd": number | null,"day_spent_usd": number | null,"did": string,"failed_requests": number | null,"first_day": string | null,"key_status": string,"last_day": string | null,"last_request_at": string | null,"month_reserved_usd": number | null,"month_spent_usd": number | null,"monthly_budget_usd": number | null,"requests": number | null,"requests_per_minute": number | null,"requests_under_way": number | null,"requests_without_cost": number | null,"total_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"cost_drift_latest": {
                   Row: {
                     "booked_byok_usd": number,"booked_usd": number,"byok_drift_usd": number | null,"checked_at": string,"counts": boolean | null,"did": string,"drift_usd": number,"openrouter_byok_usd": number | null,"openrouter_usd": number,"since": string,"stands_since": string | null
                   }
@@ -240,9 +290,25 @@ export type Database = {
                   Relationships: [
                     
                   ]
+                },"new_dids": {
+                  Row: {
+                    "created_at": string,"did": string,"failed_requests": number | null,"key_status": string,"requests": number | null,"total_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_against_budgets": {
+                  Row: {
+                    "did": string,"limit_usd": number | null,"period": string | null,"remaining_usd": number | null,"reserved_usd": number | null,"resets_at": string | null,"spent_usd": number | null,"used_percent": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
                 },"usage_by_day": {
                   Row: {
-                    "cached_tokens": number | null,"day": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"day": string | null,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -250,7 +316,55 @@ export type Database = {
                   ]
                 },"usage_by_did": {
                   Row: {
-                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"first_day": string | null,"input_tokens": number | null,"last_day": string | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_did_day": {
+                  Row: {
+                    "cached_tokens": number | null,"day": string,"did": string,"failed_requests": number | null,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_did_hour": {
+                  Row: {
+                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"hour": string,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_did_label": {
+                  Row: {
+                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"first_request_at": string | null,"input_tokens": number | null,"label": string | null,"last_request_at": string | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_did_model": {
+                  Row: {
+                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"input_tokens": number | null,"model": string,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_did_session": {
+                  Row: {
+                    "cached_tokens": number | null,"did": string,"failed_requests": number | null,"first_request_at": string | null,"input_tokens": number | null,"last_request_at": string | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"session": string | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_by_hour": {
+                  Row: {
+                    "cached_tokens": number | null,"failed_requests": number | null,"hour": string,"input_tokens": number | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -258,7 +372,23 @@ export type Database = {
                   ]
                 },"usage_by_model": {
                   Row: {
-                    "cached_tokens": number | null,"failed_requests": number | null,"input_tokens": number | null,"model": string,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                    "cached_tokens": number | null,"failed_requests": number | null,"input_tokens": number | null,"model": string | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_latency": {
+                  Row: {
+                    "day": string | null,"did": string,"duration_p50_ms": number | null,"duration_p95_ms": number | null,"duration_p99_ms": number | null,"first_byte_p50_ms": number | null,"first_byte_p95_ms": number | null,"first_byte_p99_ms": number | null,"model": string,"requests": number | null
+                  }
+                  ComputedFields: never
+                  Relationships: [
+                    
+                  ]
+                },"usage_of_days": {
+                  Row: {
+                    "cached_tokens": number | null,"day": string | null,"endpoint": string | null,"failed_requests": number | null,"input_tokens": number | null,"model": string | null,"output_tokens": number | null,"reasoning_tokens": number | null,"requests": number | null,"requests_without_cost": number | null,"total_cost": number | null,"upstream_cost": number | null
                   }
                   ComputedFields: never
                   Relationships: [
@@ -278,6 +408,20 @@ export type Database = {
                         Relationships: [
                     
                   ]
+                },"usage_unknown_costs": {
+                  Row: {
+                    "cost_ask_after": string | null,"cost_asks": number,"did": string,"endpoint": string,"error_message": string | null,"generation_id": string | null,"http_status": number | null,"id": string,"label": string | null,"model": string | null,"request_time": string,"reserved_usd": number,"session": string | null,"status": string
+                  }
+                  ComputedFields: never
+                  Insert: {
+                           "cost_ask_after"?: string | null,"cost_asks"?: number | null,"did"?: string | null,"endpoint"?: string | null,"error_message"?: string | null,"generation_id"?: string | null,"http_status"?: number | null,"id"?: string | null,"label"?: string | null,"model"?: string | null,"request_time"?: string | null,"reserved_usd"?: number | null,"session"?: string | null,"status"?: string | null
+                         }
+                        Update: {
+                           "cost_ask_after"?: string | null,"cost_asks"?: number | null,"did"?: string | null,"endpoint"?: string | null,"error_message"?: string | null,"generation_id"?: string | null,"http_status"?: number | null,"id"?: string | null,"label"?: string | null,"model"?: string | null,"request_time"?: string | null,"reserved_usd"?: number | null,"session"?: string | null,"status"?: string | null
+                         }
+                        Relationships: [
+                    
+                  ]
                 }
           }
           Functions: {
@@ -287,16 +431,13 @@ export type Database = {
 "add_alerts":
 { Args: { "p_did": string,"p_from": number,"p_kind": string,"p_limit": number,"p_period_start": string,"p_reached": number,"p_to": number }; Returns: undefined
                            },
+"add_up_days":
+{ Args: { "p_limit"?: number }; Returns: number
+                           },
 "admit_request":
 { Args: { "p_admission": Json }; Returns: Json
                            } |
 { Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_may_lack_key"?: boolean,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_owned_generations"?: (string)[],"p_request_id": string,"p_shared_features"?: (string)[],"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
-                           },
-"admit_requests":
-{ Args: { "p_admissions": string }; Returns: Json
-                           },
-"admitted_answer":
-{ Args: { "p_account": Omit<Database["public"]['Tables']["user_api_keys"]['Row'], Database["public"]['Tables']["user_api_keys"]['ComputedFields']>,"p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_policy": Omit<Database["public"]['Tables']["did_policies"]['Row'], Database["public"]['Tables']["did_policies"]['ComputedFields']>,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Json
                            },
 "adopt_generation":
 { Args: { "p_any_row": boolean,"p_found": Json }; Returns: string
@@ -356,14 +497,9 @@ export type Database = {
 "book_late_cost":
 { Args: { "p_cost": string,"p_did": string,"p_generation_id": string,"p_upstream_cost"?: string,"p_usd_per_credit"?: string }; Returns: boolean
                            },
-"budget_change_at_end":
-{ Args: { "p_ended": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["budget_change"]
-                          SetofOptions: {
-        from: "request_logs"
-        to: "budget_change"
-        isOneToOne: true
-        isSetofReturn: false
-      } },
+"bounded_log_start":
+{ Args: { "p_did": string,"p_end": string,"p_label": string,"p_rows": number,"p_session": string,"p_start": string }; Returns: string
+                           },
 "budget_change_of":
 { Args: { "p_after": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']>,"p_before": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["budget_change"]
                           SetofOptions: {
@@ -431,9 +567,6 @@ export type Database = {
 "count_new_account":
 { Args: { "p_now": string,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Json
                            },
-"count_rows_in_usage":
-{ Args: { "p_rows": (Database["public"]['Tables']["request_logs"]['Row'])[] }; Returns: undefined
-                           },
 "counted_model":
 { Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: string
                            },
@@ -452,14 +585,8 @@ export type Database = {
 "end_maintenance":
 { Args: { "p_run_id": string }; Returns: undefined
                            },
-"end_rows":
-{ Args: { "p_ended_too"?: boolean,"p_settlements": (Database["public"]['CompositeTypes']["settlement"])[] }; Returns: (Database["public"]['Tables']["request_logs"]['Row'])[]
-                           },
 "enter_admission":
 { Args: { "p_asked": Database["public"]['CompositeTypes']["admission"],"p_now": string }; Returns: Json
-                           },
-"enter_admissions":
-{ Args: { "p_asked": (Database["public"]['CompositeTypes']["admission"])[],"p_now": string }; Returns: Json
                            },
 "enter_call":
 { Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_free_model": boolean,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_usd": number }; Returns: {
@@ -507,6 +634,7 @@ export type Database = {
 "http_status": number | null,
 "id": string,
 "input_tokens": number | null,
+"label": string | null,
 "method": string,
 "model": string | null,
 "native_finish_reason": string | null,
@@ -517,6 +645,7 @@ export type Database = {
 "reserved_on": string | null,
 "reserved_usd": number,
 "response_time": string | null,
+"session": string | null,
 "status": string,
 "streaming": boolean,
 "total_cost": number | null,
@@ -564,8 +693,8 @@ export type Database = {
 "give_back_unpriced_requests":
 { Args: { "p_requests": Json }; Returns: undefined
                            },
-"has_room":
-{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_calls": number,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_usd": number }; Returns: boolean
+"histogram":
+{ Args: { "p_buckets": (number)[] }; Returns: (number)[]
                            },
 "key_limit_of":
 { Args: { "p_account": Omit<Database["public"]['Tables']["user_api_keys"]['Row'], Database["public"]['Tables']["user_api_keys"]['ComputedFields']>,"p_policy": Omit<Database["public"]['Tables']["did_policies"]['Row'], Database["public"]['Tables']["did_policies"]['ComputedFields']>,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["key_limit"]
@@ -575,6 +704,9 @@ export type Database = {
         isOneToOne: true
         isSetofReturn: false
       } },
+"latency_bucket":
+{ Args: { "p_ms": number }; Returns: number
+                           },
 "limits_of":
 { Args: { "p_policy": Omit<Database["public"]['Tables']["did_policies"]['Row'], Database["public"]['Tables']["did_policies"]['ComputedFields']>,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["limits"]
                           SetofOptions: {
@@ -604,9 +736,6 @@ export type Database = {
 "note_used_up":
 { Args: { "p_did": string,"p_refusal": Json }; Returns: Json
                            },
-"plain_admissions":
-{ Args: { "p_asked": (Database["public"]['CompositeTypes']["admission"])[],"p_now": string }; Returns: (Database["public"]['CompositeTypes']["plain_admission"])[]
-                           },
 "plain_did":
 { Args: { "p_did": string }; Returns: string
                            },
@@ -622,6 +751,9 @@ export type Database = {
 "purge_request_logs":
 { Args: { "p_limit"?: number }; Returns: number
                            },
+"purge_usage_hourly":
+{ Args: { "p_limit"?: number }; Returns: number
+                           },
 "rate_allows":
 { Args: { "p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: boolean
                            },
@@ -630,6 +762,9 @@ export type Database = {
                            },
 "record_key_limit":
 { Args: { "p_credit_limit"?: string,"p_credit_limit_reset"?: string,"p_did": string,"p_openrouter_key_hash": string }; Returns: boolean
+                           },
+"recount_hours":
+{ Args: { "p_did": string,"p_since": string }; Returns: undefined
                            },
 "recount_in_usage":
 { Args: { "p_after": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']>,"p_before": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: undefined
@@ -737,9 +872,6 @@ export type Database = {
                            } |
 { Args: { "p_settlement": Json }; Returns: Json
                            },
-"settle_requests":
-{ Args: { "p_settlements": string }; Returns: Json
-                           },
 "settled_answer":
 { Args: { "p_entered": Database["public"]['CompositeTypes']["entered"],"p_left_out": string }; Returns: Json
                            },
@@ -755,16 +887,104 @@ export type Database = {
 "token_is_revoked":
 { Args: { "p_did": string,"p_issued_at": string }; Returns: boolean
                            },
+"told_request":
+{ Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: Json
+                           },
 "unbooked_generations":
 { Args: { "p_did": string,"p_generation_ids": (string)[] }; Returns: (string)[]
                            },
+"usage_answer":
+{ Args: { "p_group_by": (string)[],"p_group_parts": (Database["public"]['CompositeTypes']["usage_part"])[],"p_parts": (Database["public"]['CompositeTypes']["usage_part"])[] }; Returns: Json
+                           },
+"usage_daily_of_log":
+{ Args: { "p_did": string,"p_since": string }; Returns: {
+              "cached_tokens": number,
+"day": string,
+"did": string,
+"endpoint": string,
+"failed_requests": number,
+"input_tokens": number,
+"model": string,
+"output_tokens": number,
+"reasoning_tokens": number,
+"requests": number,
+"requests_without_cost": number,
+"total_cost": number,
+"upstream_cost": number
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "usage_daily"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"usage_from_log":
+{ Args: { "p_by_origin": boolean,"p_did": string,"p_end": string,"p_label": string,"p_session": string,"p_start": string }; Returns: Database["public"]['CompositeTypes']["usage_part"][]
+                          SetofOptions: {
+        from: "*"
+        to: "usage_part"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"usage_from_totals":
+{ Args: { "p_did": string,"p_pieces": Database["public"]['CompositeTypes']["usage_pieces"] }; Returns: Database["public"]['CompositeTypes']["usage_part"][]
+                          SetofOptions: {
+        from: "*"
+        to: "usage_part"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"usage_hourly_kept_since":
+{ Args: Record<PropertyKey, never>; Returns: string
+                           },
+"usage_of_log":
+{ Args: { "p_did": string,"p_since": string,"p_until": string }; Returns: {
+              "cached_tokens": number,
+"did": string,
+"duration_ms": (number)[],
+"endpoint": string,
+"failed_requests": number,
+"first_byte_ms": (number)[],
+"hour": string,
+"input_tokens": number,
+"model": string,
+"output_tokens": number,
+"reasoning_tokens": number,
+"requests": number,
+"requests_without_cost": number,
+"total_cost": number,
+"upstream_cost": number
+            }[]
+                          SetofOptions: {
+        from: "*"
+        to: "usage_hourly"
+        isOneToOne: false
+        isSetofReturn: true
+      } },
+"usage_pieces_of":
+{ Args: { "p_by_hour": boolean,"p_end": string,"p_start": string }; Returns: Database["public"]['CompositeTypes']["usage_pieces"]
+                          SetofOptions: {
+        from: "*"
+        to: "usage_pieces"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
+"usage_request":
+{ Args: { "p_did": string,"p_id": string }; Returns: Json
+                           },
+"usage_requests":
+{ Args: { "p_after_id"?: string,"p_after_time"?: string,"p_did": string,"p_label"?: string,"p_limit": number,"p_session"?: string }; Returns: Json
+                           },
 "usage_stats":
-{ Args: { "p_did": string,"p_end"?: string,"p_group_by"?: (string)[],"p_start"?: string }; Returns: Json
+{ Args: { "p_did": string,"p_end"?: string,"p_group_by"?: (string)[],"p_label"?: string,"p_session"?: string,"p_start"?: string }; Returns: Json
                            },
 "used_until":
-{ Args: { "p_calls": number,"p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
-                           } |
 { Args: { "p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
+                           },
+"verify_usage":
+{ Args: { "apply"?: boolean,"p_did"?: string }; Returns: {
+              "counted": Json,"did": string,"endpoint": string,"logged": Json,"model": string,"relation": string,"starts_at": string
+            }[]
                            },
 "with_alerts":
 { Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_limits": Database["public"]['CompositeTypes']["limits"] }; Returns: {
@@ -853,7 +1073,7 @@ export type Database = {
           }
           CompositeTypes: {
             "admission": {
-                        "request_id": string | null,"did": string | null,"method": string | null,"endpoint": string | null,"metered": boolean | null,"model": string | null,"streaming": boolean | null,"message_hash": string | null,"message_expires_at": string | null,"token_issued_at": string | null,"owned_generations": (string)[] | null,"shared_features": (string)[] | null,"server_tools": (string)[] | null,"may_lack_key": boolean | null,"idempotency_key": string | null,"body_hash": string | null,"models": (string)[] | null,"runs_unnamed": string | null,"free_model": boolean | null,"estimate": Json | null
+                        "request_id": string | null,"did": string | null,"method": string | null,"endpoint": string | null,"metered": boolean | null,"model": string | null,"streaming": boolean | null,"message_hash": string | null,"message_expires_at": string | null,"token_issued_at": string | null,"owned_generations": (string)[] | null,"shared_features": (string)[] | null,"server_tools": (string)[] | null,"may_lack_key": boolean | null,"idempotency_key": string | null,"body_hash": string | null,"models": (string)[] | null,"runs_unnamed": string | null,"free_model": boolean | null,"estimate": Json | null,"session": string | null,"label": string | null
                       },"budget_change": {
                         "did": string | null,"day": string | null,"spent_usd": number | null,"reserved_usd": number | null,"ended": number | null,"refused": number | null
                       },"entered": {
@@ -862,10 +1082,12 @@ export type Database = {
                         "credit_limit": number | null,"credit_limit_reset": string | null
                       },"limits": {
                         "daily_budget_usd": number | null,"monthly_budget_usd": number | null,"requests_per_minute": number | null,"concurrent_requests": number | null,"free_models_per_minute": number | null,"free_models_per_day": number | null,"refused_requests_per_minute": number | null
-                      },"plain_admission": {
-                        "asked": Database["public"]['CompositeTypes']["admission"] | null,"account": Database["public"]['Tables']["user_api_keys"]['Row'] | null,"policy": Database["public"]['Tables']["did_policies"]['Row'] | null,"limits": Database["public"]['CompositeTypes']["limits"] | null,"usd": number | null
                       },"settlement": {
                         "request_id": string | null,"request_time": string | null,"status": string | null,"http_status": number | null,"error_message": string | null,"given_up": boolean | null,"model": string | null,"provider": string | null,"generation_id": string | null,"native_finish_reason": string | null,"input_tokens": number | null,"output_tokens": number | null,"cached_tokens": number | null,"reasoning_tokens": number | null,"cost": string | null,"upstream_cost": string | null,"usd_per_credit": string | null,"cost_source": string | null,"first_byte_ms": number | null,"may_be_repeated": boolean | null
+                      },"usage_part": {
+                        "day": string | null,"hour": string | null,"model": string | null,"endpoint": string | null,"session": string | null,"label": string | null,"requests": number | null,"failed_requests": number | null,"requests_without_cost": number | null,"input_tokens": number | null,"output_tokens": number | null,"cached_tokens": number | null,"reasoning_tokens": number | null,"total_cost": number | null
+                      },"usage_pieces": {
+                        "range_start": string | null,"hours_start": string | null,"days_start": string | null,"days_end": string | null,"hours_end": string | null,"range_end": string | null,"partial_before": string | null
                       }
           }
         }

@@ -34,6 +34,7 @@ import { createManagement } from "./openrouter/management.ts";
 import { createCatalogue } from "./policy/catalogue.ts";
 import type { Store } from "./store.ts";
 import { createLimits } from "./usage/limits_route.ts";
+import { createUsageRequest, createUsageRequests } from "./usage/requests_route.ts";
 import { createUsage } from "./usage/usage_route.ts";
 
 export interface GatewayDeps {
@@ -175,6 +176,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", createUsage(identify, store));
+  route(["GET"], "/api/v1/usage/requests", createUsageRequests(identify, store));
+  route(["GET"], "/api/v1/usage/requests/:id", createUsageRequest(identify, store));
   route(["GET"], "/api/v1/limits", createLimits(identify, store));
   route(["POST"], "/api/v1/maintenance", maintenance);
   app.on("ALL", ["/api/v1/openrouter", "/api/v1/openrouter/"], nowhere);

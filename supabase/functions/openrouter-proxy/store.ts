@@ -1,6 +1,7 @@
 /**
  * What knows Postgres: typed calls of the RPCs in supabase/migrations, by the part of supabase-js that
- * calls them. Those that maintenance makes are in store_maintenance.ts.
+ * calls them. Those that maintenance makes are in store_maintenance.ts, and those that tell callers of
+ * their usage in store_usage.ts.
  *
  * Every method throws a GatewayError `store_unavailable` when Postgres or its API does not take
  * the call, so that whoever needs a decision fails closed.
@@ -29,6 +30,7 @@ import {
   type Settlement,
   settlementMembers,
 } from "./store_settlement.ts";
+import { present, usageCalls } from "./store_usage.ts";
 
 /** How long one call may take before the store counts as unavailable. */
 const CALL_TIMEOUT_MS = 10_000;
@@ -62,30 +64,6 @@ export interface ProvisionedKey {
   encryptedApiKey: string;
   name: string;
   limit: KeyLimit;
-}
-
-export interface UsageQuery {
-  did: string;
-  /** Instants in RFC 3339; null: unbounded. The end is exclusive. */
-  start: string | null;
-  end: string | null;
-  groupBy: string[];
-}
-
-/** Sums over ended requests, as usage_stats returns them; costs are decimal strings in USD. */
-export interface UsageStats {
-  total_requests: number;
-  successful_requests: number;
-  failed_requests: number;
-  /** Ended requests whose cost is not known: total_cost lacks them. */
-  requests_without_cost: number;
-  total_input_tokens: number;
-  total_output_tokens: number;
-  total_cached_tokens: number;
-  total_reasoning_tokens: number;
-  total_cost: string;
-  requests_by_model: Record<string, number>;
-  groups: ({ cost: string } & Record<string, string | number>)[];
 }
 
 /** A DID's limits as account_limits returns them; null: not set. Amounts are decimal strings in USD. */
@@ -190,6 +168,7 @@ export function createStore(
 
   return {
     ...maintenanceCalls(call),
+    ...usageCalls(call),
 
     /** Decides on a request and, when it is metered and admitted, books its pending row. */
     async admit(request: AdmissionRequest): Promise<Admission> {
@@ -318,19 +297,6 @@ export function createStore(
       }) as boolean;
     },
 
-    /** Sums over a DID's ended requests. */
-    async usageStats(query: UsageQuery): Promise<UsageStats> {
-      return await call(
-        "usage_stats",
-        present({
-          p_did: query.did,
-          p_start: query.start,
-          p_end: query.end,
-          p_group_by: query.groupBy,
-        }),
-      ) as UsageStats;
-    },
-
     /** A DID's budgets and rates, as they stand. */
     async accountLimits(did: string): Promise<AccountLimits> {
       return await call("account_limits", { p_did: did }) as AccountLimits;
@@ -371,13 +337,4 @@ function answersById<Answer>(told: unknown, answerOf: (told: unknown) => Answer)
   return new Map(
     Object.entries(told as Record<string, unknown>).map(([id, answer]) => [id, answerOf(answer)]),
   );
-}
-
-/** The members that have a value: an RPC's defaults stand for the others. */
-function present<T extends Record<string, unknown>>(
-  args: T,
-): { [K in keyof T]: Exclude<T[K], null | undefined> } {
-  return Object.fromEntries(
-    Object.entries(args).filter(([, value]) => value !== null && value !== undefined),
-  ) as { [K in keyof T]: Exclude<T[K], null | undefined> };
 }

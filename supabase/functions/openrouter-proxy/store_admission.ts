@@ -34,6 +34,9 @@ export interface AdmissionRequest {
   freeModel: boolean;
   /** What it may cost; the dearest counts. */
   estimate: Estimate[];
+  /** What the client says that it belongs to; null: nothing. */
+  session: string | null;
+  label: string | null;
 }
 
 /** A DID's key at OpenRouter. */
@@ -122,6 +125,8 @@ export function admissionMembers(request: AdmissionRequest) {
     runs_unnamed: request.runsUnnamed,
     free_model: request.freeModel,
     estimate: request.estimate,
+    session: request.session,
+    label: request.label,
   };
 }
 

@@ -261,11 +261,16 @@ export function maintenanceCalls(call: StoreCall) {
       return await call("end_budget_alert", { p_id: id }) as boolean;
     },
 
-    /** Forgets replay keys and idempotency keys that have expired, some at a time. @returns how many */
+    /**
+     * Forgets what is no longer kept, some at a time: replay keys, idempotency keys, totals of hours,
+     * alerts. Adds the totals of all DIDs up. @returns how much it forgot
+     */
     async purge(): Promise<number> {
       const messages = await call("purge_accepted_messages", {}) as number;
       const keys = await call("purge_idempotency_keys", {}) as number;
-      return messages + keys + (await call("purge_budget_alerts", {}) as number);
+      const hours = await call("purge_usage_hourly", {}) as number;
+      await call("add_up_days", {});
+      return messages + keys + hours + (await call("purge_budget_alerts", {}) as number);
     },
   };
 }

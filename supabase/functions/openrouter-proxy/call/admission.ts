@@ -46,6 +46,7 @@ export async function admissionRequest(
     ownedGenerations: order.ownedGenerations,
     sharedFeatures: order.sharedFeatures,
     idempotency: order.idempotency,
+    ...order.origin,
     ...(asks === null ? COSTS_NOTHING : pricesOf(asks, catalogue, usdPerCredit)),
   };
 }

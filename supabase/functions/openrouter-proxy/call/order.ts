@@ -8,6 +8,7 @@ import type { Opened } from "../policy/endpoints.ts";
 import { readForm } from "../policy/form.ts";
 import type { Finding } from "../policy/findings.ts";
 import { idempotencyOf } from "./idempotency.ts";
+import { NO_ORIGIN, type Origin, originOf } from "./origin.ts";
 
 export interface Order extends Opened {
   /** Empty when there is none. */
@@ -24,6 +25,8 @@ export interface Order extends Opened {
   /** What it asks for that costs; null where nothing is booked as a call. */
   asks: Asks | null;
   idempotency: { key: string; bodyHash: string } | null;
+  /** The session and the label that it is booked under. */
+  origin: Origin;
   /** Whether it costs nothing whatever it uses: a `:free` model, and nothing beside it. */
   isFree: boolean;
   /**
@@ -56,6 +59,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     sharedFeatures: [...json?.sharedFeatures ?? form?.sharedFeatures ?? []],
     asks,
     idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
+    origin: call === null ? NO_ORIGIN : originOf(headers, json?.sessionId ?? null),
     isFree: model?.endsWith(":free") === true && json?.asksForMore === false &&
       asks?.models.length === 1 && asks.unnamed === null,
     isHeard: call !== null && !streaming,

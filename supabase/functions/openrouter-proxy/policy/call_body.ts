@@ -13,7 +13,7 @@ import type { CallEndpoint } from "./calls.ts";
 import type { Finding } from "./findings.ts";
 import { assertUtf8, looksLikeJson, scan, type TextSize } from "./json_text.ts";
 import { searchReach } from "./shared_features.ts";
-import { MAX_TEXT_BYTES, taking } from "./takings.ts";
+import { MAX_TEXT_BYTES, taking, takingText } from "./takings.ts";
 import type { Watch } from "./watch.ts";
 
 export interface CallBody {
@@ -35,6 +35,8 @@ export interface CallBody {
   readonly text: TextSize;
   /** The members that the gateway may have to add to. */
   readonly members: Members;
+  /** `session_id`, where it is a string; null: there is none. */
+  readonly sessionId: string | null;
 }
 
 /**
@@ -58,6 +60,9 @@ export function readCallBody(body: Bytes, kind: CallEndpoint["body"]): CallBody 
   return reading;
 }
 
+/** In the place of a `session_id` that was too long to be read. */
+const TOO_LONG = "…".repeat(MAX_TEXT_BYTES);
+
 class BodyReading implements CallBody, JsonVisitor {
   model: string | null = null;
   streaming = false;
@@ -78,6 +83,7 @@ class BodyReading implements CallBody, JsonVisitor {
   readonly asked = this.#reach.asked;
   readonly bounds = new Bounds(this.asked);
   text: TextSize = { bytes: 0, nonAsciiBytes: 0, unicodeEscapes: 0 };
+  sessionId: string | null = null;
   /** Whether a `model`, of which there may be several, is none. */
   #hasNoModel = false;
   #lists = 0;
@@ -117,6 +123,9 @@ class BodyReading implements CallBody, JsonVisitor {
         return presence((found) => members[name] = found);
       case "metadata":
         return this.#metadata();
+      case "session_id":
+        this.sessionId = null;
+        return { scalar: takingText((text) => this.sessionId = text ?? TOO_LONG) };
       case "provider":
         return this.bounds.provider(this.#reach.visitor.member(name)!);
       case "models":

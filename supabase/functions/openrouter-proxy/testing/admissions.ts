@@ -21,6 +21,8 @@ export function anAdmissionRequest(members: Partial<AdmissionRequest> = {}): Adm
     runsUnnamed: null,
     freeModel: false,
     estimate: [{ usd: "0" }],
+    session: null,
+    label: null,
     ...members,
   };
 }

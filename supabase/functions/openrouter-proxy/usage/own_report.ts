@@ -16,7 +16,7 @@ export function createOwnReport(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked">,
   parameters: readonly string[],
-  report: (did: string, query: URLSearchParams) => Promise<string>,
+  report: (did: string, query: URLSearchParams, c: Context<RequestEnv>) => Promise<string>,
 ): (c: Context<RequestEnv>) => Promise<Response> {
   return async (c) => {
     using identified = await (await identify(c)).receive();
@@ -24,7 +24,7 @@ export function createOwnReport(
     const query = queryOf(c.req.raw.url, parameters);
     const [isRevoked, data] = await Promise.all([
       tokenIssuedAt !== null && store.tokenIsRevoked(did, tokenIssuedAt),
-      report(did, query),
+      report(did, query, c),
     ]);
     if (isRevoked) throw tokenRevoked();
     return c.body(`{"success":true,"data":${data}}`, 200, { "content-type": "application/json" });

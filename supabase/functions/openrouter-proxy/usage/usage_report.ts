@@ -1,13 +1,14 @@
 /**
  * `GET /api/v1/usage`: the caller's statistics.
  *
- * Source: protocol.md, "Routes".
+ * Source: docs/protocol.md, "Usage statistics".
  */
 import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
 import type { Store } from "../store.ts";
+import { originParameters, single } from "./parameters.ts";
 
-const GROUPS = ["day", "hour", "model", "endpoint"];
+const GROUPS = ["day", "hour", "model", "endpoint", "session", "label"];
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 /** RFC 3339 section 5.6; a `+` that a query string turned into a space is taken for one. */
 const INSTANT =
@@ -19,7 +20,7 @@ const LATEST_MS = Date.parse("9999-12-31T23:59:59.999Z");
 
 /**
  * @returns the member `data` of the answer as JSON text; costs are numbers with all their digits
- * @throws {GatewayError} invalid_request for bad dates or groups, store_unavailable
+ * @throws {GatewayError} invalid_request for bad parameters, store_unavailable
  */
 export async function usageReport(
   did: string,
@@ -29,7 +30,9 @@ export async function usageReport(
   const start = instantOf(query, "start_date", 0);
   const end = instantOf(query, "end_date", DAY_MS);
   if (start !== null && end !== null && start >= end) {
-    throw new GatewayError("invalid_request", "start_date must be before end_date");
+    throw new GatewayError("invalid_request", "start_date must be before end_date", {
+      details: { param: "start_date" },
+    });
   }
   const groupBy = (single(query, "group_by") ?? "").split(",").filter(Boolean);
   const unknown = groupBy.find((name) => !GROUPS.includes(name));
@@ -37,14 +40,13 @@ export async function usageReport(
     throw new GatewayError(
       "invalid_request",
       `group_by takes ${GROUPS.join(", ")}, separated by commas; not "${unknown}"`,
+      { details: { param: "group_by" } },
     );
   }
-  const { total_cost, requests_by_model, groups, ...totals } = await store.usageStats({
-    did,
-    start,
-    end,
-    groupBy,
-  });
+  const origin = originParameters(query);
+  const { total_cost, requests_by_model, groups, truncated, partial_before, ...totals } =
+    await store
+      .usageStats({ did, start, end, groupBy, ...origin });
   return JSON.stringify({
     did,
     start_date: single(query, "start_date"),
@@ -53,6 +55,8 @@ export async function usageReport(
     total_cost: decimalNumber(total_cost),
     requests_by_model,
     groups: groups.map(({ cost, ...group }) => ({ ...group, cost: decimalNumber(cost) })),
+    truncated,
+    partial_before,
   });
 }
 
@@ -74,6 +78,7 @@ function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): st
     throw new GatewayError(
       "invalid_request",
       `${name} must be a date like 2026-11-22 or an instant like 2026-11-22T10:30:00Z`,
+      { details: { param: name } },
     );
   }
   // Whether it begins or ends a range, what lies between two microseconds is the later one's.
@@ -82,10 +87,4 @@ function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): st
   const writable = Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS);
   const rest = writable === ms ? micros % 1_000 : 0;
   return new Date(writable).toISOString().replace("Z", `${String(rest).padStart(3, "0")}Z`);
-}
-
-function single(query: URLSearchParams, name: string): string | null {
-  const values = query.getAll(name);
-  if (values.length > 1) throw new GatewayError("invalid_request", `${name} is given twice`);
-  return values[0] ?? null;
 }

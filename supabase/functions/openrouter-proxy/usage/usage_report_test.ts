@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { UsageQuery, UsageStats } from "../store.ts";
+import type { UsageQuery, UsageStats } from "../store_usage.ts";
 import { usageReport } from "./usage_report.ts";
 
 const DID = "did:key:z6Mk";
@@ -45,7 +45,14 @@ Deno.test("usageReport has the shape of protocol.md, its costs as numbers with a
 
 Deno.test("usageReport without a query is of all time, ungrouped", async () => {
   const { text, query } = await report("");
-  assert.deepEqual(query, { did: DID, start: null, end: null, groupBy: [] });
+  assert.deepEqual(query, {
+    did: DID,
+    start: null,
+    end: null,
+    groupBy: [],
+    session: null,
+    label: null,
+  });
   const { start_date, end_date } = JSON.parse(text);
   assert.deepEqual([start_date, end_date], [null, null]);
 });
@@ -154,7 +161,10 @@ for (
   const [search, groupBy] of [
     ["group_by=", []],
     ["group_by=day", ["day"]],
-    ["group_by=day,hour,model,endpoint", ["day", "hour", "model", "endpoint"]],
+    [
+      "group_by=day,hour,model,endpoint,session,label",
+      ["day", "hour", "model", "endpoint", "session", "label"],
+    ],
     ["group_by=model,day,", ["model", "day"]],
   ] as const
 ) {

@@ -4,6 +4,7 @@ import type { Identify } from "../call/identify.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import type { Store } from "../store.ts";
 import { createOwnReport } from "./own_report.ts";
+import { ORIGIN_PARAMETERS } from "./parameters.ts";
 import { usageReport } from "./usage_report.ts";
 
 /** Makes the handler. */
@@ -11,7 +12,7 @@ export function createUsage(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked" | "usageStats">,
 ): (c: Context<RequestEnv>) => Promise<Response> {
-  const parameters = ["start_date", "end_date", "group_by"];
+  const parameters = ["start_date", "end_date", "group_by", ...ORIGIN_PARAMETERS];
   return createOwnReport(
     identify,
     store,
