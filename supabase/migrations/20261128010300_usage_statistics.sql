@@ -562,3 +562,5 @@ grant execute on function
   public.usage_answer, public.usage_stats, public.told_request, public.usage_requests,
   public.usage_request
   to service_role;
+-- It reads gateway_settings, which service_role does, too.
+grant execute on function public.request_log_kept_since to service_role;

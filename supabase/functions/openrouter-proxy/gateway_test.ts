@@ -11,10 +11,11 @@ import {
 } from "./testing/signers.ts";
 import { configFromEnv } from "./config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
-import { type AccountLimits, type Store, StoreUnavailable, type UsageStats } from "./store.ts";
+import { type AccountLimits, type Store, StoreUnavailable } from "./store.ts";
 import { type Settlement } from "./store_settlement.ts";
 import type { Admission } from "./store_admission.ts";
 import type { BudgetAlert } from "./store_maintenance.ts";
+import type { UsageStats } from "./store_usage.ts";
 
 /** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
 function test(name: string, fn: () => Promise<void>) {
@@ -313,7 +314,9 @@ for (
   const [method, path, taken] of [
     ["GET", "/", "deep"],
     ["GET", "/api/v1/health", "deep"],
-    ["GET", "/api/v1/usage", "start_date, end_date, group_by"],
+    ["GET", "/api/v1/usage", "start_date, end_date, group_by, session, label"],
+    ["GET", "/api/v1/usage/requests", "limit, cursor, session, label"],
+    ["GET", "/api/v1/usage/requests/0191e0a4-0000-7000-8000-0123456789ab", "none"],
     ["GET", "/api/v1/limits", "none"],
     ["POST", "/api/v1/maintenance", "budget_seconds"],
   ] as const

@@ -312,3 +312,30 @@ Deno.test("a body of too many members is refused before they cost a second of CP
   assert.equal(readJson(bodyOf(250_000)).streaming, true);
   assert.throws(() => readJson(bodyOf(250_001)), { type: "request_too_large" });
 });
+
+for (
+  const [json, sessionId] of [
+    ['{"model":"m"}', null],
+    ['{"session_id":"s-1"}', "s-1"],
+    ['{"session_id":""}', ""],
+    ['{"session_id":null}', null],
+    ['{"session_id":7}', null],
+    ['{"session_id":{"id":"s"}}', null],
+    ['{"session_id":["s"]}', null],
+    ['{"session_id":"s\\u00e9\\u0000"}', "sé\0"],
+    ['{"session\\u005fid":"s-1"}', "s-1"],
+    // The last one counts, as in JSON.parse.
+    ['{"session_id":"a","session_id":"b"}', "b"],
+    ['{"session_id":"a","session_id":null}', null],
+    ['{"metadata":{"session_id":"a"}}', null],
+  ] as const
+) {
+  Deno.test(`readCallBody reads the session of ${json}`, () => {
+    assert.equal(readCallBody(new TextEncoder().encode(json), "any")!.sessionId, sessionId);
+  });
+}
+
+Deno.test("readCallBody gives a session that is too long to be read as one that is too long", () => {
+  const body = new TextEncoder().encode(JSON.stringify({ session_id: "s".repeat(100_000) }));
+  assert.ok(readCallBody(body, "any")!.sessionId!.length > 128);
+});
