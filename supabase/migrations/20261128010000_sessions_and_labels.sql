@@ -110,14 +110,12 @@ declare
   v_settings public.gateway_settings;
   v_policy public.did_policies;
   v_account public.user_api_keys;
-  v_key_limit public.key_limit;
   v_allowed_models text[];
   v_limits public.limits;
   v_gateway_limits public.limits;
   v_budget public.budgets;
   v_gateway_budget public.budgets;
   v_usd numeric;
-  v_remaining_usd numeric;
   v_is_free boolean := coalesce(p_asked.free_model, false);
   v_today date := (p_now at time zone 'utc')::date;
   v_refusal jsonb;
@@ -293,28 +291,159 @@ begin
     perform public.enter_call(v_gateway_budget, v_gateway_limits, v_usd, v_is_free, p_now);
   end if;
 
-  v_remaining_usd := least(
-    v_limits.daily_budget_usd - v_budget.day_spent_usd - v_budget.day_reserved_usd,
-    v_limits.monthly_budget_usd - v_budget.month_spent_usd - v_budget.month_reserved_usd
-  );
-  v_key_limit := public.key_limit_of(v_account, v_policy, v_settings);
-  return jsonb_build_object(
-    'decision', 'admitted',
-    'encrypted_api_key', v_account.encrypted_api_key,
-    'openrouter_key_hash', v_account.openrouter_key_hash,
-    'request_time', p_now,
-    'new_limit', case
-      when v_account.did is not null and (v_key_limit.credit_limit, v_key_limit.credit_limit_reset)
-        is distinct from (v_account.applied_credit_limit, v_account.applied_credit_limit_reset)
-      then jsonb_build_object(
-        'credit_limit', v_key_limit.credit_limit::text,
-        'credit_limit_reset', v_key_limit.credit_limit_reset
+  return public.admitted_answer(v_account, v_policy, v_settings, v_limits, v_budget, p_now);
+end;
+$$;
+
+-- Admits those of some requests that nothing stands against, and books them, in one transaction. The
+-- others are as if they had not been asked for.
+--
+-- p_now: the time, which tests choose.
+--
+-- Returns admit_request's answers to those admitted, by request_id.
+create or replace function public.enter_admissions(p_asked public.admission[], p_now timestamptz)
+returns jsonb
+language plpgsql
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+as $$
+declare
+  v_settings public.gateway_settings;
+  v_gateway_limits public.limits;
+  v_today date := (p_now at time zone 'utc')::date;
+  v_plain public.plain_admission[] := public.plain_admissions(p_asked, p_now);
+  -- Those of them whose message was not accepted before.
+  v_fresh public.plain_admission[];
+  v_passing public.plain_admission[];
+  v_calls integer;
+  v_usd numeric;
+  v_budgets public.budgets[] := '{}';
+  v_answers jsonb;
+begin
+  if v_plain is null then
+    return '{}';
+  end if;
+  select * into v_settings from public.gateway_settings;
+  v_gateway_limits := public.gateway_limits(v_settings);
+
+  with accepted as (
+    insert into public.accepted_messages (message_hash, expires_at)
+    select decode((asked).message_hash, 'hex'), (asked).message_expires_at
+    from unnest(v_plain) where (asked).message_hash is not null
+    order by 1
+    on conflict do nothing
+    returning message_hash
+  )
+  select array_agg(plain) into v_fresh
+  from unnest(v_plain) as plain
+  where (plain.asked).message_hash is null
+    or decode((plain.asked).message_hash, 'hex') in (select message_hash from accepted);
+
+  with taken as (
+    insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id)
+    select (asked).did, (asked).idempotency_key, decode((asked).body_hash, 'hex'), (asked).request_id
+    from unnest(v_fresh) where (asked).metered and (asked).idempotency_key is not null
+    order by 1, 2, 3
+    on conflict (did, idempotency_key, body_hash) do nothing
+    returning request_id
+  )
+  select array_agg(fresh) into v_passing
+  from unnest(v_fresh) as fresh
+  where not (fresh.asked).metered or (fresh.asked).idempotency_key is null
+    or (fresh.asked).request_id in (select request_id from taken);
+
+  -- As in admit_request: no two rows may have one id.
+  perform pg_advisory_xact_lock(hashtextextended(metered.request_id::text, 0))
+  from (
+    select (asked).request_id from unnest(v_passing) where (asked).metered order by 1
+  ) as metered;
+  if exists (
+    select from unnest(v_passing) as passing
+    join public.request_logs as log
+      on log.id = (passing.asked).request_id
+      and log.request_time between p_now - interval '1 day' and p_now + interval '1 minute'
+    where (passing.asked).metered
+  ) then
+    raise exception 'one of the requests was admitted before' using errcode = '23505';
+  end if;
+
+  -- All budgets are held from here to the end of the transaction.
+  perform public.lock_budget(metered.did)
+  from (
+    select (asked).did from unnest(v_passing) where (asked).metered group by 1 order by 1
+  ) as metered;
+  select count(*), sum(usd) into v_calls, v_usd from unnest(v_passing) where (asked).metered;
+  if v_calls > 0 then
+    perform public.lock_budget('*');
+    if exists (
+      select from public.budgets as gateway_budget
+      where did = '*' and day = v_today
+        and public.has_room(gateway_budget, v_gateway_limits, v_calls, v_usd, p_now)
+    ) then
+      with metered as (
+        select (asked).did, limits, count(*)::integer as calls, sum(usd) as usd
+        from unnest(v_passing) where (asked).metered group by 1, 2
+      ), entered as (
+        update public.budgets as budget
+        set day_reserved_usd = day_reserved_usd + metered.usd,
+          month_reserved_usd = month_reserved_usd + metered.usd,
+          requests_under_way = requests_under_way + metered.calls,
+          requests_used_until = public.used_until(
+            requests_used_until, (metered.limits).requests_per_minute, metered.calls, p_now
+          )
+        from metered
+        where budget.did = metered.did and budget.day = v_today
+          and public.has_room(budget, metered.limits, metered.calls, metered.usd, p_now)
+        returning budget, metered.calls, metered.usd
       )
-    end
-  ) || case when v_limits.requests_per_minute is not null then jsonb_build_object(
-    'rate', public.rate_state(v_budget.requests_used_until, v_limits.requests_per_minute, p_now)
-  ) else '{}' end || case when v_remaining_usd is not null then jsonb_build_object(
-    'remaining_usd', trim_scale(v_remaining_usd)::text
-  ) else '{}' end;
+      select array_agg(budget), sum(calls), sum(usd) into v_budgets, v_calls, v_usd from entered;
+      update public.budgets
+      set day_reserved_usd = day_reserved_usd + v_usd,
+        month_reserved_usd = month_reserved_usd + v_usd,
+        requests_used_until = public.used_until(
+          requests_used_until, v_gateway_limits.requests_per_minute, v_calls, p_now
+        )
+      where did = '*' and v_calls > 0;
+    end if;
+  end if;
+
+  select
+    array_agg(passing) filter (where (passing.asked).metered),
+    jsonb_object_agg(
+      (passing.asked).request_id,
+      public.admitted_answer(
+        passing.account, passing.policy, v_settings,
+        case when (passing.asked).metered then passing.limits end, budget, p_now
+      )
+    )
+  into v_passing, v_answers
+  from unnest(v_passing) as passing
+  left join unnest(v_budgets) as budget on budget.did = (passing.asked).did
+  where not (passing.asked).metered or budget.did is not null;
+
+  insert into public.request_logs (
+    id, did, method, endpoint, model, streaming, request_time, created_at,
+    estimate_usd, reserved_usd, reserved_on, session, label
+  )
+  select
+    (asked).request_id, (asked).did, (asked).method, (asked).endpoint, (asked).model,
+    coalesce((asked).streaming, false), p_now, p_now, usd, usd, v_today,
+    (asked).session, (asked).label
+  from unnest(v_passing)
+  order by 1;
+
+  if (select count(*) from jsonb_object_keys(v_answers)) < cardinality(v_fresh) then
+    delete from public.accepted_messages
+    where message_hash in (
+      select decode((asked).message_hash, 'hex') from unnest(v_fresh)
+      where not coalesce(v_answers ? (asked).request_id::text, false)
+    );
+    delete from public.idempotency_keys
+    where request_id in (
+      select (asked).request_id from unnest(v_fresh)
+      where not coalesce(v_answers ? (asked).request_id::text, false)
+    );
+  end if;
+  return coalesce(v_answers, '{}');
 end;
 $$;

@@ -83,8 +83,11 @@ end;
 $$;
 comment on function public.latency_bucket is 'Which bucket of the histograms of usage_hourly a time in milliseconds belongs in: 1 to 40.';
 
--- A histogram of some buckets.
-create function public.histogram(p_buckets integer[])
+-- A histogram with some more buckets counted in it.
+create function public.histogram(
+  p_buckets integer[],
+  p_counts integer[] default array_fill(0, array[40])
+)
 returns integer[]
 language plpgsql
 immutable
@@ -92,15 +95,14 @@ set search_path = ''
 as $$
 declare
   v_bucket integer;
-  v_counts integer[] := array_fill(0, array[40]);
 begin
   foreach v_bucket in array coalesce(p_buckets, '{}') loop
-    v_counts[v_bucket] := v_counts[v_bucket] + 1;
+    p_counts[v_bucket] := p_counts[v_bucket] + 1;
   end loop;
-  return v_counts;
+  return p_counts;
 end;
 $$;
-comment on function public.histogram is 'A histogram as in usage_hourly, of the buckets that times belong in.';
+comment on function public.histogram is 'A histogram as in usage_hourly, with some more times, given by their buckets, counted in it.';
 
 -- What usage_hourly says if it is right: the log's ended rows added up, of a DID or of all (null), in
 -- [p_since, p_until). How long an answer took is told by what has completed, and was not found out later.
@@ -257,6 +259,104 @@ end;
 $$;
 comment on function public.count_in_usage is
   'Adds an ended row of request_logs to usage_daily and usage_hourly (1), or takes it out (-1).';
+
+-- Counts ended rows as count_in_usage does with one. The caller has the locks of their DIDs.
+create or replace function public.count_rows_in_usage(p_rows public.request_logs[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into public.usage_daily as total (
+    did, day, model, endpoint, requests, failed_requests, requests_without_cost, input_tokens,
+    output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost
+  )
+  select
+    log.did, (log.request_time at time zone 'utc')::date, public.counted_model(log), log.endpoint,
+    count(*),
+    count(*) filter (where log.status = 'failed'),
+    count(*) filter (where log.total_cost is null),
+    coalesce(sum(log.input_tokens), 0),
+    coalesce(sum(log.output_tokens), 0),
+    coalesce(sum(log.cached_tokens), 0),
+    coalesce(sum(log.reasoning_tokens), 0),
+    coalesce(sum(log.total_cost), 0),
+    coalesce(sum(log.upstream_cost), 0)
+  from unnest(p_rows) as log
+  group by 1, 2, 3, 4
+  order by 1, 2, 3, 4
+  on conflict (did, day, model, endpoint) do update
+  set requests = total.requests + excluded.requests,
+    failed_requests = total.failed_requests + excluded.failed_requests,
+    requests_without_cost = total.requests_without_cost + excluded.requests_without_cost,
+    input_tokens = total.input_tokens + excluded.input_tokens,
+    output_tokens = total.output_tokens + excluded.output_tokens,
+    cached_tokens = total.cached_tokens + excluded.cached_tokens,
+    reasoning_tokens = total.reasoning_tokens + excluded.reasoning_tokens,
+    total_cost = total.total_cost + excluded.total_cost,
+    upstream_cost = total.upstream_cost + excluded.upstream_cost;
+
+  insert into public.usage_day_changes
+  select distinct (log.request_time at time zone 'utc')::date
+  from unnest(p_rows) as log
+  where (log.request_time at time zone 'utc')::date < (now() at time zone 'utc')::date - 2;
+
+  with told as (
+    select
+      log.did, date_trunc('hour', log.request_time, 'utc') as hour, public.counted_model(log) as model,
+      log.endpoint,
+      count(*) as requests,
+      count(*) filter (where log.status = 'failed') as failed_requests,
+      count(*) filter (where log.total_cost is null) as requests_without_cost,
+      coalesce(sum(log.input_tokens), 0) as input_tokens,
+      coalesce(sum(log.output_tokens), 0) as output_tokens,
+      coalesce(sum(log.cached_tokens), 0) as cached_tokens,
+      coalesce(sum(log.reasoning_tokens), 0) as reasoning_tokens,
+      coalesce(sum(log.total_cost), 0) as total_cost,
+      coalesce(sum(log.upstream_cost), 0) as upstream_cost,
+      array_agg(public.latency_bucket(log.first_byte_ms)) filter (
+        where log.status = 'completed' and log.first_byte_ms is not null
+      ) as first_bytes,
+      array_agg(
+        public.latency_bucket(extract(epoch from log.response_time - log.request_time) * 1000)
+      ) filter (where log.status = 'completed' and log.first_byte_ms is not null) as durations
+    from unnest(p_rows) as log
+    where date_trunc('hour', log.request_time, 'utc') >= public.usage_hourly_kept_since()
+    group by 1, 2, 3, 4
+  ),
+  -- Under the locks of the DIDs nobody else adds what is not there.
+  known as (
+    update public.usage_hourly as total
+    set requests = total.requests + told.requests,
+      failed_requests = total.failed_requests + told.failed_requests,
+      requests_without_cost = total.requests_without_cost + told.requests_without_cost,
+      input_tokens = total.input_tokens + told.input_tokens,
+      output_tokens = total.output_tokens + told.output_tokens,
+      cached_tokens = total.cached_tokens + told.cached_tokens,
+      reasoning_tokens = total.reasoning_tokens + told.reasoning_tokens,
+      total_cost = total.total_cost + told.total_cost,
+      upstream_cost = total.upstream_cost + told.upstream_cost,
+      first_byte_ms = public.histogram(told.first_bytes, total.first_byte_ms),
+      duration_ms = public.histogram(told.durations, total.duration_ms)
+    from told
+    where (total.did, total.hour, total.model, total.endpoint)
+      = (told.did, told.hour, told.model, told.endpoint)
+    returning told.did, told.hour, told.model, told.endpoint
+  )
+  insert into public.usage_hourly (
+    did, hour, model, endpoint, requests, failed_requests, requests_without_cost, input_tokens,
+    output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost, first_byte_ms, duration_ms
+  )
+  select
+    did, hour, model, endpoint, requests, failed_requests, requests_without_cost, input_tokens,
+    output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost,
+    public.histogram(first_bytes), public.histogram(durations)
+  from told
+  where (did, hour, model, endpoint) not in (select did, hour, model, endpoint from known);
+end;
+$$;
+comment on function public.count_rows_in_usage is
+  'Adds ended rows of request_logs to usage_daily and usage_hourly.';
 
 -- What has happened since yesterday: from here on, every settlement counts in both. They wait meanwhile.
 do $$

@@ -175,9 +175,9 @@ export type Database = {
                   ]
                 },"request_logs": {
                   Row: {
-                    "cached_tokens": number | null,"cost_ask_after": string | null,"cost_asks": number,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"estimate_usd": number | null,"first_byte_ms": number | null,"generation_id": string | null,"given_up": boolean,"http_status": number | null,"id": string,"input_tokens": number | null,"label": string | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_on": string | null,"reserved_usd": number,"response_time": string | null,"session": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null,"counted_model": string | null,"told_request": Json | null
+                    "cached_tokens": number | null,"cost_ask_after": string | null,"cost_asks": number,"cost_source": string | null,"created_at": string,"did": string,"endpoint": string,"error_message": string | null,"estimate_usd": number | null,"first_byte_ms": number | null,"generation_id": string | null,"given_up": boolean,"http_status": number | null,"id": string,"input_tokens": number | null,"label": string | null,"method": string,"model": string | null,"native_finish_reason": string | null,"output_tokens": number | null,"provider": string | null,"reasoning_tokens": number | null,"request_time": string,"reserved_on": string | null,"reserved_usd": number,"response_time": string | null,"session": string | null,"status": string,"streaming": boolean,"total_cost": number | null,"upstream_cost": number | null,"budget_change_at_end": Database["public"]['CompositeTypes']["budget_change"] | null,"counted_model": string | null,"told_request": Json | null
                   }
-                  ComputedFields: "counted_model" | "told_request"
+                  ComputedFields: "budget_change_at_end" | "counted_model" | "told_request"
                   Insert: {
                     "cached_tokens"?: number | null,"cost_ask_after"?: string | null,"cost_asks"?: number,"cost_source"?: string | null,"created_at"?: string,"did": string,"endpoint": string,"error_message"?: string | null,"estimate_usd"?: number | null,"first_byte_ms"?: number | null,"generation_id"?: string | null,"given_up"?: boolean,"http_status"?: number | null,"id": string,"input_tokens"?: number | null,"label"?: string | null,"method": string,"model"?: string | null,"native_finish_reason"?: string | null,"output_tokens"?: number | null,"provider"?: string | null,"reasoning_tokens"?: number | null,"request_time"?: string,"reserved_on"?: string | null,"reserved_usd"?: number,"response_time"?: string | null,"session"?: string | null,"status"?: string,"streaming"?: boolean,"total_cost"?: number | null,"upstream_cost"?: number | null
                   }
@@ -439,6 +439,12 @@ export type Database = {
                            } |
 { Args: { "p_body_hash"?: string,"p_did": string,"p_endpoint": string,"p_idempotency_key"?: string,"p_may_lack_key"?: boolean,"p_message_expires_at"?: string,"p_message_hash"?: string,"p_metered": boolean,"p_method": string,"p_model"?: string,"p_owned_generation"?: string,"p_owned_generations"?: (string)[],"p_request_id": string,"p_shared_features"?: (string)[],"p_streaming"?: boolean,"p_token_issued_at"?: string }; Returns: Json
                            },
+"admit_requests":
+{ Args: { "p_admissions": string }; Returns: Json
+                           },
+"admitted_answer":
+{ Args: { "p_account": Omit<Database["public"]['Tables']["user_api_keys"]['Row'], Database["public"]['Tables']["user_api_keys"]['ComputedFields']>,"p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_policy": Omit<Database["public"]['Tables']["did_policies"]['Row'], Database["public"]['Tables']["did_policies"]['ComputedFields']>,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Json
+                           },
 "adopt_generation":
 { Args: { "p_any_row": boolean,"p_found": Json }; Returns: string
                            },
@@ -500,6 +506,14 @@ export type Database = {
 "bounded_log_start":
 { Args: { "p_did": string,"p_end": string,"p_label": string,"p_rows": number,"p_session": string,"p_start": string }; Returns: string
                            },
+"budget_change_at_end":
+{ Args: { "p_ended": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["budget_change"]
+                          SetofOptions: {
+        from: "request_logs"
+        to: "budget_change"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "budget_change_of":
 { Args: { "p_after": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']>,"p_before": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["budget_change"]
                           SetofOptions: {
@@ -567,6 +581,9 @@ export type Database = {
 "count_new_account":
 { Args: { "p_now": string,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Json
                            },
+"count_rows_in_usage":
+{ Args: { "p_rows": (Database["public"]['Tables']["request_logs"]['Row'])[] }; Returns: undefined
+                           },
 "counted_model":
 { Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: string
                            },
@@ -585,8 +602,14 @@ export type Database = {
 "end_maintenance":
 { Args: { "p_run_id": string }; Returns: undefined
                            },
+"end_rows":
+{ Args: { "p_ended_too"?: boolean,"p_settlements": (Database["public"]['CompositeTypes']["settlement"])[] }; Returns: (Database["public"]['Tables']["request_logs"]['Row'])[]
+                           },
 "enter_admission":
 { Args: { "p_asked": Database["public"]['CompositeTypes']["admission"],"p_now": string }; Returns: Json
+                           },
+"enter_admissions":
+{ Args: { "p_asked": (Database["public"]['CompositeTypes']["admission"])[],"p_now": string }; Returns: Json
                            },
 "enter_call":
 { Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_free_model": boolean,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_usd": number }; Returns: {
@@ -693,8 +716,11 @@ export type Database = {
 "give_back_unpriced_requests":
 { Args: { "p_requests": Json }; Returns: undefined
                            },
+"has_room":
+{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_calls": number,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_usd": number }; Returns: boolean
+                           },
 "histogram":
-{ Args: { "p_buckets": (number)[] }; Returns: (number)[]
+{ Args: { "p_buckets": (number)[],"p_counts"?: (number)[] }; Returns: (number)[]
                            },
 "key_limit_of":
 { Args: { "p_account": Omit<Database["public"]['Tables']["user_api_keys"]['Row'], Database["public"]['Tables']["user_api_keys"]['ComputedFields']>,"p_policy": Omit<Database["public"]['Tables']["did_policies"]['Row'], Database["public"]['Tables']["did_policies"]['ComputedFields']>,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: Database["public"]['CompositeTypes']["key_limit"]
@@ -735,6 +761,9 @@ export type Database = {
                            },
 "note_used_up":
 { Args: { "p_did": string,"p_refusal": Json }; Returns: Json
+                           },
+"plain_admissions":
+{ Args: { "p_asked": (Database["public"]['CompositeTypes']["admission"])[],"p_now": string }; Returns: (Database["public"]['CompositeTypes']["plain_admission"])[]
                            },
 "plain_did":
 { Args: { "p_did": string }; Returns: string
@@ -872,6 +901,9 @@ export type Database = {
                            } |
 { Args: { "p_settlement": Json }; Returns: Json
                            },
+"settle_requests":
+{ Args: { "p_settlements": string }; Returns: Json
+                           },
 "settled_answer":
 { Args: { "p_entered": Database["public"]['CompositeTypes']["entered"],"p_left_out": string }; Returns: Json
                            },
@@ -979,6 +1011,8 @@ export type Database = {
 { Args: { "p_did": string,"p_end"?: string,"p_group_by"?: (string)[],"p_label"?: string,"p_session"?: string,"p_start"?: string }; Returns: Json
                            },
 "used_until":
+{ Args: { "p_calls": number,"p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
+                           } |
 { Args: { "p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
                            },
 "verify_usage":
@@ -1082,6 +1116,8 @@ export type Database = {
                         "credit_limit": number | null,"credit_limit_reset": string | null
                       },"limits": {
                         "daily_budget_usd": number | null,"monthly_budget_usd": number | null,"requests_per_minute": number | null,"concurrent_requests": number | null,"free_models_per_minute": number | null,"free_models_per_day": number | null,"refused_requests_per_minute": number | null
+                      },"plain_admission": {
+                        "asked": Database["public"]['CompositeTypes']["admission"] | null,"account": Database["public"]['Tables']["user_api_keys"]['Row'] | null,"policy": Database["public"]['Tables']["did_policies"]['Row'] | null,"limits": Database["public"]['CompositeTypes']["limits"] | null,"usd": number | null
                       },"settlement": {
                         "request_id": string | null,"request_time": string | null,"status": string | null,"http_status": number | null,"error_message": string | null,"given_up": boolean | null,"model": string | null,"provider": string | null,"generation_id": string | null,"native_finish_reason": string | null,"input_tokens": number | null,"output_tokens": number | null,"cached_tokens": number | null,"reasoning_tokens": number | null,"cost": string | null,"upstream_cost": string | null,"usd_per_credit": string | null,"cost_source": string | null,"first_byte_ms": number | null,"may_be_repeated": boolean | null
                       },"usage_part": {
