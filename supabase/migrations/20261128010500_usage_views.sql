@@ -9,6 +9,8 @@
 create index request_logs_did_failed on public.request_logs (did, request_time desc)
   where status = 'failed';
 
+comment on view public.usage_recent_failures is 'Requests that failed in the last seven days, the newest first.';
+
 do $$
 declare
   v_sums constant text := '

@@ -1,6 +1,93 @@
--- What each role may do, for everything that exists: what a migration forgets to revoke fails here.
+-- What each role may do, for everything that exists: what a migration forgets to revoke fails here, and
+-- so does what is not in the list.
+--
+-- r select, a insert, w update, d delete. A function is executed by service_role, or by its owner alone.
 begin;
-select plan(29);
+select plan((
+  select 28 + 3 * count(*)::integer
+  from (
+    select from pg_catalog.pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+    union all
+    select from pg_catalog.pg_proc where pronamespace = 'public'::regnamespace
+  ) as objects
+));
+
+create temporary table listed_relations (name text primary key, authenticated text, service_role text)
+on commit drop;
+insert into listed_relations values
+  -- What a Supabase user reads: the rows of its own DID.
+  ('request_logs', 'r', 'rawd'),
+  ('usage_daily', 'r', 'rawd'),
+  ('usage_daily_of_all', 'r', 'rawd'),
+  ('usage_day_changes', 'r', 'rawd'),
+  ('usage_hourly', 'r', 'rawd'),
+  ('usage_by_day', 'r', 'r'),
+  ('usage_by_did', 'r', 'r'),
+  ('usage_by_did_day', 'r', 'r'),
+  ('usage_by_did_hour', 'r', 'r'),
+  ('usage_by_did_label', 'r', 'r'),
+  ('usage_by_did_model', 'r', 'r'),
+  ('usage_by_did_session', 'r', 'r'),
+  ('usage_by_hour', 'r', 'r'),
+  ('usage_by_model', 'r', 'r'),
+  ('usage_latency', 'r', 'r'),
+  ('usage_of_days', 'r', 'r'),
+  ('usage_recent_failures', 'r', 'r'),
+  ('usage_unknown_costs', 'r', 'r'),
+  -- What the gateway and its operator read besides; of user_api_keys a user reads some columns.
+  ('accepted_messages', '', 'rawd'),
+  ('budget_alerts', '', 'rawd'),
+  ('budgets', '', 'rawd'),
+  ('cost_checks', '', 'rawd'),
+  ('cost_drift', '', 'rawd'),
+  ('did_policies', '', 'rawd'),
+  ('found_generations', '', 'rawd'),
+  ('gateway_settings', '', 'rawd'),
+  ('idempotency_keys', '', 'rawd'),
+  ('key_provisioning', '', 'rawd'),
+  ('key_usages', '', 'rawd'),
+  ('maintenance_runs', '', 'rawd'),
+  ('retired_api_keys', '', 'rawd'),
+  ('user_api_keys', '', 'rawd'),
+  ('accounts', '', 'r'),
+  ('cost_drift_latest', '', 'r'),
+  ('new_dids', '', 'r'),
+  ('usage_against_budgets', '', 'r');
+
+create temporary table listed_functions (name text primary key, service_role boolean) on commit drop;
+-- What changes tables, and what schedules, is the owner's.
+insert into listed_functions
+select name, false from unnest(string_to_array(
+  'maintain, maintain_request_log_partitions, purge_request_logs, schedule_housekeeping, schedule_maintenance',
+  ', '
+)) as name;
+insert into listed_functions
+select name, true from unnest(regexp_split_to_array(
+  '
+    account_limits, add_alerts, add_up_days, admit_request, admit_requests, admitted_answer,
+    adopt_generation, allow_did, are_model_patterns, begin_maintenance, block_did, book_cost,
+    book_costs, book_late_cost, bounded_log_start, budget_change_at_end, budget_change_of,
+    budget_of, change_budgets, check_names, claim_budget_alerts, claim_cost_checks,
+    claim_cost_searches, claim_key_provisioning, claim_unpriced_requests, compare_costs,
+    complete_key_provisioning, count_in_usage, count_new_account, count_rows_in_usage,
+    counted_model, difference_of_sums, discard_request, end_budget_alert, end_cost_search,
+    end_maintenance, end_rows, enter_admission, enter_admissions, enter_call, enter_change,
+    enter_cost, enter_known_cost, enter_known_costs, enter_settlement, expire_stale_requests,
+    gateway_limits, generations_with_sums, give_back_unpriced_requests, has_room, histogram,
+    key_limit_of, latency_bucket, limits_of, lock_budget, lock_costs_of, model_not_in, note_parts,
+    note_used_up, plain_admissions, plain_did, purge_accepted_messages, purge_budget_alerts,
+    purge_idempotency_keys, purge_usage_hourly, rate_allows, rate_state, record_key_limit,
+    recount_hours, recount_in_usage, refusal_by, release_key_provisioning, request_log_kept_since,
+    reserve_of, rolled, set_gateway_limits, set_limits, settle_request, settle_requests,
+    settled_answer, standing_cost_drifts, store_budget, threshold_of, token_is_revoked,
+    told_request, unbooked_generations, usage_answer, usage_daily_of_log, usage_from_log,
+    usage_from_totals, usage_hourly_kept_since, usage_of_log, usage_pieces_of, usage_request,
+    usage_requests, usage_stats, used_until, verify_usage, with_alerts, with_call, with_change,
+    withdraw_request
+  ', '[\s,]+'
+)) as name
+where name <> '';
 
 create temporary view relations as
 select oid, oid::regclass::text as name, relowner, relacl, relkind
@@ -46,27 +133,56 @@ select is_empty(
   $$,
   'anon may do nothing with any relation or column'
 );
-select is_empty(
-  $$ select name from functions where has_function_privilege('anon', oid, 'execute') $$,
-  'anon may execute nothing'
-);
-select is_empty(
-  $$ select name from functions where has_function_privilege('authenticated', oid, 'execute') $$,
-  'authenticated may execute nothing'
-);
-select is_empty(
-  $$ select * from grants where role = 'authenticated' and privilege_type <> 'SELECT' $$,
-  'authenticated may change nothing'
-);
 select set_eq(
-  $$ select name from grants where role = 'authenticated' $$,
+  $$ select name from grants where role = 'authenticated' and name like '%.%' $$,
   array[
-    'request_logs', 'usage_daily',
-    'usage_by_day', 'usage_by_model', 'usage_by_did', 'usage_recent_failures',
     'user_api_keys.did', 'user_api_keys.status', 'user_api_keys.credit_limit', 'user_api_keys.credit_limit_reset',
     'user_api_keys.created_at', 'user_api_keys.updated_at'
   ],
-  'authenticated may read its own account, log and sums, and nothing more'
+  'authenticated may read some columns of its own account'
+);
+
+-- Role by role, as the list has it.
+select is(
+  (
+    select string_agg(letter, '' order by place)
+    from (values
+      (1, 'r', 'select'), (2, 'a', 'insert'), (3, 'w', 'update'), (4, 'd', 'delete'), (5, 'D', 'truncate'),
+      (6, 'x', 'references'), (7, 't', 'trigger'), (8, 'm', 'maintain')
+    ) as privilege (place, letter, name)
+    where has_table_privilege(role, relations.oid, privilege.name)
+  ),
+  nullif(case role when 'authenticated' then authenticated when 'service_role' then service_role end, ''),
+  format('%s does with %s what the list says', role, relations.name)
+)
+from relations left join listed_relations on listed_relations.name = relations.name,
+  unnest('{anon, authenticated, service_role}'::text[]) as role
+where relations.name not like 'partitions.%';
+select is(
+  has_function_privilege(role, functions.oid, 'execute'),
+  coalesce(role = 'service_role' and service_role, false),
+  format('%s does with %s what the list says', role, functions.name)
+)
+from functions left join listed_functions on listed_functions.name = split_part(functions.name, '(', 1),
+  unnest('{anon, authenticated, service_role}'::text[]) as role
+where functions.name not like 'partitions.%';
+select is_empty(
+  $$ select name from relations where name not like 'partitions.%'
+    except select name from listed_relations $$,
+  'every table and view is in the list'
+);
+select is_empty(
+  $$ select split_part(name, '(', 1) from functions where name not like 'partitions.%'
+    except select name from listed_functions $$,
+  'and every function'
+);
+select is_empty(
+  $$
+    (select name from listed_relations except select name from relations)
+    union all
+    (select name from listed_functions except select split_part(name, '(', 1) from functions)
+  $$,
+  'the list has nothing that is not there'
 );
 select is_empty(
   $$
@@ -88,11 +204,6 @@ select is_empty(
 select is_empty(
   $$ select * from grants where name like 'partitions.%' $$,
   'partitions are reached through request_logs alone'
-);
-select is(
-  has_function_privilege('service_role', 'public.maintain_request_log_partitions(integer)', 'execute'),
-  false,
-  'creating and dropping partitions is the owner''s'
 );
 select is_empty(
   $$
@@ -117,19 +228,15 @@ select is_empty(
   'every function says what it is for'
 );
 select is_empty(
-  $$ select name from relations where relkind in ('r', 'p') and name !~ '^partitions' and obj_description(oid, 'pg_class') is null $$,
-  'every table does'
+  $$ select name from relations where name !~ '^partitions' and obj_description(oid, 'pg_class') is null $$,
+  'every table and view does'
 );
 select is_empty(
   $$
     select name, attname from relations join pg_catalog.pg_attribute on attrelid = oid
-    where name in ('budgets', 'budget_alerts', 'did_policies', 'gateway_settings')
-      and attnum > 0 and not attisdropped and col_description(oid, attnum) is null
-      -- These go without saying.
-      and attname not in ('id', 'only_row', 'created_at', 'updated_at', 'reached_at')
-      and (name, attname) <> ('did_policies', 'did')
+    where name !~ '^partitions' and attnum > 0 and not attisdropped and col_description(oid, attnum) is null
   $$,
-  'and every column of what an operator sets and looks at'
+  'and every column'
 );
 select is_empty(
   $$

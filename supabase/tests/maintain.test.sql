@@ -28,7 +28,8 @@ select is(
 select has_table('partitions'::name, name::name, 'which are there then') from newest;
 select is(
   public.maintain() - 'partitions',
-  '{"expired_requests": 1, "purged_messages": 2, "purged_idempotency_keys": 3, "purged_requests": 0}',
+  '{"expired_requests": 1, "purged_messages": 2, "purged_idempotency_keys": 3, "purged_requests": 0,
+    "purged_hours": 0, "days_added_up": 0}',
   'the next time stale requests are ended, replay and idempotency keys forgotten'
 );
 select is_empty($$ select from public.request_logs where status = 'pending' $$, 'no stale request is left');
@@ -37,7 +38,7 @@ select is_empty('select from public.idempotency_keys', 'no idempotency key');
 select is(
   public.maintain(),
   '{"expired_requests": 0, "purged_messages": 0, "purged_idempotency_keys": 0, "purged_requests": 0,
-    "partitions": {"created": [], "dropped": [], "postponed": null}}',
+    "purged_hours": 0, "days_added_up": 0, "partitions": {"created": [], "dropped": [], "postponed": null}}',
   'a second time there is nothing to do'
 );
 

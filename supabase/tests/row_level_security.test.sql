@@ -32,8 +32,8 @@ select is_empty(
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash a', 'sealed a', 'alice'), ('did:key:bob', 'hash b', 'sealed b', 'bob');
-insert into public.request_logs (id, did, method, endpoint, model)
-select gen_random_uuid(), did, 'POST', '/chat/completions', 'model of ' || did
+insert into public.request_logs (id, did, method, endpoint, model, session, label)
+select gen_random_uuid(), did, 'POST', '/chat/completions', 'model of ' || did, 'session', 'label'
 from public.user_api_keys, generate_series(1, 3);
 do $$
 begin
@@ -41,8 +41,20 @@ begin
   from public.request_logs;
 end;
 $$;
+-- Totals of all DIDs together, of days that the users have rows of.
+insert into public.usage_daily (did, day, model, endpoint, requests, input_tokens, total_cost)
+select did, date '2026-01-01', 'model of ' || did, '/chat/completions', 1, 10, 1 from public.user_api_keys;
+select public.add_up_days();
+insert into public.request_logs (id, did, method, endpoint, request_time)
+select gen_random_uuid(), did, 'POST', '/embeddings', now() - interval '1 minute' from public.user_api_keys;
+do $$
+begin
+  perform public.settle_request(id, request_time, 'completed', 200, p_first_byte_ms => 10)
+  from public.request_logs where endpoint = '/embeddings';
+end;
+$$;
 insert into public.request_logs (id, did, method, endpoint)
-select gen_random_uuid(), did, 'POST', '/embeddings' from public.user_api_keys;
+select gen_random_uuid(), did, 'POST', '/rerank' from public.user_api_keys;
 
 -- How many rows of which DID the current user sees, in everything that has a DID and may be read.
 create function pg_temp.visible() returns table (relation text, did text, seen bigint)
@@ -67,19 +79,23 @@ set local role authenticated;
 set local request.jwt.claims = '{"role": "authenticated", "did": "did:key:alice"}';
 select set_eq(
   'select relation, did, seen from pg_temp.visible()',
-  $$ values ('user_api_keys', 'did:key:alice', 1::bigint), ('request_logs', 'did:key:alice', 4),
-    ('usage_daily', 'did:key:alice', 1), ('usage_by_did', 'did:key:alice', 1),
+  $$ values ('user_api_keys', 'did:key:alice', 1::bigint), ('request_logs', 'did:key:alice', 5),
+    ('usage_daily', 'did:key:alice', 3), ('usage_hourly', 'did:key:alice', 2),
+    ('usage_by_did', 'did:key:alice', 1), ('usage_by_did_day', 'did:key:alice', 2),
+    ('usage_by_did_hour', 'did:key:alice', 1), ('usage_by_did_model', 'did:key:alice', 2),
+    ('usage_by_did_session', 'did:key:alice', 1), ('usage_by_did_label', 'did:key:alice', 1),
+    ('usage_latency', 'did:key:alice', 1), ('usage_unknown_costs', 'did:key:alice', 1),
     ('usage_recent_failures', 'did:key:alice', 3) $$,
   'alice sees her own rows everywhere and no others'
 );
 select results_eq(
-  'select requests, input_tokens, total_cost from public.usage_by_day',
-  $$ values (3::bigint, 30::bigint, 3::numeric) $$,
+  'select requests, input_tokens, total_cost from public.usage_by_day order by day',
+  $$ values (1::bigint, 10::bigint, 1::numeric), (4, 30, 3) $$,
   'the sums by day are hers alone'
 );
 select results_eq(
-  'select model, requests from public.usage_by_model',
-  $$ values ('model of did:key:alice', 3::bigint) $$,
+  'select model, requests from public.usage_by_model order by model',
+  $$ values ('model of did:key:alice', 4::bigint), ('unknown', 1) $$,
   'the sums by model are hers alone'
 );
 select is_empty(

@@ -26,7 +26,7 @@ select set_eq(
   'select jobname from cron.job',
   array[
     'llm-gateway-stale-requests', 'llm-gateway-purge-messages', 'llm-gateway-purge-idempotency-keys',
-    'llm-gateway-purge-log', 'llm-gateway-partitions', 'of somebody else'
+    'llm-gateway-purge-log', 'llm-gateway-purge-hours', 'llm-gateway-add-up-days', 'llm-gateway-partitions', 'of somebody else'
   ],
   'each job for itself, in place of what was scheduled before'
 );

@@ -1,15 +1,27 @@
--- The statistics are exactly the sums over the log, although they are read from the daily totals.
+-- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(32);
+select plan(87);
+
+-- Totals of hours are kept for 62 days; here since the day after the first one.
+create or replace function public.usage_hourly_kept_since() returns timestamptz
+language plpgsql stable set search_path = '' as $$
+begin
+  return coalesce(
+    nullif(current_setting('test.hours_since', true), ''), '2026-01-01 00:00:00+00'
+  )::timestamptz;
+end;
+$$;
 
 -- Four days around the change to summer time in America/New_York (8 March 2026, 07:00 UTC).
 select setseed(0.42);
-insert into public.request_logs (id, did, method, endpoint, model, request_time)
+insert into public.request_logs (id, did, method, endpoint, model, session, label, request_time)
 select gen_random_uuid(),
   (array['did:key:alice', 'did:key:alice', 'did:key:alice', 'did:key:bob'])[1 + floor(random() * 4)::integer],
   'POST',
   (array['/chat/completions', '/embeddings'])[1 + floor(random() * 2)::integer],
   (array['openai/gpt-4o-mini', 'deepseek/deepseek-v4.1-flash', null])[1 + floor(random() * 3)::integer],
+  (array['session 1', 'session 2', null])[1 + floor(random() * 3)::integer],
+  (array['Zoë', null])[1 + floor(random() * 2)::integer],
   case when n <= 400 then timestamptz '2026-03-06 00:00:00+00' + random() * interval '96 hours'
     -- And at each midnight, a microsecond before and after it.
     else timestamptz '2026-03-06 00:00:00+00' + (n - 401) / 3 * interval '24 hours'
@@ -37,21 +49,26 @@ end;
 $$;
 
 -- The same sums, over the log alone. Groups in the order of their JSON, as pg_temp.stats has them.
-create function pg_temp.expected(p_did text, p_start timestamptz, p_end timestamptz, p_group_by text[])
+create function pg_temp.expected(
+  p_did text, p_start timestamptz, p_end timestamptz, p_group_by text[], p_session text default null,
+  p_label text default null
+)
 returns jsonb language sql as $$
   with ended as (
     select *, coalesce(model, 'unknown') as name, request_time at time zone 'utc' as utc
     from public.request_logs
     where did = p_did and status <> 'pending'
       and request_time >= coalesce(p_start, '-infinity') and request_time < coalesce(p_end, 'infinity')
+      and (p_session is null or session = p_session) and (p_label is null or label = p_label)
   ),
   groups as (
-    select jsonb_strip_nulls(jsonb_build_object(
-        'day', case when 'day' = any (p_group_by) then to_char(utc, 'YYYY-MM-DD') end,
-        'hour', case when 'hour' = any (p_group_by) then to_char(utc, 'YYYY-MM-DD"T"HH24') || ':00:00Z' end,
-        'model', case when 'model' = any (p_group_by) then name end,
-        'endpoint', case when 'endpoint' = any (p_group_by) then endpoint end
-      )) as key,
+    select (
+        select coalesce(jsonb_object_agg(part, value), '{}') from (values
+          ('day', to_char(utc, 'YYYY-MM-DD')), ('hour', to_char(utc, 'YYYY-MM-DD"T"HH24') || ':00:00Z'),
+          ('model', name), ('endpoint', endpoint), ('session', session), ('label', label)
+        ) as parts (part, value)
+        where part = any (p_group_by)
+      ) as key,
       jsonb_build_object(
         'requests', count(*), 'failed_requests', count(*) filter (where status = 'failed'),
         'requests_without_cost', count(*) filter (where total_cost is null),
@@ -80,20 +97,24 @@ returns jsonb language sql as $$
   )
   from ended;
 $$;
-create function pg_temp.stats(p_did text, p_start timestamptz, p_end timestamptz, p_group_by text[])
+create function pg_temp.stats(
+  p_did text, p_start timestamptz, p_end timestamptz, p_group_by text[], p_session text default null,
+  p_label text default null
+)
 returns jsonb language sql as $$
-  select jsonb_set(answer, '{groups}', coalesce(
+  select jsonb_set(answer - 'partial_before', '{groups}', coalesce(
     (select jsonb_agg(g order by g) from jsonb_array_elements(answer -> 'groups') as g), '[]'
   ))
-  from public.usage_stats(p_did, p_start, p_end, p_group_by) as answer;
+  from public.usage_stats(p_did, p_start, p_end, p_group_by, p_session, p_label) as answer;
 $$;
 
 create temporary table groupings on commit drop as
 select array_remove(array[
   case when n & 1 > 0 then 'day' end, case when n & 2 > 0 then 'hour' end,
-  case when n & 4 > 0 then 'model' end, case when n & 8 > 0 then 'endpoint' end
+  case when n & 4 > 0 then 'model' end, case when n & 8 > 0 then 'endpoint' end,
+  case when n & 16 > 0 then 'session' end, case when n & 32 > 0 then 'label' end
 ], null) as group_by
-from generate_series(0, 15) as n;
+from generate_series(0, 63) as n;
 
 create temporary table ranges on commit drop as
 select timestamptz '2026-03-05 12:00:00+00' + a * interval '120 hours' as range_start,
@@ -155,6 +176,96 @@ select is_empty(
   format('grouped by %s, every range has the sums of the log', group_by)
 )
 from groupings;
+
+select is_empty(
+  $$ select range_start, range_end, group_by, session, label
+    from ranges, groupings,
+      (values ('session 1', null), ('session 2', 'Zoë'), (null, 'Zoë'), ('nobody''s', null))
+        as origin (session, label)
+    where cardinality(group_by) in (0, 2)
+      and pg_temp.stats('did:key:alice', range_start, range_end, group_by, session, label)
+        is distinct from pg_temp.expected('did:key:alice', range_start, range_end, group_by, session, label) $$,
+  'so has every range of what belongs to a session or a label'
+);
+select is_empty(
+  $$ select relation, did, starts_at from public.verify_usage() $$,
+  'the totals agree with the log in every number and histogram'
+);
+
+-- Where totals of hours are no longer kept, parts of days come from the log, and groups by hour begin later.
+set local test.hours_since = '2026-03-08 05:00:00+00';
+select is_empty(
+  $$ select range_start, range_end from ranges
+    where pg_temp.stats('did:key:alice', range_start, range_end, '{day,model}')
+      is distinct from pg_temp.expected('did:key:alice', range_start, range_end, '{day,model}') $$,
+  'sums do not depend on how long hours are kept'
+);
+select is_empty(
+  $$ select range_start, range_end from ranges
+    where range_start < range_end
+      and pg_temp.stats('did:key:alice', range_start, range_end, '{hour}') -> 'groups'
+        is distinct from pg_temp.expected(
+          'did:key:alice', greatest(range_start, '2026-03-08 05:00:00+00'), range_end, '{hour}'
+        ) -> 'groups' $$,
+  'groups by hour are of the hours that are kept'
+);
+select is_empty(
+  $$ select range_start, range_end from ranges
+    where range_start < range_end
+      and pg_temp.stats('did:key:alice', range_start, range_end, '{hour}') - '{groups,partial_before}'::text[]
+        is distinct from pg_temp.expected('did:key:alice', range_start, range_end, '{hour}') - 'groups' $$,
+  'while the sums are of all of the range'
+);
+select is(
+  array(
+    select public.usage_stats('did:key:alice', range_start, range_end, group_by, session) ->> 'partial_before'
+    from (values
+      (null::timestamptz, null::timestamptz, '{hour}'::text[], null::text),
+      ('2026-03-08 05:00:00+00', null, '{hour}', null),
+      ('2026-03-08 04:59:59+00', null, '{hour,day}', null),
+      ('2026-03-06 00:00:00+00', '2026-03-07 00:00:00+00', '{hour}', null),
+      (null, null, '{day,model}', null),
+      ('2026-03-07 10:30:00+00', '2026-03-09 10:30:00+00', '{day}', null),
+      (null, null, '{hour,session}', null), (null, null, '{hour}', 'session 1'),
+      (null, null, '{session,label}', null), (null, null, '{}', 'session 1')
+    ) as asked (range_start, range_end, group_by, session)
+  ),
+  array[
+    '2026-03-08T05:00:00.000000Z', null, '2026-03-08T05:00:00.000000Z', '2026-03-07T00:00:00.000000Z',
+    null, null, '2026-03-08T05:00:00.000000Z', '2026-03-08T05:00:00.000000Z', null, null
+  ],
+  'the answer says where it begins to be whole'
+);
+set local test.hours_since = '';
+
+-- The same where the log is not kept.
+reset role;
+create or replace function public.request_log_kept_since() returns timestamptz
+language sql stable set search_path = '' as $$ select '2026-03-08 00:00:00+00'::timestamptz $$;
+set local role service_role;
+select is(
+  array(
+    select public.usage_stats('did:key:alice', range_start, range_end, group_by, session) ->> 'partial_before'
+    from (values
+      (null::timestamptz, null::timestamptz, '{day,model}'::text[], null::text),
+      ('2026-03-07 10:00:00+00', null, '{day}', null),
+      ('2026-03-07 10:30:00+00', null, '{day}', null),
+      (null, '2026-03-07 10:30:00+00', '{}', null),
+      (null, '2026-03-08 10:30:00+00', '{}', null),
+      ('2026-03-07 00:00:00+00', null, '{session}', null), ('2026-03-08 00:00:00+00', null, '{label}', null),
+      (null, null, '{}', 'session 1')
+    ) as asked (range_start, range_end, group_by, session)
+  ),
+  array[
+    null, null, '2026-03-07T11:00:00.000000Z', '2026-03-07T10:30:00.000000Z', null,
+    '2026-03-08T00:00:00.000000Z', null, '2026-03-08T00:00:00.000000Z'
+  ],
+  'what only the log could tell is missed where it is not kept'
+);
+reset role;
+create or replace function public.request_log_kept_since() returns timestamptz
+language sql stable set search_path = '' as $$ select null::timestamptz $$;
+set local role service_role;
 
 -- The same in every time zone. The reference is computed with them as well, so it is kept from UTC.
 create temporary table in_utc on commit drop as

@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(8);
+select plan(17);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001
@@ -26,7 +26,7 @@ select is(
   (select sum(value::text::integer) from stats, jsonb_each(answer -> 'requests_by_model')), 6007::bigint,
   'and no request is missing'
 );
-select is((select count(*) from groups), 5002::bigint, 'five thousand groups are told, and the others of each day');
+select is((select count(*) from groups), 5001::bigint, 'five thousand groups are told, of as many requests the newest, and the others of each day');
 select is(
   (select array[sum(requests), sum(requests_without_cost), sum(cost)] from groups), '{6007,3,7.000}',
   'which are whole together'
@@ -36,11 +36,54 @@ select is(
   'the most used group is among them'
 );
 select is(
-  (select count(*) from groups where (model, endpoint) = ('other', 'other')), 2::bigint,
+  (select count(*) from groups where (day, model, endpoint) = ('2026-03-01', 'other', 'other')), 1::bigint,
   'the others of a day are one group'
 );
 select cmp_ok(
   (select length(answer::text) from stats), '<', 1200000, 'so that the answer has a bounded size'
+);
+
+select is((select answer -> 'truncated' from stats), 'true', 'which the answer admits to');
+select is(
+  public.usage_stats('did:key:alice', p_group_by => '{day}') -> 'truncated', 'true',
+  'as it does where only models are left out'
+);
+select is(
+  public.usage_stats('did:key:alice', '2026-03-01', '2026-03-01', '{day,model}') ? 'truncated', false,
+  'and only then'
+);
+
+-- Sessions and labels are read from the newest hundred thousand rows.
+reset role;
+insert into public.request_logs (
+  id, did, method, endpoint, model, request_time, response_time, status, total_cost, session
+)
+select gen_random_uuid(), 'did:key:bob', 'POST', '/x', 'm', timestamptz '2026-03-10 00:00:00+00' - n * interval '1 second',
+  '2026-03-10 01:00:00+00', 'completed', 0.5, case when n % 4 = 0 then 'every fourth' else 'session ' || n % 7000 end
+from generate_series(0, 100001) as n;
+set local role service_role;
+create temporary table sessions on commit drop as
+select public.usage_stats('did:key:bob', p_group_by => '{session}') as answer;
+select is(
+  (select sum(requests) from sessions, jsonb_to_recordset(answer -> 'groups') as g (requests integer)),
+  100000::bigint, 'a hundred thousand rows are in the groups'
+);
+select is((select jsonb_array_length(answer -> 'groups') from sessions), 5001, 'which have a bound');
+select is((select answer -> 'truncated' from sessions), 'true', 'that they admit to');
+select cmp_ok(
+  (select (answer ->> 'partial_before')::timestamptz from sessions), '<=',
+  timestamptz '2026-03-10 00:00:00+00' - interval '99999 seconds', 'the answer says since when they are whole'
+);
+select cmp_ok(
+  (select (answer ->> 'partial_before')::timestamptz from sessions), '>',
+  timestamptz '2026-03-10 00:00:00+00' - interval '100000 seconds', 'and no earlier'
+);
+select is(
+  public.usage_stats('did:key:bob', p_session => 'every fourth') - '{groups,requests_by_model}'::text[],
+  '{"total_cost": "12500.5", "total_requests": 25001, "failed_requests": 0, "total_input_tokens": 0,
+    "successful_requests": 25001, "total_cached_tokens": 0, "total_output_tokens": 0,
+    "requests_without_cost": 0, "total_reasoning_tokens": 0}',
+  'what one session cost is told in full'
 );
 
 select * from finish();

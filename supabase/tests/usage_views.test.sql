@@ -16,17 +16,24 @@ select isnt_empty(
   $$ select from pg_catalog.pg_views where schemaname = 'public' and viewname like 'usage\_by\_%' $$,
   'there are views to look at'
 );
+-- How many columns a view is named by.
+create function pg_temp.keys_of(view_name text) returns text[] language sql return
+  string_to_array(substr(view_name, length('usage_by_') + 1), '_');
 select is_empty(
-  $$ select viewname from pg_catalog.pg_views, sums
+  $$ select viewname from pg_catalog.pg_views, sums, pg_temp.keys_of(viewname) as keys
     where schemaname = 'public' and viewname like 'usage\_by\_%'
-      and (pg_temp.columns_of(viewname))[2:] <> columns $$,
-  'every view of sums has the same columns of the same types after its first'
+      and (pg_temp.columns_of(viewname))[cardinality(keys) + 1 : cardinality(keys) + cardinality(columns)]
+        is distinct from columns $$,
+  'every view of sums has the same columns of the same types after those that it is named by'
 );
 select is_empty(
-  $$ select viewname from pg_catalog.pg_views
+  $$ select viewname from pg_catalog.pg_views, pg_temp.keys_of(viewname) as keys
     where schemaname = 'public' and viewname like 'usage\_by\_%'
-      and split_part((pg_temp.columns_of(viewname))[1], ' ', 1) <> substr(viewname, length('usage_by_') + 1) $$,
-  'its first column is the one that its name says'
+      and array(
+        select split_part(name, ' ', 1)
+        from unnest((pg_temp.columns_of(viewname))[1 : cardinality(keys)]) as name
+      ) <> keys $$,
+  'its first columns are those that its name says'
 );
 select is(
   (pg_temp.columns_of('usage_daily'))[5:], (select columns from sums),

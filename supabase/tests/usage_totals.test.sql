@@ -1,0 +1,177 @@
+-- The totals by the hour, of all DIDs together, and what verifies them.
+begin;
+select plan(38);
+
+create function pg_temp.add(
+  p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
+  p_first_byte_ms integer default null, p_status text default 'completed'
+) returns void language plpgsql as $$
+declare
+  v_id uuid := gen_random_uuid();
+begin
+  insert into public.request_logs (id, did, method, endpoint, model, request_time)
+  values (v_id, p_did, 'POST', '/x', p_model, p_time);
+  perform public.settle_request(
+    v_id, p_time, p_status, 200, p_cost => p_cost, p_first_byte_ms => p_first_byte_ms, p_input_tokens => 2
+  );
+end;
+$$;
+create function pg_temp.differences() returns setof text language sql as
+  $$ select relation || ' ' || did || ' ' || model from public.verify_usage() $$;
+-- How many times a histogram has, and in which buckets.
+create function pg_temp.buckets(counts integer[]) returns text language sql as $$
+  select string_agg(bucket || ':' || count, ' ' order by bucket)
+  from unnest(counts) with ordinality as c (count, bucket) where count <> 0
+$$;
+
+-- Buckets.
+select is(
+  array(select public.latency_bucket(ms) from unnest('{-5, 0, 1, 1.4, 1.5, 2, 2.8, 3, 1000, 1024, 741000, 742000, 1e9}'::float8[]) as ms),
+  '{1,1,1,1,2,3,3,4,20,21,39,40,40}', 'a bucket reaches from a half power of two to the next one'
+);
+select is(
+  array(select public.latency_bucket(2 ^ n) from generate_series(0, 19) as n),
+  array(select 2 * n + 1 from generate_series(0, 19) as n), 'a power of two begins one'
+);
+select is(pg_temp.buckets(public.histogram('{3,3,40}')), '3:2 40:1', 'a histogram counts times');
+select is(pg_temp.buckets(public.histogram('{3}', public.histogram('{3,1}'))), '1:1 3:2', 'and goes on counting');
+select is(pg_temp.buckets(public.histogram(null)), null, 'none are none');
+
+-- An hour.
+select pg_temp.add('did:key:alice', date_trunc('hour', now(), 'utc') - interval '3 hours', 'm', '0.1', 100);
+select pg_temp.add('did:key:alice', date_trunc('hour', now(), 'utc') - interval '3 hours' + interval '59 minutes', 'm', null, 200);
+select pg_temp.add('did:key:alice', date_trunc('hour', now(), 'utc') - interval '2 hours', 'm', '0.2');
+select pg_temp.add('did:key:alice', date_trunc('hour', now(), 'utc') - interval '2 hours', 'm', '0.4', 100, 'failed');
+select results_eq(
+  $$ select requests, failed_requests, requests_without_cost, input_tokens, total_cost,
+      pg_temp.buckets(first_byte_ms) from public.usage_hourly where did = 'did:key:alice' order by hour $$,
+  $$ values (2::bigint, 0::bigint, 1::bigint, 4::bigint, 0.1, '14:1 16:1'), (2, 1, 0, 4, 0.6, null) $$,
+  'each row counts in its hour, and how long its answer took, where that is known'
+);
+select is_empty('select * from pg_temp.differences()', 'the totals agree with the log');
+
+-- What changes.
+select pg_temp.add('did:key:bob', now() - interval '1 hour', 'asked', null, 50);
+select ok(public.book_cost(jsonb_build_object(
+  'request_id', id, 'request_time', request_time, 'cost', '0.5', 'model', 'other', 'cost_source', 'generation'
+))) from public.request_logs where did = 'did:key:bob';
+select results_eq(
+  $$ select model, requests, total_cost, requests_without_cost from public.usage_hourly where did = 'did:key:bob' $$,
+  $$ values ('asked', 1::bigint, 0.5, 0::bigint) $$,
+  'a cost that comes later is added to the hour'
+);
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+values ('00000000-0000-0000-0000-000000000001', 'did:key:carol', 'POST', '/x', 'asked', now() - interval '20 minutes');
+select public.expire_stale_requests();
+select public.settle_request(jsonb_build_object(
+  'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
+  'model', 'answered', 'cost', '0.25', 'first_byte_ms', 30
+)) from public.request_logs where did = 'did:key:carol';
+select results_eq(
+  $$ select model, requests, failed_requests, total_cost, pg_temp.buckets(first_byte_ms)
+    from public.usage_hourly where did = 'did:key:carol' $$,
+  $$ values ('answered', 1::bigint, 0::bigint, 0.25, '10:1') $$,
+  'a row that is settled anew counts once, as it is then'
+);
+select is_empty('select * from pg_temp.differences()', 'which all totals agree on');
+
+-- Many at once.
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+select ('00000000-0000-0000-0001-' || lpad(n::text, 12, '0'))::uuid, 'did:key:' || (array['dave', 'alice'])[1 + n % 2],
+  'POST', '/x', 'm' || n % 3, now() - n * interval '11 minutes'
+from generate_series(1, 30) as n;
+select is(
+  (select count(*) from jsonb_object_keys(public.settle_requests((
+    select jsonb_agg(jsonb_build_object(
+      'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
+      'cost', '0.001', 'first_byte_ms', 7 * extract(minute from request_time)
+    ))::text from public.request_logs where status = 'pending'
+  )))), 30::bigint, 'what is settled together'
+);
+select is_empty('select * from pg_temp.differences()', 'counts in every total as what is settled alone');
+
+-- What is old.
+select pg_temp.add('did:key:old', public.usage_hourly_kept_since(), 'kept');
+select pg_temp.add('did:key:old', public.usage_hourly_kept_since() - interval '1 microsecond', 'not kept');
+select results_eq(
+  $$ select model from public.usage_hourly where did = 'did:key:old' $$, $$ values ('kept') $$,
+  'hours are counted as long as they are kept'
+);
+select is((select sum(requests) from public.usage_daily where did = 'did:key:old'), 2::numeric, 'days for ever');
+select is_empty('select * from pg_temp.differences()', 'which is no difference');
+insert into public.usage_hourly (did, hour, model, endpoint, requests)
+select 'did:key:old', public.usage_hourly_kept_since() - n * interval '1 hour', 'm', '/x', 1 from generate_series(1, 5) as n;
+select is(public.purge_usage_hourly(2), 2::bigint, 'what is older is forgotten, so many at a time');
+select is(public.purge_usage_hourly(), 2::bigint, 'the others next time');
+select is(public.purge_usage_hourly(), 0::bigint, 'until there are none');
+select results_eq(
+  $$ select hour from public.usage_hourly where did = 'did:key:old' and model = 'm' $$,
+  'select public.usage_hourly_kept_since() - interval ''1 hour''', 'but for an hour that somebody may be reading'
+);
+
+-- All DIDs together.
+create temporary table calendar on commit drop as
+select (now() at time zone 'utc')::date as today;
+select pg_temp.add('did:key:' || who, (today - days)::timestamp at time zone 'utc' + interval '1 hour', 'm', '0.125')
+from calendar, unnest('{alice, bob}'::text[]) as who, unnest('{3, 4, 5, 6, 20, 40}'::integer[]) as days;
+create function pg_temp.by_day() returns setof record language sql as
+  $$ select day, model, endpoint, sum(requests), sum(total_cost) from public.usage_daily group by 1, 2, 3 $$;
+create function pg_temp.by_day_of_view() returns setof record language sql as
+  $$ select day, model, endpoint, sum(requests), sum(total_cost) from public.usage_of_days group by 1, 2, 3 $$;
+create function pg_temp.unequal() returns bigint language sql as $$
+  select count(*) from (
+    (select * from pg_temp.by_day() as (a date, b text, c text, d numeric, e numeric)
+      except select * from pg_temp.by_day_of_view() as (a date, b text, c text, d numeric, e numeric))
+    union all
+    (select * from pg_temp.by_day_of_view() as (a date, b text, c text, d numeric, e numeric)
+      except select * from pg_temp.by_day() as (a date, b text, c text, d numeric, e numeric))
+  ) as unequal
+$$;
+select is(pg_temp.unequal(), 0::bigint, 'before any day is added up the view has all days');
+select is(public.add_up_days(2), 2, 'days are added up, so many at a time');
+select results_eq(
+  'select distinct today - day from public.usage_daily_of_all, calendar order by 1 desc',
+  $$ select distinct today - day as age from public.usage_daily, calendar order by 1 desc limit 2 $$, 'the oldest first'
+);
+select is(pg_temp.unequal(), 0::bigint, 'which changes nothing of the view');
+select cmp_ok(public.add_up_days(100), '>', 0, 'then the others');
+select is(
+  (select min(today - day) from public.usage_daily_of_all, calendar), 5, 'but for the last days, which change'
+);
+select is_empty('select from public.usage_day_changes, calendar where day < today - 4', 'what was noted of them is done');
+select is(public.add_up_days(), 0, 'until there are none');
+select is(pg_temp.unequal(), 0::bigint, 'the view still has all days');
+select pg_temp.add('did:key:late', (today - 20)::timestamp at time zone 'utc', 'late', '7') from calendar;
+select pg_temp.add('did:key:late', (today - 3)::timestamp at time zone 'utc', 'late', '7') from calendar;
+select pg_temp.add('did:key:late', (today - 30)::timestamp at time zone 'utc', 'a day that had none', '7') from calendar;
+select is(pg_temp.unequal(), 0::bigint, 'what comes late is in the view at once');
+select is_empty('select * from pg_temp.differences()', 'and is no difference');
+select is(public.add_up_days(), 2, 'its days are added up anew');
+select is(pg_temp.unequal(), 0::bigint, 'and the view has all days');
+
+-- Verifying.
+update public.usage_daily set requests = requests + 1 where did = 'did:key:bob' and day = (select today - 20 from calendar);
+update public.usage_hourly set duration_ms[7] = duration_ms[7] + 1 where did = 'did:key:late' and model = 'late'
+  and hour = (select (today - 3)::timestamp at time zone 'utc' from calendar);
+delete from public.usage_hourly where did = 'did:key:carol';
+insert into public.usage_daily (did, day, model, endpoint, requests, total_cost)
+select 'did:key:nobody', today, 'invented', '/x', 1, 100 from calendar;
+select results_eq(
+  'select relation, did, model, counted ->> ''requests'', logged ->> ''requests'' from public.verify_usage()',
+  $$ values ('usage_daily', 'did:key:bob', 'm', '2', '1'), ('usage_daily', 'did:key:nobody', 'invented', '1', null),
+    ('usage_daily_of_all', '*', 'm', '2', '3'),
+    ('usage_hourly', 'did:key:carol', 'answered', null, '1'), ('usage_hourly', 'did:key:late', 'late', '1', '1') $$,
+  'every total that differs is told, with what it should be'
+);
+select set_eq(
+  $$ select relation, model from public.verify_usage(p_did => 'did:key:bob') $$,
+  $$ values ('usage_daily', 'm') $$, 'of one DID, where one is asked for'
+);
+select is(
+  (select count(*) from public.verify_usage(apply => true)), 5::bigint, 'what is put right is told'
+);
+select is_empty('select * from pg_temp.differences()', 'and is right then');
+select is(pg_temp.unequal(), 0::bigint, 'in the view of all DIDs, too');
+
+select * from finish();
+rollback;
