@@ -1,10 +1,13 @@
 /**
- * `deno task bench [auth|gateways|limits|stranger]`: measures on this machine. Figures of one run
+ * `deno task bench [auth|gateways|limits|stranger|usage] [options]`: measures on this machine. Figures of one run
  * compare with each other; those of two runs do not.
  */
-const BENCHES = ["auth", "gateways", "limits", "stranger"];
+const BENCHES = ["auth", "gateways", "limits", "stranger", "usage"];
 
-const chosen = Deno.args.length > 0 ? Deno.args : BENCHES;
+// What begins with a dash is for the benches.
+const named = Deno.args.filter((argument) => !argument.startsWith("-"));
+const given = Deno.args.filter((argument) => argument.startsWith("-"));
+const chosen = named.length > 0 ? named : BENCHES;
 const unknown = chosen.find((name) => !BENCHES.includes(name));
 if (unknown !== undefined) {
   console.error(`error: no bench ${unknown}; there are ${BENCHES.join(", ")}`);
@@ -12,7 +15,7 @@ if (unknown !== undefined) {
 }
 for (const name of chosen) {
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL(`bench/${name}.ts`, import.meta.url).href],
+    args: ["run", "-A", new URL(`bench/${name}.ts`, import.meta.url).href, ...given],
   }).spawn().status;
   if (!success) Deno.exit(1);
 }

@@ -82,7 +82,8 @@ $$;
 create view public.usage_latency with (security_invoker = true) as
 with buckets as (
   select total.did, (total.hour at time zone 'utc')::date as day, total.model, counts.bucket,
-    sum(counts.first_byte) as first_byte, sum(counts.duration) as duration
+    sum(counts.first_byte)::double precision as first_byte,
+    sum(counts.duration)::double precision as duration
   from public.usage_hourly as total,
     lateral unnest(total.first_byte_ms, total.duration_ms)
       with ordinality as counts (first_byte, duration, bucket)
@@ -98,24 +99,28 @@ running as (
   from buckets
   window upwards as (partition by did, day, model order by bucket)
 ),
--- Where in its bucket the one is that so many percent are not slower than.
+-- Where in its bucket the one is that so many percent are no slower than; null: it is in another one.
 placed as (
   select running.did, running.day, running.model, running.requests, percent,
-    case when first_byte > 0 and first_byte_up_to >= requests * percent / 100 then
+    case when first_byte_up_to >= requests * percent / 100
+      and first_byte_up_to - first_byte < requests * percent / 100
+    then
       2 ^ ((bucket - (first_byte_up_to - requests * percent / 100) / first_byte) / 2)
     end as first_byte_ms,
-    case when duration > 0 and duration_up_to >= requests * percent / 100 then
+    case when duration_up_to >= requests * percent / 100
+      and duration_up_to - duration < requests * percent / 100
+    then
       2 ^ ((bucket - (duration_up_to - requests * percent / 100) / duration) / 2)
     end as duration_ms
-  from running, unnest('{50, 95, 99}'::numeric[]) as percent
+  from running, unnest('{50, 95, 99}'::double precision[]) as percent
 )
 select did, day, model, requests::bigint as requests,
-  round(min(first_byte_ms) filter (where percent = 50))::bigint as first_byte_p50_ms,
-  round(min(first_byte_ms) filter (where percent = 95))::bigint as first_byte_p95_ms,
-  round(min(first_byte_ms) filter (where percent = 99))::bigint as first_byte_p99_ms,
-  round(min(duration_ms) filter (where percent = 50))::bigint as duration_p50_ms,
-  round(min(duration_ms) filter (where percent = 95))::bigint as duration_p95_ms,
-  round(min(duration_ms) filter (where percent = 99))::bigint as duration_p99_ms
+  round(max(first_byte_ms) filter (where percent = 50))::bigint as first_byte_p50_ms,
+  round(max(first_byte_ms) filter (where percent = 95))::bigint as first_byte_p95_ms,
+  round(max(first_byte_ms) filter (where percent = 99))::bigint as first_byte_p99_ms,
+  round(max(duration_ms) filter (where percent = 50))::bigint as duration_p50_ms,
+  round(max(duration_ms) filter (where percent = 95))::bigint as duration_p95_ms,
+  round(max(duration_ms) filter (where percent = 99))::bigint as duration_p99_ms
 from placed
 group by did, day, model, requests;
 comment on view public.usage_latency is 'How long completed answers took, per DID, UTC day and model, of the last 62 days: percentiles to the first byte and to the end, within a factor of 1.42.';
@@ -134,7 +139,9 @@ select
   period.limit_usd,
   period.spent_usd,
   period.reserved_usd,
-  greatest(period.limit_usd - period.spent_usd - period.reserved_usd, 0) as remaining_usd,
+  -- Without a limit null; greatest alone would make it 0.
+  case when period.limit_usd is not null
+    then greatest(period.limit_usd - period.spent_usd - period.reserved_usd, 0) end as remaining_usd,
   round(100 * (period.spent_usd + period.reserved_usd) / nullif(period.limit_usd, 0), 1) as used_percent,
   period.resets_at
 from public.budgets as budget

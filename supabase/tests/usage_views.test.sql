@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(15);
+select plan(25);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -120,6 +120,119 @@ select is(
 select is(
   (select requests from public.usage_by_did where did = 'did:key:alice'), 16::bigint,
   'among the requests'
+);
+
+-- How long answers took.
+reset role;
+select setseed(0.7);
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+select gen_random_uuid(), 'did:key:' || (array['slow', 'fast'])[1 + n % 2], 'POST', '/x', 'timed',
+  (now() at time zone 'utc')::date::timestamp at time zone 'utc' - interval '24 hours' + n * interval '2 minutes'
+from generate_series(1, 600) as n;
+do $$
+begin
+  perform public.settle_request(
+    id, request_time, case when random() < 0.1 then 'failed' else 'completed' end, 200,
+    p_first_byte_ms => (10 * 2 ^ (random() * 8))::integer
+  )
+  from public.request_logs where model = 'timed';
+end;
+$$;
+set local role service_role;
+select is_empty(
+  $$
+    select did, percent, exact, told
+    from (
+      select log.did, percent, log.exact, case percent when 50 then first_byte_p50_ms when 95 then first_byte_p95_ms
+        else first_byte_p99_ms end as told
+      from unnest('{50, 95, 99}'::integer[]) as percent
+      cross join lateral (
+        select did, percentile_disc(percent / 100.0) within group (order by first_byte_ms) as exact
+        from public.request_logs where model = 'timed' and status = 'completed' group by did
+      ) as log
+      join public.usage_latency as view on view.did = log.did and view.model = 'timed'
+    ) as told
+    where (told between exact / 1.42 - 1 and exact * 1.42 + 1) is not true
+  $$,
+  'percentiles are right within a factor of 1.42'
+);
+select is(
+  (select sum(requests) from public.usage_latency where model = 'timed'),
+  (select count(*)::numeric from public.request_logs where model = 'timed' and status = 'completed'),
+  'of what has completed'
+);
+select cmp_ok(
+  (select min(duration_p50_ms) from public.usage_latency where model = 'timed'), '>', 1000::bigint,
+  'the time to the end is told, too'
+);
+
+-- What belongs to sessions and labels.
+reset role;
+insert into public.request_logs (id, did, method, endpoint, request_time, session, label)
+select gen_random_uuid(), 'did:key:alice', 'POST', '/x', now() - n * interval '1 hour', 's' || n % 2, 'l'
+from generate_series(1, 5) as n;
+do $$
+begin
+  perform public.settle_request(id, request_time, 'completed', 200, p_cost => '0.1')
+  from public.request_logs where label = 'l';
+end;
+$$;
+set local role service_role;
+select results_eq(
+  $$ select session, requests, total_cost, last_request_at from public.usage_by_did_session order by session $$,
+  $$ values ('s0', 2::bigint, 0.2, now() - interval '2 hours'), ('s1', 3, 0.3, now() - interval '1 hour') $$,
+  'sessions say what they cost, and until when they were'
+);
+select results_eq(
+  'select did, label, requests, total_cost, first_request_at from public.usage_by_did_label',
+  $$ values ('did:key:alice', 'l', 5::bigint, 0.5, now() - interval '5 hours') $$,
+  'so do labels'
+);
+select set_eq(
+  $$ select did, endpoint from public.usage_unknown_costs where model is null $$,
+  $$ values ('did:key:alice', '/x') $$,
+  'requests whose cost is not known are listed'
+);
+
+-- Accounts and budgets.
+reset role;
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+values ('did:key:alice', 'hash a', 'sealed', 'a'), ('did:key:bob', 'hash b', 'sealed', 'b'),
+  ('did:key:unused', 'hash u', 'sealed', 'u');
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at)
+values ('did:key:bob', 'hash b before', 'b', '2020-01-01 00:00:00+00');
+select public.set_limits('did:key:alice', daily_budget_usd => 2);
+select public.block_did('did:key:bob');
+select public.set_gateway_limits(default_monthly_budget_usd => 20);
+delete from public.budgets;
+insert into public.budgets (did, day, month, day_spent_usd, day_reserved_usd, month_spent_usd)
+select did, (now() at time zone 'utc')::date - ago, date_trunc('month', now() at time zone 'utc')::date, 1.5, 0.25, 5
+from (values ('did:key:alice', 0), ('did:key:bob', 1), ('*', 0)) as budget (did, ago);
+set local role service_role;
+select set_eq(
+  $$ select did, access, created_at, daily_budget_usd, day_spent_usd, monthly_budget_usd, month_spent_usd,
+      first_day is not null from public.accounts $$,
+  $$ values ('did:key:alice', 'allowed', now(), 2::numeric, 1.5, 20::numeric, 5::numeric, true),
+    ('did:key:bob', 'blocked', '2020-01-01 00:00:00+00', null, 0, 20, 5, true),
+    ('did:key:unused', 'allowed', now(), null, 0, 20, 0, false) $$,
+  'accounts say who may call, and what they may spend and have spent'
+);
+select is(
+  (select last_request_at from public.accounts where did = 'did:key:alice'),
+  (select max(request_time) from public.request_logs where did = 'did:key:alice'), 'and when they called last'
+);
+select set_eq(
+  'select did, period, limit_usd, spent_usd, remaining_usd, used_percent from public.usage_against_budgets',
+  $$ values ('did:key:alice', 'day', 2::numeric, 1.5, 0.25, 87.5), ('did:key:alice', 'month', 20, 5, 15, 25),
+    ('did:key:bob', 'day', null, 0, null, null), ('did:key:bob', 'month', 20, 5, 15, 25),
+    ('*', 'day', null, 1.5, null, null), ('*', 'month', null, 5, null, null) $$,
+  'what is spent stands against budgets, that of an earlier day no more'
+);
+select set_eq(
+  'select did, requests from public.new_dids',
+  $$ select 'did:key:alice', requests from public.usage_by_did where did = 'did:key:alice'
+    union all values ('did:key:unused', 0::bigint) $$,
+  'new are those whose first key is'
 );
 
 select * from finish();
