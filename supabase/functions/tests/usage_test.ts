@@ -181,3 +181,97 @@ for (
     await assertRefused(response, 400, "invalid_request");
   });
 }
+
+/** Pages of the request log until there are no more. */
+async function pages(identity: Identity, query: string): Promise<Record<string, unknown>[][]> {
+  const found = [];
+  let cursor: string | null = null;
+  do {
+    const path: string = `/api/v1/usage/requests?${query}${cursor ? `&cursor=${cursor}` : ""}`;
+    const response: Response = await call(world.gateway, identity, "GET", path);
+    const { data } = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(data));
+    found.push(data.requests);
+    cursor = data.next_cursor;
+  } while (cursor !== null);
+  return found;
+}
+
+Deno.test("the request log has each call once, page by page, whatever comes between two pages", async () => {
+  const [identity, other] = [await newIdentity(), await newIdentity()];
+  await book(other, "1");
+  const rows = [];
+  for (const cost of ["0.1", "0.000007765", null, "0.4", "0.5"]) {
+    rows.unshift(await book(identity, cost));
+  }
+  const [first] = await pages(identity, "limit=200");
+  assert.deepEqual(first!.map(({ id }) => id), rows.map(({ id }) => id));
+  assert.deepEqual(first!.map(({ cost }) => cost), [0.5, 0.4, null, 0.000007765, 0.1]);
+  assert.deepEqual((await pages(identity, "limit=2")).map((page) => page.length), [2, 2, 1]);
+
+  const response = await call(world.gateway, identity, "GET", "/api/v1/usage/requests?limit=2");
+  const { data } = await response.json();
+  await book(identity, "0.6");
+  const next = `/api/v1/usage/requests?limit=200&cursor=${data.next_cursor}`;
+  const rest = await (await call(world.gateway, identity, "GET", next)).json();
+  assert.deepEqual(
+    [...data.requests, ...rest.data.requests].map(({ id }) => id),
+    rows.map(({ id }) => id),
+  );
+});
+
+Deno.test("one request is told to who made it, and to nobody else", async () => {
+  const [identity, other] = [await newIdentity(), await newIdentity()];
+  const { id } = await book(identity, "0.25");
+  const path = `/api/v1/usage/requests/${id}`;
+  const own = await call(world.gateway, identity, "GET", path);
+  const { data } = await own.json();
+  assert.deepEqual([data.id, data.status, data.cost, data.http_status], [
+    id,
+    "completed",
+    0.25,
+    200,
+  ]);
+  await assertRefused(await call(world.gateway, other, "GET", path), 404, "not_found");
+  const unknown = `/api/v1/usage/requests/${crypto.randomUUID()}`;
+  await assertRefused(await call(world.gateway, identity, "GET", unknown), 404, "not_found");
+});
+
+Deno.test("what a session or a label cost is told, and who sends none has none", async () => {
+  const identity = await newIdentity();
+  const utf8 = (text: string) => String.fromCharCode(...new TextEncoder().encode(text));
+  const calls: [headers: Record<string, string>, members: Record<string, unknown>][] = [
+    [{ "x-session-id": "header", "x-label": utf8("Zoë") }, { session_id: "body" }],
+    [{ "x-session-id": "header", "x-claude-code-session-id": "claude" }, {}],
+    [{ "x-claude-code-session-id": "claude", "x-label": utf8("Zoë") }, {}],
+    [{}, {}],
+  ];
+  for (const [headers, members] of calls) {
+    const response = await call(world.gateway, identity, "POST", CHAT, chat("one", members), {
+      headers: { "x-openrouter-simulate": "cost:0.1", ...headers },
+    });
+    await response.body?.cancel();
+    await world.db.endedRow(response);
+  }
+
+  const bySession = await usage(identity, "?group_by=session");
+  assert.deepEqual(
+    bySession.data.groups.map(({ session, requests, cost }) => [session, requests, cost]),
+    [[null, 1, 0.1], ["body", 1, 0.1], ["claude", 1, 0.1], ["header", 1, 0.1]],
+  );
+  const ofLabel = await usage(identity, `?label=${encodeURIComponent("Zoë")}&group_by=label,hour`);
+  assert.equal(ofLabel.data.total_requests, 2);
+  assert.equal(ofLabel.data.total_cost, 0.2);
+  assert.ok(typeof ofLabel.data.partial_before === "string", "all time by hour is not all");
+  const [page] = await pages(identity, "session=claude");
+  assert.deepEqual(page!.map(({ session, label }) => [session, label]), [["claude", "Zoë"]]);
+});
+
+Deno.test("a label that is too long is refused by name, and OpenRouter is not asked", async () => {
+  const identity = await newIdentity();
+  const response = await call(world.gateway, identity, "POST", CHAT, chat("one"), {
+    headers: { "x-label": "a".repeat(129) },
+  });
+  const { param } = await assertRefused(response, 400, "invalid_request") as { param?: string };
+  assert.equal(param, "x-label");
+});
