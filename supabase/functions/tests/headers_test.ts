@@ -52,6 +52,8 @@ Deno.test("OpenRouter sees no credential, no cookie and no trace of the way", as
     "proxy-authorization": "Basic YTpi",
     "x-api-key": "sk-ant-1",
     "x-custom": "1",
+    "x-label": "customer 7",
+    "x-claude-code-session-id": "s-1",
     "origin": "https://app.example",
     "referer": "https://app.example/page",
   };
