@@ -1,9 +1,9 @@
 -- The totals of all DIDs together, of days that hardly change any more: with many DIDs, adding up the
 -- whole gateway's history from usage_daily anew takes seconds.
 --
--- Settlements do not touch these totals, because all DIDs would wait for one another. A cost that is
--- learnt after days leaves a note instead, and the day is added up from usage_daily until housekeeping
--- has done so anew: usage_of_days is exact at any time.
+-- Settlements do not touch these totals, because all DIDs would wait for one another. What changes a day
+-- that is over, such as a cost that comes late, leaves a note instead, and the day is added up from
+-- usage_daily until housekeeping has done so anew: usage_of_days is exact at any time.
 
 create table public.usage_daily_of_all (
   day date not null,
@@ -20,7 +20,7 @@ create table public.usage_daily_of_all (
   requests_without_cost bigint not null,
   primary key (day, model, endpoint)
 );
-comment on table public.usage_daily_of_all is 'usage_daily of all DIDs together, of days that are over for some days; nobody but service_role sees rows. Read usage_of_days, which has all days.';
+comment on table public.usage_daily_of_all is 'usage_daily of all DIDs together, of days that are over; nobody but service_role sees rows. Read usage_of_days, which has all days.';
 comment on column public.usage_daily_of_all.day is 'The UTC day of request_time.';
 comment on column public.usage_daily_of_all.model is 'As in usage_daily.';
 comment on column public.usage_daily_of_all.endpoint is 'OpenRouter''s path, as in request_logs.';
@@ -66,8 +66,9 @@ comment on view public.usage_of_days is 'Sums per UTC day, model and endpoint, t
 revoke all on table public.usage_of_days from public, anon, authenticated, service_role;
 grant select on table public.usage_of_days to authenticated, service_role;
 
--- Adds up days for usage_daily_of_all, in their order: those that have changed, and then those that are
--- over for four days. Who changes usage_daily of a day that is over for two leaves a note.
+-- Adds up days for usage_daily_of_all, in their order: those that have changed, and then those that have
+-- been over for a day. Who changes usage_daily of a day that is over leaves a note: no transaction takes
+-- the day that is between the two.
 --
 -- Returns how many.
 create function public.add_up_days(p_limit integer default 7)
@@ -76,7 +77,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  v_last date := (now() at time zone 'utc')::date - 5;
+  v_last date := (now() at time zone 'utc')::date - 2;
   v_day date;
   v_days date[];
 begin

@@ -206,7 +206,7 @@ begin
     total_cost = total.total_cost + excluded.total_cost,
     upstream_cost = total.upstream_cost + excluded.upstream_cost;
 
-  if v_day < (now() at time zone 'utc')::date - 2 then
+  if v_day < (now() at time zone 'utc')::date then
     insert into public.usage_day_changes values (v_day);
   end if;
 
@@ -299,7 +299,7 @@ begin
   insert into public.usage_day_changes
   select distinct (log.request_time at time zone 'utc')::date
   from unnest(p_rows) as log
-  where (log.request_time at time zone 'utc')::date < (now() at time zone 'utc')::date - 2;
+  where (log.request_time at time zone 'utc')::date < (now() at time zone 'utc')::date;
 
   with told as (
     select

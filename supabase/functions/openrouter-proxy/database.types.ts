@@ -951,7 +951,7 @@ export type Database = {
         isSetofReturn: true
       } },
 "usage_from_log":
-{ Args: { "p_by_origin": boolean,"p_did": string,"p_end": string,"p_label": string,"p_session": string,"p_start": string }; Returns: Database["public"]['CompositeTypes']["usage_part"][]
+{ Args: { "p_did": string,"p_end": string,"p_label": string,"p_session": string,"p_start": string }; Returns: Database["public"]['CompositeTypes']["usage_part"][]
                           SetofOptions: {
         from: "*"
         to: "usage_part"
