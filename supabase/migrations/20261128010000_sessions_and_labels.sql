@@ -315,6 +315,7 @@ declare
   -- Those of them whose message was not accepted before.
   v_fresh public.plain_admission[];
   v_passing public.plain_admission[];
+  v_id uuid;
   v_calls integer;
   v_usd numeric;
   v_budgets public.budgets[] := '{}';
@@ -353,19 +354,15 @@ begin
     or (fresh.asked).request_id in (select request_id from taken);
 
   -- As in admit_request: no two rows may have one id.
-  perform pg_advisory_xact_lock(hashtextextended(metered.request_id::text, 0))
-  from (
-    select (asked).request_id from unnest(v_passing) where (asked).metered order by 1
-  ) as metered;
-  if exists (
-    select from unnest(v_passing) as passing
-    join public.request_logs as log
-      on log.id = (passing.asked).request_id
-      and log.request_time between p_now - interval '1 day' and p_now + interval '1 minute'
-    where (passing.asked).metered
-  ) then
-    raise exception 'one of the requests was admitted before' using errcode = '23505';
-  end if;
+  for v_id in select (asked).request_id from unnest(v_passing) where (asked).metered order by 1 loop
+    perform pg_advisory_xact_lock(hashtextextended(v_id::text, 0));
+    if exists (
+      select from public.request_logs
+      where id = v_id and request_time between p_now - interval '1 day' and p_now + interval '1 minute'
+    ) then
+      raise exception 'request % was admitted before', v_id using errcode = '23505';
+    end if;
+  end loop;
 
   -- All budgets are held from here to the end of the transaction.
   perform public.lock_budget(metered.did)
