@@ -369,11 +369,12 @@ begin
 
     insert into public.request_logs (
       id, did, method, endpoint, model, streaming, request_time, created_at,
-      estimate_usd, reserved_usd, reserved_on
+      estimate_usd, reserved_usd, reserved_on, session, label
     )
     values (
       p_asked.request_id, v_did, p_asked.method, p_asked.endpoint, p_asked.model,
-      coalesce(p_asked.streaming, false), p_now, p_now, v_usd, v_usd, v_today
+      coalesce(p_asked.streaming, false), p_now, p_now, v_usd, v_usd, v_today,
+      p_asked.session, p_asked.label
     );
 
     -- Both budgets are held from here to the end of the transaction: what is decided now is true of all
@@ -639,11 +640,12 @@ begin
 
   insert into public.request_logs (
     id, did, method, endpoint, model, streaming, request_time, created_at,
-    estimate_usd, reserved_usd, reserved_on
+    estimate_usd, reserved_usd, reserved_on, session, label
   )
   select
     (asked).request_id, (asked).did, (asked).method, (asked).endpoint, (asked).model,
-    coalesce((asked).streaming, false), p_now, p_now, usd, usd, v_today
+    coalesce((asked).streaming, false), p_now, p_now, usd, usd, v_today,
+    (asked).session, (asked).label
   from unnest(v_entered)
   order by 1;
 
