@@ -290,7 +290,7 @@ select is(
 );
 select throws_ok(
   $$ select public.admit_requests(jsonb_build_array(pg_temp.item(4, 'alice'), pg_temp.item(1, 'alice', '{"message_hash": null, "idempotency_key": null}'))::text) $$,
-  '23505', 'one of the requests was admitted before', 'a request that was admitted before is not admitted again'
+  '23505', 'request 00000000-0000-0000-0000-000000000001 was admitted before', 'a request that was admitted before is not admitted again'
 );
 
 select * from finish();
