@@ -46,7 +46,15 @@ Deno.test("the SDKs' recipes in docs/clients.md print what the model said, and e
       await Deno.writeTextFile(`${folder}/${module}`, recipe(title!, "ts", gateway.url));
     }
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--config", CONFIG, `${folder}/main.ts`, JSON.stringify(modules)],
+      args: [
+        "run",
+        "-A",
+        "--check",
+        "--config",
+        CONFIG,
+        `${folder}/main.ts`,
+        JSON.stringify(modules),
+      ],
       cwd: folder,
       env: { NO_COLOR: "1", GATEWAY_AUDIENCE: AUDIENCE, DID_FILE: `${folder}/identity.did.json` },
       stdin: "null",

@@ -5,6 +5,10 @@ import { recipe } from "../harness/recipes.ts";
 export interface CodingAgent {
   /** As docs/clients.md calls it. */
   title: string;
+  /** The recipe with a token that is not renewed. */
+  titleOfOneToken: string;
+  /** How often it asks at most while its token is refused. */
+  mostRefusals: number;
   /** What npm installs. */
   package: string;
   program: string;
@@ -24,6 +28,8 @@ export interface CodingAgent {
 export const CODING_AGENTS: CodingAgent[] = [
   {
     title: "Claude Code",
+    titleOfOneToken: "Claude Code for an hour",
+    mostRefusals: 1,
     package: "@anthropic-ai/claude-code@2.1.332",
     program: "claude",
     endpoint: "/messages",
@@ -38,6 +44,9 @@ export const CODING_AGENTS: CodingAgent[] = [
   },
   {
     title: "Codex",
+    titleOfOneToken: "Codex",
+    // It tries each of its six attempts again with new tokens.
+    mostRefusals: 18,
     package: "@openai/codex@0.171.0",
     program: "codex",
     endpoint: "/responses",
@@ -55,6 +64,9 @@ export const CODING_AGENTS: CodingAgent[] = [
   },
   {
     title: "opencode",
+    titleOfOneToken: "opencode",
+    // One of them for the title of the session.
+    mostRefusals: 2,
     package: "opencode-ai@1.18.33",
     program: "opencode",
     endpoint: "/chat/completions",
@@ -98,18 +110,20 @@ export interface RunningAgent {
 }
 
 /**
- * Starts an agent by its recipe, in a home of its own that `release` removes.
+ * Starts an agent by a recipe, in a home of its own that goes when it is disposed of.
  *
  * @param programs the folder of installAgents
+ * @param title of the recipe; the agent's own by default
  * @param tokens what `did token` prints, call by call; the last one from then on
  */
 export async function startAgent(
   agent: CodingAgent,
-  { programs, gatewayUrl, tokens, prompt }: {
+  { programs, gatewayUrl, tokens, prompt, title = agent.title }: {
     programs: string;
     gatewayUrl: string;
     tokens: string[];
     prompt: string;
+    title?: string;
   },
 ): Promise<RunningAgent & AsyncDisposable> {
   const home = await Deno.makeTempDir();
@@ -122,7 +136,7 @@ export async function startAgent(
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
     await Deno.writeTextFile(path, recipe(agent.title, agent.settings.language, gatewayUrl));
   }
-  const commands = recipe(agent.title, "sh", gatewayUrl)
+  const commands = recipe(title, "sh", gatewayUrl)
     // Otherwise the shell might stand between a signal and the agent.
     .replace(new RegExp(`\\b${agent.program}\\b(?=[^\\n]*$)`), `exec ${agent.program}`);
   const child = new Deno.Command("sh", {
