@@ -14,7 +14,14 @@
  * nothing failed, 1 when something did, 2 for arguments that it does not know, 130 when interrupted.
  */
 import { startStack } from "./stack/start_stack.ts";
-import { agents, http, httpOnEdgeDeno, maintenance, unit, unitOnEdgeDeno } from "./test/deno_suites.ts";
+import {
+  agents,
+  http,
+  httpOnEdgeDeno,
+  maintenance,
+  unit,
+  unitOnEdgeDeno,
+} from "./test/deno_suites.ts";
 import { describe, type Outcome, sum } from "./test/outcome.ts";
 import { pgtap } from "./test/pgtap.ts";
 import { schema } from "./test/schema.ts";

@@ -53,14 +53,6 @@ export const http: Suite = async (context) =>
 export const maintenance: Suite = async (context) =>
   await denoTest([Deno.execPath(), "test", "-A", ...await httpTests(isMaintenance)], context);
 
-/** Coding agents, which npm fetches: a gigabyte, so that they are tried only where they are asked for. */
-export const agents: Suite = async (context) =>
-  await denoTest(
-    [Deno.execPath(), "test", "-A", `${HTTP_TESTS}/agents`],
-    context,
-    stackEnvironment(await context.stack()),
-  );
-
 const BROWSER = `${HTTP_TESTS}/browser`;
 const isMaintenance = (name: string) => name.startsWith("maintenance_");
 
