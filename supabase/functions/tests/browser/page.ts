@@ -1,17 +1,21 @@
 /**
- * What an app in a browser does with the client code. The test serves this to Chromium; it calls the
+ * What an app in a browser does with the client code. The test serves this to browsers; it calls the
  * gateway of `?gateway=`, whose audience is `?audience=`, and posts a Report to where it came from.
  */
 import {
+  createDidToken,
   createIdentity,
   signedFetch,
   type WebCryptoIdentity,
 } from "../../../../scripts/client/llm_gateway.ts";
+import { askBySdks, type SdkAnswers } from "./sdks.ts";
 
 export interface Report {
   /** Why the page could not go on; null when all of it ran. */
   failure: string | null;
   visits: Visit[];
+  /** The DID that SDKs asked with, and what they were answered. */
+  sdks: { did: string; answers: SdkAnswers } | null;
 }
 
 /** What one identity saw. */
@@ -35,7 +39,7 @@ const gatewayUrl = parameters.get("gateway") ?? "";
 const audience = parameters.get("audience") ?? "";
 const chatUrl = `${gatewayUrl}/api/v1/openrouter/chat/completions`;
 
-const report: Report = { failure: null, visits: [] };
+const report: Report = { failure: null, visits: [], sdks: null };
 try {
   const preferred = await createIdentity("ed25519").catch(() => createIdentity("p256"));
   for (const identity of [preferred, await createIdentity("p256")]) {
@@ -43,6 +47,10 @@ try {
     report.visits.push(visit as Visit);
     await visitGateway(identity, visit);
   }
+  const asker = await createIdentity("p256");
+  const token = await createDidToken(asker, { audience });
+  const answers = await askBySdks(`${gatewayUrl}/api/v1/openrouter`, token);
+  report.sdks = { did: asker.did, answers };
 } catch (error) {
   report.failure = String(error);
 }
