@@ -23,6 +23,7 @@ export function stackEnvironment(stack: Stack): Record<string, string> {
     SUPABASE_PUBLISHABLE_KEY: stack.publishableKey,
     SUPABASE_SECRET_KEYS: JSON.stringify(stack.secretKeys),
     GATEWAY_JWT_SECRET: stack.jwtSecret,
+    GATEWAY_JWT_KEY: stack.jwtKey,
     DATABASE_URL: stack.databaseUrl,
   };
 }

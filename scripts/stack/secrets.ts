@@ -1,4 +1,5 @@
 /** The secrets of one data folder, made once and kept in it. */
+import { exportJWK, generateKeyPair } from "jose";
 
 export interface StackSecrets {
   /** `sb_publishable_…`: the API's role anon. */
@@ -11,29 +12,47 @@ export interface StackSecrets {
   databasePassword: string;
   /** For API_KEY_ENCRYPTION_KEY where nobody sets it: 32 random bytes, base64. */
   encryptionKey: string;
+  /** For GATEWAY_JWT_KEY: a private ES256 JWK, whose public half the API knows; JSON. */
+  jwtKey: string;
 }
 
 /**
- * Reads the file, or makes it, readable by its owner alone. A file is written under another name
- * and renamed, so that an interrupted attempt leaves nothing to trip over.
+ * Reads the file, or makes it, readable by its owner alone. What a file of before lacks is added. A
+ * file is written under another name and renamed, so that an interrupted attempt leaves nothing to
+ * trip over.
  */
 export async function loadOrCreateSecrets(path: string): Promise<StackSecrets> {
-  try {
-    return JSON.parse(await Deno.readTextFile(path));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-  }
+  const known = await savedSecrets(path);
   const secrets: StackSecrets = {
     publishableKey: `sb_publishable_${randomHex(16)}`,
     secretKey: `sb_secret_${randomHex(24)}`,
     jwtSecret: randomHex(32),
     databasePassword: randomHex(16),
     encryptionKey: randomBytes(32).toBase64(),
+    jwtKey: await newJwtKey(),
+    ...known,
   };
+  if (Object.keys(secrets).every((name) => name in known)) return secrets;
   const unfinished = `${path}.unfinished`;
   await Deno.writeTextFile(unfinished, JSON.stringify(secrets, null, 2), { mode: 0o600 });
   await Deno.rename(unfinished, path);
   return secrets;
+}
+
+async function savedSecrets(path: string): Promise<Partial<StackSecrets>> {
+  try {
+    return JSON.parse(await Deno.readTextFile(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return {};
+  }
+}
+
+/** As `supabase gen signing-key --algorithm ES256` makes it. */
+async function newJwtKey(): Promise<string> {
+  const { privateKey } = await generateKeyPair("ES256", { extractable: true });
+  const jwk = await exportJWK(privateKey);
+  return JSON.stringify({ ...jwk, kid: crypto.randomUUID(), alg: "ES256", use: "sig" });
 }
 
 function randomBytes(length: number): Uint8Array {

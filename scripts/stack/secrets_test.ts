@@ -18,7 +18,7 @@ Deno.test("loadOrCreateSecrets makes secrets once, in a file for its owner alone
   }
 });
 
-Deno.test("loadOrCreateSecrets makes an encryption key that the gateway accepts", async () => {
+Deno.test("loadOrCreateSecrets makes keys that the gateway accepts", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const secrets = await loadOrCreateSecrets(join(folder, "secrets.json"));
@@ -27,10 +27,28 @@ Deno.test("loadOrCreateSecrets makes an encryption key that the gateway accepts"
       SUPABASE_SECRET_KEYS: JSON.stringify({ default: secrets.secretKey }),
       OPENROUTER_PROVISIONING_KEY: "sk-or-v1-management",
       API_KEY_ENCRYPTION_KEY: secrets.encryptionKey,
+      GATEWAY_JWT_KEY: secrets.jwtKey,
     };
     const config = configFromEnv({ get: (name) => environment[name] });
     assert.equal(config.encryptionKey.length, 32);
     assert.equal(config.supabaseSecretKey, secrets.secretKey);
+    assert.equal(config.jwtKey?.kid, JSON.parse(secrets.jwtKey).kid);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("loadOrCreateSecrets adds what a file of before lacks, and keeps the rest", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "secrets.json");
+    const { jwtKey, ...before } = await loadOrCreateSecrets(path);
+    await Deno.writeTextFile(path, JSON.stringify(before));
+    const after = await loadOrCreateSecrets(path);
+    assert.deepEqual(after, { ...before, jwtKey: after.jwtKey });
+    assert.notEqual(after.jwtKey, jwtKey);
+    assert.deepEqual(await loadOrCreateSecrets(path), after);
+    assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -1,7 +1,7 @@
 /** The development stack: PostgreSQL, a fresh Supabase project, its migrations, the Data API. */
 import postgres from "postgres";
 import { createDataApi } from "./data_api.ts";
-import { legacySecretKey } from "./data_api/verify_jwt.ts";
+import { legacySecretKey, publicKeyOf } from "./data_api/verify_jwt.ts";
 import { startDatabase } from "./database.ts";
 import { DEV_FOLDER, openDataFolder, PROJECT_ROOT, temporaryDataFolder } from "./data_folder.ts";
 import { type Drainable, drainable, type Handler } from "./drain.ts";
@@ -42,6 +42,8 @@ export interface Stack {
   jwtSecret: string;
   /** For API_KEY_ENCRYPTION_KEY where nobody sets it; as lasting as the database. */
   encryptionKey: string;
+  /** For GATEWAY_JWT_KEY: a private ES256 JWK, whose public half the Data API knows; JSON. */
+  jwtKey: string;
   /** The Data API without the network. */
   fetch(request: Request): Promise<Response>;
   /**
@@ -102,7 +104,10 @@ export async function startStack({
 
   const dataApi = createDataApi(url("authenticator"), {
     ...folder.secrets,
-    verificationKeys: [legacySecretKey(folder.secrets.jwtSecret)],
+    verificationKeys: [
+      legacySecretKey(folder.secrets.jwtSecret),
+      publicKeyOf(folder.secrets.jwtKey),
+    ],
   });
   // A request that hangs keeps its connection; PostgreSQL's own end closes that one.
   starting.defer(async () => void await within(SHUTDOWN_MS, dataApi.close()));
@@ -136,6 +141,7 @@ export async function startStack({
     databaseUrl,
     jwtSecret: folder.secrets.jwtSecret,
     encryptionKey: folder.secrets.encryptionKey,
+    jwtKey: folder.secrets.jwtKey,
     fetch: dataApi.fetch,
     mount(path, handler, refuse) {
       const mount = drainable(handler, refuse);

@@ -16,6 +16,12 @@ export function legacySecretKey(jwtSecret: string): VerificationKey {
   return { kty: "oct", alg: "HS256", k: Buffer.from(jwtSecret).toString("base64url") };
 }
 
+/** The public half of a private JWK, with its `alg`. */
+export function publicKeyOf(privateJwk: string): VerificationKey {
+  const { d: _, key_ops: __, ...publicHalf } = JSON.parse(privateJwk);
+  return publicHalf;
+}
+
 /** @param keys of any algorithm that WebCrypto has, e.g. HS256 and ES256 */
 export function jwtVerifier(keys: VerificationKey[]): VerifyJwt {
   const algorithms = [...new Set(keys.map(({ alg }) => alg))];

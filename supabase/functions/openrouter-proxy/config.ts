@@ -6,6 +6,7 @@
 import { base64 } from "@scure/base";
 import { type Bytes, parseJsonObject, utf8 } from "./bytes/encodings.ts";
 import { audienceFault, didWebHostFault } from "./config_addresses.ts";
+import { JWT_KEY_RULE, type JwtKey, readJwtKey } from "./usage/jwt_key.ts";
 
 /** What the gateway needs to know. Durations in milliseconds or seconds, as the name says. */
 export interface Config {
@@ -52,6 +53,8 @@ export interface Config {
   alertWebhookUrl: string | null;
   /** Signs alerts; null: they are not signed. */
   alertWebhookSecret: string | null;
+  /** Signs the Supabase tokens of `POST /api/v1/token`; null: there are none. */
+  jwtKey: JwtKey | null;
 }
 
 /** Every missing or bad variable at once, by name; values never appear. */
@@ -209,6 +212,13 @@ export function configFromEnv(env: Environment): Config {
     return value;
   }
 
+  function jwtKey(): JwtKey | null {
+    const value = optional("GATEWAY_JWT_KEY");
+    const key = value === undefined ? null : readJwtKey(value);
+    if (value !== undefined && key === null) problems.push(`GATEWAY_JWT_KEY ${JWT_KEY_RULE}`);
+    return key;
+  }
+
   const supabaseUrl = httpUrl("SUPABASE_URL", required("SUPABASE_URL"));
   const origins = list("ALLOWED_ORIGINS");
   const previous = optional("API_KEY_ENCRYPTION_KEY_PREVIOUS");
@@ -242,6 +252,7 @@ export function configFromEnv(env: Environment): Config {
     usdPerCredit: usdPerCredit(),
     alertWebhookUrl: alertWebhookUrl(),
     alertWebhookSecret: alertWebhookSecret(),
+    jwtKey: jwtKey(),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

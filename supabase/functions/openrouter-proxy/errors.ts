@@ -28,6 +28,7 @@ const STATUS = {
   rate_limited: 429,
   internal_error: 500,
   misconfigured: 500,
+  not_configured: 501,
   upstream_unreachable: 502,
   provisioning_failed: 502,
   store_unavailable: 503,

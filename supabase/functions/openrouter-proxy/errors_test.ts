@@ -25,6 +25,7 @@ const STATUSES: Record<ErrorType, number> = {
   rate_limited: 429,
   internal_error: 500,
   misconfigured: 500,
+  not_configured: 501,
   upstream_unreachable: 502,
   provisioning_failed: 502,
   store_unavailable: 503,

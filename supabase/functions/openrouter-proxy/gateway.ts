@@ -35,6 +35,8 @@ import { createCatalogue } from "./policy/catalogue.ts";
 import type { Store } from "./store.ts";
 import { createLimits } from "./usage/limits_route.ts";
 import { createUsageRequest, createUsageRequests } from "./usage/requests_route.ts";
+import { createTokenSigner } from "./usage/supabase_token.ts";
+import { createToken } from "./usage/token_route.ts";
 import { createUsage } from "./usage/usage_route.ts";
 
 export interface GatewayDeps {
@@ -133,6 +135,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     sleep,
     waitUntil,
   });
+  const { jwtKey } = config;
+  const signToken = jwtKey && createTokenSigner(jwtKey, audience, now);
   const health = createHealth(store, now);
   const maintenance = createMaintenanceRoute(
     createRequireOperator(config.operatorKeys),
@@ -179,6 +183,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   route(["GET"], "/api/v1/usage/requests", createUsageRequests(identify, store));
   route(["GET"], "/api/v1/usage/requests/:id", createUsageRequest(identify, store));
   route(["GET"], "/api/v1/limits", createLimits(identify, store));
+  route(["POST"], "/api/v1/token", createToken(identify, store, signToken));
   route(["POST"], "/api/v1/maintenance", maintenance);
   app.on("ALL", ["/api/v1/openrouter", "/api/v1/openrouter/"], nowhere);
   route(PROXIED_METHODS, "/api/v1/openrouter/*", proxy);

@@ -10,6 +10,8 @@ export interface TestStack {
   databaseUrl: string;
   /** Signs the JWTs that the Data API accepts, HS256. */
   jwtSecret: string;
+  /** GATEWAY_JWT_KEY. */
+  jwtKey: string;
   stop(): Promise<void>;
 }
 
@@ -20,6 +22,7 @@ const NAMES = [
   "SUPABASE_SECRET_KEYS",
   "DATABASE_URL",
   "GATEWAY_JWT_SECRET",
+  "GATEWAY_JWT_KEY",
 ];
 
 /** Takes the environment's stack, or starts one, so that a test file can be run alone. */
@@ -62,7 +65,8 @@ export async function startFreshStack(): Promise<TestStack> {
 
 /** The stack that these variables describe; null when one is missing. */
 function stackOf(variable: (name: string) => string | undefined): TestStack | null {
-  const [url, publishableKey, secretKeys, databaseUrl, jwtSecret] = NAMES.map(variable);
-  if (!(url && publishableKey && secretKeys && databaseUrl && jwtSecret)) return null;
-  return { url, publishableKey, secretKeys, databaseUrl, jwtSecret, stop: () => Promise.resolve() };
+  const [url, publishableKey, secretKeys, databaseUrl, jwtSecret, jwtKey] = NAMES.map(variable);
+  if (!(url && publishableKey && secretKeys && databaseUrl && jwtSecret && jwtKey)) return null;
+  const stop = () => Promise.resolve();
+  return { url, publishableKey, secretKeys, databaseUrl, jwtSecret, jwtKey, stop };
 }

@@ -67,6 +67,7 @@ export function useWorld(
       OPENROUTER_PROVISIONING_KEY: openrouter.managementKey,
       API_KEY_ENCRYPTION_KEY: encryptionKey,
       GATEWAY_AUDIENCE: AUDIENCE,
+      GATEWAY_JWT_KEY: stack.jwtKey,
       ...env,
     };
     const gateways = await startGateways(count, gatewayEnv, options);

@@ -1,0 +1,74 @@
+/** `POST /api/v1/token`: a Supabase JWT for the caller (docs/protocol.md, "Supabase tokens"). */
+import type { Context } from "hono";
+import type { Identity } from "../auth/authenticate.ts";
+import { refusalOf } from "../accounts/refusals.ts";
+import type { Identify } from "../call/identify.ts";
+import { GatewayError } from "../errors.ts";
+import { queryOf } from "../http/query_parameters.ts";
+import type { RequestEnv } from "../http/request_log.ts";
+import type { Store } from "../store.ts";
+import type { AdmissionRequest } from "../store_admission.ts";
+import type { SupabaseToken } from "./supabase_token.ts";
+
+/**
+ * Makes the handler. Postgres admits the request as it does a call that costs nothing: a token that is
+ * revoked, a DID that is blocked and a signed message that was accepted before get none.
+ *
+ * @param sign null: the operator has not set GATEWAY_JWT_KEY
+ */
+export function createToken(
+  identify: Identify,
+  store: Pick<Store, "admit">,
+  sign: ((did: string) => Promise<SupabaseToken>) | null,
+): (c: Context<RequestEnv>) => Promise<Response> {
+  return async (c) => {
+    using identified = await (await identify(c)).receive();
+    queryOf(c.req.raw.url, []);
+    if (sign === null) {
+      throw new GatewayError(
+        "not_configured",
+        "this gateway makes no Supabase tokens: its operator has not set GATEWAY_JWT_KEY",
+      );
+    }
+    const { identity } = identified;
+    const request = admissionRequest(c.get("requestId"), identity);
+    const admission = await store.admit(request);
+    if (admission.decision !== "admitted") throw refusalOf(admission, request);
+    const { token, expiresAt } = await signed(identity.did, sign);
+    const data = { token, expires_at: expiresAt.toISOString() };
+    return c.json({ success: true, data }, 200, { "cache-control": "no-store" });
+  };
+}
+
+async function signed(did: string, sign: (did: string) => Promise<SupabaseToken>) {
+  try {
+    return await sign(did);
+  } catch (cause) {
+    throw new GatewayError("misconfigured", "the gateway's GATEWAY_JWT_KEY does not work", {
+      cause,
+    });
+  }
+}
+
+function admissionRequest(requestId: string, identity: Identity): AdmissionRequest {
+  const { did, replay, tokenIssuedAt } = identity;
+  return {
+    requestId,
+    did,
+    method: "POST",
+    endpoint: "/token",
+    metered: false,
+    model: null,
+    streaming: false,
+    replay,
+    tokenIssuedAt,
+    ownedGenerations: [],
+    sharedFeatures: [],
+    serverTools: [],
+    idempotency: null,
+    models: [],
+    runsUnnamed: null,
+    freeModel: false,
+    estimate: [],
+  };
+}
