@@ -5,7 +5,7 @@
  */
 
 /** Every error type that the gateway answers with, and its HTTP status. */
-const STATUS = {
+export const STATUS = {
   invalid_request: 400,
   missing_credentials: 401,
   invalid_did: 401,

@@ -30,6 +30,7 @@ import { createRates } from "./http/rates.ts";
 import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { unknownRoute } from "./http/unknown_route.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
+import { createOpenApi } from "./openapi/openapi_route.ts";
 import { createManagement } from "./openrouter/management.ts";
 import { createCatalogue } from "./policy/catalogue.ts";
 import type { Store } from "./store.ts";
@@ -185,6 +186,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   route(["GET"], "/api/v1/limits", createLimits(identify, store));
   route(["POST"], "/api/v1/token", createToken(identify, store, signToken));
   route(["POST"], "/api/v1/maintenance", maintenance);
+  route(["GET"], "/api/v1/openapi.json", createOpenApi(audience));
   app.on("ALL", ["/api/v1/openrouter", "/api/v1/openrouter/"], nowhere);
   route(PROXIED_METHODS, "/api/v1/openrouter/*", proxy);
   app.notFound(nowhere);

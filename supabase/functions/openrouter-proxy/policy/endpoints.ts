@@ -29,7 +29,7 @@ const FREE: Endpoint = { kind: "free", needsKey: false };
 const NEEDS_KEY: Endpoint = { kind: "free", needsKey: true };
 
 /** What GET and HEAD read for nothing. `/*` stands for whatever is below. */
-const READS: Record<string, Endpoint> = {
+export const READS: Record<string, Endpoint> = {
   "/models": FREE,
   "/models/user": NEEDS_KEY,
   "/models/*": FREE,
@@ -49,7 +49,7 @@ const READS: Record<string, Endpoint> = {
 };
 
 /** Free and never booked, by POST. */
-const FREE_POSTS: Record<string, Endpoint> = { "/messages/count_tokens": FREE };
+export const FREE_POSTS: Record<string, Endpoint> = { "/messages/count_tokens": FREE };
 
 /** Belongs to the operator's account. Nothing opens it. */
 const OPERATORS = [
