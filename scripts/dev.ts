@@ -2,7 +2,7 @@
  * `deno task dev`: everything on this machine, at Supabase's usual URLs: PostgreSQL, the Data API,
  * the gateway and, while OPENROUTER_PROVISIONING_KEY is unset, a simulator of OpenRouter.
  *
- * Environment: PORT, DB_PORT and EPHEMERAL as for `deno task stack`, and the gateway's own
+ * Environment, and the option --seed: PORT, DB_PORT and EPHEMERAL as for `deno task stack`, and the gateway's own
  * variables (protocol.md, "Environment"). Prints NAME=value lines on stdout, then one that starts
  * with `ready`, then a signed request to paste.
  *

@@ -1,14 +1,20 @@
 /** What the commands `stack` and `dev` take from their environment and print. */
+import { StackError } from "./errors.ts";
 import { portFromEnv } from "./ports.ts";
 import type { Stack, StackOptions } from "./start_stack.ts";
 
 /**
- * PORT, DB_PORT and EPHEMERAL; progress goes to stderr.
+ * PORT, DB_PORT and EPHEMERAL, and the argument `--seed`; progress goes to stderr.
  *
- * @throws {StackError} naming a variable that is no port
+ * @throws {StackError} naming a variable that is no port, or an argument that is not known
  */
-export function stackOptionsFromEnv(): StackOptions {
+export function stackOptionsFromEnv(args: readonly string[] = Deno.args): StackOptions {
+  const unknown = args.find((argument) => argument !== "--seed");
+  if (unknown !== undefined) {
+    throw new StackError(`${unknown} is no option; --seed is the only one`);
+  }
   return {
+    seed: args.includes("--seed"),
     port: portFromEnv("PORT", 54321),
     dbPort: portFromEnv("DB_PORT", 54322),
     ephemeral: Deno.env.get("EPHEMERAL") === "1",

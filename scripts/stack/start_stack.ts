@@ -7,6 +7,7 @@ import { DEV_FOLDER, openDataFolder, PROJECT_ROOT, temporaryDataFolder } from ".
 import { type Drainable, drainable, type Handler } from "./drain.ts";
 import { StackError } from "./errors.ts";
 import { migrate } from "./migrate.ts";
+import { loadSeed } from "./load_seed.ts";
 import { freePort, LOOPBACK, serveHttp } from "./ports.ts";
 import { within } from "./within.ts";
 
@@ -24,6 +25,8 @@ export interface StackOptions {
    * as in projects made before May 2026; true by default. Newer projects need explicit grants.
    */
   exposeNewTables?: boolean;
+  /** Whether a database without requests gets the made-up history of supabase/seed.sql. */
+  seed?: boolean;
   /** What the stack is doing, one line at a time. */
   onProgress?: (message: string) => void;
   /** Aborting it before the stack is there makes startStack release everything and throw. */
@@ -71,6 +74,7 @@ export async function startStack({
   ephemeral,
   durable = !ephemeral,
   exposeNewTables = true,
+  seed = false,
   onProgress = () => {},
   signal = new AbortController().signal,
 }: StackOptions): Promise<Stack> {
@@ -98,6 +102,7 @@ export async function startStack({
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   try {
     await migrate({ sql, databaseUrl, projectRoot: PROJECT_ROOT, onProgress, signal });
+    if (seed) await loadSeed({ sql, projectRoot: PROJECT_ROOT, onProgress });
   } finally {
     await sql.end();
   }

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { createPublicKey, generateKeyPairSync, type JsonWebKey, verify } from "node:crypto";
 import type { JwtKey } from "./jwt_key.ts";
 import { createTokenSigner, subjectOf } from "./supabase_token.ts";
 
 const DID = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
 const NOW = Date.parse("2026-11-27T10:00:00.900Z");
 
-function newKey(): JwtKey {
-  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  return { ...privateKey.export({ format: "jwk" }), kid: "key-1" } as JwtKey;
+const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+
+async function newKey(): Promise<JwtKey> {
+  const { privateKey } = await crypto.subtle.generateKey(ALGORITHM, true, ["sign", "verify"]);
+  const { x, y, d } = await crypto.subtle.exportKey("jwk", privateKey);
+  return { kty: "EC", crv: "P-256", kid: "key-1", x: x!, y: y!, d: d! };
 }
 
 function decoded(part: string) {
@@ -17,7 +19,7 @@ function decoded(part: string) {
 }
 
 Deno.test("a Supabase token has the claims of docs/protocol.md for an hour, and its kid", async () => {
-  const sign = createTokenSigner(newKey(), "https://gateway.example", () => NOW);
+  const sign = createTokenSigner(await newKey(), "https://gateway.example", () => NOW);
   const { token, expiresAt } = await sign(DID);
   const [header = "", claims = ""] = token.split(".");
   assert.deepEqual(decoded(header), { alg: "ES256", kid: "key-1", typ: "JWT" });
@@ -34,26 +36,27 @@ Deno.test("a Supabase token has the claims of docs/protocol.md for an hour, and 
 });
 
 Deno.test("the public half of the key verifies a Supabase token, and another key does not", async () => {
-  const key = newKey();
+  const key = await newKey();
   const { token } = await createTokenSigner(key, "https://gateway.example", () => NOW)(DID);
   const [header, claims, signature] = token.split(".");
-  const isOf = ({ kty, crv, x, y }: JwtKey) =>
-    verify(
-      "sha256",
-      Buffer.from(`${header}.${claims}`),
-      {
-        key: createPublicKey({ key: { kty, crv, x, y } as JsonWebKey, format: "jwk" }),
-        dsaEncoding: "ieee-p1363",
-      },
+  async function isOf({ kty, crv, x, y }: JwtKey) {
+    const publicKey = await crypto.subtle.importKey("jwk", { kty, crv, x, y }, ALGORITHM, false, [
+      "verify",
+    ]);
+    return await crypto.subtle.verify(
+      ALGORITHM,
+      publicKey,
       Buffer.from(signature!, "base64url"),
+      Buffer.from(`${header}.${claims}`),
     );
-  assert.equal(isOf(key), true);
-  assert.equal(isOf(newKey()), false);
+  }
+  assert.equal(await isOf(key), true);
+  assert.equal(await isOf(await newKey()), false);
 });
 
 Deno.test("a key whose halves do not belong together signs nothing", async () => {
-  const { d } = newKey();
-  const sign = createTokenSigner({ ...newKey(), d }, "https://gateway.example", () => NOW);
+  const { d } = await newKey();
+  const sign = createTokenSigner({ ...await newKey(), d }, "https://gateway.example", () => NOW);
   await assert.rejects(sign(DID));
 });
 
