@@ -1,0 +1,32 @@
+/** The options that `deno task report` and `did usage` share. */
+import { InvalidArgumentError, Option } from "commander";
+import { type Format, FORMATS } from "./formats.ts";
+
+export interface ReportOptions {
+  from?: string;
+  to?: string;
+  days: number;
+  format: Format;
+  output?: string;
+}
+
+export const reportOptions = () => [
+  new Option("--from <date>", "the first day, UTC, e.g. 2026-11-01"),
+  new Option("--to <date>", "the last day (default: today)"),
+  new Option("--days <n>", "how many days, where --from is not given").argParser(days).default(30),
+  new Option("--format <format>", "of what is printed").choices(FORMATS).default("table"),
+  new Option("--output <file>", "write it there instead"),
+];
+
+function days(text: string): number {
+  if (/^[1-9][0-9]{0,4}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Give a whole number of days.");
+}
+
+/** To the file, or to standard output. */
+export async function deliver(text: string, output: string | undefined): Promise<void> {
+  if (output !== undefined) return await Deno.writeTextFile(output, text);
+  const writer = Deno.stdout.writable.getWriter();
+  await writer.write(new TextEncoder().encode(text));
+  writer.releaseLock();
+}
