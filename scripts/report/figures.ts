@@ -23,8 +23,19 @@ export function short(value: number): string {
   return SHORT.format(value);
 }
 
+const FEW_DIGITS = new Intl.NumberFormat("en-US", {
+  notation: "compact",
+  maximumSignificantDigits: 3,
+});
+
+/** `$12.3M`, `$0.000005`. */
+export function shortDollars(value: number): string {
+  return `$${FEW_DIGITS.format(value)}`;
+}
+
 /** `850 ms`, `2.4 s`. */
 export function duration(ms: number): string {
+  if (ms === 0) return "0 s";
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 }
 

@@ -12,8 +12,9 @@ export interface ChartData {
   series: { name: string; values: (number | null)[] }[];
   /** What the axis of values says: its unit. */
   unit: string;
-  /** A value on that axis. */
+  /** A value among the figures, and on that axis, where there is little room. */
   format: (value: number) => string;
+  axisFormat: (value: number) => string;
 }
 
 /** A chart is drawn for a desk and for a phone: scaled down, its text could not be read. */
@@ -44,13 +45,13 @@ function drawn(data: ChartData, { name, width, height, ticks }: typeof SIZES[num
   }
 }
 
-function optionOf({ kind, points, series, unit, format }: ChartData, ticks: number) {
+function optionOf({ kind, points, series, unit, axisFormat }: ChartData, ticks: number) {
   const every = Math.max(1, Math.ceil(points.length / ticks));
   return {
     animation: false,
     backgroundColor: "transparent",
     // Room for the labels is reckoned by ECharts, which knows no fonts here: some more is left.
-    grid: { left: 62, right: 22, top: 34, bottom: 30, containLabel: false },
+    grid: { left: 74, right: 22, top: 34, bottom: 30, containLabel: false },
     xAxis: {
       type: "category",
       data: points,
@@ -69,11 +70,11 @@ function optionOf({ kind, points, series, unit, format }: ChartData, ticks: numb
       name: unit,
       nameLocation: "end",
       nameGap: 14,
-      nameTextStyle: { ...TEXT, align: "left", padding: [0, 0, 0, -54] },
+      nameTextStyle: { ...TEXT, align: "left", padding: [0, 0, 0, -66] },
       min: 0,
       splitNumber: 4,
       minInterval: unit.startsWith("US") || unit === "seconds" ? 0 : 1,
-      axisLabel: { ...TEXT, formatter: (value: number) => format(value) },
+      axisLabel: { ...TEXT, formatter: (value: number) => axisFormat(value) },
       splitLine: { lineStyle: { color: "var(--rule)" } },
     },
     series: series.map(({ values }, index) =>

@@ -1,5 +1,5 @@
 /** What each chart of a report shows. */
-import { count, dollars, duration, short } from "../figures.ts";
+import { count, dollars, duration, short, shortDollars } from "../figures.ts";
 import { type LatencyPoint, NAMED_MODELS, OTHER, type Report } from "../report.ts";
 import type { ChartData } from "./chart.ts";
 
@@ -36,6 +36,7 @@ export function spendSeries({ unit, models, series }: Report, points: string[]):
     ).filter(({ values }) => values.some((value) => (value ?? 0) > 0)),
     unit: `US dollars a ${unit}`,
     format: dollars,
+    axisFormat: shortDollars,
   };
 }
 
@@ -53,7 +54,8 @@ export function tokenSeries({ unit, series }: Report, points: string[]): ChartDa
       ]),
     ),
     unit: `tokens a ${unit}`,
-    format: short,
+    format: count,
+    axisFormat: short,
   };
 }
 
@@ -78,6 +80,7 @@ export function failureSeries({ unit, failures }: Report, points: string[]): Cha
     ),
     unit: `failures a ${unit}`,
     format: count,
+    axisFormat: short,
   };
 }
 
@@ -93,6 +96,7 @@ export function unknownSeries({ unit, series }: Report, points: string[]): Chart
     ),
     unit: `requests a ${unit}`,
     format: count,
+    axisFormat: short,
   };
 }
 
@@ -120,5 +124,6 @@ export function latencySeries(
     })),
     unit: "seconds",
     format: (seconds) => duration(seconds * 1000),
+    axisFormat: (seconds) => duration(seconds * 1000),
   };
 }

@@ -18,7 +18,7 @@ h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.1rem; margin: 2.25rem 0 .5rem; }
 p, li { margin: .25rem 0; }
 .muted, .note { color: var(--muted); font-size: .875rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(10rem, 1fr)); gap: .75rem;
+.cards { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .75rem;
   margin: 1.25rem 0; padding: 0; list-style: none; }
 .cards li { background: var(--card); border: 1px solid var(--rule); border-radius: 8px; padding: .6rem .8rem; margin: 0; }
 .cards b { display: block; font-size: 1.3rem; font-variant-numeric: tabular-nums; line-height: 1.3; }
@@ -40,7 +40,7 @@ td.did { font-family: ui-monospace, monospace; font-size: .8125rem; }
 .meter { display: block; position: relative; width: 100%; min-width: 5rem; height: .55rem; margin-top: .3rem;
   background: var(--rule); border-radius: 3px; overflow: hidden; }
 .meter i { display: block; height: 100%; background: var(--bar); }
-.meter i.over { background: repeating-linear-gradient(135deg, var(--warn) 0 5px, transparent 5px 8px), var(--warn); }
+.meter i.over { background: repeating-linear-gradient(135deg, var(--warn) 0 6px, var(--page) 6px 8px); }
 .over-text { color: var(--warn); font-weight: 600; }
 details { margin: .25rem 0 0; }
 summary { color: var(--muted); font-size: .875rem; cursor: pointer; }
@@ -49,6 +49,18 @@ summary { color: var(--muted); font-size: .875rem; cursor: pointer; }
   .chart.wide { display: none; } .chart.narrow { display: block; }
   .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .cards b { font-size: 1.1rem; }
+  /* A row is a block of its own, and each figure says what it is. */
+  .wide-table { overflow: visible; }
+  table, tbody { display: block; }
+  thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  tr { display: grid; grid-template-columns: 1fr 1fr; column-gap: 1.25rem; padding: .5rem 0;
+    border-bottom: 1px solid var(--rule); }
+  td { display: flex; flex-wrap: wrap; justify-content: space-between; column-gap: .5rem; border: 0;
+    padding: .1rem 0; white-space: normal; }
+  td::before { content: attr(data-label); color: var(--muted); }
+  .meter { margin-bottom: .35rem; }
+  td:first-child { display: block; grid-column: 1 / -1; font-weight: 600; }
+  td:first-child::before { content: none; }
 }
 @media print {
   :root { ${LIGHT} }

@@ -6,7 +6,11 @@ import { escaped } from "./escape.ts";
 function table(header: string[], rows: string[][], firstClass = ""): string {
   const first = firstClass && ` class="${firstClass}"`;
   const body = rows.map((cells) =>
-    `<tr>${cells.map((cell, i) => `<td${i === 0 ? first : ""}>${cell}</td>`).join("")}</tr>`
+    `<tr>${
+      cells.map((cell, i) =>
+        `<td${i === 0 ? first : ""} data-label="${escaped(header[i] ?? "")}">${cell}</td>`
+      ).join("")
+    }</tr>`
   );
   return `<div class="wide-table" tabindex="0"><table><thead><tr>${
     header.map((name) => `<th scope="col">${escaped(name)}</th>`).join("")
