@@ -100,7 +100,7 @@ function line(values: (number | null)[], index: number) {
     type: "line",
     data: values,
     symbol,
-    symbolSize: values.length > 45 ? 3 : 6,
+    symbolSize: values.length > 45 ? 3 : values.length > 10 ? 6 : 10,
     showAllSymbol: true,
     lineStyle: { color: colourOf(index), type, width: 2 },
     itemStyle: { color: colourOf(index) },
@@ -116,7 +116,6 @@ function dateLabel(day: string): string {
 
 /** Each series with a swatch that ECharts drew, so that it looks as it does in the chart. */
 function legend({ kind, series }: ChartData): string {
-  if (series.length < 2) return "";
   const items = series.map(({ name }, index) => `<li>${swatch(kind, index)}${escaped(name)}</li>`);
   return `<ul class="legend">${items.join("")}</ul>`;
 }

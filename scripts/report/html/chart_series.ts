@@ -84,6 +84,8 @@ export function failureSeries({ unit, failures }: Report, points: string[]): Cha
   };
 }
 
+const UNKNOWN = "no cost known";
+
 export function unknownSeries({ unit, series }: Report, points: string[]): ChartData {
   return {
     kind: "stack",
@@ -91,8 +93,8 @@ export function unknownSeries({ unit, series }: Report, points: string[]): Chart
     points,
     series: stacked(
       points,
-      ["requests"],
-      series.map(({ at, withoutCost }) => ({ at, name: "requests", value: withoutCost })),
+      [UNKNOWN],
+      series.map(({ at, withoutCost }) => ({ at, name: UNKNOWN, value: withoutCost })),
     ),
     unit: `requests a ${unit}`,
     format: count,

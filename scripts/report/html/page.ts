@@ -50,7 +50,12 @@ function cards({ totals }: Report): string {
   const facts = [
     ["Cost", dollars(totals.costUsd)],
     ["Requests", count(totals.requests)],
-    ["Failed", `${count(totals.failed)} (${percent(totals.failed, totals.requests)})`],
+    [
+      "Failed",
+      totals.failed === 0
+        ? "0"
+        : `${count(totals.failed)} (${percent(totals.failed, totals.requests)})`,
+    ],
     ["No cost known", count(totals.withoutCost)],
     ["Tokens in", short(totals.inputTokens)],
     ["Tokens out", short(totals.outputTokens)],
