@@ -51,10 +51,17 @@ Deno.test("did usage writes its report in every format", async () => {
   const { identity, gateway } = await withHistory("0.25");
   const folder = await Deno.makeTempDir();
   try {
-    const expected = { table: "$0.25 for 3 requests", csv: ",0.25\r\n", json: '"0.25"', html: "<svg" };
+    const expected = {
+      table: "$0.25 for 3 requests",
+      csv: ",0.25\r\n",
+      json: '"0.25"',
+      html: "<svg",
+    };
     for (const [format, text] of Object.entries(expected)) {
       const output = `${folder}/report.${format}`;
-      const program = new Command("did").addCommand(usageCommand([], () => Promise.resolve(gateway)));
+      const program = new Command("did").addCommand(
+        usageCommand([], () => Promise.resolve(gateway)),
+      );
       await program.parseAsync(["usage", "--days", "2", "--format", format, "--output", output], {
         from: "user",
       });

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { runOperatorCommand } from "../operator/testing.ts";
-import { PROJECT_ROOT } from "../stack/data_folder.ts";
-import { withDatabase } from "../operator/database.ts";
-import { startStack } from "../stack/start_stack.ts";
+import { runOperatorCommand } from "./operator/testing.ts";
+import { PROJECT_ROOT } from "./stack/data_folder.ts";
+import { withDatabase } from "./operator/database.ts";
+import { usdText, usdUnits } from "../supabase/functions/openrouter-proxy/bytes/usd.ts";
+import type { Counts, Report } from "./report/report.ts";
+import { startStack } from "./stack/start_stack.ts";
 
 /** What log, totals and budgets say of the same. */
 const BOOKS = `
@@ -42,7 +44,61 @@ Deno.test("supabase/seed.sql is what seed --print makes", async () => {
   assert.equal(stdout, await Deno.readTextFile(join(PROJECT_ROOT, "supabase", "seed.sql")));
 });
 
-Deno.test("a stack loads the small history when it is asked, seed another one into an empty database, and the books agree", async () => {
+/** Asserts that `deno task report` tells of a history of 40 days what the tables hold. */
+async function assertReports(env: { DATABASE_URL: string }) {
+  async function report(...args: string[]) {
+    const { code, stdout, stderr } = await runOperatorCommand("report.ts", args, env);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  }
+  const [books] = await withDatabase(
+    env.DATABASE_URL,
+    (sql) =>
+      sql`select trim_scale(sum(total_cost))::text as usd, sum(requests)::integer as requests,
+      (array_agg(did order by did))[1] as did from usage_daily`,
+  );
+  const all: Report = JSON.parse(await report("--days", "40", "--format", "json"));
+  assert.equal(all.totals.costUsd, books!.usd);
+  assert.equal(all.totals.requests, books!.requests);
+  const sum = (rows: Counts[]) => [
+    rows.reduce((sum, { requests }) => sum + requests, 0),
+    usdText(
+      rows.reduce((sum, { costUsd }) => sum + usdUnits(costUsd)!, 0n),
+    ),
+  ];
+  for (const rows of [all.models, all.series, all.dids!]) {
+    assert.deepEqual(sum(rows), [books!.requests, books!.usd]);
+  }
+  assert.equal(all.failures.reduce((sum, { count }) => sum + count, 0), all.totals.failed);
+  assert.ok(all.latency!.some(({ firstByte }) => firstByte !== null && firstByte.p50 > 100));
+  assert.ok(all.budgets.some(({ did }) => did === null));
+
+  const { did } = books!;
+  const one: Report = JSON.parse(await report("--days", "40", "--did", did, "--format", "json"));
+  assert.equal(one.totals.costUsd, all.dids!.find((row) => row.did === did)!.costUsd);
+  assert.equal(one.dids, null);
+  const none: Report = JSON.parse(await report("--did", "did:key:nobody", "--format", "json"));
+  assert.equal(none.totals.requests, 0);
+
+  const table = await report("--days", "40");
+  assert.match(table, /^All DIDs, .* \(UTC\)$/m);
+  assert.match(table, /2,500 requests/);
+  assert.match(table, /[▁▂▃▄▅▆▇█]/);
+  const csv = await report("--days", "40", "--format", "csv");
+  assert.equal(csv.split("\r\n").length, all.series.length + 2);
+  const page = await report("--days", "40", "--format", "html");
+  assert.match(page, /<svg [^>]*role="img"/);
+
+  const reversed = await runOperatorCommand(
+    "report.ts",
+    ["--from", "2026-11-02", "--to", "2026-11-01"],
+    env,
+  );
+  assert.equal(reversed.code, 2);
+  assert.equal(reversed.stderr, "error: --from must not be after --to\n");
+}
+
+Deno.test("a stack loads the small history when it is asked, seed another one into an empty database, the books agree, and so do reports", async () => {
   const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, seed: true });
   const env = { DATABASE_URL: stack.databaseUrl };
   try {
@@ -69,6 +125,7 @@ Deno.test("a stack loads the small history when it is asked, seed another one in
     assert.equal(stdout, "");
     assert.match(stderr, /^2500 of 2500 requests$/m);
     await assertBooksAgree(stack.databaseUrl, 2500);
+    await assertReports(env);
   } finally {
     await stack.stop();
   }
