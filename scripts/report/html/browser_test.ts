@@ -53,7 +53,7 @@ const PROBLEMS = `(() => {
 
 async function withBrowser(use: (browser: Browser) => Promise<void>) {
   const browser = await puppeteer.launch({
-    executablePath: await CHROMIUM_PATH(),
+    executablePath: await chromiumPath(),
     args: ["--no-sandbox", "--disable-gpu"],
   });
   try {
@@ -64,7 +64,7 @@ async function withBrowser(use: (browser: Browser) => Promise<void>) {
 }
 
 /** puppeteer wants a path. */
-async function CHROMIUM_PATH(): Promise<string> {
+async function chromiumPath(): Promise<string> {
   if (CHROMIUM.includes("/")) return CHROMIUM;
   for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
     const path = join(folder, CHROMIUM);

@@ -37,7 +37,7 @@ function drawn(data: ChartData, { name, width, height, ticks }: typeof SIZES[num
     instance.setOption(optionOf(data, ticks));
     const svg = instance.renderToSVGString({ useViewBox: true })
       .replace("<svg ", `<svg role="img" aria-label="${escaped(data.description)}" `)
-      // Hovering changes nothing here; and whatever is text shall be text that one can copy.
+      // The rules are for hovering, which changes nothing in a static chart.
       .replace(/<style[^>]*>[\s\S]*?<\/style>/, "");
     return `<div class="chart ${name}" style="max-width:${width}px">${svg}</div>`;
   } finally {
