@@ -15,6 +15,7 @@ import {
   signedCurlCommand,
   tokenCommand,
 } from "./identity/commands/request_commands.ts";
+import { ownUsageCommand } from "./identity/commands/usage_command.ts";
 
 const program = new Command("did")
   .version(VERSION)
@@ -28,6 +29,7 @@ for (
     signCommand(),
     tokenCommand(),
     proxyCommand(),
+    ownUsageCommand(),
   ]
 ) program.addCommand(command);
 await runCommand(program);

@@ -2,7 +2,7 @@ import * as esbuild from "esbuild";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createAuthenticator } from "../supabase/functions/openrouter-proxy/auth/authenticate.ts";
-import { CHROMIUM, withPage } from "../supabase/functions/tests/browser/chromium.ts";
+import { CHROMIUM, withPage } from "../supabase/functions/tests/browser/browsers.ts";
 import { isInstalled } from "../supabase/functions/tests/harness/installed.ts";
 import config from "../deno.json" with { type: "json" };
 import { startVerifyingGateway } from "./identity/verifying_gateway.ts";
@@ -268,7 +268,7 @@ Deno.test("an app for browsers that signs with Ed25519 loads no more than that n
 
 Deno.test({
   name: "in Chromium, the bundled package signs with keys of every type",
-  ignore: !await isInstalled(CHROMIUM),
+  ignore: !await isInstalled(CHROMIUM.program),
   fn: async () => {
     const app = await bundledApp(BROWSER_PROGRAM);
     const reported = Promise.withResolvers<
@@ -287,6 +287,7 @@ Deno.test({
       },
     );
     const { requests, tokens, session, failure } = await withPage(
+      CHROMIUM,
       `http://127.0.0.1:${server.addr.port}/`,
       reported.promise,
     );

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import puppeteer, { type Browser } from "puppeteer-core";
-import { CHROMIUM } from "../../../supabase/functions/tests/browser/chromium.ts";
+import { CHROMIUM } from "../../../supabase/functions/tests/browser/browsers.ts";
 import { isInstalled } from "../../../supabase/functions/tests/harness/installed.ts";
 import type { Report } from "../report.ts";
 import { emptyReport, fullReport, oneCall } from "../testing.ts";
@@ -65,17 +65,18 @@ async function withBrowser(use: (browser: Browser) => Promise<void>) {
 
 /** puppeteer wants a path. */
 async function chromiumPath(): Promise<string> {
-  if (CHROMIUM.includes("/")) return CHROMIUM;
+  const { program } = CHROMIUM;
+  if (program.includes("/")) return program;
   for (const folder of (Deno.env.get("PATH") ?? "").split(":")) {
-    const path = join(folder, CHROMIUM);
+    const path = join(folder, program);
     if (await Deno.stat(path).then(() => true, () => false)) return path;
   }
-  throw new Error(`${CHROMIUM} is not on the PATH`);
+  throw new Error(`${program} is not on the PATH`);
 }
 
 Deno.test({
   name: "pages of reports fetch nothing, and no text in them leaves its box or lies over another",
-  ignore: !await isInstalled(CHROMIUM),
+  ignore: !await isInstalled(CHROMIUM.program),
   async fn(t) {
     const folder = await Deno.makeTempDir();
     await withBrowser(async (browser) => {

@@ -202,7 +202,7 @@ const ERROR = object({
     "estimate_usd",
     "resets_at",
   ]),
-}, ["type"]);
+});
 
 export const SCHEMAS = {
   Health: object({ status: { const: "healthy" }, version: TEXT, timestamp: INSTANT }),

@@ -59,6 +59,8 @@ function admissionRequest(requestId: string, identity: Identity): AdmissionReque
     endpoint: "/token",
     metered: false,
     model: null,
+    session: null,
+    label: null,
     streaming: false,
     replay,
     tokenIssuedAt,

@@ -27,35 +27,36 @@ const FIREFOX_PREFERENCES = {
   "toolkit.telemetry.enabled": false,
 };
 
-export const BROWSERS: Browser[] = [
-  {
-    name: "Chromium",
-    program: Deno.env.get("CHROMIUM_BIN") ?? "chromium",
-    args: (folder, url) => [
-      "--headless",
-      // Neither root nor most containers can have the sandbox; it sees the test's own page alone.
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      "--no-first-run",
-      `--user-data-dir=${folder}`,
-      url,
-    ],
-    files: {},
+export const CHROMIUM: Browser = {
+  name: "Chromium",
+  program: Deno.env.get("CHROMIUM_BIN") ?? "chromium",
+  args: (folder, url) => [
+    "--headless",
+    // Neither root nor most containers can have the sandbox; it sees the test's own page alone.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    `--user-data-dir=${folder}`,
+    url,
+  ],
+  files: {},
+};
+
+const FIREFOX: Browser = {
+  name: "Firefox",
+  program: Deno.env.get("FIREFOX_BIN") ?? "firefox",
+  args: (folder, url) => ["--headless", "--no-remote", "--profile", folder, url],
+  files: {
+    "user.js": Object.entries(FIREFOX_PREFERENCES)
+      .map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`).join(""),
   },
-  {
-    name: "Firefox",
-    program: Deno.env.get("FIREFOX_BIN") ?? "firefox",
-    args: (folder, url) => ["--headless", "--no-remote", "--profile", folder, url],
-    files: {
-      "user.js": Object.entries(FIREFOX_PREFERENCES)
-        .map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});\n`).join(""),
-    },
-  },
-];
+};
+
+export const BROWSERS: Browser[] = [CHROMIUM, FIREFOX];
 
 /**
  * Opens a page in a browser of its own, which ends when `done` is settled.
