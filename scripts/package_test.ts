@@ -2,7 +2,7 @@ import * as esbuild from "esbuild";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createAuthenticator } from "../supabase/functions/openrouter-proxy/auth/authenticate.ts";
-import { CHROMIUM, withPage } from "../supabase/functions/tests/browser/browsers.ts";
+import { BROWSERS, withPage } from "../supabase/functions/tests/browser/browsers.ts";
 import { isInstalled } from "../supabase/functions/tests/harness/installed.ts";
 import config from "../deno.json" with { type: "json" };
 import { startVerifyingGateway } from "./identity/verifying_gateway.ts";
@@ -266,53 +266,55 @@ Deno.test("an app for browsers that signs with Ed25519 loads no more than that n
   assert.doesNotMatch(entry, /keccak|secp256k1|personal_sign|siwe/);
 });
 
-Deno.test({
-  name: "in Chromium, the bundled package signs with keys of every type",
-  ignore: !await isInstalled(CHROMIUM.program),
-  fn: async () => {
-    const app = await bundledApp(BROWSER_PROGRAM);
-    const reported = Promise.withResolvers<
-      { requests: Record<string, string>[]; tokens: string[]; session: string; failure: unknown }
-    >();
-    const server = Deno.serve(
-      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-      async (request) => {
-        const { pathname } = new URL(request.url);
-        if (pathname === "/report") reported.resolve(await request.json());
-        const module = app.get(pathname);
-        const html = '<!doctype html><script type="module" src="/stdin.js"></script>';
-        return new Response(module ?? html, {
-          headers: { "content-type": module === undefined ? "text/html" : "text/javascript" },
-        });
-      },
-    );
-    const { requests, tokens, session, failure } = await withPage(
-      CHROMIUM,
-      `http://127.0.0.1:${server.addr.port}/`,
-      reported.promise,
-    );
-    await server.shutdown();
-    assert.equal(failure, null);
-    const authenticate = createAuthenticator({
-      audience: "https://gateway.example/f",
-      maxTokenLifetimeSeconds: 3600,
-      maxWalletSessionSeconds: 86_400,
-      didWebHosts: [],
-      now: Date.now,
-      fetch: () => assert.fail("nothing is to be fetched"),
-    });
-    const dids = requests.map((headers) => headers["x-did"]);
-    assert.equal(dids.length, 4);
-    for (
-      const headers of [
-        ...requests,
-        ...[...tokens, session].map((token) => ({ authorization: `Bearer ${token}` })),
-      ]
-    ) {
-      const head = { method: "GET", pathAndQuery: "/x", headers: new Headers(headers) };
-      const { did } = await (await authenticate(head)).verify(new Uint8Array());
-      assert.ok(dids.includes(did));
-    }
-    assert.equal(tokens.length, 3);
-  },
-});
+for (const browser of BROWSERS) {
+  Deno.test({
+    name: `in ${browser.name}, the bundled package signs with keys of every type`,
+    ignore: !await isInstalled(browser.program),
+    fn: async () => {
+      const app = await bundledApp(BROWSER_PROGRAM);
+      const reported = Promise.withResolvers<
+        { requests: Record<string, string>[]; tokens: string[]; session: string; failure: unknown }
+      >();
+      const server = Deno.serve(
+        { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+        async (request) => {
+          const { pathname } = new URL(request.url);
+          if (pathname === "/report") reported.resolve(await request.json());
+          const module = app.get(pathname);
+          const html = '<!doctype html><script type="module" src="/stdin.js"></script>';
+          return new Response(module ?? html, {
+            headers: { "content-type": module === undefined ? "text/html" : "text/javascript" },
+          });
+        },
+      );
+      const { requests, tokens, session, failure } = await withPage(
+        browser,
+        `http://127.0.0.1:${server.addr.port}/`,
+        reported.promise,
+      );
+      await server.shutdown();
+      assert.equal(failure, null);
+      const authenticate = createAuthenticator({
+        audience: "https://gateway.example/f",
+        maxTokenLifetimeSeconds: 3600,
+        maxWalletSessionSeconds: 86_400,
+        didWebHosts: [],
+        now: Date.now,
+        fetch: () => assert.fail("nothing is to be fetched"),
+      });
+      const dids = requests.map((headers) => headers["x-did"]);
+      assert.equal(dids.length, 4);
+      for (
+        const headers of [
+          ...requests,
+          ...[...tokens, session].map((token) => ({ authorization: `Bearer ${token}` })),
+        ]
+      ) {
+        const head = { method: "GET", pathAndQuery: "/x", headers: new Headers(headers) };
+        const { did } = await (await authenticate(head)).verify(new Uint8Array());
+        assert.ok(dids.includes(did));
+      }
+      assert.equal(tokens.length, 3);
+    },
+  });
+}
