@@ -252,6 +252,12 @@ Deno.test("together calls come to the same as each alone", async () => {
           }
           const items = [...unique.values()];
           if (items.length === 0) continue;
+          const note = (told: Json, item: Json) => {
+            const answer = told[item.request_id as string] as Json | undefined;
+            if (kind === "admit" && item.metered && answer?.decision === "admitted") {
+              admitted.push({ id: item.request_id, time: answer.request_time });
+            }
+          };
           let left = items;
           if (items.length > 1) {
             const told = await call(kind, items, atMs);
@@ -273,12 +279,6 @@ Deno.test("together calls come to the same as each alone", async () => {
             order.push({ kind, items: [item], atMs });
             decisions.push(decisionOf(told, item));
             note(told, item);
-          }
-          function note(told: Json, item: Json) {
-            const answer = told[item.request_id as string] as Json | undefined;
-            if (kind === "admit" && item.metered && answer?.decision === "admitted") {
-              admitted.push({ id: item.request_id, time: answer.request_time });
-            }
           }
         }
         const [{ state }] = await rows<{ state: Json }>(

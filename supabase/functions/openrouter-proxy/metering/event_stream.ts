@@ -17,6 +17,8 @@ export interface EventStreamOptions {
    * data may go unread.
    */
   wasPlain: () => boolean;
+  /** An event went unread for that. */
+  onUnread: () => void;
   bounds: ScanBounds;
   /** `[DONE]` has come. */
   onDone: () => void;
@@ -75,6 +77,7 @@ export class EventStream {
       if (this.#isBetweenEvents()) {
         const end = this.#endOfPlainEvent(i);
         if (end !== -1) {
+          this.#options.onUnread();
           i = end;
           continue;
         }

@@ -192,6 +192,9 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
       wasPlain = false;
       return was;
     },
+    onUnread() {
+      progress.events++;
+    },
     bounds: BOUNDS,
     onDone() {
       progress.isOver = progress.hasLast = isDone = true;
