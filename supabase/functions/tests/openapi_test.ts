@@ -4,7 +4,7 @@ import { Validator } from "@seriousme/openapi-schema-validator";
 import { createDidToken } from "../../../scripts/client/llm_gateway.ts";
 import { AUDIENCE, call, CHAT, chat, type Identity, newIdentity } from "./harness/client.ts";
 import { startGateways } from "./harness/gateway_process.ts";
-import { setLimits } from "./harness/limits.ts";
+import { setGatewayLimits, setLimits } from "./harness/limits.ts";
 import { type Contract, readContract } from "./harness/openapi.ts";
 import { useWorld } from "./harness/world.ts";
 
@@ -123,6 +123,7 @@ Deno.test("limits are described, set or not, and with the gateway's own", async 
   await answers(200, identity, "GET", "/api/v1/limits");
   const limits = { daily_budget_usd: 1_000_000, allowed_models: ["openai/*"] };
   await setLimits(world.db, identity.did, limits);
+  await setGatewayLimits(world.db, { daily_budget_usd: 1_000 });
   const { data } = await answers(200, identity, "GET", "/api/v1/limits");
   assert.ok(data.budgets.some(({ scope }: { scope: string }) => scope === "gateway"));
 });
