@@ -54,6 +54,19 @@ function gatewayFor(site: Site, now = () => NOW * 1000) {
   return authenticatorWith({ didWebHosts: ["example.com", "10.0.0.1"], fetch: site.fetch, now });
 }
 
+Deno.test("a token is refused once its key's removal from the document has been read", async () => {
+  let now = NOW * 1000;
+  let holder = keySigner;
+  const gateway = gatewayFor(siteOf(() => documentOf(DID, holder)), () => now);
+  const token = bearer(await signedToken(as(DID), { exp: NOW + 3600 }));
+  await gateway(await signedRequest(as(DID)));
+  now += 299_999;
+  await gateway(token);
+  holder = await newSigner("did:key Ed25519");
+  now++;
+  await assertRefused(gateway(token), "invalid_token", /signature/);
+});
+
 Deno.test("did:web is resolved at its host, or below a path of it", async () => {
   const cases = [
     [DID, "https://example.com/.well-known/did.json"],
