@@ -105,7 +105,9 @@ export async function verifyDidToken(
   }
   // RFC 9864 names the one curve of EdDSA that there is here.
   const alg = header.alg === "Ed25519" ? "EdDSA" : header.alg;
-  const keys = methods.map((method) => method.key).filter((key) => key.alg === alg);
+  // An account's key has no alg, which a header's null must not name.
+  const keys = methods.map((method) => method.key)
+    .filter((key) => key.alg !== null && key.alg === alg);
   if (keys.length === 0) {
     const algs = methods.flatMap(({ key }) => key.alg ?? []);
     throw invalid(

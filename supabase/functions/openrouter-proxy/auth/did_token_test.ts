@@ -92,11 +92,13 @@ Deno.test("a member that is there twice is refused, because parsers take differe
 
 Deno.test("did:pkh signs no tokens", async () => {
   const account = await newSigner("did:pkh");
-  await assertRefused(
-    authenticate(bearer(await signedToken(account))),
-    "invalid_token",
-    /did:pkh signs no tokens/,
-  );
+  for (const alg of [account.alg, "EIP191", "none", "", null, undefined]) {
+    await assertRefused(
+      authenticate(bearer(await signedToken(account, {}, { alg }))),
+      "invalid_token",
+      /did:pkh signs no tokens/,
+    );
+  }
 });
 
 Deno.test("a token is valid for its life and 60 s on either side", async () => {
