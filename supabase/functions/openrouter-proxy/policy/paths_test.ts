@@ -180,6 +180,8 @@ Deno.test("whatever proxyTarget accepts keeps its exact bytes in a URL, and stay
     fc.property(
       fc.array(piece, { maxLength: 8 }).map((pieces) => `/${pieces.join("")}`),
       (rest) => {
+        // Where bytes change on purpose, other tests say how.
+        fc.pre(!/^\/(?:v1|models?)(?:[/?]|$)/i.test(rest));
         let accepts;
         try {
           accepts = target(rest);
