@@ -1,4 +1,4 @@
-/** The suites that `deno test` runs. */
+/** The suites that `deno test` runs. Types are for `deno task check`, but those of the older Deno. */
 import { runChild } from "../stack/child.ts";
 import { stackEnvironment } from "../stack/command.ts";
 import { PROJECT_ROOT } from "../stack/data_folder.ts";
@@ -8,10 +8,10 @@ import { sum } from "./outcome.ts";
 import type { Suite } from "./suite.ts";
 
 const FUNCTION = "supabase/functions/openrouter-proxy";
+const TEST: [string, ...string[]] = [Deno.execPath(), "test", "-A", "--no-check"];
 
 /** The unit tests of the function and of the scripts, under the Deno that runs this. */
-export const unit: Suite = (context) =>
-  denoTest([Deno.execPath(), "test", "-A", FUNCTION, "scripts"], context);
+export const unit: Suite = (context) => denoTest([...TEST, FUNCTION, "scripts"], context);
 
 /** The function's types and unit tests under the Deno that Supabase runs it with. */
 export const unitOnEdgeDeno: Suite = async (context) => {
@@ -32,7 +32,7 @@ export const unitOnEdgeDeno: Suite = async (context) => {
   return sum([
     typeCheck,
     await denoTest(
-      [...EDGE_DENO, "test", "-A", ...EDGE_DENO_OPTIONS, FUNCTION],
+      [...EDGE_DENO, "test", "-A", "--no-check", ...EDGE_DENO_OPTIONS, FUNCTION],
       context,
       EDGE_DENO_ENV,
     ),
@@ -44,14 +44,14 @@ const HTTP_TESTS = "supabase/functions/tests";
 /** The black-box tests over HTTP, which find the stack by the variables that `deno task stack` prints. */
 export const http: Suite = async (context) =>
   await denoTest(
-    [Deno.execPath(), "test", "-A", ...await httpTests((name) => !isMaintenance(name)), BROWSER],
+    [...TEST, ...await httpTests((name) => !isMaintenance(name)), BROWSER],
     context,
     stackEnvironment(await context.stack()),
   );
 
 /** Those about finding costs: they look at all accounts, so that each file has a stack of its own. */
 export const maintenance: Suite = async (context) =>
-  await denoTest([Deno.execPath(), "test", "-A", ...await httpTests(isMaintenance)], context);
+  await denoTest([...TEST, ...await httpTests(isMaintenance)], context);
 
 const BROWSER = `${HTTP_TESTS}/browser`;
 const isMaintenance = (name: string) => name.startsWith("maintenance_");
@@ -59,7 +59,7 @@ const isMaintenance = (name: string) => name.startsWith("maintenance_");
 /** Coding agents by their recipes, headless, against the stack. */
 export const agents: Suite = async (context) =>
   await denoTest(
-    [Deno.execPath(), "test", "-A", `${HTTP_TESTS}/agents`],
+    [...TEST, `${HTTP_TESTS}/agents`],
     context,
     stackEnvironment(await context.stack()),
   );
@@ -90,16 +90,10 @@ const WIRE_TESTS = [
   "upstream_failure",
 ];
 
-/** With the gateway under the Deno that Supabase runs it with. Their types are checked in `http`. */
+/** With the gateway under the Deno that Supabase runs it with. */
 export const httpOnEdgeDeno: Suite = async (context) =>
   await denoTest(
-    [
-      Deno.execPath(),
-      "test",
-      "-A",
-      "--no-check",
-      ...WIRE_TESTS.map((name) => `${HTTP_TESTS}/${name}_test.ts`),
-    ],
+    [...TEST, ...WIRE_TESTS.map((name) => `${HTTP_TESTS}/${name}_test.ts`)],
     context,
     { ...stackEnvironment(await context.stack()), GATEWAY_ON_EDGE_DENO: "1" },
   );

@@ -42,7 +42,7 @@ Deno.test("the SDKs' recipes in docs/clients.md print what the model said, and e
     );
     await Deno.writeTextFile(`${folder}/main.ts`, main.join(""));
     const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "-A", "--check", "--config", CONFIG, `${folder}/main.ts`],
+      args: ["run", "-A", "--config", CONFIG, `${folder}/main.ts`],
       cwd: folder,
       env: { NO_COLOR: "1", GATEWAY_AUDIENCE: AUDIENCE, DID_FILE: `${folder}/identity.did.json` },
       stdin: "null",
