@@ -34,7 +34,8 @@ export function bySignature(
   return async (request, path) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    for await (const chunk of request) {
+    // Refused, it is still to be read to its end.
+    for await (const chunk of request.iterator({ destroyOnReturn: false })) {
       chunks.push(chunk);
       length += chunk.length;
       if (length > MAX_SIGNED_BYTES) {

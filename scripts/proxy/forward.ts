@@ -59,7 +59,9 @@ export function createForward(gatewayUrl: string, authorize: Authorize): Forward
       // The rest of the request is still to be taken from the client, who may be writing.
       incoming.unpipe(outgoing);
       incoming.resume();
-      if (!response.headersSent) answerWith(response, unreachable(gatewayUrl, error));
+      if (!response.headersSent) {
+        answerWith(incoming, response, unreachable(gatewayUrl, error));
+      }
     });
     if (body !== null) outgoing.end(body);
     else if (hasBody(incoming)) incoming.pipe(outgoing);

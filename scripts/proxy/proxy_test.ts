@@ -287,6 +287,16 @@ for (const { runtime, command } of commands) {
     }
   });
 
+  Deno.test(`under ${runtime}, a refusal is heard by clients that are still writing`, async () => {
+    await using w = await world(command, ["--key", "local-key-123"]);
+    const body = "x".repeat(8_000_000);
+    for (let round = 0; round < 8; round++) {
+      const { status } = await send(w.proxy, CHAT, { ...JSON_POST, body });
+      assert.equal(status, 401);
+    }
+    assert.equal(w.gateway.connections, 0);
+  });
+
   Deno.test(`under ${runtime}, headers and bodies pass as they are, but for those of one connection`, async () => {
     await using w = await world(command);
     const gzipped = gzipSync('{"ok":true}');

@@ -6,7 +6,7 @@
  */
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 const STATUS = {
   invalid_request: 400,
@@ -27,8 +27,15 @@ export class Refusal extends Error {
   }
 }
 
+/** How long a client may go on writing a body that nobody wants. */
+const LINGER_MS = 5_000;
+
 /** Answers with a refusal; anything else that was thrown is a bug, and not shown. */
-export function answerWith(response: ServerResponse, error: unknown): void {
+export function answerWith(
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+): void {
   const { type, message } = error instanceof Refusal
     ? error
     : { type: "internal_error" as const, message: "did proxy failed" };
@@ -43,12 +50,27 @@ export function answerWith(response: ServerResponse, error: unknown): void {
     "content-type": "application/json",
     "content-length": body.length,
     "x-request-id": requestId,
-    // What is still to come of the request is not read.
+    // What is still to come of the request is for nobody.
     connection: code === 426 ? "close, upgrade" : "close",
     // RFC 9110, section 15.5.22: what is spoken here instead.
     ...(code === 426 ? { upgrade: "HTTP/1.1" } : {}),
     // The SDKs of OpenAI and Anthropic obey it.
     ...(code < 500 ? { "x-should-retry": "false" } : {}),
   });
-  response.end(body);
+  response.write(body);
+  endWhenRead(request, response);
+}
+
+/**
+ * Ends an answer once the request has been read. A connection that is closed on unread bytes is reset,
+ * and a client that is still writing never sees the answer (RFC 9112, section 9.6).
+ */
+function endWhenRead(request: IncomingMessage, response: ServerResponse): void {
+  if (request.readableEnded || request.destroyed) return void response.end();
+  const timer = setTimeout(end, LINGER_MS);
+  function end() {
+    clearTimeout(timer);
+    response.end();
+  }
+  request.once("end", end).once("close", end).resume();
 }

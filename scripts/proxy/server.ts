@@ -43,7 +43,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       checkAccess(request);
       await forward(request, response);
     } catch (error) {
-      if (!response.headersSent) answerWith(response, error);
+      if (!response.headersSent) answerWith(request, response, error);
     }
   });
   await new Promise<void>((resolve, reject) => {
