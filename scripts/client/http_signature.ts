@@ -37,7 +37,9 @@ export async function signHttpMessage(
     digest["content-digest"] = `sha-256=:${base64(sha256)}:`;
     components.push(["content-digest", digest["content-digest"]]);
   }
-  const created = request.timestamp ?? Math.floor(Date.now() / 1000);
+  const timestamp = request.timestamp ?? Date.now();
+  // Seconds, where a signed request may have milliseconds (13 digits).
+  const created = timestamp >= 1e12 ? Math.floor(timestamp / 1000) : timestamp;
   const nonce = request.nonce ?? crypto.randomUUID();
   const names = components.map(([name]) => `"${name}"`).join(" ");
   const parameters = `(${names});created=${created};nonce="${nonce}";keyid="${identity.did}"`;

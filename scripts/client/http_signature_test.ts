@@ -118,3 +118,10 @@ for (
     assert.deepEqual([again.status, await again.text()], [401, "replayed"]);
   });
 }
+
+Deno.test("a time in milliseconds is signed in seconds, which is all that RFC 9421 has", async () => {
+  const identity = await createIdentity();
+  const request = { audience, method: "GET", path, nonce: "n-1" };
+  const signed = await signHttpMessage(identity, { ...request, timestamp: 1795370400999 });
+  assert.match(signed["signature-input"], /;created=1795370400;/);
+});
