@@ -39,7 +39,7 @@ export class Asked {
   /** `service_tier` priority or fast; `speed` fast. */
   isPriority = false;
   isFast = false;
-  /** The largest bound that a fallback sets its own output. */
+  /** The largest bound that a fallback sets its own output; Infinity: one may set none. */
   fallbackOutput = 0;
   /** Whether a fallback has rules of its own for its provider. */
   hasOtherProvider = false;

@@ -33,18 +33,23 @@ const MAX_PRICES = { prompt: 1_000_000n, completion: 1_000_000n, request: 1n, im
 class Given<Value extends number | bigint> {
   largest: Value | null = null;
   #times = 0;
+  #hasNull = false;
   #hasOther = false;
 
-  /** @param value null: one that bounds nothing */
-  add(value: Value | null): void {
+  /** @param value null: one that bounds nothing. @param isNull whether it is as if it was not given */
+  add(value: Value | null, isNull = false): void {
     this.#times++;
-    if (value === null) this.#hasOther = true;
+    if (isNull) this.#hasNull = true;
+    else if (value === null) this.#hasOther = true;
     else if (this.largest === null || value > this.largest) this.largest = value;
   }
 
-  /** Whether one parser takes a value that bounds nothing where another finds the largest. */
+  /**
+   * Whether it may hold and bound nothing: a value that is no such number, or is larger than all that
+   * are told apart; or null, where another parser finds the largest.
+   */
   get isOpen(): boolean {
-    return this.#times > 1 && this.#hasOther;
+    return this.#hasOther || (this.#times > 1 && this.#hasNull);
   }
 
   get isRepeated(): boolean {
@@ -74,7 +79,9 @@ export class Bounds {
       case "max_output_tokens":
       case "max_tool_calls":
       case "n":
-        return { scalar: taking((json) => this.#given(name).add(wholeNumber(json))) };
+        return {
+          scalar: taking((json) => this.#given(name).add(wholeNumber(json), json === "null")),
+        };
       case "service_tier":
       case "speed":
         return { scalar: takingText((text) => this.asked.tiered(name, text)) };
@@ -117,7 +124,8 @@ export class Bounds {
     const given = OUTPUT_BOUNDS.map((name) => this.#given(name));
     const bounds = given.flatMap(({ largest }) => largest ?? []);
     if (bounds.length === 0 || given.some(({ isOpen }) => isOpen)) return null;
-    return Math.max(...bounds, this.asked.fallbackOutput);
+    const largest = Math.max(...bounds, this.asked.fallbackOutput);
+    return largest === Infinity ? null : largest;
   }
 
   /** How often tools may be called altogether; null: the request does not say. */

@@ -18,13 +18,32 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
   }],
   ["no bound that is none", '{"max_tokens":-1,"max_output_tokens":1.5}', { outputBound: null }],
   ["no bound that is a text", { max_tokens: "5" }, { outputBound: null }],
+  ["no bound beside one that is too large to tell", '{"max_tokens":1e17,"max_output_tokens":1}', {
+    outputBound: null,
+  }],
+  [
+    "no bound beside one of too many digits",
+    `{"max_tokens":${"9".repeat(65)},"max_completion_tokens":1}`,
+    { outputBound: null },
+  ],
+  ["no bound beside a text", { max_tokens: "5000", max_completion_tokens: 1 }, {
+    outputBound: null,
+  }],
   ["a whole number in another notation", '{"max_tokens":1e3}', { outputBound: 1000 }],
   ["no bound deeper down", { tools: [{ max_tokens: 5 }] }, { outputBound: null }],
   ["a fallback's larger bound", { max_tokens: 5, fallbacks: [{ max_tokens: 9 }] }, {
     outputBound: 9,
   }],
+  ["no bound where a fallback's is too large to tell", {
+    max_tokens: 5,
+    fallbacks: [{ max_tokens: 1e17 }],
+  }, { outputBound: null }],
+  ["no bound where a fallback sets none", { max_tokens: 5, fallbacks: [{ max_tokens: null }] }, {
+    outputBound: null,
+  }],
   ["none of a fallback's alone", { fallbacks: [{ max_tokens: 9 }] }, { outputBound: null }],
   ["max_tool_calls", { max_tool_calls: 2 }, { maxToolCalls: 2 }],
+  ["no bound of tool calls that is none", { max_tool_calls: 1e17 }, { maxToolCalls: null }],
   ["n", { n: 4 }, { answers: 4 }],
   ["an image", { messages: [{ content: [{ type: "image_url", image_url: { url: "x" } }] }] }, {
     mediaParts: 1,

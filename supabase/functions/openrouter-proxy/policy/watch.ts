@@ -220,7 +220,7 @@ export class Watch implements JsonVisitor {
 
   #fallbackOutput(json: string | null): void {
     const { asked } = this.report;
-    asked.fallbackOutput = Math.max(asked.fallbackOutput, wholeNumber(json) ?? 0);
+    asked.fallbackOutput = Math.max(asked.fallbackOutput, wholeNumber(json) ?? Infinity);
   }
 
   #foundMedia(): void {
