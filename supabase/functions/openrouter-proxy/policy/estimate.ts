@@ -139,8 +139,17 @@ function usesOf({ serverTools, maxToolCalls }: Asks): number {
 }
 
 /** The prompt's tokens in each step: one, and one more for each use of a tool. Null: nobody knows. */
-function promptsOf({ text, mediaParts }: Asks, uses: number, model: ListedModel): number[] | null {
+function promptsOf(
+  { charges, text, mediaParts }: Asks,
+  uses: number,
+  model: ListedModel,
+): number[] | null {
   const most = model.contextLength ?? Infinity;
+  if (charges === "prompt") {
+    // Each of many inputs, or documents, may be as long as the context.
+    const media = mediaParts > 0 ? mediaParts * most : 0;
+    return Number.isSafeInteger(media) ? [tokensOf(text) + media] : null;
+  }
   const first = mediaParts > 0 ? most : tokensOf(text);
   if (first === Infinity) return null;
   return Array.from(

@@ -152,9 +152,11 @@ function dearest(name: string, path: string, body: Body, completion: number | nu
   if (!model) return 0n;
   const json = JSON.stringify(body);
   const hasMedia = /image_url|input_audio/.test(json);
-  const prompt = hasMedia ? model.contextLength : Math.min(mostTokens(body), model.contextLength);
+  const isEmbedding = path === "/embeddings";
+  const fitting = isEmbedding ? mostTokens(body) : Math.min(mostTokens(body), model.contextLength);
+  const prompt = hasMedia ? model.contextLength : fitting;
   const own = model.maxCompletionTokens ?? model.contextLength;
-  const tokens = path === "/embeddings" ? 0 : Math.min(completion ?? own, own);
+  const tokens = isEmbedding ? 0 : Math.min(completion ?? own, own);
   const written = json.includes("cache_control") ? [0, prompt] : [0];
   const costs = written.flatMap((cacheWrite) =>
     [0, tokens].flatMap((reasoning) =>

@@ -211,6 +211,32 @@ Deno.test("the estimate takes a token for three bytes of ASCII, and one for each
   assert.equal(await usdOf({ bytes: 1e7, nonAsciiBytes: 0, unicodeEscapes: 0 }), "1.1");
 });
 
+Deno.test("an embedding's inputs are each as long as the context, and together longer", async () => {
+  const prompts = 50;
+  const contextLength = 100;
+  const catalogue = {
+    find: (id: string) => ({
+      id,
+      contextLength,
+      maxOutputTokens: null,
+      isRouter: false,
+      prices: { prompt: 10n ** 15n },
+      overrides: [],
+    }),
+  };
+  const usdOf = async (input: unknown) => {
+    const { estimate, isBound } = appraise(
+      await asked({ model: "a/b", input }, "/embeddings"),
+      catalogue,
+    );
+    assert.ok(isBound && "usd" in estimate[0]!);
+    return Number(estimate[0].usd);
+  };
+  assert.ok(await usdOf(Array(prompts).fill("x".repeat(3 * contextLength))) >= prompts * 0.1);
+  const image = { content: [{ type: "image_url", image_url: { url: "x" } }] };
+  assert.ok(await usdOf(Array(prompts).fill(image)) >= prompts * 0.1);
+});
+
 Deno.test("routers are not known before, unless they have prices of their own", async () => {
   const why = async (body: object) => (await appraisalOf({ ...BODY, ...body })).runsUnnamed;
   assert.equal(await why({ model: "a/plain" }), null);
