@@ -126,6 +126,7 @@ export class JsonScanner {
   #isName = false;
   #hexDigitsLeft = 0;
   #unicodeEscapes = 0;
+  #numbers = 0;
   #numberState = MINUS;
   #literal = "";
   #literalAt = 0;
@@ -170,6 +171,11 @@ export class JsonScanner {
   /** How many characters, or halves of them, were written as `\\u` and four digits, names' included. */
   get unicodeEscapes(): number {
     return this.#unicodeEscapes;
+  }
+
+  /** How many numbers it has. */
+  get numbers(): number {
+    return this.#numbers;
   }
 
   /** Whether a part of a value is held back that may be replaced. */
@@ -374,6 +380,7 @@ export class JsonScanner {
       default: {
         const state = firstInNumber(byte);
         if (state === -1) throw noValue();
+        this.#numbers++;
         this.#numberState = state;
         this.#state = NUMBER;
       }

@@ -85,7 +85,12 @@ export function asksOf(
     })),
     unnamed: whyUnnamed(json?.namesModel ?? Boolean(model), (json ?? form)?.sharedFeatures, asked),
     freeModel: models.some(isFreeName),
-    text: json?.text ?? { bytes: body.length, nonAsciiBytes: body.length, unicodeEscapes: 0 },
+    text: json?.text ?? {
+      bytes: body.length,
+      nonAsciiBytes: body.length,
+      unicodeEscapes: 0,
+      numbers: 0,
+    },
     outputBound: bounds?.output ?? null,
     maxToolCalls: bounds?.toolCalls ?? null,
     answers: bounds?.answers ?? 1,

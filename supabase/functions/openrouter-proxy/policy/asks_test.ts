@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../bytes/encodings.ts";
 import { asked } from "../testing/asking.ts";
+import { tokensOf } from "./tokens.ts";
 
 /** As if a tool's own code were deep inside. */
 function fusion(parameters: object) {
@@ -218,11 +219,25 @@ Deno.test("free models are told by their names", async () => {
 
 Deno.test("how much text a body is counts what is no ASCII, and what is escaped", async () => {
   const textOf = async (content: string) => (await asked(`{"a":"${content}"}`)).text;
-  assert.deepEqual(await textOf("abc"), { bytes: 11, nonAsciiBytes: 0, unicodeEscapes: 0 });
+  assert.deepEqual(await textOf("abc"), {
+    bytes: 11,
+    nonAsciiBytes: 0,
+    unicodeEscapes: 0,
+    numbers: 0,
+  });
   for (const [text, bytes] of [["é", 2], ["中", 3], ["🙂", 4]] as const) {
     const { nonAsciiBytes } = await textOf(text.repeat(100_000));
     assert.ok(nonAsciiBytes >= bytes * 100_000 && nonAsciiBytes <= bytes * 100_000 * 4 / 3, text);
   }
   const escaped = await textOf("\\u4e2d\\n\\ud83d\\ude00\\\\u4e2d");
   assert.deepEqual([escaped.nonAsciiBytes, escaped.unicodeEscapes], [0, 3]);
+});
+
+Deno.test("a list of tokens counts as that many at least", async () => {
+  const ids = Array.from({ length: 3_000 }, (_, i) => i % 10);
+  for (const body of [{ input: ids }, { input: [ids] }, { prompt: ids }]) {
+    const { text } = await asked(body);
+    assert.equal(text.numbers, ids.length);
+    assert.ok(tokensOf(text) >= ids.length);
+  }
 });

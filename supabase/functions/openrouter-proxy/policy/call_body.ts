@@ -51,12 +51,12 @@ export function readCallBody(body: Bytes, kind: CallEndpoint["body"]): CallBody 
   if (kind === "any" && !looksLikeJson(body)) return null;
   const nonAsciiBytes = assertUtf8(body);
   const reading = new BodyReading();
-  const { unicodeEscapes } = scan(body, reading);
+  const { unicodeEscapes, numbers } = scan(body, reading);
   if (kind === "json" && !reading.isObject) {
     throw new GatewayError("invalid_request", "the request body must be a JSON object");
   }
   reading.asked.assertBounded();
-  reading.text = { bytes: body.length, nonAsciiBytes, unicodeEscapes };
+  reading.text = { bytes: body.length, nonAsciiBytes, unicodeEscapes, numbers };
   return reading;
 }
 
@@ -82,7 +82,7 @@ class BodyReading implements CallBody, JsonVisitor {
   readonly previousJobIds = this.#reach.previousJobIds;
   readonly asked = this.#reach.asked;
   readonly bounds = new Bounds(this.asked);
-  text: TextSize = { bytes: 0, nonAsciiBytes: 0, unicodeEscapes: 0 };
+  text: TextSize = { bytes: 0, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };
   sessionId: string | null = null;
   /** Whether a `model`, of which there may be several, is none. */
   #hasNoModel = false;

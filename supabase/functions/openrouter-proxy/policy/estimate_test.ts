@@ -11,7 +11,7 @@ const UNKNOWN = { unknown: "price" };
 const UNKNOWN_JOB = { unknown: "job" };
 const BODY = { max_tokens: 10 };
 
-const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0 };
+const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };
 
 /** Of a body whose text is 30 tokens. */
 async function estimateOf(body: object, path?: string) {
@@ -197,18 +197,36 @@ for (const [what, body, estimate, looseBecause = [], path] of ESTIMATES) {
 }
 
 Deno.test("the estimate takes a token for three bytes of ASCII, and one for each other byte", async () => {
-  const usdOf = async (text: { bytes: number; nonAsciiBytes: number; unicodeEscapes: number }) => {
+  const usdOf = async (
+    text: { bytes: number; nonAsciiBytes: number; unicodeEscapes: number; numbers: number },
+  ) => {
     const { estimate } = appraise(
       { ...await asked({ ...BODY, model: "a/plain" }), text },
       CATALOGUE,
     );
     return "usd" in estimate[0]! ? estimate[0].usd : null;
   };
-  assert.equal(await usdOf({ bytes: 91, nonAsciiBytes: 0, unicodeEscapes: 0 }), "0.131");
-  assert.equal(await usdOf({ bytes: 91, nonAsciiBytes: 1, unicodeEscapes: 0 }), "0.131");
-  assert.equal(await usdOf({ bytes: 91, nonAsciiBytes: 91, unicodeEscapes: 0 }), "0.191");
-  assert.equal(await usdOf({ bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 15 }), "0.145");
-  assert.equal(await usdOf({ bytes: 1e7, nonAsciiBytes: 0, unicodeEscapes: 0 }), "1.1");
+  assert.equal(
+    await usdOf({ bytes: 91, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 }),
+    "0.131",
+  );
+  assert.equal(
+    await usdOf({ bytes: 91, nonAsciiBytes: 1, unicodeEscapes: 0, numbers: 0 }),
+    "0.131",
+  );
+  assert.equal(
+    await usdOf({ bytes: 91, nonAsciiBytes: 91, unicodeEscapes: 0, numbers: 0 }),
+    "0.191",
+  );
+  assert.equal(
+    await usdOf({ bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 15, numbers: 0 }),
+    "0.145",
+  );
+  assert.equal(
+    await usdOf({ bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 45 }),
+    "0.145",
+  );
+  assert.equal(await usdOf({ bytes: 1e7, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 }), "1.1");
 });
 
 Deno.test("an embedding's inputs are each as long as the context, and together longer", async () => {

@@ -22,10 +22,15 @@ export interface TextSize {
   nonAsciiBytes: number;
   /** How many characters, or halves of them, are written as `\\u` and four digits. */
   unicodeEscapes: number;
+  /** How many numbers it has: a prompt may be a list of tokens. */
+  numbers: number;
 }
 
 /** @throws {GatewayError} invalid_request, request_too_large */
-export function scan(body: Bytes, visitor: JsonVisitor): Pick<TextSize, "unicodeEscapes"> {
+export function scan(
+  body: Bytes,
+  visitor: JsonVisitor,
+): Pick<TextSize, "unicodeEscapes" | "numbers"> {
   const scanner = new JsonScanner(visitor, BOUNDS);
   scanner.feed(body);
   const { error, isComplete } = scanner;

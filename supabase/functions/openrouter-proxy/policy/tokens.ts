@@ -10,9 +10,10 @@ const ASCII_BYTES_PER_TOKEN = 3;
 
 /**
  * The tokens of a body's text, its JSON included: one for three bytes of ASCII, and one for each other
- * byte, as rare scripts have. An escape of six bytes stands for up to three bytes of text.
+ * byte, as rare scripts have. An escape of six bytes stands for up to three bytes of text. A number may be
+ * a token itself: with what parts it from the next it has two bytes at least, and counts as one more.
  */
-export function tokensOf({ bytes, nonAsciiBytes, unicodeEscapes }: TextSize): number {
-  return Math.ceil((bytes - nonAsciiBytes) / ASCII_BYTES_PER_TOKEN) + nonAsciiBytes +
+export function tokensOf({ bytes, nonAsciiBytes, unicodeEscapes, numbers }: TextSize): number {
+  return Math.ceil((bytes - nonAsciiBytes + numbers) / ASCII_BYTES_PER_TOKEN) + nonAsciiBytes +
     unicodeEscapes;
 }
