@@ -34,3 +34,22 @@ Deno.test("gatewayPath refuses targets that are no paths", () => {
     assert.throws(() => gatewayPath(target), { type: "invalid_request" });
   }
 });
+
+Deno.test("gatewayPath refuses dot segments, in whatever spelling, and takes dots in names", () => {
+  for (
+    const target of [
+      "/v1/../../rest/v1/x",
+      "/v1/%2e%2E/x",
+      "/v1/a/.%2e",
+      "/v1/a%2f..%2fb",
+      "/v1/a%5C..%5Cb",
+      "/v1/a\\..\\b",
+      "/./v1/x",
+      "/api/v1/usage/..",
+    ]
+  ) {
+    assert.throws(() => gatewayPath(target), { type: "invalid_request" }, target);
+  }
+  assert.equal(gatewayPath("/v1/models/a/b-1.5"), "/api/v1/openrouter/models/a/b-1.5");
+  assert.equal(gatewayPath("/v1/models?q=../x"), "/api/v1/openrouter/models?q=../x");
+});

@@ -130,6 +130,6 @@ function tableOf(title: string | null, header: string[], rows: string[][]): stri
 
 /** Models, sessions and labels are the clients' words: none of them moves the cursor. */
 function clean(text: string): string {
-  // deno-lint-ignore no-control-regex
+  // deno-lint-ignore no-control-regex -- they are what is looked for
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "�").slice(0, 60);
 }

@@ -1,6 +1,6 @@
 -- What an operator sets, and what a DID is told of it.
 begin;
-select plan(181);
+select plan(185);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -129,6 +129,9 @@ select throws_ok(format('select public.%s(%L)', function, did), 'P0001', coalesc
 from unnest('{set_limits, block_did, allow_did}'::text[]) as function,
   unnest(array['alice', '', '*', 'did:key', 'did:key:', 'DID:key:x', 'did:Key:x', 'did:key:x#y', 'did:key:x/y', 'did:key:x?y', 'did:key:x y', 'did:key:x,did:key:y', 'did:key:' || repeat('z', 505), null]) as did
 where function = 'set_limits' or did is null or did in ('alice', 'did:key:x#y');
+select throws_ok(format('select public.%s(%L)', function, 'did:web:Example.com:a'), 'P0001', '''did:web:Example.com:a'' is no DID of an account', function || ' does not take a host in capitals, which nobody calls with')
+from unnest('{set_limits, block_did, allow_did}'::text[]) as function;
+select is((public.set_limits('did:web:example.com:A')).did, 'did:web:example.com:A', 'but a path in capitals');
 select is(pg_temp.hint($$ select public.set_limits('alice') $$), 'A DID looks like did:key:z6Mk… or did:web:example.com, without a fragment.', 'but says what it looks like');
 
 -- What is refused.

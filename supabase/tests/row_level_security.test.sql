@@ -46,7 +46,8 @@ insert into public.usage_daily (did, day, model, endpoint, requests, input_token
 select did, date '2026-01-01', 'model of ' || did, '/chat/completions', 1, 10, 1 from public.user_api_keys;
 select public.add_up_days();
 insert into public.request_logs (id, did, method, endpoint, request_time)
-select gen_random_uuid(), did, 'POST', '/embeddings', now() - interval '1 minute' from public.user_api_keys;
+select gen_random_uuid(), did, 'POST', '/embeddings', greatest(now() - interval '1 minute', date_trunc('hour', now()))
+from public.user_api_keys;
 do $$
 begin
   perform public.settle_request(id, request_time, 'completed', 200, p_first_byte_ms => 10)

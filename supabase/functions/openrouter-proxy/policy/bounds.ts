@@ -68,6 +68,7 @@ export class Bounds {
   readonly #prices = new Map<keyof typeof MAX_PRICES, Given<bigint>>();
   #providers = 0;
   #maxPrices = 0;
+  #hasPromptList = false;
 
   constructor(private readonly asked: Asked) {}
 
@@ -101,6 +102,25 @@ export class Bounds {
     };
   }
 
+  /**
+   * Looks at `prompt`: of a list, each item may be answered by itself, so that nothing bounds what all
+   * answers have together.
+   *
+   * @param others looks at whatever else is in it
+   */
+  prompt(others: JsonVisitor): JsonVisitor {
+    return {
+      ...others.scalar && { scalar: others.scalar },
+      item: () => others.item?.() ?? null,
+      member: (name) => others.member?.(name) ?? null,
+      begin: (at, isObject) => {
+        this.#hasPromptList ||= !isObject;
+        others.begin?.(at, isObject);
+      },
+      end: (at, isEmpty) => others.end?.(at, isEmpty),
+    };
+  }
+
   #maxPrice(): JsonVisitor {
     this.#maxPrices++;
     return {
@@ -123,7 +143,9 @@ export class Bounds {
   get output(): number | null {
     const given = OUTPUT_BOUNDS.map((name) => this.#given(name));
     const bounds = given.flatMap(({ largest }) => largest ?? []);
-    if (bounds.length === 0 || given.some(({ isOpen }) => isOpen)) return null;
+    if (bounds.length === 0 || this.#hasPromptList || given.some(({ isOpen }) => isOpen)) {
+      return null;
+    }
     const largest = Math.max(...bounds, this.asked.fallbackOutput);
     return largest === Infinity ? null : largest;
   }

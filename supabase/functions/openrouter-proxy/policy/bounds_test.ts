@@ -41,6 +41,10 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
   ["no bound where a fallback sets none", { max_tokens: 5, fallbacks: [{ max_tokens: null }] }, {
     outputBound: null,
   }],
+  ["no bound of all that many prompts get", { prompt: ["a", "b"], max_tokens: 5 }, {
+    outputBound: null,
+  }],
+  ["a bound of what one prompt gets", { prompt: "a", max_tokens: 5 }, { outputBound: 5 }],
   ["none of a fallback's alone", { fallbacks: [{ max_tokens: 9 }] }, { outputBound: null }],
   ["max_tool_calls", { max_tool_calls: 2 }, { maxToolCalls: 2 }],
   ["no bound of tool calls that is none", { max_tool_calls: 1e17 }, { maxToolCalls: null }],

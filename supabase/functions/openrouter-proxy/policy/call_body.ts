@@ -128,6 +128,8 @@ class BodyReading implements CallBody, JsonVisitor {
         return { scalar: takingText((text) => this.sessionId = text ?? TOO_LONG) };
       case "provider":
         return this.bounds.provider(this.#reach.visitor.member(name)!);
+      case "prompt":
+        return this.bounds.prompt(this.#reach.visitor.member(name)!);
       case "models":
         this.#lists++;
         // falls through
