@@ -26,7 +26,8 @@ const BOOKS = `
       where request_time >= date_trunc('month', now() at time zone 'utc') at time zone 'utc')
       - coalesce((select month_spent_usd from budgets where did = '*'
         and month = date_trunc('month', now() at time zone 'utc')), 0) as month_differs,
-    (select count(*) from request_logs where request_time > now())::integer as ahead`;
+    (select count(*) from request_logs where request_time > now())::integer as ahead,
+    (select count(*) from verify_usage())::integer as totals_differ`;
 
 async function assertBooksAgree(databaseUrl: string, logged: number) {
   const [books] = await withDatabase(databaseUrl, (sql) => sql.unsafe(BOOKS));
@@ -72,6 +73,8 @@ async function assertReports(env: { DATABASE_URL: string }) {
   assert.equal(all.failures.reduce((sum, { count }) => sum + count, 0), all.totals.failed);
   assert.ok(all.latency!.some(({ firstByte }) => firstByte !== null && firstByte.p50 > 100));
   assert.ok(all.budgets.some(({ did }) => did === null));
+  assert.ok(all.sessions.length > 1);
+  assert.ok(all.labels.length > 0);
 
   const { did } = books!;
   const one: Report = JSON.parse(await report("--days", "40", "--did", did, "--format", "json"));
@@ -117,7 +120,8 @@ Deno.test("a stack loads the small history when it is asked, seed another one in
     await withDatabase(
       stack.databaseUrl,
       (sql) =>
-        sql`truncate request_logs, usage_daily, user_api_keys, budgets, budget_alerts, cost_drift`,
+        sql`truncate request_logs, usage_daily, usage_daily_of_all, usage_day_changes, usage_hourly,
+          user_api_keys, budgets, budget_alerts, cost_drift`,
     );
     const args = ["--dids", "5", "--days", "40", "--rows", "2500", "--seed", "3"];
     const { code, stdout, stderr } = await runOperatorCommand("seed.ts", args, env);
