@@ -1,7 +1,9 @@
 /**
  * OpenRouter's answer, made the client's: status, headers and bytes as they came, past the meter.
  */
+import { chunkReader } from "../bytes/chunk_reader.ts";
 import { concat } from "../bytes/encodings.ts";
+import { gatheredChunks } from "../bytes/gathered_chunks.ts";
 import { redactedError } from "../openrouter/identifiers.ts";
 import type { Upstream } from "../openrouter/forward.ts";
 import { responseHeaders } from "../openrouter/headers.ts";
@@ -15,6 +17,9 @@ import { passOn, told } from "./passthrough.ts";
 
 /** Statuses that say themselves that there is no answer to read (RFC 9110 sections 15.3.5 and 15.3.6). */
 const WITHOUT_CONTENT = new Set([204, 205]);
+
+/** More than most events have. */
+const EVENTS_BUFFER_BYTES = 16 * 1024;
 
 /** What becomes of an answer. */
 export interface AnswerOptions {
@@ -64,7 +69,7 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   });
   if (body instanceof ReadableStream) {
     const passed = passOn({
-      body,
+      reader: isEvents ? gatheredChunks(chunkReader(body, EVENTS_BUFFER_BYTES)) : chunkReader(body),
       length: length === null ? null : Number(length),
       abort: upstream.abort,
       meter,

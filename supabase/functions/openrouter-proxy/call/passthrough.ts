@@ -3,7 +3,7 @@
  */
 import type { Booking, BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
-import { chunkReader } from "../bytes/chunk_reader.ts";
+import type { ChunkReader } from "../bytes/chunk_reader.ts";
 import { concat, utf8 } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import type { Meter } from "../metering/meter.ts";
@@ -29,7 +29,8 @@ const KEEP_ALIVE = utf8(": keep-alive\n\n");
 const EVENT_END = utf8("\n\n");
 
 export interface Passage {
-  body: ReadableStream<Uint8Array>;
+  /** OpenRouter's body. */
+  reader: ChunkReader;
   /** How many bytes the client was told to expect; null: it was not told. */
   length: number | null;
   /** Closes the connection to OpenRouter. */
@@ -53,12 +54,11 @@ export interface Passage {
 }
 
 /**
- * Passes a body on and ends the booking when it ends, however that happens. Nothing is buffered:
- * a chunk is read from OpenRouter when the client wants one, so that a slow client slows OpenRouter.
+ * Passes a body on and ends the booking when it ends, however that happens. A chunk is read from
+ * OpenRouter when the client wants one, so that a slow client slows OpenRouter.
  */
 export function passOn(passage: Passage): ReadableStream<Uint8Array> {
-  const { meter, booking, errorEvents, idleTimeoutMs, clientGone } = passage;
-  const reader = chunkReader(passage.body);
+  const { reader, meter, booking, errorEvents, idleTimeoutMs, clientGone } = passage;
   /** What holds the beginning of an event back; null: the body is no stream of events. */
   const events = errorEvents && wholeEvents();
   const silenceMs = Math.min(LONGEST_SILENCE_MS, idleTimeoutMs / 4);

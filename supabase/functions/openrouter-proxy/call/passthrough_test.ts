@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
+import { chunkReader } from "../bytes/chunk_reader.ts";
 import { ClientDisconnected } from "../errors.ts";
 import type { BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
@@ -58,7 +59,7 @@ function passage(
     },
   }, { highWaterMark: 0 });
   const passed = passOn({
-    body,
+    reader: chunkReader(body),
     abort(reason) {
       aborted ??= reason;
       log.push("aborted");

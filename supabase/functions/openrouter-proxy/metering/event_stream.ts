@@ -189,6 +189,8 @@ export class EventStream {
     const chunk = this.#chunk;
     const data = start === 0 && end === chunk.length ? chunk : chunk.subarray(start, end);
     if (this.#head.length <= DONE.length) this.#head += textOf(data.subarray(0, 16));
+    // No JSON, as the scanner would find out.
+    if (this.#head === DONE) return;
     this.#dataFrom = start;
     const passed = this.#scanner!.feed(data);
     if (passed !== data) this.#replace(start, end, passed);
