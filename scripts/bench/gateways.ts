@@ -1,39 +1,107 @@
 /**
- * The gateway beside others, in one run on this machine: an upstream that costs next to nothing, a bare
- * pass-through, this gateway with its store in memory and on the embedded stack, and Portkey's, which
- * keeps no accounts. Each is measured alone, in rounds that take turns; what is told is the median of
- * the rounds.
+ * The gateway beside others, in one run on this machine, and what bounds it. The parts:
  *
- * Usage: deno run -A scripts/bench/gateways.ts [--quick] [--rounds=5] [--json=<file>]
+ * - `load`        an upstream that costs next to nothing, a bare pass-through, this gateway with its store
+ *                 in memory and on the embedded stack, and Portkey's, which keeps no accounts: each alone,
+ *                 in rounds that take turns; the medians of the rounds are told
+ * - `sustained`   how many streams at once each of them carries
+ * - `worker`      memory and CPU under what Supabase's Edge Runtime allows a worker
+ * - `cold-start`  to the first answer, under both Denos, and what the function's parts take to import
+ * - `growth`      with the rows of the log, the DIDs, and the processes on one database
+ *
+ * Usage: deno run -A scripts/bench/gateways.ts [--quick] [--parts=load,growth] [--rounds=5] [--rows=10000000]
+ *   [--json=<file>] [--write]
  */
 import { parseArgs } from "node:util";
+import { coldStart } from "./gateways/cold_start.ts";
+import { writeDocument } from "./gateways/document.ts";
+import { figuresOf, growthFigures } from "./gateways/figures.ts";
+import { growth } from "./gateways/growth.ts";
+import { machine } from "./gateways/machine.ts";
 import { measure, type Measured, SHAPES } from "./gateways/measure.ts";
-import { comparison } from "./gateways/comparison.ts";
-import { startTargets } from "./gateways/targets.ts";
+import { type Part, PARTS, type Report } from "./gateways/report.ts";
+import { sectionsOf } from "./gateways/sections.ts";
+import { sustained } from "./gateways/sustained.ts";
+import { startTargets, type Target } from "./gateways/targets.ts";
+import { worker } from "./gateways/worker.ts";
+
+/** How much is measured: all of it within 25 minutes on two cores, or what matters most within two. */
+const FULL = {
+  parts: PARTS as readonly Part[],
+  rounds: 5,
+  seconds: 1.5,
+  firstStreams: 64,
+  coldStarts: 9,
+  sizes: { rows: [10_000, 100_000, 1_000_000], dids: [1, 1_000, 100_000], processes: [1, 2, 4] },
+};
+const QUICK: typeof FULL = {
+  parts: ["load", "worker", "cold-start"],
+  rounds: 2,
+  seconds: 0.5,
+  firstStreams: 64,
+  coldStarts: 3,
+  sizes: { rows: [10_000, 100_000], dids: [1, 1_000], processes: [1, 4] },
+};
 
 const { values: options } = parseArgs({
   args: Deno.args,
   options: {
     quick: { type: "boolean", default: false },
+    parts: { type: "string" },
     rounds: { type: "string" },
+    seconds: { type: "string" },
+    rows: { type: "string" },
     json: { type: "string" },
+    write: { type: "boolean", default: false },
   },
 });
-const rounds = Number(options.rounds ?? (options.quick ? 3 : 5));
-const seconds = options.quick ? 0.7 : 3;
+const much = options.quick ? QUICK : FULL;
+const parts = options.parts?.split(",") ?? much.parts;
+const unknown = parts.find((part) => !(PARTS as readonly string[]).includes(part));
+if (unknown !== undefined) {
+  console.error(`error: no part ${unknown}; there are ${PARTS.join(", ")}`);
+  Deno.exit(2);
+}
+const rounds = Number(options.rounds ?? much.rounds);
+const seconds = Number(options.seconds ?? much.seconds);
+const sizes = { ...much.sizes, rows: rowsUpTo(options.rows) };
+const has = (part: Part) => parts.includes(part);
 
-await using started = await startTargets();
-const measured: Measured[] = [];
-for (let round = 0; round < rounds; round++) {
-  console.error(`round ${round + 1} of ${rounds}`);
-  for (const shape of SHAPES.filter(({ isQuick }) => isQuick || !options.quick)) {
-    for (const target of started.targets) {
-      measured.push(await measure(target, shape, seconds));
-    }
+const began = performance.now();
+const report: Report = { machine: await machine(), rounds };
+const raw: Measured[] = [];
+if (has("load") || has("sustained")) {
+  await using started = await startTargets();
+  if (has("load")) report.load = figuresOf(await sideBySide(started.targets));
+  if (has("sustained")) {
+    report.sustained = await sustained(started.targets, much.firstStreams);
   }
 }
-const table = comparison(measured);
-console.log(table.text);
+if (has("worker")) report.worker = await worker();
+if (has("cold-start")) report["cold-start"] = await coldStart(much.coldStarts);
+if (has("growth")) report.growth = growthFigures(await growth(sizes, rounds, seconds));
+
+for (const [part, text] of sectionsOf(report)) console.log(`\n## ${part}\n\n${text}`);
 if (options.json !== undefined) {
-  await Deno.writeTextFile(options.json, JSON.stringify(table.figures));
+  await Deno.writeTextFile(options.json, JSON.stringify({ ...report, measured: raw }, null, 2));
+}
+if (options.write) await writeDocument(report);
+console.error(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
+
+async function sideBySide(targets: Target[]): Promise<Measured[]> {
+  for (let round = 0; round < rounds; round++) {
+    for (const shape of SHAPES.filter(({ isQuick }) => isQuick || !options.quick)) {
+      console.error(`round ${round + 1} of ${rounds}: ${shape.name}, ${shape.clients} clients`);
+      for (const target of targets) raw.push(await measure(target, shape, seconds, round));
+    }
+  }
+  return raw;
+}
+
+/** Ten times as many each, from ten thousand to as many as are asked for. */
+function rowsUpTo(most: string | undefined): number[] {
+  if (most === undefined) return much.sizes.rows;
+  const all: number[] = [];
+  for (let rows = 10_000; rows < Number(most); rows *= 10) all.push(rows);
+  return [...all, Number(most)];
 }

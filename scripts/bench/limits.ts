@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { startStack } from "../stack/start_stack.ts";
+import { ownTimes } from "./own_times.ts";
 import { naturalBatches } from "../../supabase/functions/openrouter-proxy/bytes/natural_batches.ts";
 import { BATCHES } from "../../supabase/functions/openrouter-proxy/store.ts";
 
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
 const dids = Number(options.dids);
 const rows = Number(options.rows);
 const TIMED_CALLS = 3_000;
+const ANY_DID = `'did:key:bench-' || floor(random() * ${dids})`;
 const LOAD_MS = 6_000;
 const CLIENTS = 64;
 const CONNECTIONS = [1, 4, 16, 64];
@@ -77,59 +79,6 @@ async function fill() {
     select did, (request_time at time zone 'utc')::date, model, endpoint, count(*), sum(total_cost)
     from request_logs group by 1, 2, 3, 4`;
   await sql.unsafe("vacuum analyze");
-}
-
-/**
- * Each call's own time in Postgres, in microseconds, without its commit.
- */
-async function ownTimes() {
-  const one = await sql.reserve();
-  try {
-    await one`create temporary table times (what text, us double precision)`;
-    await one.unsafe(`
-      do $$
-      declare
-        v_began timestamptz;
-        v_asked jsonb;
-        v_answer jsonb;
-      begin
-        for i in 1..${TIMED_CALLS} loop
-          v_asked := jsonb_build_object(
-            'request_id', gen_random_uuid(),
-            'did', 'did:key:bench-' || floor(random() * ${dids}), 'method', 'POST',
-            'endpoint', '/chat/completions', 'metered', true, 'model', 'openai/gpt-4o-mini',
-            'message_hash', encode(sha256(random()::text::bytea), 'hex'),
-            'message_expires_at', now() + interval '6 minutes', 'shared_features', '[]'::jsonb,
-            'server_tools', '["web_search"]'::jsonb, 'models', '["openai/gpt-4o-mini"]'::jsonb,
-            'estimate', '[{"usd": "0.0001"}]'::jsonb
-          );
-          v_began := clock_timestamp();
-          v_answer := public.admit_request(v_asked);
-          insert into times values
-            ('admit', extract(epoch from clock_timestamp() - v_began) * 1e6);
-          if v_answer ->> 'decision' <> 'admitted' then raise exception '%', v_answer; end if;
-          commit;
-          v_asked := jsonb_build_object(
-            'request_id', v_asked ->> 'request_id', 'request_time', v_answer ->> 'request_time',
-            'status', 'completed', 'http_status', 200, 'model', 'openai/gpt-4o-mini',
-            'generation_id', 'gen-' || i, 'input_tokens', 10, 'output_tokens', 10, 'cost', '0.00005',
-            'cost_source', 'response'
-          );
-          v_began := clock_timestamp();
-          v_answer := public.settle_request(v_asked);
-          insert into times values
-            ('settle', extract(epoch from clock_timestamp() - v_began) * 1e6);
-          if not (v_answer ->> 'settled')::boolean then raise exception '%', v_answer; end if;
-          commit;
-        end loop;
-      end $$`);
-    return await one<{ what: string; p50: number; p99: number }[]>`
-      select what, round(percentile_cont(0.5) within group (order by us)::numeric)::int as p50,
-        round(percentile_cont(0.99) within group (order by us)::numeric)::int as p99
-      from times group by what order by what`;
-  } finally {
-    one.release();
-  }
 }
 
 interface Answer {
@@ -224,7 +173,7 @@ try {
   console.log(`filling a database with ${dids} DIDs and ${rows} requests`);
   await fill();
   console.log("\nown time in Postgres, every limit on, microseconds");
-  console.table(await ownTimes());
+  console.table(await ownTimes(sql, ANY_DID, TIMED_CALLS));
   console.log(`pairs of an admission and its settlement a second, of ${CLIENTS} clients`);
   const ways = [
     ...CONNECTIONS.map((connections) => ["alone", connections, alone] as const),

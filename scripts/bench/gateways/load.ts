@@ -2,16 +2,20 @@
  * A load of some clients, each sending its next request when it has the whole answer to the one before,
  * on a connection of its own: HTTP/1.1 on plain sockets, so that whoever is measured is the slower one.
  *
- * Usage: deno run -A load.ts '<Load as JSON>'. Prints a LoadResult as JSON.
+ * Usage: deno run -A load.ts < load.json, a Load. Prints a LoadResult as JSON.
  */
 import { connect } from "node:net";
+import { cpuTimeMs } from "./processes.ts";
 
 export interface Load {
-  /** Where to, e.g. `http://127.0.0.1:8000/api/v1/chat/completions`. */
-  url: string;
-  headers: Record<string, string>;
+  /** Where to, e.g. `http://127.0.0.1:8000/api/v1/chat/completions`: the clients share them out. */
+  urls: string[];
+  /** The headers of each caller; each request is the next caller's. */
+  callers: Record<string, string>[];
   body: string;
   clients: number;
+  /** Over how long the clients begin, in milliseconds. */
+  spreadMs?: number;
   /** How long it warms up, and then measures, in milliseconds. */
   warmUpMs: number;
   measureMs: number;
@@ -29,9 +33,14 @@ export interface LoadResult {
   /** The longest time between two reads of one answer: of the median answer, and of the worst. */
   gapP50: number;
   gapMax: number;
+  /** Answers that were none: another status than 200, a connection that broke or went silent. */
   failures: number;
+  /** How much of one core the load itself took, in [0, 1]. */
+  generatorBusy: number;
 }
 
+/** A connection that is silent for so long is given up. */
+const SILENCE_MS = 20_000;
 const HEADERS_END = "\r\n\r\n";
 
 /** The value below which this part of them is; 0 where there are none. */
@@ -39,7 +48,7 @@ function quantile(sorted: number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
 }
 
-function requestOf({ url, headers, body }: Load): Uint8Array {
+function requestOf(url: string, headers: Record<string, string>, body: string): Uint8Array {
   const { host, pathname, search } = new URL(url);
   const lines = Object.entries({
     host,
@@ -59,20 +68,30 @@ function isWhole(head: string, bodyLength: number, end: string): boolean {
 }
 
 async function run(load: Load): Promise<LoadResult> {
-  const { hostname, port } = new URL(load.url);
-  const request = requestOf(load);
-  const begin = performance.now() + load.warmUpMs;
+  const requests = load.urls.map((url) =>
+    load.callers.map((headers) => requestOf(url, headers, load.body))
+  );
+  const start = performance.now();
+  const cpuBefore = await cpuTimeMs([Deno.pid]);
+  const begin = start + load.warmUpMs;
   const end = begin + load.measureMs;
   const durations: number[] = [];
   const firstBytes: number[] = [];
   const gaps: number[] = [];
   let calls = 0;
+  let sent = 0;
   let failures = 0;
 
-  function client(): Promise<void> {
+  async function client(index: number): Promise<void> {
+    const delayMs = (load.spreadMs ?? 0) * index / load.clients;
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
     const { promise, resolve } = Promise.withResolvers<void>();
+    const of = index % load.urls.length;
+    const { hostname, port } = new URL(load.urls[of]!);
     const socket = connect(Number(port), hostname);
     socket.setNoDelay(true);
+    socket.setTimeout(SILENCE_MS, () => socket.destroy(new Error("silent")));
+    let isOver = false;
     let head: string | null = null;
     let text = "";
     let bodyLength = 0;
@@ -83,6 +102,7 @@ async function run(load: Load): Promise<LoadResult> {
 
     function send() {
       if (performance.now() >= end) {
+        isOver = true;
         socket.end();
         return resolve();
       }
@@ -90,7 +110,7 @@ async function run(load: Load): Promise<LoadResult> {
       text = "";
       bodyLength = firstByteAt = gap = 0;
       sentAt = performance.now();
-      socket.write(request);
+      socket.write(requests[of]![sent++ % load.callers.length]!);
     }
     function answered() {
       calls++;
@@ -103,8 +123,9 @@ async function run(load: Load): Promise<LoadResult> {
       send();
     }
     socket.on("connect", send);
-    socket.on("error", () => {
-      failures++;
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      if (!isOver) failures++;
       resolve();
     });
     socket.on("data", (chunk) => {
@@ -124,10 +145,11 @@ async function run(load: Load): Promise<LoadResult> {
       text = text.slice(-5);
       if (isWhole(head, bodyLength, text)) answered();
     });
-    return promise;
+    await promise;
   }
 
-  await Promise.all(Array.from({ length: load.clients }, client));
+  await Promise.all(Array.from({ length: load.clients }, (_, index) => client(index)));
+  const cpuMs = await cpuTimeMs([Deno.pid]) - cpuBefore;
   for (const list of [durations, firstBytes, gaps]) list.sort((a, b) => a - b);
   return {
     calls,
@@ -138,7 +160,10 @@ async function run(load: Load): Promise<LoadResult> {
     gapP50: quantile(gaps, 0.5),
     gapMax: gaps.at(-1) ?? 0,
     failures,
+    generatorBusy: cpuMs / (performance.now() - start),
   };
 }
 
-if (import.meta.main) console.log(JSON.stringify(await run(JSON.parse(Deno.args[0]!))));
+if (import.meta.main) {
+  console.log(JSON.stringify(await run(await new Response(Deno.stdin.readable).json())));
+}

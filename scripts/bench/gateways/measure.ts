@@ -1,13 +1,13 @@
-/** One measurement of one target. */
-import type { Load, LoadResult } from "./load.ts";
-import { cpuTimeMs, peakMemoryMb } from "./processes.ts";
+/** One measurement of one target by one shape of load. */
+import { type Cost, runLoad } from "./generator.ts";
+import type { LoadResult } from "./load.ts";
 import type { Target } from "./targets.ts";
 
 /** What is asked for, and by how many. */
 export interface Shape {
   name: string;
   stream: boolean;
-  /** Between two tokens of a stream. */
+  /** Between two tokens of a stream, in milliseconds. */
   gapMs: number;
   clients: number;
   isQuick: boolean;
@@ -17,7 +17,7 @@ function shape(name: string, clients: number, isQuick: boolean, gapMs = 0): Shap
   return { name, clients, isQuick, gapMs, stream: name !== "JSON" };
 }
 
-export const SHAPES: Shape[] = [
+export const SHAPES: readonly Shape[] = [
   shape("JSON", 1, true),
   shape("JSON", 8, false),
   shape("JSON", 32, true),
@@ -27,56 +27,47 @@ export const SHAPES: Shape[] = [
   shape("stream", 32, true),
   shape("stream", 128, false),
   shape("stream, 20 ms a token", 1, false, 20),
-  shape("stream, 20 ms a token", 32, false, 20),
+  shape("stream, 20 ms a token", 32, true, 20),
   shape("stream, 20 ms a token", 128, false, 20),
 ];
 
-export interface Measured extends LoadResult {
+export interface Measured extends LoadResult, Cost {
   target: string;
   shape: string;
   clients: number;
-  /** Of all its processes. */
-  cpuMsPerCall: number;
-  peakMemoryMb: number;
+  round: number;
 }
 
-/** A stream of a hundred tokens that come 20 ms apart lasts two seconds. */
-const SLOW_STREAM_MS = 2_500;
+/** A stream of a hundred tokens that come 20 ms apart lasts two seconds: each client has one. */
+const ONE_SLOW_STREAM_MS = 1_000;
+const WARM_UP_MS = 400;
+
+/** The body of a call, as the upstream of the bench understands it. */
+export function chatBody(stream: boolean, gapMs = 0): string {
+  return JSON.stringify({
+    model: "openai/gpt-4o-mini",
+    messages: [{ role: "user", content: "Say hello." }],
+    max_tokens: 100,
+    stream,
+    ...(gapMs > 0 && { gap_ms: gapMs }),
+  });
+}
 
 /** @throws {Error} where an answer was none */
 export async function measure(
   { name, url, headers, pids }: Target,
   { name: shape, stream, gapMs, clients }: Shape,
   seconds: number,
+  round: number,
 ): Promise<Measured> {
-  const load: Load = {
-    url,
-    headers,
-    body: JSON.stringify({
-      model: "openai/gpt-4o-mini",
-      messages: [{ role: "user", content: "Say hello." }],
-      max_tokens: 100,
-      stream,
-      ...(gapMs > 0 && { gap_ms: gapMs }),
-    }),
+  const result = await runLoad({
+    urls: [url],
+    callers: [headers],
+    body: chatBody(stream, gapMs),
     clients,
-    warmUpMs: gapMs > 0 ? 100 : 500,
-    measureMs: gapMs > 0 ? SLOW_STREAM_MS : seconds * 1000,
-  };
-  const cpuBefore = await cpuTimeMs(pids);
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL("load.ts", import.meta.url).href, JSON.stringify(load)],
-    stderr: "inherit",
-  }).output();
-  const cpuMs = await cpuTimeMs(pids) - cpuBefore;
-  const result: LoadResult = JSON.parse(new TextDecoder().decode(stdout));
+    warmUpMs: gapMs > 0 ? 0 : WARM_UP_MS,
+    measureMs: gapMs > 0 ? ONE_SLOW_STREAM_MS : seconds * 1000,
+  }, pids);
   if (result.failures > 0) throw new Error(`${name}: ${result.failures} answers were none`);
-  return {
-    target: name,
-    shape,
-    clients,
-    ...result,
-    cpuMsPerCall: cpuMs / result.calls,
-    peakMemoryMb: await peakMemoryMb(pids[0]!),
-  };
+  return { target: name, shape, clients, round, ...result };
 }

@@ -22,7 +22,16 @@ export async function cpuTimeMs(pids: number[]): Promise<number> {
   return ticks * TICK_MS;
 }
 
-/** The most memory that a process has held so far, in MB; 0: it is gone. */
+/** Lets a process's peak begin anew (proc_pid_clear_refs(5)); where that is not allowed, it goes on. */
+export async function resetPeakMemory(pid: number): Promise<void> {
+  try {
+    await Deno.writeTextFile(`/proc/${pid}/clear_refs`, "5", { create: false });
+  } catch {
+    // The peak is then the process's, since its start.
+  }
+}
+
+/** The most memory that a process has held since its start or the last reset, in MB; 0: it is gone. */
 export async function peakMemoryMb(pid: number): Promise<number> {
   const kb = /^VmHWM:\s+(\d+) kB/m.exec(await readText(`/proc/${pid}/status`))?.[1];
   return Number(kb ?? 0) / 1024;

@@ -1,7 +1,7 @@
 /**
  * An upstream that costs next to nothing: OpenRouter's answers to a chat, as bytes that were made
- * before. A stream is a hundred tokens, each a chunk of its own, as many
- * milliseconds apart as the request's `gap_ms` says.
+ * before. A stream is a hundred tokens, each a chunk of its own, as many milliseconds apart as the
+ * request's `gap_ms` says. A JSON answer has as many bytes of text as its `answer_bytes` says.
  */
 const GENERATION = "gen-1791383960-abcdefghijklmnop";
 const MODEL = "openai/gpt-4o-mini";
@@ -29,19 +29,21 @@ function event(content: string, finish: string | null) {
   };
 }
 
-const ANSWER = encoded({
-  id: GENERATION,
-  object: "chat.completion",
-  created: 1791383960,
-  model: MODEL,
-  provider: "OpenAI",
-  choices: [{
-    index: 0,
-    message: { role: "assistant", content: "Hello! How can I help you today?" },
-    finish_reason: "stop",
-  }],
-  usage,
-});
+function answer(content: string): Uint8Array<ArrayBuffer> {
+  return encoded({
+    id: GENERATION,
+    object: "chat.completion",
+    created: 1791383960,
+    model: MODEL,
+    provider: "OpenAI",
+    choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: "stop" }],
+    usage,
+  });
+}
+
+const ANSWER = answer("Hello! How can I help you today?");
+/** The one that was asked for last, made once. */
+let longAnswer = { bytes: 0, answer: ANSWER };
 const TOKENS = Array.from(
   { length: 100 },
   (_, index) => encoder.encode(`data: ${JSON.stringify(event(` word${index}`, null))}\n\n`),
@@ -72,6 +74,19 @@ function stream(gapMs: number): ReadableStream<Uint8Array> {
   }, { highWaterMark: 0 });
 }
 
+function json(bytes: number): Response {
+  if (bytes === 0) return new Response(ANSWER, { headers: JSON_HEADERS });
+  if (longAnswer.bytes !== bytes) {
+    longAnswer = { bytes, answer: answer("A line of text.\n".repeat(bytes / 16)) };
+  }
+  return new Response(longAnswer.answer, { headers: JSON_HEADERS });
+}
+
+/** A member of a request's body, which stands at its end; 0 where it is not there. */
+function number(name: string, body: string): number {
+  return Number(new RegExp(`"${name}":(\\d+)`).exec(body)?.[1] ?? 0);
+}
+
 Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
@@ -79,7 +94,8 @@ Deno.serve({
 }, async (request) => {
   if (request.method === "GET") return new Response(MODELS, { headers: JSON_HEADERS });
   const body = await request.text();
-  if (!body.includes('"stream":true')) return new Response(ANSWER, { headers: JSON_HEADERS });
-  const gapMs = Number(/"gap_ms":(\d+)/.exec(body)?.[1] ?? 0);
+  const end = body.slice(-200);
+  if (!end.includes('"stream":true')) return json(number("answer_bytes", end));
+  const gapMs = number("gap_ms", end);
   return new Response(stream(gapMs), { headers: STREAM_HEADERS });
 });
