@@ -1,7 +1,7 @@
 /**
  * What authentication costs: verifications per second by kind of signer, beside the bare
- * cryptography in the same run, and what each of the function's libraries adds to a cold start,
- * both under the Deno of Supabase's runtime. Figures of one run compare; those of two do not.
+ * cryptography in the same run, under the Deno of Supabase's runtime. Figures of one run compare; those
+ * of two do not.
  *
  * Usage: deno run -A scripts/bench/auth.ts
  */
@@ -19,23 +19,14 @@ import {
 } from "../../supabase/functions/openrouter-proxy/testing/signers.ts";
 
 const EDGE_RUNTIME_DENO = "2.1.4";
-const FUNCTION = new URL("../../supabase/functions/openrouter-proxy/", import.meta.url);
 const ROUNDS = 5;
 const ROUND_MS = 200;
-const IMPORT_ROUNDS = 9;
-
-/** Modules that stand for their package, where its name alone is not what the function imports. */
-const ENTRY_POINTS: Record<string, string> = {
-  "@noble/hashes": "@noble/hashes/sha3.js",
-  "@noble/curves": "@noble/curves/nist.js",
-};
 
 /** One operation of a series that takes the inputs in turn. */
 type Operation = () => Promise<unknown>;
 
 if (Deno.version.deno === EDGE_RUNTIME_DENO) {
   await printVerifications();
-  await printImports();
 } else {
   const { success } = await new Deno.Command("npx", {
     args: [
@@ -129,56 +120,8 @@ async function ratePerSecond(operation: Operation): Promise<number> {
   return count / elapsed * 1000;
 }
 
-async function printImports(): Promise<void> {
-  const config = JSON.parse(await Deno.readTextFile(new URL("deno.json", FUNCTION)));
-  const libraries = Object.keys(config.imports).map((name) => ENTRY_POINTS[name] ?? name);
-  const authenticator = new URL("auth/authenticate.ts", FUNCTION).href;
-  const variants = [
-    libraries,
-    [authenticator],
-    ...libraries.map((library) => [library]),
-    ...libraries.map((library) => libraries.filter((other) => other !== library)),
-  ];
-  const times = variants.map((): number[] => []);
-  for (let round = 0; round <= IMPORT_ROUNDS; round++) {
-    for (const [i, modules] of variants.entries()) {
-      const time = await importMs(modules);
-      if (round > 0) times[i]!.push(time);
-    }
-  }
-  const [all, auth, ...rest] = times.map(median);
-  console.log(`\nImports in a new process, Deno ${Deno.version.deno}, ratios to all libraries`);
-  console.log(`${"all libraries".padEnd(28)} ${ms(all!)}`);
-  console.log(`${"auth/authenticate.ts".padEnd(28)} ${ms(auth!)} ${ratio(auth! / all!)}`);
-  for (const [i, library] of libraries.entries()) {
-    const [alone, without] = [rest[i]!, rest[libraries.length + i]!];
-    console.log(
-      `${library.padEnd(28)} ${ms(alone)} ${ratio(alone / all!)}   all without it ${ms(without)} ${
-        ratio(without / all!)
-      }`,
-    );
-  }
-}
-
-async function importMs(modules: string[]): Promise<number> {
-  const program = `const start = performance.now();
-    ${modules.map((module) => `await import(${JSON.stringify(module)});`).join("\n")}
-    console.log(performance.now() - start);`;
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", "--no-lock", "--node-modules-dir=none", program],
-    // The workspace member's import map applies to modules below its folder.
-    cwd: FUNCTION,
-  }).output();
-  if (!success) throw new Error(`the import failed: ${new TextDecoder().decode(stderr)}`);
-  return Number(new TextDecoder().decode(stdout));
-}
-
 function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(1).padStart(6)} ms`;
 }
 
 function ratio(value: number): string {

@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { coldStart } from "./gateways/cold_start.ts";
 import { writeDocument } from "./gateways/document.ts";
 import { figuresOf, growthFigures } from "./gateways/figures.ts";
-import { growth } from "./gateways/growth.ts";
+import { type Growth, growth } from "./gateways/growth.ts";
 import { machine } from "./gateways/machine.ts";
 import { measure, type Measured, SHAPES } from "./gateways/measure.ts";
 import { type Part, PARTS, type Report } from "./gateways/report.ts";
@@ -37,7 +37,7 @@ const FULL = {
 const QUICK: typeof FULL = {
   parts: ["load", "worker", "cold-start"],
   rounds: 2,
-  seconds: 0.5,
+  seconds: 0.3,
   firstStreams: 64,
   coldStarts: 3,
   sizes: { rows: [10_000, 100_000], dids: [1, 1_000], processes: [1, 4] },
@@ -69,33 +69,37 @@ const has = (part: Part) => parts.includes(part);
 
 const began = performance.now();
 const report: Report = { machine: await machine(), rounds };
-const raw: Measured[] = [];
+/** Every round. */
+const raw: { load?: Measured[]; growth?: Growth } = {};
 if (has("load") || has("sustained")) {
   await using started = await startTargets();
-  if (has("load")) report.load = figuresOf(await sideBySide(started.targets));
+  if (has("load")) report.load = figuresOf(raw.load = await sideBySide(started.targets));
   if (has("sustained")) {
     report.sustained = await sustained(started.targets, much.firstStreams);
   }
 }
 if (has("worker")) report.worker = await worker();
 if (has("cold-start")) report["cold-start"] = await coldStart(much.coldStarts);
-if (has("growth")) report.growth = growthFigures(await growth(sizes, rounds, seconds));
+if (has("growth")) {
+  report.growth = growthFigures(raw.growth = await growth(sizes, rounds, seconds));
+}
 
 for (const [part, text] of sectionsOf(report)) console.log(`\n## ${part}\n\n${text}`);
 if (options.json !== undefined) {
-  await Deno.writeTextFile(options.json, JSON.stringify({ ...report, measured: raw }, null, 2));
+  await Deno.writeTextFile(options.json, JSON.stringify({ ...report, raw }, null, 2));
 }
 if (options.write) await writeDocument(report);
 console.error(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
 
 async function sideBySide(targets: Target[]): Promise<Measured[]> {
+  const all: Measured[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const shape of SHAPES.filter(({ isQuick }) => isQuick || !options.quick)) {
       console.error(`round ${round + 1} of ${rounds}: ${shape.name}, ${shape.clients} clients`);
-      for (const target of targets) raw.push(await measure(target, shape, seconds, round));
+      for (const target of targets) all.push(await measure(target, shape, seconds, round));
     }
   }
-  return raw;
+  return all;
 }
 
 /** Ten times as many each, from ten thousand to as many as are asked for. */

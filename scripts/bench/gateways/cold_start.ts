@@ -5,7 +5,7 @@
  * a deployment, and the files are in the system's cache.
  */
 import { createIdentity } from "../../client/llm_gateway.ts";
-import { EDGE_DENO_ENV, edgeDenoPath } from "../../test/edge_deno.ts";
+import { edgeDenoPath } from "../../test/edge_deno.ts";
 import { bundleFunction, bundleLibrary, type FunctionBundle } from "./function_bundle.ts";
 import { median } from "./median.ts";
 import { chatBody } from "./measure.ts";
@@ -36,7 +36,7 @@ export async function coldStart(rounds: number): Promise<ColdStart> {
   const identity = await createIdentity();
   const caller = await bearer(identity);
   const memory = running.use(await startMemoryStore(identity.did));
-  const env = { ...EDGE_DENO_ENV, ...gatewayEnv(upstream.url, memory.dataApi) };
+  const env = gatewayEnv(upstream.url, memory.dataApi);
   const programs = [Deno.execPath(), await edgeDenoPath()];
 
   const chat: Ask = (origin) =>
@@ -108,19 +108,23 @@ async function firstAnswerMs(
     stdout: "piped",
     stderr: "null",
   }).spawn();
+  const output = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   try {
-    let output = "";
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      output += text;
-      if (/^ready/m.test(output)) break;
+    let text = "";
+    while (!/^ready/m.test(text)) {
+      const { value, done } = await output.read();
+      if (done) throw new Error(`${script} ended before it was ready`);
+      text += value;
     }
-    const port = /^PORT=(\d+)$/m.exec(output)?.[1];
+    const port = /^PORT=(\d+)$/m.exec(text)?.[1];
     const answer = await ask(`http://127.0.0.1:${port}`);
     await answer.text();
     if (!answer.ok) throw new Error(`the first answer is ${answer.status}`);
     return performance.now() - start;
   } finally {
+    // Its output stays open until then: a process that cannot log ends.
     child.kill("SIGKILL");
+    await output.cancel();
     await child.status;
   }
 }

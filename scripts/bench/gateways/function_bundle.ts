@@ -28,6 +28,8 @@ const OPTIONS: esbuild.BuildOptions & { metafile: true } = {
   absWorkingDir: ROOT,
   bundle: true,
   splitting: true,
+  // Supabase leaves out no part of a module either.
+  treeShaking: false,
   format: "esm",
   platform: "neutral",
   mainFields: ["module", "main"],

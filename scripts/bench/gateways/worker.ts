@@ -30,7 +30,7 @@ interface Burden {
 }
 
 /** Clients send again for so long: a stream that began last goes on to its end. */
-const BURDEN_MS = 2_000;
+const BURDEN_MS = 1_000;
 
 function burdens(): Burden[] {
   const bodyOf = (bytes: number, more: object) =>
