@@ -58,7 +58,10 @@ export async function coldStart(rounds: number): Promise<ColdStart> {
 
   const libraries = await bundledLibraries(bundle.imports, folder);
   const own = `${folder}/cold_server.js`;
-  const subjects = [{ name: "the function, all of it", isLazy: false, path: own }, ...libraries];
+  const subjects = [
+    { name: "the whole function, until it listens", isLazy: false, path: own },
+    ...libraries,
+  ];
   console.error("imports");
   const times = await inTurns(
     rounds,

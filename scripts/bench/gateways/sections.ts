@@ -12,11 +12,11 @@ export function sectionsOf(report: Report): Map<Part, string> {
   const { load, sustained, worker, growth } = report;
   const cold = report["cold-start"];
   const texts: Record<Part, string | undefined> = {
-    load: load && loadSection(load),
+    load: load && `${roundsOf(report)}\n\n${loadSection(load)}`,
     sustained: sustained && sustainedSection(sustained),
     worker: worker && workerSection(worker),
     "cold-start": cold && coldStartSection(cold),
-    growth: growth && growthSection(growth),
+    growth: growth && `${roundsOf(report)}\n\n${growthSection(growth)}`,
   };
   return new Map(PARTS.flatMap((part): [Part, string][] => {
     const text = texts[part];
@@ -24,11 +24,14 @@ export function sectionsOf(report: Report): Map<Part, string> {
   }));
 }
 
-function originOf({ machine, rounds }: Report): string {
+function originOf({ machine }: Report): string {
   const { date, cpu, cores, memoryGb, kernel, deno, edgeDeno, node } = machine;
   return `Measured on ${date}: ${cpu}, ${cores} cores, ${memoryGb} GB, ${kernel}; Deno ${deno} ` +
-    `(Supabase's: ${edgeDeno}), Node ${node.replace("v", "")}; ` +
-    `${rounds === 1 ? "one round" : `medians of ${rounds} rounds`}.`;
+    `(Supabase's: ${edgeDeno}), Node ${node.replace("v", "")}.`;
+}
+
+function roundsOf({ rounds }: Report): string {
+  return rounds === 1 ? "One round." : `Medians of ${rounds} rounds.`;
 }
 
 function sustainedSection(all: readonly Sustained[]): string {
