@@ -16,17 +16,29 @@ const PANELS: {
   name: PanelFigure;
   digits: number;
 }[] = [
-  { title: "JSON, 32 clients: calls/s", shape: "JSON", clients: 32, name: "perSecond", digits: 0 },
   {
-    title: "Streams, 32 clients: streams/s",
+    title: "JSON, 32 clients: calls/s (more is better)",
+    shape: "JSON",
+    clients: 32,
+    name: "perSecond",
+    digits: 0,
+  },
+  {
+    title: "Streams, 32 clients: streams/s (more is better)",
     shape: "stream",
     clients: 32,
     name: "perSecond",
     digits: 0,
   },
-  { title: "JSON, 1 client: median, ms", shape: "JSON", clients: 1, name: "p50", digits: 1 },
   {
-    title: "Streams, 1 client: first token, ms",
+    title: "JSON, 1 client: median, ms (less is better)",
+    shape: "JSON",
+    clients: 1,
+    name: "p50",
+    digits: 1,
+  },
+  {
+    title: "Streams, 1 client: first token, ms (less is better)",
     shape: "stream",
     clients: 1,
     name: "firstByteP50",
@@ -37,8 +49,8 @@ const PANELS: {
 const WIDTH = 860;
 const HEIGHT = 400;
 const MARGIN = 16;
-const LABEL_WIDTH = 160;
-const VALUE_WIDTH = 56;
+const LABEL_WIDTH = 172;
+const VALUE_WIDTH = 60;
 const PANEL = { width: (WIDTH - 3 * MARGIN) / 2, height: (HEIGHT - 3 * MARGIN) / 2, title: 28 };
 const FONT = "system-ui, sans-serif";
 

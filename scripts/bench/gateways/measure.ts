@@ -38,6 +38,7 @@ export interface Measured extends LoadResult, Cost {
   round: number;
 }
 
+const TOKENS = 100;
 /** A stream of a hundred tokens that come 20 ms apart lasts two seconds: each client has one. */
 const ONE_SLOW_STREAM_MS = 1_000;
 const WARM_UP_MS = 400;
@@ -47,9 +48,9 @@ export function chatBody(stream: boolean, gapMs = 0): string {
   return JSON.stringify({
     model: "openai/gpt-4o-mini",
     messages: [{ role: "user", content: "Say hello." }],
-    max_tokens: 100,
+    max_tokens: TOKENS,
     stream,
-    ...(gapMs > 0 && { gap_ms: gapMs }),
+    ...(gapMs > 0 && { seed: gapMs }),
   });
 }
 
@@ -69,5 +70,6 @@ export async function measure(
     measureMs: gapMs > 0 ? ONE_SLOW_STREAM_MS : seconds * 1000,
   }, pids);
   if (result.failures > 0) throw new Error(`${name}: ${result.failures} answers were none`);
+  if (result.p50 < TOKENS * gapMs) throw new Error(`${name} does not pass on the pace of a stream`);
   return { target: name, shape, clients, round, ...result };
 }

@@ -1,7 +1,8 @@
 /**
  * An upstream that costs next to nothing: OpenRouter's answers to a chat, as bytes that were made
  * before. A stream is a hundred tokens, each a chunk of its own, as many milliseconds apart as the
- * request's `gap_ms` says. A JSON answer has as many bytes of text as its `answer_bytes` says.
+ * request's `seed` says: not every gateway passes on members that OpenAI does not have. A JSON answer has
+ * as many bytes of text as the request's `answer_bytes` says.
  */
 const GENERATION = "gen-1791383960-abcdefghijklmnop";
 const MODEL = "openai/gpt-4o-mini";
@@ -94,8 +95,8 @@ Deno.serve({
 }, async (request) => {
   if (request.method === "GET") return new Response(MODELS, { headers: JSON_HEADERS });
   const body = await request.text();
-  const end = body.slice(-200);
+  const end = body.slice(-1_000);
   if (!end.includes('"stream":true')) return json(number("answer_bytes", end));
-  const gapMs = number("gap_ms", end);
+  const gapMs = number("seed", end);
   return new Response(stream(gapMs), { headers: STREAM_HEADERS });
 });
