@@ -55,6 +55,8 @@ export interface Config {
   alertWebhookSecret: string | null;
   /** Signs the Supabase tokens of `POST /api/v1/token`; null: there are none. */
   jwtKey: JwtKey | null;
+  /** Where the platform runs this isolate, e.g. `eu-central-1`; null: it does not say. */
+  region: string | null;
 }
 
 /** Every missing or bad variable at once, by name; values never appear. */
@@ -253,6 +255,7 @@ export function configFromEnv(env: Environment): Config {
     alertWebhookUrl: alertWebhookUrl(),
     alertWebhookSecret: alertWebhookSecret(),
     jwtKey: jwtKey(),
+    region: optional("SB_REGION") ?? null,
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

@@ -73,6 +73,7 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
     alertWebhookUrl: null,
     alertWebhookSecret: null,
     jwtKey: null,
+    region: null,
   });
 });
 
@@ -98,6 +99,7 @@ Deno.test("every variable of the environment has its place", () => {
     OPENROUTER_USD_PER_CREDIT: "0.000001",
     ALERT_WEBHOOK_URL: " https://hooks.example/services/T1?code=2 ",
     ALERT_WEBHOOK_SECRET: "16 characters...",
+    SB_REGION: "eu-central-1",
   });
   assert.deepEqual(read, {
     ...config(),
@@ -106,6 +108,7 @@ Deno.test("every variable of the environment has its place", () => {
     guardrailId: "guardrail_1",
     previousEncryptionKey: new Uint8Array(previous),
     audience: "https://gateway.example/llm",
+    region: "eu-central-1",
     allowedOrigins: ["https://a.example", "https://b.example"],
     didWebHosts: ["a.example", "b.example"],
     maxRequestBytes: 1_000,

@@ -32,6 +32,7 @@ import { unknownRoute } from "./http/unknown_route.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
 import { createOpenApi } from "./openapi/openapi_route.ts";
 import { createManagement } from "./openrouter/management.ts";
+import { createKeyCheck } from "./openrouter/management_key.ts";
 import { createCatalogue } from "./policy/catalogue.ts";
 import type { Store } from "./store.ts";
 import { createLimits } from "./usage/limits_route.ts";
@@ -138,7 +139,13 @@ export function createGateway(deps: GatewayDeps): Gateway {
   });
   const { jwtKey } = config;
   const signToken = jwtKey && createTokenSigner(jwtKey, audience, now);
-  const health = createHealth(store, now);
+  const health = createHealth({
+    store,
+    managementKey: createKeyCheck(openrouterUrl, provisioningKey, fetch, now),
+    region: config.region,
+    now,
+    elapsedMs: () => performance.now(),
+  });
   const maintenance = createMaintenanceRoute(
     createRequireOperator(config.operatorKeys),
     assembleMaintenance({

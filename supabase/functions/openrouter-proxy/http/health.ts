@@ -1,21 +1,55 @@
-/** `GET /` and `GET /api/v1/health` (docs/protocol.md, "Routes"). */
+/** `GET /` and `GET /api/v1/health` (docs/protocol.md, "Health"). */
 import type { Context } from "hono";
+import type { KeyState } from "../openrouter/management_key.ts";
 import type { Store } from "../store.ts";
 import { VERSION } from "../version.ts";
 import { queryOf } from "./query_parameters.ts";
 
-/**
- * Makes the handler, which with `?deep=1` also asks the database.
- *
- * @param now milliseconds since the epoch
- */
-export function createHealth(
-  store: Pick<Store, "ping">,
-  now: () => number,
-): (c: Context) => Promise<Response> {
+export interface HealthDeps {
+  store: Pick<Store, "ping">;
+  /** Whether OpenRouter takes the management key. */
+  managementKey: () => Promise<KeyState>;
+  /** Where the platform runs this isolate; null: it does not say. */
+  region: string | null;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  /** Milliseconds since any moment, with fractions. */
+  elapsedMs: () => number;
+}
+
+/** What `?deep=1` adds. */
+interface Deep {
+  status: "healthy" | "degraded";
+  region: string | null;
+  database_ms: number;
+  management_key: KeyState;
+}
+
+/** Makes the handler, which with `?deep=1` also asks the database and OpenRouter. */
+export function createHealth(deps: HealthDeps): (c: Context) => Promise<Response> {
   return async (c) => {
-    if (queryOf(c.req.raw.url, ["deep"]).get("deep") === "1") await store.ping();
-    const data = { status: "healthy", version: VERSION, timestamp: new Date(now()).toISOString() };
+    const isDeep = queryOf(c.req.raw.url, ["deep"]).get("deep") === "1";
+    const found = isDeep ? await look(deps) : {};
+    const timestamp = new Date(deps.now()).toISOString();
+    const data = { status: "healthy", version: VERSION, timestamp, ...found };
     return c.json({ success: true, data });
+  };
+}
+
+/** @throws {StoreUnavailable} */
+async function look(
+  { store, managementKey, region, elapsedMs }: HealthDeps,
+): Promise<Deep> {
+  const asked = managementKey();
+  const before = elapsedMs();
+  await store.ping();
+  const databaseMs = Math.round((elapsedMs() - before) * 100) / 100;
+  const state = await asked;
+  return {
+    // Degraded, not down: DIDs that have a key go on, new ones get none.
+    status: state === "refused" ? "degraded" : "healthy",
+    region,
+    database_ms: databaseMs,
+    management_key: state,
   };
 }

@@ -67,7 +67,9 @@ function health(operationId: string) {
     tag: "operation",
     summary: "Health",
     security: NOBODY,
-    parameters: [parameter("deep", "`1`: ask the database, too.", { type: "string" })],
+    parameters: [
+      parameter("deep", "`1`: ask the database and OpenRouter, too.", { type: "string" }),
+    ],
     data: "Health",
     errors: OF_HEALTH,
   });

@@ -204,8 +204,27 @@ const ERROR = object({
   ]),
 });
 
+const HEALTH = object({
+  status: {
+    enum: ["healthy", "degraded"],
+    description: "Degraded: OpenRouter refuses the management key, so that new DIDs get no key.",
+  },
+  version: TEXT,
+  timestamp: INSTANT,
+  region: { ...orNull(TEXT), description: "Where the platform runs the function; with deep=1." },
+  database_ms: {
+    type: "number",
+    minimum: 0,
+    description: "A round trip from the function to the database; with deep=1.",
+  },
+  management_key: {
+    enum: ["accepted", "refused", "unknown"],
+    description: "What OpenRouter says of it, a minute old at most; with deep=1.",
+  },
+}, ["region", "database_ms", "management_key"]);
+
 export const SCHEMAS = {
-  Health: object({ status: { const: "healthy" }, version: TEXT, timestamp: INSTANT }),
+  Health: HEALTH,
   Usage: USAGE,
   UsageGroup: GROUP,
   LoggedRequest: LOGGED_REQUEST,

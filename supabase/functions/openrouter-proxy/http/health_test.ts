@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { Hono } from "hono";
+import type { KeyState } from "../openrouter/management_key.ts";
+import { createHealth } from "./health.ts";
+
+/** The member `data` of an answer, of a gateway whose database takes 12.3456 ms. */
+async function dataOf(query: string, state: KeyState) {
+  let elapsed = 0;
+  const health = createHealth({
+    store: { ping: () => Promise.resolve(void (elapsed += 12.3456)) },
+    managementKey: () => Promise.resolve(state),
+    region: "eu-central-1",
+    now: () => Date.UTC(2026, 10, 27),
+    elapsedMs: () => elapsed,
+  });
+  const app = new Hono().get("/", health);
+  const { data } = await (await app.request(`http://edge/${query}`)).json();
+  const { version, timestamp, ...more } = data;
+  assert.match(version, /^\d+\.\d+\.\d+/);
+  assert.equal(timestamp, "2026-11-27T00:00:00.000Z");
+  return more;
+}
+
+Deno.test("deep health says where the function runs, and how far the database is from there", async () => {
+  assert.deepEqual(await dataOf("?deep=1", "accepted"), {
+    status: "healthy",
+    region: "eu-central-1",
+    database_ms: 12.35,
+    management_key: "accepted",
+  });
+});
+
+Deno.test("a management key that OpenRouter refuses makes health degraded, an unknown one does not", async () => {
+  const refused = await dataOf("?deep=1", "refused");
+  assert.deepEqual([refused.status, refused.management_key], ["degraded", "refused"]);
+  const unknown = await dataOf("?deep=1", "unknown");
+  assert.deepEqual([unknown.status, unknown.management_key], ["healthy", "unknown"]);
+});
+
+Deno.test("health that is not deep asks nobody", async () => {
+  assert.deepEqual(await dataOf("", "refused"), { status: "healthy" });
+});

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { createKeyCheck, type KeyState } from "./management_key.ts";
+
+/** A check of a key at an OpenRouter that answers with these statuses, one after the other; null: not at all. */
+function checkedAt(statuses: (number | null)[]) {
+  const clock = { now: 0 };
+  const requests: Request[] = [];
+  const check = createKeyCheck("http://openrouter.test/api/v1", "management", (input, init) => {
+    requests.push(new Request(input as string, init));
+    const status = statuses[requests.length - 1];
+    if (status === undefined || status === null) return Promise.reject(new TypeError("refused"));
+    return Promise.resolve(new Response("{}", { status }));
+  }, () => clock.now);
+  return { check, clock, requests };
+}
+
+function test(name: string, fn: () => Promise<void>) {
+  // AbortSignal.timeout's timer outlives what it guards in Deno 2.1.4.
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+}
+
+const STATES: [number | null, KeyState][] = [
+  [404, "accepted"],
+  [200, "accepted"],
+  [401, "refused"],
+  [403, "refused"],
+  [429, "unknown"],
+  [500, "unknown"],
+  [null, "unknown"],
+];
+for (const [status, expected] of STATES) {
+  test(`a management key is ${expected} where OpenRouter answers with ${status}`, async () => {
+    const { check, requests } = checkedAt([status]);
+    assert.equal(await check(), expected);
+    assert.equal(requests[0]?.url, `http://openrouter.test/api/v1/keys/${"0".repeat(64)}`);
+    assert.equal(requests[0]?.headers.get("authorization"), "Bearer management");
+  });
+}
+
+test("what OpenRouter said of a key holds for a minute, and nothing for five seconds", async () => {
+  const { check, clock, requests } = checkedAt([null, 401, 404]);
+  assert.deepEqual(await Promise.all([check(), check()]), ["unknown", "unknown"]);
+  clock.now += 4_999;
+  await check();
+  assert.equal(requests.length, 1);
+  clock.now += 1;
+  assert.equal(await check(), "refused");
+  clock.now += 59_999;
+  assert.equal(await check(), "refused");
+  assert.equal(requests.length, 2);
+  clock.now += 1;
+  assert.equal(await check(), "accepted");
+});
