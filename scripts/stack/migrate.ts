@@ -46,7 +46,8 @@ export function migrationVersions(fileNames: string[]): string[] {
   return fileNames.flatMap((name) => /^([0-9]+)_.*\.sql$/.exec(name)?.[1] ?? []).sort();
 }
 
-async function migrationsIn(directory: string): Promise<string[]> {
+/** The versions of a folder's migrations, in order; none where there is no such folder. */
+export async function migrationsIn(directory: string): Promise<string[]> {
   try {
     return migrationVersions(await Array.fromAsync(Deno.readDir(directory), ({ name }) => name));
   } catch (error) {

@@ -1,0 +1,69 @@
+/** The operator's account at OpenRouter. */
+import { ManagementError } from "../../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import { bad, type Check, ok, unchecked } from "../check.ts";
+import { OPENROUTER_URL } from "../patient.ts";
+
+const NO_KEY = "OPENROUTER_PROVISIONING_KEY is not known here; --env-file secrets.env";
+/** Not the name of a DID's key, so that `reconcile keys` never takes it for an orphan. */
+const KEY_NAME = "the LLM gateway's doctor";
+/** It is deleted at once, and could spend no more than this. */
+const LIMIT = { creditLimit: "0.01", creditLimitReset: null };
+
+export const workspace: Check = {
+  name: "workspace",
+  looksAt: "OPENROUTER_WORKSPACE_ID exists, and its keys can be listed",
+  remedyOfError:
+    "Look at OPENROUTER_WORKSPACE_ID and OPENROUTER_PROVISIONING_KEY: the workspace\n" +
+    "must be one of the account's, https://openrouter.ai/workspaces.",
+  async look({ management, variables }) {
+    if (management === null) return unchecked(NO_KEY);
+    await management.listKeys().next();
+    const id = variables.OPENROUTER_WORKSPACE_ID;
+    return ok(id === undefined ? "none is set: the account's default one" : id);
+  },
+};
+
+export const guardrail: Check = {
+  name: "guardrail",
+  looksAt: "OPENROUTER_GUARDRAIL_ID exists",
+  after: ["workspace"],
+  remedyOfError: "Look at https://openrouter.ai, or try again.",
+  async look({ variables, fetch }) {
+    const id = variables.OPENROUTER_GUARDRAIL_ID;
+    if (id === undefined) return ok("none is set");
+    const url = variables.OPENROUTER_API_URL ?? OPENROUTER_URL;
+    const response = await fetch(`${url}/guardrails/${encodeURIComponent(id)}`, {
+      headers: { authorization: `Bearer ${variables.OPENROUTER_PROVISIONING_KEY}` },
+    });
+    await response.body?.cancel();
+    if (response.ok) return ok(id);
+    return bad(
+      `OpenRouter answers with status ${response.status} to guardrail ${id}`,
+      "Set OPENROUTER_GUARDRAIL_ID to one of the account's guardrails, or unset it:\n" +
+        "no new DID gets a key before.",
+    );
+  },
+};
+
+export const provisioning: Check = {
+  name: "provisioning key",
+  looksAt: "it makes a key, puts it under the guardrail, and deletes it",
+  after: ["workspace", "guardrail"],
+  remedyOfError: "OPENROUTER_PROVISIONING_KEY must be a management key, not one for calls:\n" +
+    "https://openrouter.ai/settings/management-keys",
+  async look({ management, variables, mayChange }) {
+    if (management === null) return unchecked(NO_KEY);
+    if (!mayChange) return unchecked("--read-only");
+    const { hash } = await management.createKey(KEY_NAME, LIMIT);
+    try {
+      const id = variables.OPENROUTER_GUARDRAIL_ID;
+      if (id !== undefined) await management.assignGuardrail(id, hash);
+    } finally {
+      await management.deleteKey(hash).catch((error) => {
+        if (!(error instanceof ManagementError)) throw error;
+        throw new Error(`${error.message}; delete the key "${KEY_NAME}" by hand`);
+      });
+    }
+    return ok("made a key and deleted it");
+  },
+};

@@ -1,0 +1,106 @@
+/** Whether the function answers, and as itself. */
+import { bad, type Check, ok } from "../check.ts";
+import { type Answer, errorOf } from "../patient.ts";
+
+const DEPLOY = "npx -y supabase@3.1.0 functions deploy openrouter-proxy --use-api";
+
+/** Whether the gateway itself answered: the platform in front of it has no x-request-id. */
+const isOurs = ({ headers }: Answer) => headers.has("x-request-id");
+
+export const reachable: Check = {
+  name: "reachable",
+  looksAt: "something answers at the gateway's URL",
+  remedyOfError: "Look at GATEWAY_URL, or --remote, and whether the gateway runs.",
+  async look({ gatewayUrl, health }) {
+    const answer = await health();
+    if (isOurs(answer) || answer.status === 401) return ok(gatewayUrl);
+    if (answer.status === 404) {
+      return bad(`there is no function at ${gatewayUrl}`, `Deploy it: ${DEPLOY}`);
+    }
+    return bad(
+      `what answers at ${gatewayUrl} is not the gateway: ${errorOf(answer)}`,
+      "Look at the function's log in the dashboard: Edge Functions, openrouter-proxy, Logs.",
+    );
+  },
+};
+
+export const verifyJwt: Check = {
+  name: "verify_jwt",
+  looksAt: "the platform lets requests without a Supabase JWT through to the gateway",
+  after: ["reachable"],
+  remedyOfError: "",
+  async look({ health }) {
+    const answer = await health();
+    if (isOurs(answer)) return ok("off: the gateway verifies DIDs itself");
+    return bad(
+      `on: the platform asks for a JWT of its own (${errorOf(answer)})`,
+      "Let supabase/config.toml say, below [functions.openrouter-proxy]: verify_jwt = false\n" +
+        `and deploy again, without flags of before: ${DEPLOY}`,
+    );
+  },
+};
+
+export const configured: Check = {
+  name: "configured",
+  looksAt: "the function's environment is usable",
+  after: ["verify_jwt"],
+  remedyOfError: "",
+  async look({ health }) {
+    const answer = await health();
+    const { data } = answer.json as { data?: { version?: string } };
+    if (answer.status === 200) return ok(`version ${data?.version}`);
+    return bad(
+      errorOf(answer),
+      "The function's log names each variable that is missing or bad. Set them with\n" +
+        "npx -y supabase@3.1.0 secrets set --env-file secrets.env",
+    );
+  },
+};
+
+/** A quarter of what the gateway allows a clock to be ahead, so that there is time left. */
+const MAX_SKEW_MS = 15_000;
+
+export const clock: Check = {
+  name: "clock",
+  looksAt: "this machine's clock and the gateway's agree: signatures hold for five minutes",
+  after: ["configured"],
+  remedyOfError: "",
+  async look({ health }) {
+    const { json, sentAt, receivedAt } = await health();
+    const { timestamp } = (json as { data: { timestamp: string } }).data;
+    const skewMs = (sentAt + receivedAt) / 2 - Date.parse(timestamp);
+    // What the way of the request took may be all on one side.
+    const isCertain = Math.abs(skewMs) - (receivedAt - sentAt) / 2 > MAX_SKEW_MS;
+    const seconds = `${Math.abs(skewMs / 1000).toFixed(1)} s`;
+    if (!isCertain) return ok(`${seconds} apart`);
+    return bad(
+      `this machine is ${seconds} ${skewMs > 0 ? "ahead of" : "behind"} the gateway`,
+      "Set this machine's clock by NTP: what it signs is refused when it is 60 s ahead or 300 s behind.",
+    );
+  },
+};
+
+export const audience: Check = {
+  name: "audience",
+  looksAt: "signatures and tokens name the URL that clients call, and it leads to the gateway",
+  after: ["configured"],
+  remedyOfError: "Let GATEWAY_AUDIENCE be the URL that clients call the gateway at.",
+  async look({ toldAudience, audience: expected, gatewayUrl, fetch }) {
+    const told = await toldAudience();
+    if (told !== expected) {
+      return bad(
+        `the gateway takes ${told} for its name, and clients would sign for ${expected}`,
+        `Set GATEWAY_AUDIENCE=${expected} among the function's secrets,\n` +
+          `or tell clients the audience ${told}.`,
+      );
+    }
+    if (told !== gatewayUrl) {
+      const response = await fetch(`${told}/api/v1/health`);
+      await response.body?.cancel();
+      if (response.status !== 200 || !response.headers.has("x-request-id")) {
+        return bad(`${told} does not lead to the gateway`, audience.remedyOfError);
+      }
+    }
+    return ok(told);
+  },
+};

@@ -1,0 +1,101 @@
+/** The doctor as its command, and deploy, call it. */
+import { setTimeout } from "node:timers/promises";
+import { UsageError } from "../command.ts";
+import { openIdentity } from "../identity/mod.ts";
+import { withDatabase } from "../operator/database.ts";
+import { readEnvFile, type Variables } from "../operator/env_file.ts";
+import { type HostedProject, hostedProject, type Query } from "../operator/hosted_project.ts";
+import { PROJECT_ROOT } from "../stack/data_folder.ts";
+import { migrationsIn } from "../stack/migrate.ts";
+import { supabaseCli } from "../stack/supabase_cli.ts";
+import { CHECKS } from "./checks.ts";
+import { examine, type Result } from "./examine.ts";
+import { patientOf } from "./patient.ts";
+import { resultLines, summary } from "./report.ts";
+
+export interface DoctorOptions {
+  /** A hosted project's ref. */
+  remote?: string;
+  envFile?: string;
+  region?: string;
+  identity: string;
+  model: string;
+  readOnly?: boolean;
+  json?: boolean;
+}
+
+const LOCAL_GATEWAY = "http://127.0.0.1:54321/functions/v1/openrouter-proxy";
+export const DEFAULTS = { identity: "doctor.did.json", model: "openai/gpt-4o-mini" } as const;
+const REF = /^[a-z]{20}$/;
+
+/** @throws {UsageError} where it is none */
+export function projectRef(text: string): string {
+  if (REF.test(text)) return text;
+  throw new UsageError(
+    `${text} is no project ref: 20 lower-case letters, as in https://<ref>.supabase.co`,
+  );
+}
+
+export const functionUrl = (ref: string) =>
+  `https://${ref}.supabase.co/functions/v1/openrouter-proxy`;
+
+/** The file's variables come before the environment's: a shell may be that of another gateway. */
+function variablesOf(file: Variables | null): Variables {
+  return { ...Deno.env.toObject(), ...file };
+}
+
+/** Where the gateway is: as GATEWAY_URL says, at the project, or on this machine. */
+function gatewayUrlOf(variables: Variables, ref: string | undefined): string {
+  const url = variables.GATEWAY_URL || (ref === undefined ? LOCAL_GATEWAY : functionUrl(ref));
+  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
+    throw new UsageError("GATEWAY_URL must be an http(s) URL");
+  }
+  return url.replace(/\/+$/, "");
+}
+
+/** DATABASE_URL's Postgres, in transactions that cannot write; else the project's, by the CLI. */
+function queryOf(databaseUrl: string | undefined, project: HostedProject | null): Query | null {
+  if (!databaseUrl) return project?.query ?? null;
+  return (text) =>
+    withDatabase(databaseUrl, async (sql) => {
+      const rows = await sql.begin("read only", (sql) => sql.unsafe(text));
+      return [...rows as unknown as Record<string, unknown>[]];
+    });
+}
+
+/** Looks at everything, and prints what it finds as it finds it. */
+export async function consult(options: DoctorOptions): Promise<Result[]> {
+  const { remote, envFile, region, json = false } = options;
+  const file = envFile === undefined ? null : await readEnvFile(envFile);
+  const variables = variablesOf(file);
+  const project = remote === undefined
+    ? null
+    : hostedProject(projectRef(remote), (args) => supabaseCli(args));
+  const gatewayUrl = gatewayUrlOf(variables, remote);
+  const patient = patientOf({
+    gatewayUrl,
+    audience: variables.GATEWAY_AUDIENCE || gatewayUrl,
+    region: region ?? null,
+    variables,
+    file,
+    project,
+    query: queryOf(variables.DATABASE_URL, project),
+    mayChange: options.readOnly !== true,
+    model: options.model,
+    identity: () => openIdentity(options.identity),
+    migrations: () => migrationsIn(`${PROJECT_ROOT}/supabase/migrations`),
+    fetch,
+    sleep: (ms) => setTimeout(ms),
+    now: Date.now,
+    elapsedMs: () => performance.now(),
+  });
+  const inColour = Deno.stdout.isTerminal() && !Deno.noColor;
+  const print = (result: Result) => {
+    if (!json) { for (const line of resultLines(result, inColour)) console.log(line); }
+  };
+  if (!json) console.log(`${gatewayUrl}\n`);
+  const results = await examine(CHECKS, patient, print);
+  if (json) console.log(JSON.stringify({ gateway_url: gatewayUrl, checks: results }, null, 2));
+  else console.log(`\n${summary(results)}`);
+  return results;
+}

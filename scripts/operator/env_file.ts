@@ -1,0 +1,23 @@
+/** Files of NAME=value lines, as `supabase secrets set --env-file` reads them. */
+import { parseEnv } from "node:util";
+import { UsageError } from "../command.ts";
+
+/** Variables by name; those that are empty count as not set. */
+export type Variables = Readonly<Record<string, string>>;
+
+/** @throws {UsageError} where there is no such file */
+export async function readEnvFile(path: string): Promise<Variables> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new UsageError(
+      `there is no ${path}; make it with: (umask 077; deno task -q secrets > ${path})`,
+    );
+  }
+  const entries = Object.entries(parseEnv(text)).map(([name, value]) =>
+    [name, (value ?? "").trim()] as const
+  );
+  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
+}
