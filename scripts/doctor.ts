@@ -7,6 +7,7 @@ import { Command } from "commander";
 import { runCommand } from "./command.ts";
 import { CHECKS } from "./doctor/checks.ts";
 import { consult, DEFAULTS, type DoctorOptions } from "./doctor/consult.ts";
+import { SUPABASE } from "./stack/supabase_cli.ts";
 
 const VARIABLES = `
 Environment, or the file; what is not there is not looked at:
@@ -27,7 +28,7 @@ await runCommand(
     .description(
       "Look at a gateway, local or hosted: a line for each finding, red ones with a remedy.",
     )
-    .option("--remote <ref>", "a hosted project; log in first: npx -y supabase@3.1.0 login")
+    .option("--remote <ref>", `a hosted project; log in first: ${SUPABASE} login`)
     .option("--env-file <path>", "the file that `supabase secrets set` was given")
     .option("--region <region>", "let its calls run there, as clients' calls do that are pinned")
     .option("--model <id>", "of the call that costs", DEFAULTS.model)

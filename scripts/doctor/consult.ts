@@ -3,6 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { UsageError } from "../command.ts";
 import { openIdentity } from "../identity/mod.ts";
 import { withDatabase } from "../operator/database.ts";
+import { readEnvironment } from "../operator/environment.ts";
 import { readEnvFile, type Variables } from "../operator/env_file.ts";
 import { type HostedProject, hostedProject, type Query } from "../operator/hosted_project.ts";
 import { PROJECT_ROOT } from "../stack/data_folder.ts";
@@ -46,16 +47,16 @@ function variablesOf(file: Variables | null): Variables {
 
 /** Where the gateway is: as GATEWAY_URL says, at the project, or on this machine. */
 function gatewayUrlOf(variables: Variables, ref: string | undefined): string {
-  const url = variables.GATEWAY_URL || (ref === undefined ? LOCAL_GATEWAY : functionUrl(ref));
-  if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw new UsageError("GATEWAY_URL must be an http(s) URL");
-  }
-  return url.replace(/\/+$/, "");
+  const otherwise = ref === undefined ? LOCAL_GATEWAY : functionUrl(ref);
+  const get = (name: string) => variables[name] || otherwise;
+  return readEnvironment(["GATEWAY_URL"], { get }).GATEWAY_URL;
 }
 
 /** DATABASE_URL's Postgres, in transactions that cannot write; else the project's, by the CLI. */
-function queryOf(databaseUrl: string | undefined, project: HostedProject | null): Query | null {
-  if (!databaseUrl) return project?.query ?? null;
+function queryOf(variables: Variables, project: HostedProject | null): Query | null {
+  if (!variables.DATABASE_URL) return project?.query ?? null;
+  const get = (name: string) => variables[name];
+  const { DATABASE_URL: databaseUrl } = readEnvironment(["DATABASE_URL"], { get });
   return (text) =>
     withDatabase(databaseUrl, async (sql) => {
       const rows = await sql.begin("read only", (sql) => sql.unsafe(text));
@@ -79,7 +80,7 @@ export async function consult(options: DoctorOptions): Promise<Result[]> {
     variables,
     file,
     project,
-    query: queryOf(variables.DATABASE_URL, project),
+    query: queryOf(variables, project),
     mayChange: options.readOnly !== true,
     model: options.model,
     identity: () => openIdentity(options.identity),

@@ -8,6 +8,9 @@ import { StackError } from "./errors.ts";
  */
 export const SUPABASE_CLI_VERSION = "3.1.0";
 
+/** As people call it. */
+export const SUPABASE = `npx -y supabase@${SUPABASE_CLI_VERSION}`;
+
 /**
  * Runs `supabase <args>` and waits for its end.
  *

@@ -3,11 +3,12 @@ import { join } from "node:path";
 import { PROJECT_ROOT } from "../../stack/data_folder.ts";
 import { bad, type Check, ok } from "../check.ts";
 import { type ExpectedGrants, expectedGrants } from "../expected_grants.ts";
+import { SUPABASE } from "../../stack/supabase_cli.ts";
 
 const REMEDY =
   "What grants more, or less, came from outside the migrations (the dashboard, another\n" +
   "project in the same database): take it back with revoke or grant. What is missing comes with\n" +
-  "npx -y supabase@3.1.0 db push --remote";
+  `${SUPABASE} db push --remote`;
 
 /** One row for each relation and role: what it may do; for each function and role: x, or nothing. */
 const GRANTS = `

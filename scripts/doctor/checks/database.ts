@@ -6,15 +6,16 @@ import {
 import { readEncryptionKey } from "../../../supabase/functions/openrouter-proxy/config.ts";
 import { describeDifference } from "../../stack/migrate.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
+import { SUPABASE } from "../../stack/supabase_cli.ts";
 
-const PUSH = "npx -y supabase@3.1.0 db push --remote";
+const PUSH = `${SUPABASE} db push --remote`;
 
 export const database: Check = {
   name: "database",
   looksAt: "there is a way to the database",
   remedyOfError:
     "Look at DATABASE_URL (dashboard, Connect; in a password, # and @ are written %23\n" +
-    "and %40), or, without it, log in: npx -y supabase@3.1.0 login",
+    `and %40), or, without it, log in: ${SUPABASE} login`,
   async look({ query }) {
     if (query === null) return unchecked("DATABASE_URL is not set, nor --remote <ref>");
     const [row] = await query("select current_setting('server_version') as version");

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { ConfigError, configFromEnv } from "../../../supabase/functions/openrouter-proxy/config.ts";
 import type { Variables } from "../../operator/env_file.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
+import { SUPABASE } from "../../stack/supabase_cli.ts";
 
 /** What the platform gives, where the file leaves it out: the shapes alone are looked at. */
 const GIVEN = { SUPABASE_SECRET_KEYS: '{"default":"sb_secret_given_by_the_platform"}' };
@@ -66,7 +67,7 @@ export function digestOf(value: string): string {
 export const secrets: Check = {
   name: "secrets",
   looksAt: "the project has the secrets of the file, with the same values",
-  remedyOfError: "Log in: npx -y supabase@3.1.0 login",
+  remedyOfError: `Log in: ${SUPABASE} login`,
   async look({ project, file, isLocal }) {
     if (isLocal) return ok("on this machine the gateway has its environment from its process");
     if (project === null) return unchecked("which project it is: --remote <ref>");
@@ -84,7 +85,7 @@ export const secrets: Check = {
     ];
     return bad(
       faults.join("; "),
-      "npx -y supabase@3.1.0 secrets set --env-file secrets.env\n" +
+      `${SUPABASE} secrets set --env-file secrets.env\n` +
         "But do not replace API_KEY_ENCRYPTION_KEY so: deno task rotate-keys --help",
     );
   },

@@ -1,6 +1,7 @@
 /** What has to be done at its time, whoever asks for it. */
 import type { Query } from "../../operator/hosted_project.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
+import { SUPABASE } from "../../stack/supabase_cli.ts";
 
 const DOES_WITHOUT = "on this machine nothing is scheduled: deno task maintain";
 /** The longest schedule is ten minutes. */
@@ -17,6 +18,12 @@ async function scheduling(query: Query): Promise<{ hasCron: boolean; names: stri
         where oid = 'public.schedule_housekeeping'::regproc
       ) as names`);
   return { hasCron: row!.has_cron === true, names: String(row!.names).split(" ") };
+}
+
+/** Whether pg_cron has a job of this name. */
+export async function isScheduled(query: Query, name: string): Promise<boolean> {
+  const [cron] = await query("select to_regclass('cron.job') is not null as there");
+  return cron!.there === true && (await jobsOf(query)).has(name);
 }
 
 interface Job {
@@ -54,7 +61,7 @@ export const jobs: Check = {
   name: "jobs",
   looksAt: "pg_cron has the housekeeping, and its last runs were good",
   after: ["migrations"],
-  remedyOfError: "npx -y supabase@3.1.0 db push --remote",
+  remedyOfError: `${SUPABASE} db push --remote`,
   async look({ query, isLocal }) {
     const { hasCron, names } = await scheduling(query!);
     if (!hasCron) {
@@ -82,7 +89,7 @@ export const maintenance: Check = {
   name: "maintenance",
   looksAt: "something asks for POST /api/v1/maintenance, which finds costs that came late",
   after: ["migrations"],
-  remedyOfError: "npx -y supabase@3.1.0 db push --remote",
+  remedyOfError: `${SUPABASE} db push --remote`,
   async look({ query, isLocal, gatewayUrl }) {
     const [row] = await query!(`
       select to_char(max(started_at) at time zone 'utc', 'YYYY-MM-DD HH24:MI') as last,

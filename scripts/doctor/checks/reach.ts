@@ -1,8 +1,9 @@
 /** Whether the function answers, and as itself. */
 import { bad, type Check, ok } from "../check.ts";
 import { type Answer, errorOf } from "../patient.ts";
+import { SUPABASE } from "../../stack/supabase_cli.ts";
 
-const DEPLOY = "npx -y supabase@3.1.0 functions deploy openrouter-proxy --use-api";
+const DEPLOY = `${SUPABASE} functions deploy openrouter-proxy --use-api`;
 
 /** Whether the gateway itself answered: the platform in front of it has no x-request-id. */
 const isOurs = ({ headers }: Answer) => headers.has("x-request-id");
@@ -52,7 +53,7 @@ export const configured: Check = {
     return bad(
       errorOf(answer),
       "The function's log names each variable that is missing or bad. Set them with\n" +
-        "npx -y supabase@3.1.0 secrets set --env-file secrets.env",
+        `${SUPABASE} secrets set --env-file secrets.env`,
     );
   },
 };

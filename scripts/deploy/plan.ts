@@ -1,0 +1,123 @@
+/**
+ * A deployment's steps in the order that is safe at each moment: the limits come with the migrations,
+ * before there is a URL that anybody could call.
+ */
+import { join } from "node:path";
+import { functionUrl } from "../doctor/consult.ts";
+import { isScheduled } from "../doctor/checks/jobs.ts";
+import type { Variables } from "../operator/env_file.ts";
+import { type Cli, CliError, type HostedProject } from "../operator/hosted_project.ts";
+import { SUPABASE } from "../stack/supabase_cli.ts";
+import type { FunctionGraph } from "./function_graph.ts";
+import { secretsChange } from "./secrets_change.ts";
+import type { Step } from "./step.ts";
+
+export interface PlanOptions {
+  project: HostedProject;
+  cli: Cli;
+  /** What the CLI is told of the secrets; an absolute path. */
+  envFile: string;
+  /** What is in it. */
+  file: Variables;
+  graph: FunctionGraph;
+  /** Where `db push` goes, where the project's own host cannot be reached from here. */
+  databaseUrl: string | undefined;
+}
+
+export function planOf(options: PlanOptions): Step[] {
+  return [
+    migrate(options),
+    setSecrets(options),
+    deployFunction(options),
+    scheduleMaintenance(options),
+  ];
+}
+
+/** Runs the CLI, which has been confirmed already. @throws {CliError} with what it says */
+async function run(cli: Cli, args: string[]): Promise<string> {
+  const { code, output } = await cli(args);
+  if (code !== 0) throw new CliError(`supabase ${args[0]} ${args[1]}:\n${output.trim()}`);
+  return output;
+}
+
+function migrate({ cli, project: { ref }, databaseUrl }: PlanOptions): Step {
+  const remote = `--remote=${databaseUrl ?? ref}`;
+  return {
+    command: `${SUPABASE} db push --remote=${databaseUrl === undefined ? ref : '"$DATABASE_URL"'}`,
+    why: "The database: tables, and limits that hold before anybody can call",
+    async preview() {
+      const output = await run(cli, ["db", "push", remote, "--dry-run"]);
+      const names = [...new Set(output.match(/\d{14}_\w+\.sql/g) ?? [])];
+      return names.length === 0 ? null : [`${names.length} migrations:`, ...names];
+    },
+    run: async () => void await run(cli, ["db", "push", remote, "--yes"]),
+  };
+}
+
+function setSecrets({ cli, project, envFile, file }: PlanOptions): Step {
+  return {
+    command: `${SUPABASE} secrets set --remote=${project.ref} --env-file ${envFile}`,
+    why: "The function's secrets",
+    async preview() {
+      const { added, changed, same } = secretsChange(file, await project.secretDigests());
+      if (added.length + changed.length === 0) return null;
+      return [["new", added], ["changed", changed], ["the same", same]].flatMap(([what, names]) =>
+        names!.length === 0 ? [] : [`${what}: ${(names as string[]).join(", ")}`]
+      );
+    },
+    run: async () =>
+      void await run(cli, [
+        "secrets",
+        "set",
+        `--remote=${project.ref}`,
+        "--env-file",
+        envFile,
+        "--yes",
+      ]),
+  };
+}
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
+
+function deployFunction({ cli, project: { ref }, graph }: PlanOptions): Step {
+  const args = ["functions", "deploy", "openrouter-proxy", "--use-api", `--remote=${ref}`];
+  return {
+    command: `${SUPABASE} ${args.join(" ")}`,
+    why: "The function: from here on it has a URL",
+    preview: () =>
+      Promise.resolve([
+        `${functionUrl(ref)}: ${graph.files} files, ${megabytes(graph.sourceBytes)}, with ` +
+        `${graph.packages.length} packages ${megabytes(graph.bundleBytes)} compressed`,
+      ]),
+    run: async () => void await run(cli, [...args, "--yes"]),
+  };
+}
+
+function scheduleMaintenance({ cli, project }: PlanOptions): Step {
+  const { ref } = project;
+  const call = (key: string) =>
+    `select public.schedule_maintenance('${functionUrl(ref)}', '${key}');`;
+  return {
+    command: `${SUPABASE} db query --remote=${ref} "create extension if not exists pg_net; ` +
+      `${call("sb_secret_…")}"`,
+    why: "Maintenance: costs that come late, every five minutes",
+    async preview() {
+      if (await isScheduled(project.query, "llm-gateway-maintenance")) return null;
+      return ["with a secret key of the project, which the CLI reads and Vault keeps"];
+    },
+    async run() {
+      const key = await project.secretKey();
+      if (!/^[\w.-]+$/.test(key)) throw new CliError("the project's secret key has an odd shape");
+      // In a file that is this user's alone: others may read the arguments of a program.
+      const folder = await Deno.makeTempDir({ prefix: "llm-gateway-" });
+      try {
+        const path = join(folder, "schedule.sql");
+        const sql = `create extension if not exists pg_net;\n${call(key)}\n`;
+        await Deno.writeTextFile(path, sql, { mode: 0o600 });
+        await run(cli, ["db", "query", "--file", path, `--remote=${ref}`, "--yes"]);
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  };
+}

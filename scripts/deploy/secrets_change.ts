@@ -1,0 +1,41 @@
+/** What setting the file's secrets would change, and whether that would lock everybody out. */
+import { digestOf } from "../doctor/checks/environment.ts";
+import type { Variables } from "../operator/env_file.ts";
+
+export interface SecretsChange {
+  added: string[];
+  changed: string[];
+  same: string[];
+}
+
+/** The CLI leaves these out: the platform gives them. */
+const isGiven = (name: string) => name.startsWith("SUPABASE_");
+
+/** @param digests of the secrets that the project has, by name */
+export function secretsChange(
+  file: Variables,
+  digests: ReadonlyMap<string, string>,
+): SecretsChange {
+  const change: SecretsChange = { added: [], changed: [], same: [] };
+  for (const [name, value] of Object.entries(file)) {
+    if (isGiven(name)) continue;
+    const digest = digests.get(name);
+    const kind = digest === undefined ? "added" : digest === digestOf(value) ? "same" : "changed";
+    change[kind].push(name);
+  }
+  return change;
+}
+
+/**
+ * Why the secrets must not be set: under another encryption key, without the one before, no key of a DID
+ * could be opened. Null: they may.
+ */
+export function lockout(file: Variables, digests: ReadonlyMap<string, string>): string | null {
+  const current = digests.get("API_KEY_ENCRYPTION_KEY");
+  const isKept = [file.API_KEY_ENCRYPTION_KEY, file.API_KEY_ENCRYPTION_KEY_PREVIOUS]
+    .some((key) => key !== undefined && digestOf(key) === current);
+  if (current === undefined || isKept) return null;
+  return "the project has another API_KEY_ENCRYPTION_KEY than the file, which alone opens the keys of the " +
+    "DIDs that are stored: put that one into the file, or, to replace it, do as " +
+    "`deno task rotate-keys --help` says, with the old one as API_KEY_ENCRYPTION_KEY_PREVIOUS";
+}

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { digestOf } from "../doctor/checks/environment.ts";
+import { lockout, secretsChange } from "./secrets_change.ts";
+
+function digests(secrets: Record<string, string>) {
+  return new Map(Object.entries(secrets).map(([name, value]) => [name, digestOf(value)]));
+}
+
+Deno.test("secretsChange tells what is new, other and the same, and leaves out what the platform gives", () => {
+  assert.deepEqual(
+    secretsChange(
+      { A: "1", B: "2", C: "3", SUPABASE_URL: "x" },
+      digests({ A: "1", B: "other", D: "4" }),
+    ),
+    { added: ["C"], changed: ["B"], same: ["A"] },
+  );
+});
+
+Deno.test("lockout refuses an encryption key that cannot open what is stored", () => {
+  const current = digests({ API_KEY_ENCRYPTION_KEY: "old" });
+  assert.match(lockout({ API_KEY_ENCRYPTION_KEY: "new" }, current)!, /rotate-keys/);
+  assert.match(lockout({}, current)!, /rotate-keys/);
+  const wrong = { API_KEY_ENCRYPTION_KEY: "new", API_KEY_ENCRYPTION_KEY_PREVIOUS: "older" };
+  assert.match(lockout(wrong, current)!, /rotate-keys/);
+});
+
+Deno.test("lockout lets a first key pass, the same one, and one with the one before", () => {
+  const current = digests({ API_KEY_ENCRYPTION_KEY: "old" });
+  assert.equal(lockout({ API_KEY_ENCRYPTION_KEY: "new" }, new Map()), null);
+  assert.equal(lockout({ API_KEY_ENCRYPTION_KEY: "old" }, current), null);
+  const rotated = { API_KEY_ENCRYPTION_KEY: "new", API_KEY_ENCRYPTION_KEY_PREVIOUS: "old" };
+  assert.equal(lockout(rotated, current), null);
+});
