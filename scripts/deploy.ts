@@ -61,11 +61,12 @@ async function deploy({ remote, envFile, yes = false, dryRun = false, ...doctor 
 
   const cli = (args: string[]) => supabaseCli([...args, "--workdir", PROJECT_ROOT]);
   const project = hostedProject(ref, cli);
-  const danger = lockout(file, await project.secretDigests());
+  const digests = await project.secretDigests();
+  const danger = lockout(file, digests);
   if (danger !== null) throw new Error(danger);
 
   const databaseUrl = Deno.env.get("DATABASE_URL") || undefined;
-  const plan = planOf({ project, cli, envFile: path, file, graph, databaseUrl });
+  const plan = planOf({ project, cli, envFile: path, file, digests, graph, databaseUrl });
   const outcome = await takeSteps(plan, {
     print: console.log,
     confirm: yes ? () => true : confirmed,

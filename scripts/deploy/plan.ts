@@ -19,6 +19,8 @@ export interface PlanOptions {
   envFile: string;
   /** What is in it. */
   file: Variables;
+  /** Of the secrets that the project has. */
+  digests: ReadonlyMap<string, string>;
   graph: FunctionGraph;
   /** Where `db push` goes, where the project's own host cannot be reached from here. */
   databaseUrl: string | undefined;
@@ -54,16 +56,16 @@ function migrate({ cli, project: { ref }, databaseUrl }: PlanOptions): Step {
   };
 }
 
-function setSecrets({ cli, project, envFile, file }: PlanOptions): Step {
+function setSecrets({ cli, project, envFile, file, digests }: PlanOptions): Step {
   return {
     command: `${SUPABASE} secrets set --remote=${project.ref} --env-file ${envFile}`,
     why: "The function's secrets",
-    async preview() {
-      const { added, changed, same } = secretsChange(file, await project.secretDigests());
-      if (added.length + changed.length === 0) return null;
-      return [["new", added], ["changed", changed], ["the same", same]].flatMap(([what, names]) =>
-        names!.length === 0 ? [] : [`${what}: ${(names as string[]).join(", ")}`]
-      );
+    preview() {
+      const { added, changed, same } = secretsChange(file, digests);
+      const lines = Object.entries({ new: added, changed, "the same": same })
+        .filter(([, names]) => names.length > 0)
+        .map(([what, names]) => `${what}: ${names.join(", ")}`);
+      return Promise.resolve(added.length + changed.length === 0 ? null : lines);
     },
     run: async () =>
       void await run(cli, [

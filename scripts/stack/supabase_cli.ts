@@ -11,6 +11,29 @@ export const SUPABASE_CLI_VERSION = "3.1.0";
 /** As people call it. */
 export const SUPABASE = `npx -y supabase@${SUPABASE_CLI_VERSION}`;
 
+const ENV = {
+  SUPABASE_TELEMETRY_DISABLED: "1",
+  DO_NOT_TRACK: "1",
+  npm_config_loglevel: "error",
+  npm_config_update_notifier: "false",
+};
+
+let installed: string | undefined;
+
+/**
+ * The CLI's program and first arguments. npx says once where it has installed it: through npx each run
+ * would take more than twice as long.
+ */
+async function program({ signal }: ChildOptions): Promise<[string, ...string[]]> {
+  const name = `supabase@${SUPABASE_CLI_VERSION}`;
+  if (installed === undefined && Deno.build.os !== "windows") {
+    const where = ["-y", "-p", name, "-c", "command -v supabase"];
+    const { code, stdout } = await runChild("npx", where, { signal, env: ENV });
+    if (code === 0) installed = stdout.trim();
+  }
+  return installed ? [installed] : ["npx", "-y", name];
+}
+
 /**
  * Runs `supabase <args>` and waits for its end.
  *
@@ -23,16 +46,10 @@ export async function supabaseCli(
   // It unpacks a library of its own into the temporary folder at each run, and leaves it there.
   const temporary = await Deno.makeTempDir({ prefix: "supabase-cli-" });
   try {
-    return await runChild("npx", ["-y", `supabase@${SUPABASE_CLI_VERSION}`, ...args], {
+    const [command, ...first] = await program(options);
+    return await runChild(command, [...first, ...args], {
       ...options,
-      env: {
-        SUPABASE_TELEMETRY_DISABLED: "1",
-        DO_NOT_TRACK: "1",
-        TMPDIR: temporary,
-        npm_config_loglevel: "error",
-        npm_config_update_notifier: "false",
-        ...options.env,
-      },
+      env: { ...ENV, TMPDIR: temporary, ...options.env },
     });
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

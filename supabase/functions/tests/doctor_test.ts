@@ -1,5 +1,6 @@
 /** The doctor: a gateway that is well, and one that is ill for each of its checks. */
 import assert from "node:assert/strict";
+import { setTimeout } from "node:timers/promises";
 import { digestOf } from "../../../scripts/doctor/checks/environment.ts";
 import { CHECKS } from "../../../scripts/doctor/checks.ts";
 import { examine, type Result } from "../../../scripts/doctor/examine.ts";
@@ -70,7 +71,8 @@ async function findings(names: string[] | null, ill: Case = {}): Promise<Result[
     identity: () => identity ??= newIdentity(),
     migrations: () => migrationsIn(`${PROJECT_ROOT}/supabase/migrations`),
     fetch,
-    sleep: () => Promise.resolve(),
+    // Shorter than OpenRouter takes, and more than the simulator and the books need.
+    sleep: (ms) => setTimeout(ms / 10),
     now: Date.now,
     elapsedMs: () => performance.now(),
     ...options,
@@ -95,8 +97,8 @@ test("a gateway that is well is green in everything", async () => {
   const results = await findings(null);
   assert.deepEqual(results.filter(({ state }) => state !== "ok"), []);
   assert.equal(results.length, CHECKS.length);
-  const { simulator } = { simulator: world.openrouter.ledger() };
-  const made = simulator.keys.find(({ name }) => name === "the LLM gateway's doctor");
+  const { keys } = world.openrouter.ledger();
+  const made = keys.find(({ name }) => name === "the LLM gateway's doctor");
   assert.equal(made?.deleted, true);
 });
 
@@ -145,7 +147,8 @@ const abroad = fetchWith(async (request, next) => {
 const overpriced = fetchWith(async (request, next) => {
   const response = await next();
   if (!request.url.includes("/generation?")) return response;
-  return new Response((await response.text()).replace(/"total_cost": ?[\d.e-]+/, '"total_cost":9'));
+  const text = await response.text();
+  return new Response(text.replace(/"total_cost": ?[\d.e-]+/, '"total_cost":9'), response);
 });
 
 /** A proxy that waits for the whole of an answer, behind a model that takes its time. */
@@ -171,7 +174,7 @@ const ILL: [string, string, Case, RegExp, RegExp][] = [
     "a variable of the wrong shape",
     "variables",
     { options: { file: { API_KEY_ENCRYPTION_KEY: "change-me" } } },
-    /API_KEY_ENCRYPTION_KEY must be .*OPENROUTER_PROVISIONING_KEY is not set|OPENROUTER_PROVISIONING_KEY is not set.*API_KEY_ENCRYPTION_KEY must/,
+    /^(?=.*API_KEY_ENCRYPTION_KEY must be )(?=.*OPENROUTER_PROVISIONING_KEY is not set)/,
     /in the file/,
   ],
   [
@@ -241,11 +244,10 @@ const ILL: [string, string, Case, RegExp, RegExp][] = [
     "a function that the gateway may not call, and one that everybody may",
     "grants",
     {
-      sql: `revoke execute on function public.maintain from public;
-        revoke execute on function public.purge_accepted_messages from service_role;
+      sql: `revoke execute on function public.purge_accepted_messages from service_role;
         grant execute on function public.block_did to anon`,
     },
-    /anon has "x" on block_did instead of "".*service_role has "" on purge_accepted_messages instead of "x"|service_role has "" on purge_accepted_messages instead of "x".*anon has "x" on block_did/,
+    /^(?=.*anon has "x" on block_did instead of "")(?=.*service_role has "" on purge_accepted_messages instead of "x")/,
     /grant/,
   ],
   [
@@ -393,7 +395,12 @@ const ILL: [string, string, Case, RegExp, RegExp][] = [
   [
     "a database that is down",
     "distance",
-    { env: { SUPABASE_URL: "http://127.0.0.1:1" } },
+    {
+      around: (request, next) =>
+        request.url.endsWith("?deep=1")
+          ? answer({ error: { message: "the database did not take it" } }, { status: 503 })
+          : next(request),
+    },
     /status 503/,
     /dashboard/,
   ],
@@ -533,7 +540,7 @@ test("what can only follow from something red is not looked at", async () => {
 });
 
 test("the command's exit code and JSON say what is red, and with --read-only nothing is made", async () => {
-  const { db, openrouter, env, stack } = world;
+  const { openrouter, env, stack } = world;
   const gateway = await serveGateway({ ...env, GATEWAY_AUDIENCE: "https://elsewhere.example/llm" });
   const keys = openrouter.ledger().keys.length;
   const { GATEWAY_AUDIENCE: _, ...variables } = env;
@@ -556,7 +563,6 @@ test("the command's exit code and JSON say what is red, and with --read-only not
   );
   assert.equal(openrouter.ledger().keys.length, keys);
   assert.ok(!command.stdout.includes(new URL(stack.databaseUrl).password));
-  await db.sql`select 1`;
 });
 
 test("the command is refused what it cannot read, without its values", async () => {
