@@ -112,20 +112,7 @@ test("deploy sets the secrets, uploads the function alone, schedules maintenance
   }
 });
 
-test("deploy shows everything and changes nothing in a dry run, or where nobody can be asked", async ({ api, deploy, write }) => {
-  await write(secrets());
-  const dry = await deploy("--dry-run");
-  assert.deepEqual([dry.code, dry.stderr], [0, ""]);
-  assert.match(dry.stdout, /new: OPENROUTER_API_URL, OPENROUTER_PROVISIONING_KEY, API_KEY/);
-  assert.match(dry.stdout, /\d+ files, 0\.\d\d MB, with \d+ packages 1\.\d\d MB compressed/);
-  assert.match(dry.stdout, /a dry run: nothing was changed/);
-  const unasked = await deploy();
-  assert.equal(unasked.code, 2);
-  assert.match(unasked.stderr, /nobody to ask: --yes does every step/);
-  assert.deepEqual(api.changes, []);
-});
-
-test("deploy refuses what would lock everybody out, or could not start, before it changes anything", async ({ api, deploy, write }) => {
+test("deploy refuses what would lock everybody out, could not start, or was not asked for, before it changes anything", async ({ api, deploy, write }) => {
   await write({ API_KEY_ENCRYPTION_KEY: "change-me" });
   const unusable = await deploy("--yes");
   assert.equal(unusable.code, 2);
@@ -136,6 +123,9 @@ test("deploy refuses what would lock everybody out, or could not start, before i
 
   api.secrets.set("API_KEY_ENCRYPTION_KEY", randomBytes(32).toString("base64"));
   await write(secrets());
+  const unasked = await deploy();
+  assert.equal(unasked.code, 2);
+  assert.match(unasked.stderr, /nobody to ask: --yes does every step/);
   const lockout = await deploy("--yes");
   assert.equal(lockout.code, 1);
   assert.match(lockout.stderr, /another API_KEY_ENCRYPTION_KEY than the file.*rotate-keys/);

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import type { HostedProject } from "../operator/hosted_project.ts";
+import { CliError } from "../operator/hosted_project.ts";
+import { planOf } from "./plan.ts";
+import { digestOf } from "../doctor/checks/environment.ts";
+
+const REF = "abcdefghijklmnopqrst";
+const GRAPH = {
+  problems: [],
+  files: 180,
+  sourceBytes: 683_065,
+  packages: ["hono@4.13.19"],
+  bundleBytes: 1_110_805,
+};
+
+/** A plan for a CLI that answers with this, and what it was asked. */
+function planWith(
+  { output = "", code = 0, digests = {}, jobs = [], databaseUrl }: {
+    output?: string;
+    code?: number;
+    digests?: Record<string, string>;
+    jobs?: string[];
+    databaseUrl?: string;
+  } = {},
+) {
+  const asked: string[][] = [];
+  const project: HostedProject = {
+    ref: REF,
+    secretDigests: () => Promise.reject(new Error("not needed")),
+    secretKey: () => Promise.resolve("sb_secret_x"),
+    query: (sql) =>
+      Promise.resolve(
+        sql.includes("as there") ? [{ there: true }] : jobs.map((name) => ({ name })),
+      ),
+  };
+  const steps = planOf({
+    project,
+    cli: (args) => {
+      asked.push(args);
+      return Promise.resolve({ code, stdout: "", output });
+    },
+    envFile: "/x/secrets.env",
+    file: { A: "1", B: "2" },
+    digests: new Map(Object.entries(digests).map(([name, value]) => [name, digestOf(value)])),
+    graph: GRAPH,
+    databaseUrl,
+  });
+  return { steps, asked };
+}
+
+Deno.test("a plan brings the limits before the URL, and previews without changing anything", async () => {
+  const { steps, asked } = planWith({
+    output: "Would push these migrations:\n • 20261122000000_accounts_and_request_log.sql\n",
+    digests: { A: "other" },
+  });
+  const previews = [];
+  for (const step of steps) previews.push(await step.preview());
+  assert.deepEqual(previews, [
+    ["1 migrations:", "20261122000000_accounts_and_request_log.sql"],
+    ["new: B", "changed: A"],
+    [
+      `https://${REF}.supabase.co/functions/v1/openrouter-proxy: 180 files, 0.68 MB, with 1 packages ` +
+      "1.11 MB compressed",
+    ],
+    ["with a secret key of the project, which the CLI reads and Vault keeps"],
+  ]);
+  assert.deepEqual(asked, [["db", "push", `--remote=${REF}`, "--dry-run"]]);
+});
+
+Deno.test("a plan has nothing to do where it was done before, but to deploy the function", async () => {
+  const { steps } = planWith({
+    output: "Remote database is up to date.",
+    digests: { A: "1", B: "2" },
+    jobs: ["llm-gateway-maintenance"],
+  });
+  const previews = [];
+  for (const step of steps) previews.push(await step.preview() === null);
+  assert.deepEqual(previews, [true, true, false, true]);
+});
+
+Deno.test("a plan shows no password of DATABASE_URL and no secret key", () => {
+  const { steps } = planWith({ databaseUrl: "postgres://postgres:hunter2@pooler/postgres" });
+  const commands = steps.map(({ command }) => command).join("\n");
+  assert.match(commands, /db push --remote="\$DATABASE_URL"/);
+  assert.ok(!commands.includes("hunter2") && !commands.includes("sb_secret_x"));
+});
+
+Deno.test("a step that fails says what the CLI said", async () => {
+  const { steps } = planWith({ code: 1, output: "permission denied for schema public\n" });
+  await assert.rejects(steps[0]!.run(), (error: Error) => {
+    assert.ok(error instanceof CliError);
+    assert.match(error.message, /supabase db push:\npermission denied/);
+    return true;
+  });
+});
+
+Deno.test("the secret key is not among the arguments of a program", async () => {
+  const { steps, asked } = planWith();
+  await steps[3]!.run();
+  assert.ok(!asked.flat().join(" ").includes("sb_secret_x"));
+  assert.deepEqual(asked[0]!.slice(0, 3), ["db", "query", "--file"]);
+  await assert.rejects(Deno.stat(asked[0]![3]!), Deno.errors.NotFound);
+});
