@@ -12,7 +12,8 @@ import { type Identity, newIdentity } from "./harness/client.ts";
 import { serveGateway } from "./harness/served_gateway.ts";
 import { useWorld } from "./harness/world.ts";
 
-const world = useWorld();
+// Other gateways seal keys under other encryption keys.
+const world = useWorld({ freshStack: true });
 
 /** Without sanitizers: gateways in this process keep timers and connections. */
 function test(name: string, fn: () => Promise<void>) {
