@@ -13,6 +13,7 @@ import { lockout } from "./deploy/secrets_change.ts";
 import { takeSteps } from "./deploy/step.ts";
 import { readAsGateway } from "./doctor/checks/environment.ts";
 import { consult, DEFAULTS, projectRef } from "./doctor/consult.ts";
+import { readEnvironment } from "./operator/environment.ts";
 import { readEnvFile } from "./operator/env_file.ts";
 import { hostedProject } from "./operator/hosted_project.ts";
 import { PROJECT_ROOT } from "./stack/data_folder.ts";
@@ -43,10 +44,6 @@ Environment:
   SUPABASE_ACCESS_TOKEN  in place of a login
   DATABASE_URL           for db push, from a network without IPv6: dashboard, Connect, Session pooler`;
 
-function confirmed(question: string): boolean {
-  return confirm(question);
-}
-
 async function deploy({ remote, envFile, yes = false, dryRun = false, ...doctor }: Options) {
   const ref = projectRef(remote);
   if (!yes && !dryRun && !Deno.stdin.isTerminal()) {
@@ -65,11 +62,13 @@ async function deploy({ remote, envFile, yes = false, dryRun = false, ...doctor 
   const danger = lockout(file, digests);
   if (danger !== null) throw new Error(danger);
 
-  const databaseUrl = Deno.env.get("DATABASE_URL") || undefined;
+  const databaseUrl = Deno.env.get("DATABASE_URL")
+    ? readEnvironment(["DATABASE_URL"]).DATABASE_URL
+    : undefined;
   const plan = planOf({ project, cli, envFile: path, file, digests, graph, databaseUrl });
   const outcome = await takeSteps(plan, {
     print: console.log,
-    confirm: yes ? () => true : confirmed,
+    confirm: yes ? () => true : confirm,
     dryRun,
   });
   if (dryRun) return console.log("\na dry run: nothing was changed");

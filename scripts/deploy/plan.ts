@@ -50,7 +50,9 @@ function migrate({ cli, project: { ref }, databaseUrl }: PlanOptions): Step {
     async preview() {
       const output = await run(cli, ["db", "push", remote, "--dry-run"]);
       const names = [...new Set(output.match(/\d{14}_\w+\.sql/g) ?? [])];
-      return names.length === 0 ? null : [`${names.length} migrations:`, ...names];
+      // DATABASE_URL may be that of another project, left in the shell.
+      const where = databaseUrl === undefined ? "" : ` at ${new URL(databaseUrl).host}`;
+      return names.length === 0 ? null : [`migrations${where}: ${names.length}`, ...names];
     },
     run: async () => void await run(cli, ["db", "push", remote, "--yes"]),
   };

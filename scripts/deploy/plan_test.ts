@@ -56,7 +56,7 @@ Deno.test("a plan brings the limits before the URL, and previews without changin
   const previews = [];
   for (const step of steps) previews.push(await step.preview());
   assert.deepEqual(previews, [
-    ["1 migrations:", "20261122000000_accounts_and_request_log.sql"],
+    ["migrations: 1", "20261122000000_accounts_and_request_log.sql"],
     ["new: B", "changed: A"],
     [
       `https://${REF}.supabase.co/functions/v1/openrouter-proxy: 180 files, 0.68 MB, with 1 packages ` +
@@ -78,8 +78,12 @@ Deno.test("a plan has nothing to do where it was done before, but to deploy the 
   assert.deepEqual(previews, [true, true, false, true]);
 });
 
-Deno.test("a plan shows no password of DATABASE_URL and no secret key", () => {
-  const { steps } = planWith({ databaseUrl: "postgres://postgres:hunter2@pooler/postgres" });
+Deno.test("a plan shows no password of DATABASE_URL and no secret key", async () => {
+  const { steps } = planWith({
+    databaseUrl: "postgres://postgres:hunter2@pooler/postgres",
+    output: " • 20261122000000_accounts.sql",
+  });
+  assert.deepEqual((await steps[0]!.preview())![0], "migrations at pooler: 1");
   const commands = steps.map(({ command }) => command).join("\n");
   assert.match(commands, /db push --remote="\$DATABASE_URL"/);
   assert.ok(!commands.includes("hunter2") && !commands.includes("sb_secret_x"));

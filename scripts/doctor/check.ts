@@ -17,7 +17,8 @@ export interface Check {
   after?: readonly string[];
   /** What it throws counts as bad, with `remedyOfError`. */
   look(patient: Patient): Promise<Finding>;
-  remedyOfError: string;
+  /** Where it can be said; otherwise the function's log may. */
+  remedyOfError?: string;
 }
 
 export const ok = (detail: string): Finding => ({ state: "ok", detail });

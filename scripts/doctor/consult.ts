@@ -40,9 +40,18 @@ export function projectRef(text: string): string {
 export const functionUrl = (ref: string) =>
   `https://${ref}.supabase.co/functions/v1/openrouter-proxy`;
 
-/** The file's variables come before the environment's: a shell may be that of another gateway. */
+/** What the environment says of a gateway that has a file of its own. */
+const WHERE = ["GATEWAY_URL", "DATABASE_URL"];
+
+/**
+ * The gateway's variables are the file's alone where there is one: the shell's may be another gateway's,
+ * and a management key must not go to another's OpenRouter.
+ */
 function variablesOf(file: Variables | null): Variables {
-  return { ...Deno.env.toObject(), ...file };
+  const environment = Deno.env.toObject();
+  if (file === null) return environment;
+  const where = Object.entries(environment).filter(([name]) => WHERE.includes(name));
+  return { ...Object.fromEntries(where), ...file };
 }
 
 /** Where the gateway is: as GATEWAY_URL says, at the project, or on this machine. */

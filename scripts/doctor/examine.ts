@@ -5,6 +5,8 @@ import type { Patient } from "./patient.ts";
 
 export type Result = { name: string } & Finding;
 
+const ELSE = "Look at the function's log, and try again.";
+
 /**
  * Looks at everything. A check that follows from one that was bad is not made: each fault is told once.
  *
@@ -33,6 +35,6 @@ async function lookSafely(check: Check, patient: Patient): Promise<Finding> {
   try {
     return await check.look(patient);
   } catch (error) {
-    return bad(oneLine(error), check.remedyOfError);
+    return bad(oneLine(error), check.remedyOfError ?? ELSE);
   }
 }

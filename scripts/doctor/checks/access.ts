@@ -1,9 +1,9 @@
 /** Who may do what in the database. */
 import { join } from "node:path";
 import { PROJECT_ROOT } from "../../stack/data_folder.ts";
+import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok } from "../check.ts";
 import { type ExpectedGrants, expectedGrants } from "../expected_grants.ts";
-import { SUPABASE } from "../../stack/supabase_cli.ts";
 
 const REMEDY =
   "What grants more, or less, came from outside the migrations (the dashboard, another\n" +

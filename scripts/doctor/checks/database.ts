@@ -5,8 +5,8 @@ import {
 } from "../../../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
 import { readEncryptionKey } from "../../../supabase/functions/openrouter-proxy/config.ts";
 import { describeDifference } from "../../stack/migrate.ts";
-import { bad, type Check, ok, unchecked } from "../check.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
+import { bad, type Check, ok, unchecked } from "../check.ts";
 
 const PUSH = `${SUPABASE} db push --remote`;
 

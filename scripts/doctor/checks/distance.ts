@@ -80,7 +80,6 @@ export const managementKey: Check = {
   name: "management key",
   looksAt: "OpenRouter takes the management key that the function has",
   after: ["distance"],
-  remedyOfError: "",
   async look({ get }) {
     const { json } = await get("/api/v1/health?deep=1");
     const { management_key: state } = (json as { data: { management_key: string } }).data;

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { ConfigError, configFromEnv } from "../../../supabase/functions/openrouter-proxy/config.ts";
 import type { Variables } from "../../operator/env_file.ts";
-import { bad, type Check, ok, unchecked } from "../check.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
+import { bad, type Check, ok, unchecked } from "../check.ts";
 
 /** What the platform gives, where the file leaves it out: the shapes alone are looked at. */
 const GIVEN = { SUPABASE_SECRET_KEYS: '{"default":"sb_secret_given_by_the_platform"}' };
@@ -44,7 +44,6 @@ export function readAsGateway(
 export const variables: Check = {
   name: "variables",
   looksAt: "the gateway's variables, as far as they are known here, have the right shapes",
-  remedyOfError: "",
   look({ file, variables, gatewayUrl }) {
     const origin = new URL(gatewayUrl).origin;
     const { names, problems } = readAsGateway(file ?? variables, origin, file !== null);

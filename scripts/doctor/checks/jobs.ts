@@ -1,7 +1,7 @@
 /** What has to be done at its time, whoever asks for it. */
 import type { Query } from "../../operator/hosted_project.ts";
-import { bad, type Check, ok, unchecked } from "../check.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
+import { bad, type Check, ok, unchecked } from "../check.ts";
 
 const DOES_WITHOUT = "on this machine nothing is scheduled: deno task maintain";
 /** The longest schedule is ten minutes. */

@@ -1,7 +1,7 @@
 /** Whether the function answers, and as itself. */
+import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok } from "../check.ts";
 import { type Answer, errorOf } from "../patient.ts";
-import { SUPABASE } from "../../stack/supabase_cli.ts";
 
 const DEPLOY = `${SUPABASE} functions deploy openrouter-proxy --use-api`;
 
@@ -29,7 +29,6 @@ export const verifyJwt: Check = {
   name: "verify_jwt",
   looksAt: "the platform lets requests without a Supabase JWT through to the gateway",
   after: ["reachable"],
-  remedyOfError: "",
   async look({ health }) {
     const answer = await health();
     if (isOurs(answer)) return ok("off: the gateway verifies DIDs itself");
@@ -45,7 +44,6 @@ export const configured: Check = {
   name: "configured",
   looksAt: "the function's environment is usable",
   after: ["verify_jwt"],
-  remedyOfError: "",
   async look({ health }) {
     const answer = await health();
     const { data } = answer.json as { data?: { version?: string } };
@@ -65,7 +63,6 @@ export const clock: Check = {
   name: "clock",
   looksAt: "this machine's clock and the gateway's agree: signatures hold for five minutes",
   after: ["configured"],
-  remedyOfError: "",
   async look({ health }) {
     const { json, sentAt, receivedAt } = await health();
     const { timestamp } = (json as { data: { timestamp: string } }).data;
@@ -81,11 +78,13 @@ export const clock: Check = {
   },
 };
 
+const OWN_URL = "Let GATEWAY_AUDIENCE be the URL that clients call the gateway at.";
+
 export const audience: Check = {
   name: "audience",
   looksAt: "signatures and tokens name the URL that clients call, and it leads to the gateway",
   after: ["configured"],
-  remedyOfError: "Let GATEWAY_AUDIENCE be the URL that clients call the gateway at.",
+  remedyOfError: OWN_URL,
   async look({ toldAudience, audience: expected, gatewayUrl, fetch }) {
     const told = await toldAudience();
     if (told !== expected) {
@@ -99,7 +98,7 @@ export const audience: Check = {
       const response = await fetch(`${told}/api/v1/health`);
       await response.body?.cancel();
       if (response.status !== 200 || !response.headers.has("x-request-id")) {
-        return bad(`${told} does not lead to the gateway`, audience.remedyOfError);
+        return bad(`${told} does not lead to the gateway`, OWN_URL);
       }
     }
     return ok(told);
