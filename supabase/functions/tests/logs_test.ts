@@ -9,6 +9,8 @@ const world = useWorld();
 
 /** Everything that was sent and must be found nowhere. */
 const secrets: string[] = [];
+/** What is asked; the simulator answers with the same words. */
+const PROMPT = `prompt${crypto.randomUUID()}`;
 
 interface Sent {
   requestId: string;
@@ -18,7 +20,7 @@ interface Sent {
 
 async function send(
   headers: Record<string, string>,
-  { method = "POST", path = CHAT, body = chat("hello"), did = null as string | null } = {},
+  { method = "POST", path = CHAT, body = chat(PROMPT), did = null as string | null } = {},
 ): Promise<Sent> {
   const response = await fetch(world.gateway.url + path, {
     method,
@@ -34,7 +36,7 @@ async function send(
 
 async function sendSigned(
   identity: Identity,
-  { faults = "", method = "POST", path = CHAT, body = chat("hello") } = {},
+  { faults = "", method = "POST", path = CHAT, body = chat(PROMPT) } = {},
 ): Promise<Sent> {
   const headers = await signed(identity, method, path, method === "GET" ? "" : body);
   secrets.push(headers["x-did-signature"]!);
@@ -57,10 +59,10 @@ async function sendEverything(): Promise<Sent[]> {
 
   const sent = [
     await sendSigned(identity),
-    await sendSigned(identity, { body: chat("hello", { stream: true }) }),
+    await sendSigned(identity, { body: chat(PROMPT, { stream: true }) }),
     await sendSigned(identity, { faults: "status:500" }),
     await sendSigned(identity, { faults: "drop" }),
-    await sendSigned(identity, { faults: "error", body: chat("hello", { stream: true }) }),
+    await sendSigned(identity, { faults: "error", body: chat(PROMPT, { stream: true }) }),
     await sendSigned(identity, { method: "GET", path: "/api/v1/openrouter/models" }),
     await sendSigned(identity, { method: "GET", path: "/api/v1/openrouter/key" }),
     await sendSigned(identity, { method: "GET", path: "/api/v1/usage" }),
@@ -70,7 +72,7 @@ async function sendEverything(): Promise<Sent[]> {
     await send({ authorization: `Bearer ${foreignKey}` }),
     await send({}, { method: "GET", path: `/api/v1/nowhere?key=${foreignKey}` }),
   ];
-  const wrong = await signed(identity, "PUT", CHAT, chat("hello"));
+  const wrong = await signed(identity, "PUT", CHAT, chat(PROMPT));
   secrets.push(wrong["x-did-signature"]!);
   sent.push(await send(wrong));
 
@@ -120,7 +122,12 @@ Deno.test("each request is one line of JSON, and no secret is in the log or the 
   // In the text, because parsing rounds it to a float.
   assert.ok(output.includes(`"cost_usd":${row?.total_cost},`));
 
-  secrets.push(openrouter.managementKey, encryptionKey, JSON.parse(stack.secretKeys).default);
+  secrets.push(
+    openrouter.managementKey,
+    encryptionKey,
+    JSON.parse(stack.secretKeys).default,
+    PROMPT,
+  );
   for (const secret of secrets) assert.ok(!output.includes(secret));
   await assertNoPlaintextKey(db, output);
   assert.ok(!output.includes("sk-or-v1-"));

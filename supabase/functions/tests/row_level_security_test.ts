@@ -102,8 +102,10 @@ Deno.test("a user changes nothing, not even what is their own", async () => {
 });
 
 Deno.test("users without the claim did, or with another's type of it, see no rows", async () => {
-  await withHistory();
-  for (const claims of [{}, { did: null }, { did: "" }, { did: ["did:key:x"] }, { did: "%" }]) {
+  const { did } = await withHistory();
+  // What users write themselves is in their metadata.
+  const written = [{ user_metadata: { did } }, { app_metadata: { did } }, { sub: did }];
+  for (const claims of [{}, { did: null }, { did: "" }, { did: [did] }, { did: "%" }, ...written]) {
     const user = supabase(claims);
     for (const name of ["request_logs", "usage_daily", "usage_by_did"]) {
       assert.deepEqual((await user.from(name).select()).data, [], name);
