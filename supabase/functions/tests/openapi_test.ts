@@ -121,7 +121,8 @@ Deno.test("one's own requests are described, with and without a cost", async () 
 Deno.test("limits are described, set or not, and with the gateway's own", async () => {
   const identity = await newIdentity();
   await answers(200, identity, "GET", "/api/v1/limits");
-  const limits = { daily_budget_usd: 1_000_000, allowed_models: ["openai/*"] };
+  const budgets = { daily_budget_usd: 1_000_000, monthly_budget_usd: 1_000_000 };
+  const limits = { ...budgets, allowed_models: ["openai/*"] };
   await setLimits(world.db, identity.did, limits);
   await setGatewayLimits(world.db, { daily_budget_usd: 1_000 });
   const { data } = await answers(200, identity, "GET", "/api/v1/limits");

@@ -1,6 +1,8 @@
 /** What one DID has, another one reaches by no path and no body; and what is open to both. */
 import assert from "node:assert/strict";
 import { createDidToken } from "../../../scripts/client/llm_gateway.ts";
+import { CALLS as OPEN_CALLS } from "../openrouter-proxy/policy/calls.ts";
+import { READS as OPEN_READS } from "../openrouter-proxy/policy/endpoints.ts";
 import { AUDIENCE, call, type Identity, newIdentity } from "./harness/client.ts";
 import { pathsBetween } from "./harness/contract.ts";
 import { crowdFor } from "./harness/crowd.ts";
@@ -373,6 +375,7 @@ Deno.test("a DID's statistics are its own", async () => {
 Deno.test("every call is answered, and booked for the DID that made it, with and without /v1", async () => {
   const { db, gateway } = world;
   const listed = pathsBetween("- **Calls that cost**", "- **Free reads**");
+  assert.deepEqual(Object.keys(OPEN_CALLS).toSorted(), listed.toSorted());
   assert.deepEqual(Object.keys(CALLS).toSorted(), listed.toSorted());
   const attempts = Object.entries(CALLS).flatMap(([path, body]) =>
     BASES.flatMap((base) => [owner, stranger].map((identity) => ({ base, path, body, identity })))
@@ -390,6 +393,7 @@ Deno.test("every free read is answered and never booked, with and without /v1", 
   const { gateway } = world;
   const listed = pathsBetween("- **Free reads**", "- **One's own only**");
   assert.deepEqual(listed.filter((path) => !(path in READS)), []);
+  assert.deepEqual(Object.keys(READS).toSorted(), Object.keys(OPEN_READS).toSorted());
   const before = await rowsOfBoth();
   const attempts = Object.values(READS).flatMap((path) =>
     BASES.flatMap((base) =>

@@ -24,6 +24,7 @@ export const CALLS: Record<string, Record<string, unknown>> = {
 /** One path of each that the contract lists. */
 export const READS = {
   "/models": "/models",
+  "/models/user": "/models/user",
   "/models/*": `/models/${MODEL}/endpoints`,
   "/model/*": `/model/${MODEL}`,
   "/embeddings/models": "/embeddings/models",
