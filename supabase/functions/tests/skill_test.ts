@@ -11,7 +11,6 @@ const world = useWorld();
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const SKILL = await Deno.readTextFile(`${ROOT}SKILL.md`);
 const BLOCKS = codeBlocks(SKILL.replace(/^---\n.*?\n---\n/s, ""));
-const PROGRAMS = BLOCKS.filter(({ language }) => language === "js");
 const COMMANDS = BLOCKS.filter(({ language }) => language === "sh");
 
 /** Runs commands as one shell, with an identity that is kept in `folder`. */
@@ -45,10 +44,9 @@ for (
     ignore: Deno.build.os === "windows" || !await isInstalled("curl") ||
       (program === "node" && !await isInstalled("node")),
   }, async () => {
-    assert.deepEqual([PROGRAMS.length, calls.length], [1, 2]);
+    assert.deepEqual([BLOCKS.length, calls.length], [COMMANDS.length, 2]);
     const folder = await Deno.makeTempDir();
     try {
-      await Deno.writeTextFile(`${folder}/token.mjs`, PROGRAMS[0]!.code);
       const inFolder = program === "node" ? folder : ROOT;
       const output = await run([identity, ...calls], inFolder, folder);
       assert.match(output, /"content":"Say hello\."/);

@@ -44,6 +44,16 @@ Deno.test("every route that docs/protocol.md lists is described", async () => {
   }
 });
 
+Deno.test("every route of the gateway's own is described", async () => {
+  const source = await Deno.readTextFile(new URL("../gateway.ts", import.meta.url));
+  const routes = [...source.matchAll(/^ {2}route\(\["([A-Z]+)"\], "([^"]+)"/gm)];
+  assert.ok(routes.length >= 9);
+  for (const [, method, path] of routes) {
+    const described = DOCUMENT.paths[path!.replaceAll(/:(\w+)/g, "{$1}")];
+    assert.ok(described?.[method!.toLowerCase()], `${method} ${path}`);
+  }
+});
+
 Deno.test("every reference leads somewhere, and every component is referred to", () => {
   const references = new Set(
     [...TEXT.matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference!),
