@@ -1,0 +1,161 @@
+-- Housekeeping that never stops traffic. Each job is a function of its own with a bound on what one call
+-- does, one of a kind runs at a time, and none waits long for a lock: what is in use is left for the next
+-- run. Jobs that lock rows take the locks in the order in which settlements do, or skip what is locked.
+
+create function public.purge_accepted_messages(p_limit integer default 50000)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  if not pg_try_advisory_xact_lock(hashtext('llm-gateway: purge_accepted_messages')) then
+    return 0;
+  end if;
+  -- An hour's margin covers clocks that disagree.
+  delete from public.accepted_messages
+  where message_hash = any (array(
+    select message_hash from public.accepted_messages
+    where expires_at < now() - interval '1 hour'
+    order by expires_at
+    limit p_limit
+    for update skip locked
+  ));
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+comment on function public.purge_accepted_messages is
+  'Forgets up to p_limit replay keys that no timestamp could revive. Returns how many.';
+
+create function public.purge_idempotency_keys(p_limit integer default 50000)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  if not pg_try_advisory_xact_lock(hashtext('llm-gateway: purge_idempotency_keys')) then
+    return 0;
+  end if;
+  -- A day is longer than any client retries.
+  delete from public.idempotency_keys
+  where request_id = any (array(
+    select request_id from public.idempotency_keys
+    where created_at < now() - interval '1 day'
+    order by created_at
+    limit p_limit
+    for update skip locked
+  ));
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+comment on function public.purge_idempotency_keys is
+  'Forgets up to p_limit idempotency keys that are a day old. Returns how many.';
+
+-- Deletes rows older than the retention from the default partition, which cannot be dropped. Pending
+-- rows stay: they have not been counted yet.
+create function public.purge_request_logs(p_limit integer default 10000)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  if not pg_try_advisory_xact_lock(hashtext('llm-gateway: purge_request_logs')) then
+    return 0;
+  end if;
+  delete from partitions.request_logs_default
+  where ctid = any (array(
+    select ctid from partitions.request_logs_default
+    where request_time < public.request_log_kept_since() and status <> 'pending'
+    limit p_limit
+    for update skip locked
+  ));
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+comment on function public.purge_request_logs is
+  'Deletes up to p_limit ended rows older than the retention that are in no month''s partition. Returns how many.';
+
+-- Forgets hours that are no longer kept; an hour more is left for what reads them now.
+create function public.purge_usage_hourly(p_limit integer default 20000)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  if not pg_try_advisory_xact_lock(hashtext('llm-gateway: purge_usage_hourly')) then
+    return 0;
+  end if;
+  delete from public.usage_hourly
+  where ctid = any (array(
+    select ctid from public.usage_hourly
+    where hour < public.usage_hourly_kept_since() - interval '1 hour'
+    order by hour
+    limit p_limit
+    for update skip locked
+  ));
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+comment on function public.purge_usage_hourly is
+  'Forgets up to p_limit totals of hours that are over 62 days old. Returns how many.';
+
+-- Forgets up to p_limit alerts that are a quarter old. Returns how many.
+create function public.purge_budget_alerts(p_limit integer default 10000)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_count bigint;
+begin
+  delete from public.budget_alerts
+  where id = any (array(
+    select id from public.budget_alerts
+    where reached_at < now() - interval '90 days'
+    order by reached_at
+    limit p_limit
+    for update skip locked
+  ));
+  get diagnostics v_count = row_count;
+  return v_count;
+end;
+$$;
+comment on function public.purge_budget_alerts is
+  'Forgets up to p_limit alerts that are a quarter old. Returns how many.';
+
+-- Housekeeping for the totals, with the rest of it.
+create function public.maintain()
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+  v_partitions jsonb := public.maintain_request_log_partitions();
+begin
+  if v_partitions -> 'created' <> '[]' or v_partitions -> 'dropped' <> '[]' then
+    return jsonb_build_object('partitions', v_partitions);
+  end if;
+  return jsonb_build_object(
+    'purged_messages', public.purge_accepted_messages(),
+    'purged_idempotency_keys', public.purge_idempotency_keys(),
+    'purged_requests', public.purge_request_logs(),
+    'purged_hours', public.purge_usage_hourly(),
+    'days_added_up', public.add_up_days(),
+    'expired_requests', public.expire_stale_requests(),
+    'partitions', v_partitions
+  );
+end;
+$$;
+comment on function public.maintain is
+  'All housekeeping in one transaction, for schedules of before.';
