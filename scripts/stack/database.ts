@@ -57,6 +57,12 @@ export async function startDatabase(
   return { cluster, url };
 }
 
+/** What a project of today has instead of the default privileges of before. */
+export const DO_NOT_EXPOSE_NEW_TABLES = ["tables", "functions", "sequences"].map((kind) =>
+  `alter default privileges for role postgres in schema public
+     revoke all on ${kind} from anon, authenticated, service_role;`
+).join("\n");
+
 /** In one transaction, so that there is either all of it or nothing. */
 async function makeFreshProject(
   adminUrl: string,
@@ -69,12 +75,7 @@ async function makeFreshProject(
       const [auth] = await sql`select to_regnamespace('auth') is not null as there`;
       if (auth?.there) return;
       await sql.unsafe(await Deno.readTextFile(new URL("fresh_project.sql", import.meta.url)));
-      for (const kind of exposeNewTables ? [] : ["tables", "functions", "sequences"]) {
-        await sql.unsafe(
-          `alter default privileges for role postgres in schema public
-             revoke all on ${kind} from anon, authenticated, service_role`,
-        );
-      }
+      if (!exposeNewTables) await sql.unsafe(DO_NOT_EXPOSE_NEW_TABLES);
       for (const role of ["postgres", "authenticator"] satisfies DatabaseRole[]) {
         // `alter role` takes no parameters; the password is hex.
         await sql.unsafe(`alter role ${role} password '${password}'`);

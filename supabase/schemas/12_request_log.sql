@@ -121,32 +121,33 @@ comment on constraint request_logs_session_and_label_are_short on public.request
 comment on constraint request_logs_tokens_make_sense on public.request_logs is
   'Far above what a model can read, and low enough that no number of requests overflows a total.';
 
--- A DID's own requests, the newest first: all of them, those that failed, those of a session or a label,
--- however much else the DID has asked for.
+-- A new index goes to the end: those of partitions are numbered in this order, as migrations number them.
+-- A DID's requests, the newest first; and whose generation is it?
 create index request_logs_did_request_time on public.request_logs (did, request_time desc);
-create index request_logs_did_failed on public.request_logs (did, request_time desc)
-  where status = 'failed';
-create index request_logs_did_session on public.request_logs (did, session, request_time desc)
-  where session is not null;
-create index request_logs_did_label on public.request_logs (did, label, request_time desc)
-  where label is not null;
--- Whose generation is it?
 create index request_logs_did_generation on public.request_logs (did, generation_id)
   where generation_id is not null;
 -- What sweeps and views look for.
 create index request_logs_pending on public.request_logs (request_time) where status = 'pending';
 create index request_logs_failed on public.request_logs (request_time desc) where status = 'failed';
--- Ended requests for which something is still reserved.
-create index request_logs_reserved on public.request_logs (request_time)
-  where reserved_usd <> 0 and status <> 'pending';
--- Ended requests without a cost: all, those of one DID, and those whose generation is known, in the order
--- in which OpenRouter is asked for it.
+-- Ended requests without a cost: all, those whose generation is known in the order in which OpenRouter is
+-- asked for it, and those of one DID, which may have been billed or are still to be priced.
 create index request_logs_without_cost on public.request_logs (request_time)
-  where total_cost is null and status <> 'pending';
-create index request_logs_did_unknown_cost on public.request_logs (did, request_time)
   where total_cost is null and status <> 'pending';
 create index request_logs_unpriced on public.request_logs (cost_ask_after)
   where total_cost is null and status <> 'pending' and generation_id is not null;
+create index request_logs_did_unknown_cost on public.request_logs (did, request_time)
+  where total_cost is null and status <> 'pending';
+-- Ended requests for which something is still reserved.
+create index request_logs_reserved on public.request_logs (request_time)
+  where reserved_usd <> 0 and status <> 'pending';
+-- What did this session, or what is labelled so, cost? However much else the DID has asked for.
+create index request_logs_did_session on public.request_logs (did, session, request_time desc)
+  where session is not null;
+create index request_logs_did_label on public.request_logs (did, label, request_time desc)
+  where label is not null;
+-- Failures of one DID, however many rows it has.
+create index request_logs_did_failed on public.request_logs (did, request_time desc)
+  where status = 'failed';
 
 -- Catches rows of a month whose partition nobody made, so that no request is lost to it.
 create table partitions.request_logs_default partition of public.request_logs default;
