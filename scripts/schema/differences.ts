@@ -25,27 +25,29 @@ function differentFacts(one: Facts, other: Facts, names: [string, string]): stri
   return facts.flatMap((fact) => {
     const [value, otherValue] = [shown(one[fact]), shown(other[fact])];
     if (value === otherValue) return [];
-    if (value.includes("\n") && otherValue.includes("\n")) {
+    if (value.includes("\n") || otherValue.includes("\n")) {
       return [`${fact}: - ${names[0]}, + ${names[1]}\n${changedLines(value, otherValue)}`];
     }
     return [`${fact}: ${value} in the ${names[0]}, ${otherValue} in the ${names[1]}`];
   });
 }
 
+/** A list has a line for each of its members. */
 function shown(value: unknown): string {
   if (value === undefined) return "nothing";
+  if (Array.isArray(value)) return value.map(shown).join("\n");
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** The lines that differ, each with its number in the text that it is of. */
 function changedLines(one: string, other: string): string {
   const numbers = { "-": 0, "+": 0 };
-  // It tells what to do with the second text to come to the first.
-  return diff(other.split("\n"), one.split("\n")).flatMap(([operation, line]) => {
-    if (operation <= 0) numbers["-"]++;
-    if (operation >= 0) numbers["+"]++;
+  // 1: only in the first text, -1: only in the second.
+  return diff(one.split("\n"), other.split("\n")).flatMap(([operation, line]) => {
+    if (operation >= 0) numbers["-"]++;
+    if (operation <= 0) numbers["+"]++;
     if (operation === 0) return [];
-    const sign = operation < 0 ? "-" : "+";
+    const sign = operation > 0 ? "-" : "+";
     return [`${sign}${String(numbers[sign]).padStart(4)} ${line}`];
   }).join("\n");
 }

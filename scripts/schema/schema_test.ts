@@ -5,6 +5,7 @@ import { type Catalog, readCatalog, readRows, without } from "./catalog.ts";
 import { applyFile, type Project, startDatabases } from "./databases.ts";
 import { differences } from "./differences.ts";
 import { describe, draftMigration } from "./report.ts";
+import { emptyTables, mistakesInBooks, upgradeInUse } from "./upgrade.ts";
 import { migrationFiles, schemaFiles, type SqlFile } from "./sources.ts";
 
 Deno.test("supabase/schemas is the database that supabase/migrations makes", async (t) => {
@@ -26,6 +27,23 @@ Deno.test("supabase/schemas is the database that supabase/migrations makes", asy
         `From the migrations to the schemas, as supabase db diff would write it:\n\n` +
         (found.length === 0 ? "" : await draftMigration(migrated.url, described.url)),
     );
+  });
+
+  await t.step("migrations lose nothing of a database in use, whatever its version", async () => {
+    const inUse = await databases.create({ exposeNewTables: true });
+    const before = await readCatalog(inUse.sql);
+    const { callers, losses } = await upgradeInUse(inUse.sql, migrations);
+    assert.deepEqual(losses, []);
+    assert.deepEqual(await mistakesInBooks(inUse.sql, callers), []);
+    assert.deepEqual(
+      await emptyTables(inUse.sql),
+      [],
+      "gateway_rows.ts has no row for these tables",
+    );
+    const upgraded = without(await readCatalog(inUse.sql), before);
+    const migratedAnew = new Map([...asMigrated].filter(([object]) => !object.startsWith("row ")));
+    const found = differences(migratedAnew, upgraded, ["new database", "upgraded one"]);
+    assert.equal(describe(found, { schemas, migrations }), "");
   });
 
   await t.step("a difference of any kind is told", async () => {

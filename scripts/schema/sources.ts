@@ -25,14 +25,13 @@ async function sqlFiles(folder: string): Promise<SqlFile[]> {
 }
 
 /**
- * Where files speak of an object of a catalog last, as `path:line`; null: nowhere. That is where it is
- * made or changed, or else where it, or what it belongs to, is named.
+ * Where files speak of an object of a catalog, as `path:line`: where it is made last, or else where it, or
+ * what it belongs to, is named last; null: nowhere.
  *
  * @param object such as `column public.budgets.day` or `index budgets_pkey on public.budgets`
  */
 export function lastMention(object: string, files: SqlFile[]): string | null {
-  for (const words of mentions(object)) {
-    const pattern = new RegExp(String.raw`\b${words.replaceAll(".", "\\.")}\b`, "g");
+  for (const pattern of mentions(object)) {
     for (const { path, text } of files.toReversed()) {
       const at = [...text.matchAll(pattern)].at(-1)?.index;
       if (at !== undefined) return `${path}:${text.slice(0, at).split("\n").length}`;
@@ -41,10 +40,16 @@ export function lastMention(object: string, files: SqlFile[]): string | null {
   return null;
 }
 
-/** What to look for, the best first: `table public.budgets`, `public.budgets`. */
-function mentions(object: string): string[] {
-  const named = /^(?<kind>.*?)(?<name>[^ (]+)(\(.*\))?( as such| on (?<owner>\S+))?$/.exec(object);
-  const { kind = "", name = object, owner } = named?.groups ?? {};
-  const table = kind === "column " ? [name.slice(0, name.lastIndexOf("."))] : [];
-  return [`${kind}${name}`, name, ...table, ...owner === undefined ? [] : [owner]];
+/** What to look for, the best first. */
+function mentions(object: string): RegExp[] {
+  const named = /^(?<kind>.*?)(?<name>[^ (]+)(\(.*\))?( on (?<owner>\S+))?$/.exec(object)?.groups;
+  const { kind = "", name = object } = named ?? {};
+  const table = kind.startsWith("column") ? name.slice(0, name.lastIndexOf(".")) : named?.owner;
+  return [
+    kind.startsWith("row") ? ["insert into ", name] : ["create (or replace )?", `${kind}${name}`],
+    ["", name],
+    ...table === undefined ? [] : [["create table ", table], ["", table]],
+  ].map(([before, words = ""]) =>
+    new RegExp(String.raw`\b${before}${words.replaceAll(".", "\\.")}\b`, "g")
+  );
 }

@@ -807,6 +807,11 @@ export type Database = {
 "request_log_kept_since":
 { Args: Record<PropertyKey, never>; Returns: string
                            },
+"reservations_of_log":
+{ Args: { "p_did": string }; Returns: {
+              "day_reserved_usd": number,"did": string,"month_reserved_usd": number,"requests_under_way": number
+            }[]
+                           },
 "reserve_of":
 { Args: { "p_estimate": Json,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: number
                            },
@@ -1014,6 +1019,11 @@ export type Database = {
 { Args: { "p_calls": number,"p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
                            } |
 { Args: { "p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
+                           },
+"verify_reservations":
+{ Args: { "apply"?: boolean,"p_did"?: string }; Returns: {
+              "did": string,"held": Json,"logged": Json
+            }[]
                            },
 "verify_usage":
 { Args: { "apply"?: boolean,"p_did"?: string }; Returns: {

@@ -1,0 +1,95 @@
+-- What budgets hold for calls follows the log, and can be put right by it.
+begin;
+select plan(12);
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob}'::text[]) as name;
+
+create function pg_temp.admit(number integer, did text, usd text, at timestamptz default now())
+returns jsonb language sql as $$
+  select public.enter_admission(jsonb_populate_record(null::public.admission, jsonb_build_object(
+    'request_id', lpad(number::text, 32, '0')::uuid, 'did', did, 'method', 'POST',
+    'endpoint', '/chat/completions', 'metered', true, 'models', '["openai/gpt-4o-mini"]'::jsonb,
+    'estimate', jsonb_build_array(jsonb_build_object('usd', usd))
+  )), at);
+$$;
+
+create function pg_temp.settle(number integer, more jsonb) returns jsonb language sql as $$
+  select public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200
+  ) || more)
+  from public.request_logs where id = lpad(number::text, 32, '0')::uuid;
+$$;
+
+select is_empty('select * from public.verify_reservations()', 'without a call there is nothing to hold');
+
+-- Under way, ended with a cost, ended without one, failed, of before; and of a day that is over.
+select pg_temp.admit(number, 'did:key:alice', '0.10') from generate_series(1, 5) as number;
+select pg_temp.admit(6, 'did:key:bob', '0.30');
+select pg_temp.settle(2, '{"cost": "0.07"}');
+select pg_temp.settle(3, '{"generation_id": "gen-3"}');
+select pg_temp.settle(4, '{"status": "failed", "http_status": 502, "cost": "0"}');
+select public.discard_request(id, request_time) from public.request_logs
+where id = lpad('5', 32, '0')::uuid;
+insert into public.request_logs (id, did, method, endpoint)
+values (gen_random_uuid(), 'did:key:alice', 'POST', '/chat/completions');
+select is_empty('select * from public.verify_reservations()', 'budgets hold what the log says');
+select results_eq(
+  'select * from public.reservations_of_log(null) order by did',
+  $$ values ('*', 0, 0.50, 0.50), ('did:key:alice', 1, 0.20, 0.20), ('did:key:bob', 1, 0.30, 0.30) $$,
+  'for calls under way, and for those without a cost'
+);
+select results_eq(
+  $$ select * from public.reservations_of_log('did:key:bob') $$,
+  $$ values ('did:key:bob', 1, 0.30, 0.30) $$,
+  'of one DID alone'
+);
+
+update public.budgets
+set requests_under_way = requests_under_way + 2, day_reserved_usd = day_reserved_usd + 1,
+  month_reserved_usd = month_reserved_usd + 4
+where did <> 'did:key:bob';
+select results_eq(
+  'select did, held, logged from public.verify_reservations()',
+  $$ values
+    (
+      'did:key:alice',
+      '{"requests_under_way": 3, "day_reserved_usd": 1.20, "month_reserved_usd": 4.20}'::jsonb,
+      '{"requests_under_way": 1, "day_reserved_usd": 0.20, "month_reserved_usd": 0.20}'::jsonb
+    ),
+    (
+      '*',
+      '{"requests_under_way": 2, "day_reserved_usd": 1.50, "month_reserved_usd": 4.50}'::jsonb,
+      '{"requests_under_way": 0, "day_reserved_usd": 0.50, "month_reserved_usd": 0.50}'::jsonb
+    ) $$,
+  'what is stuck is told, "*" last'
+);
+select is(
+  (select requests_under_way from public.budgets where did = 'did:key:alice'), 3,
+  'and stays, unless one asks for more'
+);
+select is_empty(
+  $$ select * from public.verify_reservations(true, 'did:key:bob') $$,
+  'a DID that is right has nothing to put right'
+);
+select is(
+  (select array_agg(did) from public.verify_reservations(p_did => 'did:key:alice', apply => true)),
+  '{did:key:alice}', 'one DID can be put right alone'
+);
+select is(
+  (select array_agg(did) from public.verify_reservations(apply => true)), '{*}',
+  'or whatever differs'
+);
+select is_empty('select * from public.verify_reservations()', 'then all agree again');
+
+select pg_temp.settle(1, '{"cost": "0.01"}');
+select pg_temp.settle(3, '{"cost": "0.02"}');
+select pg_temp.settle(6, '{"cost": "0.03"}');
+select is_empty('select * from public.verify_reservations()', 'and go on from there');
+select is(
+  (select sum(requests_under_way + day_reserved_usd + month_reserved_usd) from public.budgets), 0.0,
+  'until nothing is held any more'
+);
+
+select * from finish();
+rollback;
