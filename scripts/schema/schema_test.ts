@@ -56,6 +56,11 @@ Deno.test("supabase/schemas is the database that supabase/migrations makes", asy
   });
 });
 
+Deno.test("config.toml names supabase/schemas in the order in which they are applied here", async () => {
+  const config = await Deno.readTextFile(join(PROJECT_ROOT, "supabase", "config.toml"));
+  assert.match(config, /^\[db\.migrations\]\n[^[]*^schema_paths = \["\.\/schemas\/\*\.sql"\]$/m);
+});
+
 /** Applies files. Returns what they have made, and the whole database. */
 async function apply(files: SqlFile[], project: Project): Promise<[Catalog, Catalog]> {
   const before = await readCatalog(project.sql);
