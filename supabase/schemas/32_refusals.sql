@@ -1,5 +1,5 @@
 -- What stands against a call that may cost: by the rates and budgets of its DID, and of the gateway.
--- Functions of values; admission calls them with rows that it has locked.
+-- Functions of values: admission calls them at a glance, and again with the rows that it has locked.
 
 -- Whether a budget takes so many more calls that reserve so much together, none of a free model, as far as
 -- one look tells: what costs nothing may pass where it says no.

@@ -1,8 +1,8 @@
 -- What an operator calls. A value that is not given stays as it is; `clear` takes values away. All can be
 -- called again with the same effect, and hold from the next request on.
 
--- A policy for a did:web in a spelling that the gateway refuses would hold for nobody: who blocks one
--- shall hear that.
+-- A DID as accounts have it: an Ethereum address in lower case. A policy for a did:web in a spelling that
+-- the gateway refuses would hold for nobody: who blocks one shall hear that.
 create function public.plain_did(p_did text)
 returns text
 language plpgsql

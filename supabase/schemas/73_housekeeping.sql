@@ -134,7 +134,9 @@ $$;
 comment on function public.purge_budget_alerts is
   'Forgets up to p_limit alerts that are a quarter old. Returns how many.';
 
--- Housekeeping for the totals, with the rest of it.
+-- All housekeeping in one call, for schedules of before, each call of which is one transaction: when a
+-- partition was made or dropped, that is all, because it locks the log until the transaction ends.
+-- Better are schedule_housekeeping and `deno task maintain`, which take a transaction for each job.
 create function public.maintain()
 returns jsonb
 language plpgsql
