@@ -1,8 +1,9 @@
 -- Who has a key: each DID gets one OpenRouter key of its own, made at its first call that may cost.
 --
 -- The row of user_api_keys is made by key provisioning alone (42_key_provisioning.sql), whose lease is
--- key_provisioning; its status and limit are the operator's to set. A key that OpenRouter no longer takes moves to retired_api_keys: what it has spent
--- still counts when sums are compared (51_cost_comparison.sql).
+-- key_provisioning; its status and limit are the operator's to set. A key that OpenRouter no longer takes
+-- moves to retired_api_keys: what it has spent still counts when sums are compared
+-- (51_cost_comparison.sql).
 
 create table public.user_api_keys (
   id uuid primary key default gen_random_uuid(),
