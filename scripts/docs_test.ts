@@ -1,22 +1,72 @@
 import assert from "node:assert/strict";
-import { existsSync, globSync, readFileSync } from "node:fs";
-import { join, sep } from "node:path";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { codeBlocks } from "./docs/code_blocks.ts";
+import { filesOf } from "./docs/documents.ts";
 import { documentationProblems } from "./docs/problems.ts";
 import { PROJECT_ROOT } from "./stack/data_folder.ts";
 
-/** What git does not track. */
-const UNTRACKED = new Set(["node_modules", ".dev", ".git", ".temp", ".branches"]);
+const DOCUMENTS = filesOf(["md"]);
+
+/** A document; or the part of it between the heading of that title and the next of its level. */
+function text(path: string, title?: string): string {
+  const whole = DOCUMENTS.get(path);
+  assert.ok(whole !== undefined, path);
+  if (title === undefined) return whole;
+  const section = new RegExp(`^## ${title}\\n.*?(?=^## |(?![^]))`, "ms").exec(whole);
+  assert.ok(section, `${path} has no section ${title}`);
+  return section[0];
+}
+
+function source(path: string): string {
+  return Deno.readTextFileSync(join(PROJECT_ROOT, "supabase/functions", path));
+}
+
+function names(text: string, pattern: RegExp): string[] {
+  return [...new Set([...text.matchAll(pattern)].map(([, name]) => name!))].sort();
+}
 
 Deno.test("every document and section that is cited exists, and every link leads somewhere", () => {
-  const paths = globSync("**/*.{ts,sql,md}", {
-    cwd: PROJECT_ROOT,
-    exclude: (path) => UNTRACKED.has(path.split(sep).at(-1)!),
-  });
-  const read = (path: string) => readFileSync(join(PROJECT_ROOT, path), "utf8");
-  const files = new Map(paths.map((path) => [path.replaceAll(sep, "/"), read(path)]));
-  for (const path of ["docs/protocol.md", "docs/openrouter.md", "README.md"]) {
-    assert.ok(files.has(path), path);
-  }
-  const problems = documentationProblems(files, (path) => existsSync(join(PROJECT_ROOT, path)));
+  for (const path of ["docs/protocol.md", "docs/openrouter.md", "README.md"]) text(path);
+  const problems = documentationProblems(
+    filesOf(["ts", "sql", "md"]),
+    (path) => existsSync(join(PROJECT_ROOT, path)),
+  );
   assert.equal(problems.join("\n"), "");
+});
+
+Deno.test("the Chinese README has the English one's code, sections and links", () => {
+  const [english, chinese] = [text("README.md"), text("README.zh-CN.md")];
+  const code = (markdown: string) =>
+    codeBlocks(markdown).map(({ language, code }) => [language, code]);
+  assert.ok(code(english).length >= 5);
+  assert.deepEqual(code(chinese), code(english));
+  const levels = (markdown: string) => markdown.match(/^#+(?= )/gm);
+  assert.deepEqual(levels(chinese), levels(english));
+  const links = (markdown: string) => names(markdown, /\]\(((?!#|README)[^)]+)\)/g);
+  assert.deepEqual(links(chinese), links(english));
+});
+
+Deno.test("the documents and .env.example name the variables that the function reads, and no others", () => {
+  const read = names(source("openrouter-proxy/config.ts"), /\("([A-Z][A-Z_]{3,})"/g);
+  assert.ok(read.length > 10);
+  assert.deepEqual(names(source(".env.example"), /^#? ?([A-Z][A-Z_]{3,})=/gm), read);
+  for (const path of ["docs/operators.md", "docs/protocol.md"]) {
+    const rows = text(path, "Environment").split("\n").filter((line) => line.startsWith("| `"));
+    const first = rows.map((row) => row.split("|")[1]!).join("\n");
+    assert.deepEqual(names(first, /`([A-Z][A-Z_]{3,})`/g), read, path);
+  }
+  for (const name of names(text("README.md", "Environment"), /^\| `([A-Z_]+)`/gm)) {
+    assert.ok(read.includes(name), name);
+  }
+});
+
+Deno.test("users.md and protocol.md explain every error type of the gateway, and no others", () => {
+  const types = names(source("openrouter-proxy/errors.ts"), /^ {2}([a-z_]+): [45][0-9]{2},$/gm);
+  assert.ok(types.length > 10);
+  for (const path of ["docs/users.md", "docs/protocol.md"]) {
+    const rows = text(path, "Errors").split("\n").filter((line) => /^\| [45]\d\d/.test(line));
+    const told = rows.map((row) => row.split("|")[2]!).join("\n");
+    assert.deepEqual(names(told, /`([a-z_]+)`/g), types, path);
+  }
 });

@@ -1,0 +1,146 @@
+/**
+ * All documents, as their readers use them: every block of shell, TypeScript and SQL in them runs, in one
+ * world, which README.md's first command starts. What a block has to be: docs_test.ts.
+ */
+import assert from "node:assert/strict";
+import { supabaseCli } from "../../../scripts/stack/supabase_cli.ts";
+import { type CodeBlock, codeBlocks } from "../../../scripts/docs/code_blocks.ts";
+import { filesOf } from "../../../scripts/docs/documents.ts";
+import { type Database, openDatabase } from "./harness/database.ts";
+import { isInstalled } from "./harness/installed.ts";
+import { type Pasted, type Reader, startReader } from "./harness/reader.ts";
+
+/** Those whose blocks other tests run, and README.zh-CN.md, whose blocks are README.md's. */
+const ELSEWHERE = new Set(["docs/clients.md", "README.zh-CN.md"]);
+/** What a block takes for given, and what has to hold after it, by document and section. */
+const AROUND: Record<string, [before: string, after: string]> = {
+  "docs/protocol.md, Alerts": [
+    `import { createHmac, timingSafeEqual } from "node:crypto";
+    const [secret, rawBody] = ["0123456789abcdef", '{"id":"1"}'];
+    const signature = "sha256=" + createHmac("sha256", secret).update(rawBody).digest("hex");`,
+    `if (!isOurs) throw new Error("not ours");`,
+  ],
+};
+/** What of pg_cron, pg_net and Vault the recipes use: the embedded Postgres has none of them. */
+const STAND_INS = `
+  create schema cron;
+  create table cron.job (jobname text primary key, schedule text, command text, active boolean default true);
+  create function cron.schedule(text, text, text) returns bigint language sql as
+    'insert into cron.job values ($1, $2, $3) on conflict do nothing; select 1::bigint';
+  create function cron.unschedule(text) returns boolean language sql as 'select true';
+  create schema net;
+  create function net.http_post(url text, body jsonb, headers jsonb, timeout_milliseconds integer)
+    returns bigint language sql as 'select 1::bigint';
+  create schema vault;
+  create table vault.secrets (id uuid default gen_random_uuid(), name text, secret text);
+  create function vault.create_secret(text, text) returns uuid language sql as
+    'insert into vault.secrets (secret, name) values ($1, $2) returning id';
+`;
+
+const DOCUMENTS = [...filesOf(["md"])].filter(([path]) => !ELSEWHERE.has(path));
+
+/** The blocks of a document in these languages; README.md's without the one that starts the world. */
+function blocksOf(path: string, languages: string[]): CodeBlock[] {
+  const text = DOCUMENTS.find(([name]) => name === path)![1];
+  return codeBlocks(text).filter((block) =>
+    languages.includes(block.language) && !/task dev$/.test(block.code)
+  ).map((block) => {
+    const [before, after] = AROUND[`${path}, ${block.title}`] ?? ["", ""];
+    const isProgram = block.language === "ts" || block.language === "js";
+    return isProgram ? { ...block, code: [before, block.code, after].join("\n") } : block;
+  });
+}
+
+let reader: Reader;
+let db: Database;
+/** The DID that README.md's reader has made. */
+let did: string;
+const canRun = Deno.build.os !== "windows" && await isInstalled("curl");
+const starting = new AsyncDisposableStack();
+
+Deno.test.beforeAll(async () => {
+  if (!canRun) return;
+  const start = codeBlocks(DOCUMENTS.find(([path]) => path === "README.md")![1])[0]!;
+  reader = await startReader(start);
+  starting.defer(reader.stop);
+  db = openDatabase(reader.environment.DATABASE_URL!);
+  starting.defer(() => db.sql.end());
+});
+Deno.test.afterAll(() => starting.disposeAsync());
+
+/** Pastes all that is to be pasted of a document. */
+async function read(path: string): Promise<Pasted[]> {
+  const pasted = await reader.paste(blocksOf(path, ["sh", "ts", "js"]));
+  for (const { block, output } of pasted) {
+    assert.doesNotMatch(output, /"success": ?false/, `${path}:${block.line}`);
+  }
+  return pasted;
+}
+
+const outputOf = (pasted: Pasted[], code: RegExp) =>
+  pasted.find(({ block }) => code.test(block.code))!.output;
+
+Deno.test("README.md leads from nothing to a streamed answer, its cost, an SDK and Claude Code", {
+  ignore: !canRun,
+}, async () => {
+  const pasted = await read("README.md");
+  const asked = outputOf(pasted, /did curl --stream/);
+  did = /^did:key:z\S+$/m.exec(asked)![0];
+  assert.match(asked, /^data: \[DONE\]$/m);
+  assert.match(outputOf(pasted, /did usage/), /gpt-4o-mini/);
+  assert.match(outputOf(pasted, /new OpenAI\(\)/), /Say/);
+  assert.match(outputOf(pasted, /claude-code/), /"type":"message".*"type":"message"/s);
+  // curl's call, the SDK's, and two of Claude Code.
+  const rows = await db.endedRows(did, 4);
+  assert.ok(rows.every(({ status }) => status === "completed"));
+});
+
+for (const [path] of DOCUMENTS) {
+  if (path === "README.md" || blocksOf(path, ["sh", "ts", "js"]).length === 0) continue;
+  Deno.test(
+    `the commands and programs in ${path} work as they stand`,
+    { ignore: !canRun },
+    async () => {
+      await read(path);
+    },
+  );
+}
+
+Deno.test("what the documents tell the Supabase CLI to do at a hosted project, it takes", {
+  ignore: !canRun,
+}, async () => {
+  const commands = await reader.hostedCommands();
+  const words = (command: string) => command.split(" ").filter((word) => word !== "");
+  const [names, flags] = [new Map<string, string>(), /^--[a-z-]+/];
+  const nameOf = (command: string) => {
+    const [first, second = ""] = words(command);
+    return first === "link" ? first : `${first} ${second}`;
+  };
+  await Promise.all([...new Set(commands.map(nameOf))].map(async (name) => {
+    const { code, output } = await supabaseCli([...name.split(" "), "--help"]);
+    assert.equal(code, 0, name);
+    names.set(name, output);
+  }));
+  for (const command of commands) {
+    for (const flag of words(command).flatMap((word) => flags.exec(word) ?? [])) {
+      assert.match(names.get(nameOf(command))!, new RegExp(`^ +${flag}\\b`, "m"), command);
+    }
+  }
+  assert.ok(commands.includes("functions deploy openrouter-proxy --use-api"));
+});
+
+Deno.test("every SQL recipe in the documents runs as it stands", { ignore: !canRun }, async () => {
+  for (const [path] of DOCUMENTS) {
+    for (const { code, line } of blocksOf(path, ["sql"])) {
+      const undone = new Error("undone");
+      const running = db.sql.begin(async (sql) => {
+        if (/\bschedule_maintenance\b|\bcron\./.test(code)) await sql.unsafe(STAND_INS);
+        await sql.unsafe(code.replaceAll("did:key:z6Mk…", did));
+        throw undone;
+      });
+      await running.catch((error) => {
+        if (error !== undone) throw new Error(`${path}:${line}: ${error.message}`);
+      });
+    }
+  }
+});
