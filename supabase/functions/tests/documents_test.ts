@@ -11,7 +11,7 @@ import { isInstalled } from "./harness/installed.ts";
 import { type Pasted, type Reader, startReader } from "./harness/reader.ts";
 
 /** Those whose blocks other tests run, and README.zh-CN.md, whose blocks are README.md's. */
-const ELSEWHERE = new Set(["docs/clients.md", "README.zh-CN.md"]);
+const ELSEWHERE = new Set(["docs/clients.md", "README.zh-CN.md", "SKILL.md"]);
 /** What a block takes for given, and what has to hold after it, by document and section. */
 const AROUND: Record<string, [before: string, after: string]> = {
   "docs/protocol.md, Alerts": [
@@ -106,27 +106,40 @@ for (const [path] of DOCUMENTS) {
   );
 }
 
-Deno.test("what the documents tell the Supabase CLI to do at a hosted project, it takes", {
+/** The help of a command that is for a hosted project: `supabase db push`, `task deploy`. */
+async function helpOf(name: string): Promise<string> {
+  const [program, ...args] = name.split(" ");
+  if (program === "supabase") return (await supabaseCli([...args, "--help"])).output;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["task", "-q", ...args, "--help"],
+    cwd: reader.folder,
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+Deno.test("what the documents do to a hosted project, the Supabase CLI and the tasks take", {
   ignore: !canRun,
 }, async () => {
-  const commands = await reader.hostedCommands();
-  const words = (command: string) => command.split(" ").filter((word) => word !== "");
-  const [names, flags] = [new Map<string, string>(), /^--[a-z-]+/];
-  const nameOf = (command: string) => {
-    const [first, second = ""] = words(command);
-    return first === "link" ? first : `${first} ${second}`;
-  };
-  await Promise.all([...new Set(commands.map(nameOf))].map(async (name) => {
-    const { code, output } = await supabaseCli([...name.split(" "), "--help"]);
-    assert.equal(code, 0, name);
-    names.set(name, output);
-  }));
+  const commands = (await reader.hostedCommands()).map((command) => command.split(/ +/));
+  // What stands before the first flag, but for a file or a function's name.
+  const nameOf = ([program, first, second = ""]: string[]) =>
+    program === "task" || first === "login"
+      ? `${program} ${first}`
+      : `${program} ${first} ${second}`;
+  const names = [...new Set(commands.map(nameOf))].sort();
+  assert.ok(names.includes("supabase functions deploy") && names.includes("task deploy"));
+  const helps = new Map(
+    await Promise.all(names.map(async (name) => [name, await helpOf(name)] as const)),
+  );
   for (const command of commands) {
-    for (const flag of words(command).flatMap((word) => flags.exec(word) ?? [])) {
-      assert.match(names.get(nameOf(command))!, new RegExp(`^ +${flag}\\b`, "m"), command);
+    for (const flag of command.flatMap((word) => /^--[a-z-]+/.exec(word) ?? [])) {
+      assert.match(
+        helps.get(nameOf(command))!,
+        new RegExp(`^ +${flag}\\b`, "m"),
+        command.join(" "),
+      );
     }
   }
-  assert.ok(commands.includes("functions deploy openrouter-proxy --use-api"));
 });
 
 Deno.test("every SQL recipe in the documents runs as it stands", { ignore: !canRun }, async () => {

@@ -35,7 +35,7 @@ export interface Reader {
    * @throws Error with all that was printed, where one fails
    */
   paste(blocks: CodeBlock[]): Promise<Pasted[]>;
-  /** The command lines for a hosted project that were pasted so far, without `supabase`. */
+  /** The command lines for a hosted project that were pasted so far: `supabase …`, `task …`. */
   hostedCommands(): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -149,8 +149,7 @@ async function startDev(start: CodeBlock, folder: string, env: Record<string, st
     ended.then(() => Promise.reject(new Error(`it ended before it was ready:\n${printed}`))),
   ]);
   const environment = Object.fromEntries(
-    [...printed.matchAll(/^(?:export )?([A-Z_]+)=(?:'(.*)'|(.*))$/gm)]
-      .map(([, name, quoted, plain]) => [name!, (quoted ?? plain)!.replaceAll(`'\\''`, "'")]),
+    [...printed.matchAll(/^([A-Z_]+)=('?)(.*)\2$/gm)].map(([, name, , value]) => [name!, value!]),
   );
   return {
     environment,
