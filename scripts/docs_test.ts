@@ -35,6 +35,18 @@ Deno.test("every document and section that is cited exists, and every link leads
   assert.equal(problems.join("\n"), "");
 });
 
+/** What documents_test.ts runs, and what is read here or shown only. */
+const LANGUAGES = new Set(["sh", "sql", "ts", "js", "json", "toml", "text"]);
+
+Deno.test("every block of code says its language, and JSON is JSON", () => {
+  for (const [path, markdown] of DOCUMENTS) {
+    for (const { language, code, line } of codeBlocks(markdown)) {
+      assert.ok(LANGUAGES.has(language), `${path}:${line}: ${language || "no language"}`);
+      if (language === "json") assert.doesNotThrow(() => JSON.parse(code), `${path}:${line}`);
+    }
+  }
+});
+
 Deno.test("the Chinese README has the English one's code, sections and links", () => {
   const [english, chinese] = [text("README.md"), text("README.zh-CN.md")];
   const code = (markdown: string) =>

@@ -120,7 +120,8 @@ async function helpOf(name: string): Promise<string> {
 Deno.test("what the documents do to a hosted project, the Supabase CLI and the tasks take", {
   ignore: !canRun,
 }, async () => {
-  const commands = (await reader.hostedCommands()).map((command) => command.split(/ +/));
+  const commands = (await reader.hostedCommands()).map((command) => command.split(/ +/))
+    .filter((words) => words.some((word) => word.startsWith("--")));
   // What stands before the first flag, but for a file or a function's name.
   const nameOf = ([program, first, second = ""]: string[]) =>
     program === "task" || first === "login"
