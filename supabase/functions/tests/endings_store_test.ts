@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { codeBlocks } from "../../../scripts/docs/code_blocks.ts";
 import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
 import type { GatewayProcess } from "./harness/gateway_process.ts";
 import { assertRefused } from "./harness/refusal.ts";
@@ -12,6 +13,14 @@ Deno.test.beforeAll(() => {
   line.target = world.stack.url;
 });
 Deno.test.afterAll(line.stop);
+
+/** The recipe of docs/operators.md that books a line of the log. */
+function recipeWith(line: string): string {
+  const file = new URL("../../../docs/operators.md", import.meta.url);
+  const recipe = codeBlocks(Deno.readTextFileSync(file))
+    .find(({ title, language }) => title === "Postgres is down" && language === "sql")!.code;
+  return recipe.replace(/'\{.*\}'/, () => `'${line.replaceAll("'", "''")}'`);
+}
 
 /** A stream whose line to Postgres is cut while it runs; read to its end. */
 async function streamWithoutPostgres(gateway: GatewayProcess) {
@@ -79,6 +88,7 @@ Deno.test("a call that Postgres has not settled when the process ends is one lin
   assert.equal(deferred().length, 1);
   const { time: _time, cause, requestTime, firstByteMs, generationId, ...settlement } =
     deferred()[0]!;
+  assert.ok(Date.parse(String(requestTime)) > 0);
   assert.deepEqual(settlement, {
     level: "error",
     event: "settlement_deferred",
@@ -104,14 +114,7 @@ Deno.test("a call that Postgres has not settled when the process ends is one lin
   assert.match(String(generationId), /^gen-/);
   assert.equal(typeof firstByteMs, "number");
   // The line is enough for an operator to settle the row with.
-  const byHand = {
-    request_id: id,
-    request_time: requestTime,
-    status: settlement.status,
-    cost: settlement.cost,
-    cost_source: settlement.costSource,
-  };
-  await db.sql`select public.settle_request(${db.sql.json(byHand as never)})`;
+  await db.sql.unsafe(recipeWith(JSON.stringify(deferred()[0])));
   const [settled] = await db.endedRows(identity.did, 1);
   assert.equal(settled?.total_cost, usage);
 });
