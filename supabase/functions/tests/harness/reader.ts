@@ -75,7 +75,7 @@ export async function startReader(start: CodeBlock): Promise<Reader> {
     folder,
     async paste(blocks) {
       const own = await Deno.makeTempDir({ dir: folder });
-      await Deno.writeTextFile(`${own}/script`, await scriptOf(blocks, folder, dev.environment));
+      await Deno.writeTextFile(`${own}/script`, await scriptOf(blocks, own, dev.environment));
       const { success, stdout } = await new Deno.Command("sh", {
         args: [`${own}/script`],
         cwd: folder,
@@ -115,9 +115,9 @@ async function scriptOf(
     } else if (/task did proxy$/.test(code)) {
       lines.push(
         `exec_proxy() { exec ${code}; }`,
-        "exec_proxy > proxy.out 2> proxy.err < /dev/null & PROXY=$!",
-        "until grep -q 'spends as' proxy.err; do sleep 0.05; kill -0 $PROXY; done",
-        "PROXY_URL=$(sed -n 's/^export ANTHROPIC_BASE_URL=//p' proxy.out)",
+        `exec_proxy > '${folder}/proxy.out' 2> '${folder}/proxy.err' < /dev/null & PROXY=$!`,
+        `until grep -q 'spends as' '${folder}/proxy.err'; do sleep 0.05; kill -0 $PROXY; done`,
+        `PROXY_URL=$(sed -n 's/^export ANTHROPIC_BASE_URL=//p' '${folder}/proxy.out')`,
       );
     } else lines.push(local(code));
   }
