@@ -141,7 +141,9 @@ Deno.test(
       // Its help shows the steps, which deploy_test.ts takes with the real CLI.
       const told = program === "task"
         ? { deploy, doctor }[first!]!
-        : new RegExp(`supabase@.*${first}( ${second}.*)?$`, "m").exec(deploy!)![0];
+        : new RegExp(`supabase@.*${first} ${second === "unset" ? "set" : second}.*$`, "m").exec(
+          deploy!,
+        )![0];
       for (const flag of command.match(/(?<= )--[a-z-]+/g) ?? []) {
         assert.ok(told.includes(flag), `${command}: ${flag}`);
       }
