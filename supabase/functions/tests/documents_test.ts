@@ -99,7 +99,7 @@ Deno.test("README.md leads from nothing to a streamed answer, its cost, an SDK a
   did = /^did:key:z\S+$/m.exec(asked)![0];
   assert.match(asked, /^data: \[DONE\]$/m);
   assert.match(outputOf(pasted, /did usage/), /gpt-4o-mini/);
-  assert.match(outputOf(pasted, /new OpenAI\(\)/), /Say/);
+  assert.match(outputOf(pasted, /new OpenAI\(\)/), /Say hello in five languages\./);
   assert.match(outputOf(pasted, /claude-code/), /"type":"message".*"type":"message"/s);
   // curl's call, the SDK's, and two of Claude Code.
   const rows = await db.endedRows(did, 4);
