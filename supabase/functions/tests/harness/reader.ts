@@ -133,9 +133,9 @@ async function startDev(start: CodeBlock, folder: string, env: Record<string, st
     env: { ...env, PORT: "0", DB_PORT: "0", EPHEMERAL: "1" },
     stdin: "null",
     stdout: "piped",
-    stderr: "null",
+    stderr: "piped",
   }).spawn();
-  let printed = "";
+  let [printed, told] = ["", ""];
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   async function read() {
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
@@ -143,10 +143,13 @@ async function startDev(start: CodeBlock, folder: string, env: Record<string, st
       if (/^ready.*\n/m.test(printed)) resolve();
     }
   }
-  const ended = Promise.all([child.status, read()]);
+  async function listen() {
+    for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) told += text;
+  }
+  const ended = Promise.all([child.status, read(), listen()]);
   await Promise.race([
     ready,
-    ended.then(() => Promise.reject(new Error(`it ended before it was ready:\n${printed}`))),
+    ended.then(() => Promise.reject(new Error(`it ended before it was ready:\n${told}`))),
   ]);
   const environment = Object.fromEntries(
     [...printed.matchAll(/^([A-Z_]+)=('?)(.*)\2$/gm)].map(([, name, , value]) => [name!, value!]),
