@@ -16,13 +16,15 @@ import { LOOPBACK, portFromEnv, serveHttp } from "./stack/ports.ts";
 
 await runUntilSignalled(() => {
   const gateway = gatewayFromEnv(Deno.env);
+  gateway.catchUncaught(globalThis);
   const { audience } = configFromEnv(Deno.env);
   const { respond, drain } = drainable(
     (request) => gateway.fetch(request),
     refuseWhileStopping,
   );
   const closing = new AbortController();
-  const server = serveHttp(portFromEnv("PORT", 54321), "PORT", closing.signal, respond);
+  const { onError } = gateway;
+  const server = serveHttp(portFromEnv("PORT", 54321), "PORT", closing.signal, respond, onError);
   const close = () => {
     closing.abort();
     return server.finished;

@@ -6,10 +6,7 @@ import {
   OPENROUTER_ID_RULE,
   readEncryptionKey,
 } from "../../supabase/functions/openrouter-proxy/config.ts";
-import {
-  parseJsonObject,
-  utf8,
-} from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
+import { readSecretKeys } from "../../supabase/functions/openrouter-proxy/config_secret_keys.ts";
 import { UsageError } from "../command.ts";
 
 /** A value that cannot be used; completes a sentence that begins with the variable's name. */
@@ -17,10 +14,15 @@ class Unusable {
   constructor(readonly because: string) {}
 }
 
+type Get = (name: string) => string | undefined;
+
 interface Variable<T> {
   what: string;
-  /** @param value undefined when the variable is not set */
-  read(value: string | undefined): T | Unusable;
+  /**
+   * @param value undefined when the variable is not set
+   * @param other what another variable holds, for one that may stand in
+   */
+  read(value: string | undefined, other: Get): T | Unusable;
 }
 
 const SECRET_KEYS_RULE = 'must be a secret key, or JSON of the shape {"default":"sb_secret_…"}';
@@ -35,11 +37,13 @@ function url(value: string, protocols: string[], rule: string) {
   return isUrl ? value.replace(/\/+$/, "") : new Unusable(rule);
 }
 
-/** The default one of the project's secret keys: the variable has their JSON, or a key alone. */
-function secretKey(value: string) {
-  if (!value.startsWith("{")) return value;
-  const key = parseJsonObject(utf8(value))?.default;
-  return typeof key === "string" && key !== "" ? key : new Unusable(SECRET_KEYS_RULE);
+/** A secret key of the project: the variable has one alone, or JSON as the function has it. */
+function secretKey(value: string | undefined, other: Get) {
+  if (value !== undefined && !value.startsWith("{")) return value;
+  const legacy = other("SUPABASE_SERVICE_ROLE_KEY");
+  if (value === undefined) return legacy ?? NOT_SET;
+  const keys = readSecretKeys({ keys: value, legacy });
+  return typeof keys === "string" ? new Unusable(SECRET_KEYS_RULE) : keys[0]!;
 }
 
 /** Every variable, what it is, and how it is read. */
@@ -57,8 +61,9 @@ const VARIABLES = {
       value === undefined ? NOT_SET : url(value, ["http:", "https:"], "must be an http(s) URL"),
   } satisfies Variable<string>,
   SUPABASE_SECRET_KEYS: {
-    what: "a secret key of the project, or the function's variable of that name",
-    read: (value) => value === undefined ? NOT_SET : secretKey(value),
+    what: "a secret key of the project, or the function's variable of that name; " +
+      "without one, SUPABASE_SERVICE_ROLE_KEY is used",
+    read: secretKey,
   } satisfies Variable<string>,
   API_KEY_ENCRYPTION_KEY: {
     what: "the gateway's encryption key",
@@ -103,9 +108,8 @@ export function readEnvironment<N extends Name>(
   names: N[],
   env: { get(name: string): string | undefined } = Deno.env,
 ): Pick<Values, N> {
-  const entries = names.map((name) =>
-    [name, VARIABLES[name].read(env.get(name)?.trim() || undefined)] as const
-  );
+  const get = (name: string) => env.get(name)?.trim() || undefined;
+  const entries = names.map((name) => [name, VARIABLES[name].read(get(name), get)] as const);
   const problems = entries.flatMap(([name, value]) =>
     value instanceof Unusable ? [`${name} ${value.because}`] : []
   );

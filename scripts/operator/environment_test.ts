@@ -56,10 +56,19 @@ Deno.test("a secret key stands alone, or in the variable that the function has",
       .SUPABASE_SECRET_KEYS;
   assert.equal(read("sb_secret_1"), "sb_secret_1");
   assert.equal(read('{"default":"sb_secret_2","other":"x"}'), "sb_secret_2");
+  assert.equal(read('{"other":"sb_secret_3"}'), "sb_secret_3");
   assert.throws(
-    () => read('{"other":"hunter2"}'),
+    () => read('{"other":["hunter2"]}'),
     (error: Error) => error instanceof UsageError && !error.message.includes("hunter2"),
   );
+});
+
+Deno.test("the legacy key stands in for secret keys that there are none of", () => {
+  for (const keys of ["", "{}", '{"default":""}']) {
+    const values = env({ SUPABASE_SECRET_KEYS: keys, SUPABASE_SERVICE_ROLE_KEY: "ey.legacy" });
+    const { SUPABASE_SECRET_KEYS: key } = readEnvironment(["SUPABASE_SECRET_KEYS"], values);
+    assert.equal(key, "ey.legacy");
+  }
 });
 
 Deno.test("bad values are named and never repeated", () => {

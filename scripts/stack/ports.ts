@@ -29,6 +29,8 @@ export function freePort(port: number, variable: string): number {
 /**
  * Serves HTTP on the loopback interface.
  *
+ * @param onError is told of what the handler throws, and of what breaks an answer off; by default that
+ *   is printed
  * @throws {StackError} naming the port and the variable that changes it when it is taken
  */
 export function serveHttp(
@@ -36,12 +38,11 @@ export function serveHttp(
   variable: string,
   signal: AbortSignal,
   handler: Deno.ServeHandler<Deno.NetAddr>,
+  onError?: (error: unknown) => Response,
 ): Deno.HttpServer<Deno.NetAddr> {
-  return orPortInUse(
-    port,
-    variable,
-    () => Deno.serve({ hostname: LOOPBACK, port, signal, onListen: () => {} }, handler),
-  );
+  const options = { hostname: LOOPBACK, port, signal, onListen: () => {} };
+  const told = onError === undefined ? options : { ...options, onError };
+  return orPortInUse(port, variable, () => Deno.serve(told, handler));
 }
 
 function orPortInUse<T>(port: number, variable: string, bind: () => T): T {

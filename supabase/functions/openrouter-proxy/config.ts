@@ -4,8 +4,10 @@
  * Source: protocol.md, "Environment".
  */
 import { base64 } from "@scure/base";
-import { type Bytes, parseJsonObject, utf8 } from "./bytes/encodings.ts";
+import type { Bytes } from "./bytes/encodings.ts";
 import { audienceFault, didWebHostFault } from "./config_addresses.ts";
+import { readSecretKeys } from "./config_secret_keys.ts";
+import type { LogSuccesses } from "./log/log.ts";
 import { JWT_KEY_RULE, type JwtKey, readJwtKey } from "./usage/jwt_key.ts";
 
 /** What the gateway needs to know. Durations in milliseconds or seconds, as the name says. */
@@ -57,6 +59,8 @@ export interface Config {
   jwtKey: JwtKey | null;
   /** Where the platform runs this isolate, e.g. `eu-central-1`; null: it does not say. */
   region: string | null;
+  /** How many successes have a line in the log. */
+  logSuccesses: LogSuccesses;
 }
 
 /** Every missing or bad variable at once, by name; values never appear. */
@@ -145,30 +149,15 @@ export function configFromEnv(env: Environment): Config {
     return bytes ?? new Uint8Array();
   }
 
-  /** SUPABASE_SECRET_KEYS by name; null: it is not set, or no JSON object. */
-  function parsedKeys(): Record<string, unknown> | null {
-    return parseJsonObject(utf8(optional("SUPABASE_SECRET_KEYS") ?? ""));
-  }
-
-  function supabaseSecretKey(): string {
-    const keys = optional("SUPABASE_SECRET_KEYS");
-    if (keys === undefined) {
-      const legacy = optional("SUPABASE_SERVICE_ROLE_KEY");
-      if (legacy === undefined) {
-        problems.push("SUPABASE_SECRET_KEYS (or SUPABASE_SERVICE_ROLE_KEY) is not set");
-      }
-      return legacy ?? "";
-    }
-    const value = parsedKeys()?.default;
-    if (typeof value === "string" && value) return value;
-    problems.push('SUPABASE_SECRET_KEYS must be JSON of the shape {"default":"sb_secret_…"}');
-    return "";
-  }
-
-  function operatorKeys(): string[] {
-    const keys = Object.values(parsedKeys() ?? {});
-    const legacy = optional("SUPABASE_SERVICE_ROLE_KEY");
-    return [...keys, legacy].filter((key) => typeof key === "string" && key !== "") as string[];
+  /** The project's secret keys, the default one first, and the legacy one last. */
+  function secretKeys(): string[] {
+    const keys = readSecretKeys({
+      keys: optional("SUPABASE_SECRET_KEYS"),
+      legacy: optional("SUPABASE_SERVICE_ROLE_KEY"),
+    });
+    if (typeof keys !== "string") return keys;
+    problems.push(keys);
+    return [];
   }
 
   function usdPerCredit(): string {
@@ -221,13 +210,23 @@ export function configFromEnv(env: Environment): Config {
     return key;
   }
 
+  function logSuccesses(): LogSuccesses {
+    const value = optional("LOG_SUCCESSES");
+    if (value === "all") return value;
+    if (value === undefined) return 1;
+    if (/^[0-9]{1,9}$/.test(value)) return Number(value);
+    problems.push("LOG_SUCCESSES must be a whole number, or all");
+    return 1;
+  }
+
   const supabaseUrl = httpUrl("SUPABASE_URL", required("SUPABASE_URL"));
+  const operatorKeys = secretKeys();
   const origins = list("ALLOWED_ORIGINS");
   const previous = optional("API_KEY_ENCRYPTION_KEY_PREVIOUS");
   const config: Config = {
     supabaseUrl,
-    supabaseSecretKey: supabaseSecretKey(),
-    operatorKeys: operatorKeys(),
+    supabaseSecretKey: operatorKeys[0] ?? "",
+    operatorKeys,
     openrouterUrl: httpUrl(
       "OPENROUTER_API_URL",
       optional("OPENROUTER_API_URL") ?? "https://openrouter.ai/api/v1",
@@ -256,6 +255,7 @@ export function configFromEnv(env: Environment): Config {
     alertWebhookSecret: alertWebhookSecret(),
     jwtKey: jwtKey(),
     region: optional("SB_REGION") ?? null,
+    logSuccesses: logSuccesses(),
   };
   if (problems.length > 0) throw new ConfigError(problems);
   return config;

@@ -74,6 +74,7 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
     alertWebhookSecret: null,
     jwtKey: null,
     region: null,
+    logSuccesses: 1,
   });
 });
 
@@ -184,14 +185,39 @@ Deno.test("every secret key of the project is the operator's, and the legacy one
   assert.equal(supabaseSecretKey, "sb_secret_1");
 });
 
-for (const bad of ["sb_secret_1", "{}", "null", "[]", '{"default":7}', '{"default":""}']) {
+Deno.test("without a default key another one is used, and without any the legacy one", () => {
+  const legacy = "eyJhbGciOi.legacy";
+  const keyOf = (keys: string) =>
+    config({ SUPABASE_SECRET_KEYS: keys, SUPABASE_SERVICE_ROLE_KEY: legacy }).supabaseSecretKey;
+  assert.equal(keyOf('{"automation":"sb_secret_2"}'), "sb_secret_2");
+  assert.equal(keyOf('{"automation":"sb_secret_2","default":"sb_secret_1"}'), "sb_secret_1");
+  // So Supabase's own compose file has it where there is no new key.
+  for (const none of ["{}", '{"default":""}', '{"default":"","other":""}']) {
+    assert.equal(keyOf(none), legacy);
+    assertProblems({ SUPABASE_SECRET_KEYS: none }, "SUPABASE_SECRET_KEYS");
+  }
+});
+
+for (const bad of ["sb_secret_1", "null", "[]", '{"default":7}', '{"default":"sb_secret_1"']) {
   Deno.test(`SUPABASE_SECRET_KEYS of ${bad} is a problem, with or without the legacy key`, () => {
-    assertProblems(
-      { SUPABASE_SECRET_KEYS: bad, SUPABASE_SERVICE_ROLE_KEY: "eyJhbGciOi.legacy" },
-      "SUPABASE_SECRET_KEYS",
-    );
+    for (const legacy of ["eyJhbGciOi.legacy", undefined]) {
+      assertProblems(
+        { SUPABASE_SECRET_KEYS: bad, SUPABASE_SERVICE_ROLE_KEY: legacy },
+        "SUPABASE_SECRET_KEYS",
+      );
+    }
   });
 }
+
+Deno.test("LOG_SUCCESSES is a number of successes, 0, or all", () => {
+  assert.equal(config().logSuccesses, 1);
+  assert.equal(config({ LOG_SUCCESSES: "100" }).logSuccesses, 100);
+  assert.equal(config({ LOG_SUCCESSES: "0" }).logSuccesses, 0);
+  assert.equal(config({ LOG_SUCCESSES: "all" }).logSuccesses, "all");
+  for (const bad of ["none", "1/100", "0.1", "-1"]) {
+    assertProblems({ LOG_SUCCESSES: bad }, "LOG_SUCCESSES");
+  }
+});
 
 Deno.test("all that is missing is reported at once", () => {
   assert.throws(() => configFromEnv({ get: () => undefined }), (error) => {

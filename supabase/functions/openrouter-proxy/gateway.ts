@@ -24,12 +24,14 @@ import { closeUnread } from "./http/close_unread.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { createHealth } from "./http/health.ts";
+import { noStore } from "./http/no_store.ts";
 import { createRequireOperator } from "./http/operator.ts";
 import { tellLimits } from "./http/rate_limited.ts";
 import { createRates } from "./http/rates.ts";
-import { type Log, type RequestEnv, requestLog } from "./http/request_log.ts";
+import { type RequestEnv, requestLog } from "./http/request_log.ts";
 import { unknownRoute } from "./http/unknown_route.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
+import type { Log } from "./log/log.ts";
 import { createOpenApi } from "./openapi/openapi_route.ts";
 import { createManagement } from "./openrouter/management.ts";
 import { createKeyCheck } from "./openrouter/management_key.ts";
@@ -184,7 +186,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   }
 
   app.use(requestLog(now, log), closeUnread, crossOrigin(config.allowedOrigins), wellFormedHost);
-  app.use(tellLimits, rates.countRefusals);
+  app.use(noStore, tellLimits, rates.countRefusals);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", createUsage(identify, store));

@@ -1,3 +1,5 @@
-import { handlerFromEnv } from "./runtime.ts";
+import { deployedGateway } from "./runtime.ts";
 
-Deno.serve(handlerFromEnv(Deno.env));
+const gateway = deployedGateway(Deno.env);
+gateway.catchUncaught(globalThis);
+Deno.serve({ onError: gateway.onError }, gateway.fetch);

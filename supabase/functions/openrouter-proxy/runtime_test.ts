@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { createKeyVault } from "./accounts/key_vault.ts";
 import { AUDIENCE, newSigner, signedRequest } from "./testing/signers.ts";
 import { utf8 } from "./bytes/encodings.ts";
-import { gatewayFromEnv, handlerFromEnv } from "./runtime.ts";
+import { GatewayError } from "./errors.ts";
+import { deployedGateway, gatewayFromEnv } from "./runtime.ts";
 
 Deno.test("a gateway without a usable environment says so once, and tells clients nothing more", async () => {
   const lines: string[] = [];
@@ -14,9 +15,9 @@ Deno.test("a gateway without a usable environment says so once, and tells client
       API_KEY_ENCRYPTION_KEY: "too-short-a-secret",
       SUPABASE_URL: "nonsense",
     };
-    const handler = handlerFromEnv({ get: (name) => env[name] });
+    const gateway = deployedGateway({ get: (name) => env[name] });
     for (let request = 0; request < 2; request++) {
-      const response = await handler(new Request("http://h/openrouter-proxy/api/v1/health"));
+      const response = await gateway.fetch(new Request("http://h/openrouter-proxy/api/v1/health"));
       assert.equal(response.status, 500);
       const { success, error } = await response.json();
       assert.equal(success, false);
@@ -36,6 +37,40 @@ Deno.test("a gateway without a usable environment says so once, and tells client
     assert.match(lines[0]!, new RegExp(name));
   }
   assert.doesNotMatch(lines[0]!, /too-short|nonsense/);
+});
+
+Deno.test("what nobody catches is one line of the log each, without secrets, and ends nothing", () => {
+  const lines: string[] = [];
+  const { log } = console;
+  console.log = (line: string) => lines.push(line);
+  try {
+    const gateway = deployedGateway({ get: () => undefined });
+    const worker = new EventTarget();
+    gateway.catchUncaught(worker);
+    const error = new Error("over\ntwo lines with sk-or-v1-secret");
+    const events = [
+      new ErrorEvent("error", { error, cancelable: true }),
+      Object.assign(new Event("unhandledrejection", { cancelable: true }), { reason: "no error" }),
+    ];
+    for (const event of events) {
+      worker.dispatchEvent(event);
+      assert.equal(event.defaultPrevented, true);
+    }
+    assert.equal(gateway.onError(new TypeError("a bug")).status, 500);
+    // Its call's own line tells of it.
+    const told = new GatewayError("upstream_unreachable", "it broke");
+    assert.equal(gateway.onError(told).status, 500);
+  } finally {
+    console.log = log;
+  }
+  const [, ...caught] = lines.map((line) => JSON.parse(line));
+  assert.deepEqual(caught.map(({ level, event, error }) => [level, event, error]), [
+    ["error", "uncaught_error", "Error"],
+    ["error", "unhandled_rejection", "Error"],
+    ["error", "answer_failed", "TypeError"],
+  ]);
+  assert.match(caught[0].cause, /over\ntwo lines with \[key\]/);
+  assert.match(caught[1].cause, /no error/);
 });
 
 interface Call {

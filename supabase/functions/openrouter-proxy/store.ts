@@ -7,6 +7,7 @@
  * the call, so that whoever needs a decision fails closed.
  */
 import { PostgrestClient } from "@supabase/postgrest-js";
+import { apiKeyHeaders } from "./config_secret_keys.ts";
 import type { Database } from "./database.types.ts";
 import { GatewayError } from "./errors.ts";
 import {
@@ -115,7 +116,7 @@ export function createStore(
   now: () => number,
 ) {
   const client = new PostgrestClient<Database>(`${supabaseUrl}/rest/v1`, {
-    headers: { apikey: secretKey, authorization: `Bearer ${secretKey}` },
+    headers: apiKeyHeaders(secretKey),
     fetch,
   });
 

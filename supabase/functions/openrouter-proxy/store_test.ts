@@ -105,3 +105,18 @@ for (const [rpc, args, answer, call] of CALLS) {
     assert.deepEqual(seen, [`/rest/v1/rpc/${rpc}`, args]);
   });
 }
+
+test("a new secret key is no Bearer token, whatever variable it came in; a legacy key is one, too", async () => {
+  const headersWith = async (key: string) => {
+    let sent = new Headers();
+    const answering = ((input: RequestInfo | URL, init?: RequestInit) => {
+      sent = new Request(input, init).headers;
+      return Promise.resolve(Response.json(true));
+    }) as typeof fetch;
+    await createStore("http://supabase.test", key, answering, Date.now).endBudgetAlert(ALERT_ID);
+    return [sent.get("apikey"), sent.get("authorization")];
+  };
+  assert.deepEqual(await headersWith("sb_secret_x"), ["sb_secret_x", null]);
+  const legacy = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.c2ln";
+  assert.deepEqual(await headersWith(legacy), [legacy, `Bearer ${legacy}`]);
+});

@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import { utf8 } from "../bytes/encodings.ts";
+import { MAX_LINE_BYTES } from "../log/line.ts";
+import { nothingObserved, observe } from "../metering/usage.ts";
 import {
   answer,
   ANSWERED,
@@ -314,6 +317,35 @@ Deno.test("a settlement that Postgres never takes is one line of the log, with a
     givenUp: false,
     mayBeRepeated: false,
   }]);
+});
+
+Deno.test("whatever texts an entry holds, its line in the log is short enough to be kept whole", async () => {
+  for (const character of ["\u20ac", '"', "\n", "\x01", "\ud800", "\u{1f600}"]) {
+    const books = bookkeeping({ failures: Infinity });
+    const booking = books.openCall(CALL);
+    const text = character.repeat(10_000);
+    const seen = nothingObserved();
+    const usage = {
+      prompt_tokens: 1e9,
+      completion_tokens: 1e9,
+      cost: "9999999999.9999999999999999999999999999999999999999e-49",
+    };
+    observe(seen, {
+      id: text.slice(0, 512),
+      model: text,
+      provider: text,
+      choices: [{ native_finish_reason: text }],
+      error: { code: 1, message: text },
+      usage,
+    });
+    booking.answering(answer(seen, { generationId: null }));
+    booking.end(ANSWERED);
+    await books.settled();
+    const [deferred] = books.lines.filter(({ event }) => event === "settlement_deferred");
+    assert.equal(deferred?.inputTokens, 1e9);
+    const line = JSON.stringify({ time: new Date().toISOString(), ...deferred });
+    assert.ok(utf8(line).length <= MAX_LINE_BYTES, `${JSON.stringify(character)}: ${line.length}`);
+  }
 });
 
 Deno.test("a row that Postgres never ends is not asked after: there is nowhere to book its cost", async () => {

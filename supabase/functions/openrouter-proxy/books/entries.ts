@@ -5,6 +5,7 @@
  * and after a failure all of them wait, so that a store that has gone under is not kept there.
  */
 import { describeError } from "../errors.ts";
+import { storable } from "../metering/usage.ts";
 
 export interface EntriesDeps {
   sleep: (ms: number) => Promise<void>;
@@ -32,6 +33,9 @@ export const BACK_OFF_MS = [250, 1_000, 4_000, 15_000, 30_000, 60_000];
 export const AT_ONCE = 64;
 /** How many there may be, each some kilobytes; those beyond are given up at once. */
 export const MAX_ENTRIES = 4_000;
+
+/** An entry has its whole line in the log, which the platform cuts at 10 000 characters. */
+const MAX_CAUSE_LENGTH = 500;
 
 export function createEntries({ sleep, log }: EntriesDeps): Entries {
   let entryCount = 0;
@@ -117,8 +121,9 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
         const { answer, attempts } = await persist(write, () => true);
         return { answer, isFirstAttempt: attempts === 1 };
       } catch (error) {
-        const { cause } = describeError(error as Error, true);
-        log({ level: "error", event: "settlement_deferred", cause, ...entry });
+        const { cause = "" } = describeError(error as Error, true);
+        const why = storable(cause, MAX_CAUSE_LENGTH);
+        log({ level: "error", event: "settlement_deferred", cause: why, ...entry });
         return null;
       }
     },

@@ -4,6 +4,7 @@
 import type { MiddlewareHandler } from "hono";
 import { uuidV7 } from "../bytes/uuid_v7.ts";
 import { describeError } from "../errors.ts";
+import type { Log } from "../log/log.ts";
 import type { Rate } from "./rate_limited.ts";
 
 /** What a request carries through the routes. */
@@ -25,9 +26,6 @@ export type RequestEnv = {
     remainingUsd: string | undefined;
   };
 };
-
-/** A log that takes structured events, without secrets. */
-export type Log = (event: Record<string, unknown>) => void;
 
 /** The longest path that a line of the log shows. */
 const MAX_ROUTE_LENGTH = 200;

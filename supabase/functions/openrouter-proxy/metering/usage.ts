@@ -272,9 +272,16 @@ function describe(error: Json): string {
   return storable(prefix + text, MAX_ERROR_LENGTH);
 }
 
-/** A text that Postgres takes: no NUL, no lone surrogates, bounded. */
+/** Control characters but those that JSON has short escapes for: `\b`, `\t`, `\n`, `\f` and `\r`. */
+// deno-lint-ignore no-control-regex
+const UNSPEAKABLE = /[\0-\x07\x0b\x0e-\x1f]/g;
+
+/**
+ * A text that Postgres takes, and whose length in JSON is bounded too: no lone surrogates, and no
+ * control characters that JSON spells with six characters.
+ */
 export function storable(value: string, maxLength = MAX_TEXT_LENGTH): string {
-  return value.slice(0, maxLength).replaceAll("\0", "").toWellFormed();
+  return value.slice(0, maxLength).replace(UNSPEAKABLE, "").toWellFormed();
 }
 
 function text(value: unknown, maxLength = MAX_TEXT_LENGTH): string | null {

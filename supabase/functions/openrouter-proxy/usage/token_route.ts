@@ -36,7 +36,7 @@ export function createToken(
     if (admission.decision !== "admitted") throw refusalOf(admission, request);
     const { token, expiresAt } = await signed(identity.did, sign);
     const data = { token, expires_at: expiresAt.toISOString() };
-    return c.json({ success: true, data }, 200, { "cache-control": "no-store" });
+    return c.json({ success: true, data });
   };
 }
 

@@ -6,7 +6,7 @@
  * Source: docs/protocol.md, "Alerts".
  */
 import { describeError } from "../../errors.ts";
-import type { Log } from "../../http/request_log.ts";
+import type { Log } from "../../log/log.ts";
 import type { Store } from "../../store.ts";
 import type { BudgetAlert } from "../../store_maintenance.ts";
 import { alertMessage } from "./message.ts";

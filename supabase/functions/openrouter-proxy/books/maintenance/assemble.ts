@@ -1,5 +1,5 @@
 /** The jobs of maintenance, in their order, and what each is made of. */
-import type { Log } from "../../http/request_log.ts";
+import type { Log } from "../../log/log.ts";
 import { createAnalytics } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
 import { createManagementCall } from "../../openrouter/management_call.ts";

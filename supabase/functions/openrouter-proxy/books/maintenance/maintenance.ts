@@ -6,7 +6,7 @@
  * Source: docs/protocol.md, "Maintenance".
  */
 import { describeError } from "../../errors.ts";
-import type { Log } from "../../http/request_log.ts";
+import type { Log } from "../../log/log.ts";
 import { ManagementError } from "../../openrouter/management_call.ts";
 import type { Store } from "../../store.ts";
 import type { StandingDrift } from "../../store_maintenance.ts";
