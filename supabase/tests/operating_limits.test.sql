@@ -30,6 +30,9 @@ select is(
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob, carol}'::text[]) as name;
+-- So that rows can be made older: what the triggers do is in updated_at.test.sql.
+alter table public.did_policies disable trigger set_updated_at;
+alter table public.gateway_settings disable trigger set_updated_at;
 update public.gateway_settings set updated_at = '2026-01-01 00:00:00+00';
 
 create sequence pg_temp.ids;
