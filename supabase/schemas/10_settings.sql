@@ -102,7 +102,7 @@ comment on column public.gateway_settings.default_credit_limit_reset is
   'When OpenRouter resets a new key''s limit (midnight UTC); null: never.';
 comment on column public.gateway_settings.request_log_retention_months is
   'Full months of request_logs to keep besides the current one; null: all. usage_daily is kept.';
-comment on column public.gateway_settings.updated_at is 'When set_gateway_limits last changed it.';
+comment on column public.gateway_settings.updated_at is 'When the row last changed, whoever changed it.';
 comment on column public.gateway_settings.shared_features is
   'What requests may use although all DIDs share it, because their keys belong to one OpenRouter account: openrouter:files, openrouter:shell, openrouter:bash (server tools), container, file, preset, vector_store (references to what exists). Empty: nothing.';
 comment on column public.gateway_settings.access_mode is
@@ -179,7 +179,7 @@ comment on column public.did_policies.did is 'Whose it is.';
 comment on column public.did_policies.tokens_valid_after is
   'DID tokens issued before this instant are refused; null: none are.';
 comment on column public.did_policies.created_at is 'When the row was made.';
-comment on column public.did_policies.updated_at is 'When it was last set.';
+comment on column public.did_policies.updated_at is 'When the row last changed, whoever changed it.';
 comment on column public.did_policies.access is
   '''blocked'': every call is refused; ''allowed'': passes where access_mode is ''allowlist''; null: as access_mode says.';
 comment on column public.did_policies.daily_budget_usd is

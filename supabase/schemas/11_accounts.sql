@@ -43,7 +43,7 @@ comment on column public.user_api_keys.applied_credit_limit_reset is
 comment on column public.user_api_keys.status is
   '''active'', or ''disabled'': every call is refused.';
 comment on column public.user_api_keys.created_at is 'When the key was made.';
-comment on column public.user_api_keys.updated_at is 'When the gateway last changed the row.';
+comment on column public.user_api_keys.updated_at is 'When the row last changed, whoever changed it.';
 comment on constraint user_api_keys_credit_limit_is_finite on public.user_api_keys is
   'OpenRouter takes neither NaN nor infinity for a limit; without one, it is null.';
 

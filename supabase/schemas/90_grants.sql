@@ -36,11 +36,11 @@ grant select on table
   to service_role;
 
 -- Functions: the gateway calls all of them, but those that change tables or schedules, which are the
--- owner's, and run by pg_cron or `deno task maintain`.
+-- owner's, and run by pg_cron or `deno task maintain`; a trigger's nobody calls.
 grant execute on all functions in schema public to service_role;
 revoke execute on function
   public.maintain, public.maintain_request_log_partitions, public.purge_request_logs,
-  public.schedule_housekeeping, public.schedule_maintenance
+  public.schedule_housekeeping, public.schedule_maintenance, public.set_updated_at
   from service_role;
 
 -- Types of arguments and results.
