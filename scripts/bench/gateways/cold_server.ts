@@ -1,8 +1,8 @@
 /** The function as it is deployed, on any free port: what a cold start starts. */
-import { handlerFromEnv } from "../../../supabase/functions/openrouter-proxy/runtime.ts";
+import { deployedGateway } from "../../../supabase/functions/openrouter-proxy/runtime.ts";
 
 Deno.serve({
   hostname: "127.0.0.1",
   port: 0,
   onListen: ({ port }) => console.log(`PORT=${port}\nready`),
-}, handlerFromEnv(Deno.env));
+}, deployedGateway(Deno.env).fetch);

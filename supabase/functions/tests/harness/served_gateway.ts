@@ -1,5 +1,5 @@
 /** A gateway in this process, whose audience is where it listens. */
-import { gatewayFromEnv, handlerFromEnv } from "../../openrouter-proxy/runtime.ts";
+import { deployedGateway, gatewayFromEnv } from "../../openrouter-proxy/runtime.ts";
 
 export interface ServedGateway {
   url: string;
@@ -31,7 +31,7 @@ export async function serveGateway(
     handle = gateway.fetch;
     idle = gateway.idle;
   } catch {
-    handle = handlerFromEnv({ get });
+    handle = deployedGateway({ get }).fetch;
   }
   return await Promise.resolve({
     url,
