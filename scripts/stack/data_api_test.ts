@@ -475,3 +475,23 @@ Deno.test("whenever connections break, calls end, and later ones are answered", 
   // A connection that was ended last may be found so by the call that takes it.
   while ((await rpc("waits")).status !== 200 || (await readLedger()).status !== 200);
 });
+
+Deno.test("a connection that breaks while the schema is read leaves nothing unread", async () => {
+  let isReading = true;
+  const breaking = (async () => {
+    while (isReading) await terminate();
+  })();
+  const headers = await headersOf(USER);
+  const ledger = new Request("http://localhost/rest/v1/ledger", { headers });
+  for (let seen503 = 0; seen503 < 8;) {
+    await withDataApi({}, async (api) => {
+      const { status } = await api.fetch(ledger.clone());
+      assert.ok([200, 503].includes(status), `${status}`);
+      if (status === 200) return;
+      seen503++;
+    });
+  }
+  isReading = false;
+  await breaking;
+  await withDataApi({}, async (api) => assert.equal((await api.fetch(ledger)).status, 200));
+});

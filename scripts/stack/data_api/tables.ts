@@ -10,7 +10,8 @@ import { CompiledQuery } from "kysely";
 import postgres from "postgres";
 import { ApiError } from "./api_error.ts";
 import { ANON, type ApiKeys } from "./caller.ts";
-import { type Connections, createConnections } from "./connections.ts";
+import { type ClientOptions, createBreakableClient } from "./breakable_client.ts";
+import { type Connections, createConnections, type Session } from "./connections.ts";
 
 export interface TableApi {
   /** The pool that it shares with whoever else speaks to the same database. */
@@ -32,8 +33,9 @@ export interface TableApi {
 
 /** What a request's handling by lite has to know of it. */
 interface Call {
-  settings: string;
-  /** Why its transaction failed, when it was not Postgres that refused a statement. */
+  /** Null: it reads the schema alone. */
+  settings: string | null;
+  /** Why it failed, when it was not Postgres that refused a statement. lite may take it for less. */
   failure?: ApiError;
 }
 
@@ -52,27 +54,45 @@ export function createTableApi(databaseUrl: string, keys: ApiKeys): TableApi {
   });
   const calls = new AsyncLocalStorage<Call>();
 
-  const open = (options: postgres.Options<Record<string, postgres.PostgresType>>) =>
+  const open = (options: ClientOptions & { fetch_types?: boolean }) =>
     // It takes options as it has parsed them, as its own `listen` does; its types do not say so.
-    postgres({ ...connection.driver.options, max_lifetime: null, ...options } as typeof options);
-  // A connection that breaks while it asks for the types of arrays ends the process: one alone asks,
-  // in readSchema, and enters the answer into the parsers that all share.
+    postgres({ ...connection.driver.options, max_lifetime: null, ...options } as object);
+  // One client asks for the types of arrays, in readSchema, and enters them into the parsers that all
+  // share.
   const connections = createConnections((options) => open({ ...options, fetch_types: false }));
 
+  async function reserve(): Promise<Session> {
+    const { unsafe, release } = await connections.reserve();
+    return {
+      async unsafe(...statement) {
+        try {
+          return await unsafe(...statement);
+        } catch (error) {
+          const call = calls.getStore();
+          if (call !== undefined && error instanceof ApiError) call.failure = error;
+          throw error;
+        }
+      },
+      release,
+    };
+  }
+
+  /** @throws {ApiError} 503 when a connection broke, whatever lite made of that */
+  async function unlessBroken<T>(call: Call, work: () => Promise<T>): Promise<T> {
+    const result = await calls.run(call, work);
+    if (call.failure !== undefined) throw call.failure;
+    return result;
+  }
+
   const overrides: Pick<typeof connection, "withContext"> & { driver: unknown } = {
-    driver: Object.assign(connection.driver, { reserve: connections.reserve }),
+    driver: Object.assign(connection.driver, { reserve }),
     async withContext(_vars, work) {
-      const call = calls.getStore();
-      if (call === undefined) throw new Error("@supabase/lite begins a transaction of nobody's");
-      try {
-        return await connection.kysely.transaction().execute(async (transaction) => {
-          await transaction.executeQuery(CompiledQuery.raw(call.settings));
-          return await work(transaction);
-        });
-      } catch (error) {
-        if (error instanceof ApiError) call.failure = error;
-        throw error;
-      }
+      const settings = calls.getStore()?.settings;
+      if (!settings) throw new Error("@supabase/lite begins a transaction of nobody's");
+      return await connection.kysely.transaction().execute(async (transaction) => {
+        await transaction.executeQuery(CompiledQuery.raw(settings));
+        return await work(transaction);
+      });
     },
   };
   Object.assign(connection, overrides);
@@ -86,24 +106,20 @@ export function createTableApi(databaseUrl: string, keys: ApiKeys): TableApi {
   return {
     connections,
     async readSchema() {
-      const sql = open({ max: 1 });
-      try {
-        await sql`select`;
-      } finally {
-        await sql.end();
-      }
-      await connection.introspect();
+      const asking = createBreakableClient(open);
+      await asking.query("select");
+      await asking.close();
+      await unlessBroken({ settings: null }, () => connection.introspect());
     },
     async fetch(request, role, settings) {
       // It knows callers by API keys alone: with a JWT it would look for the user in auth.users.
       const headers = new Headers(request.headers);
       headers.delete("authorization");
       headers.set("apikey", role === ANON ? keys.publishableKey : keys.secretKey);
-      const call: Call = { settings };
-      const response = await calls.run(call, () => app.fetch(new Request(request, { headers })));
-      if (call.failure === undefined) return response;
-      await response.body?.cancel();
-      throw call.failure;
+      return await unlessBroken(
+        { settings },
+        async () => await app.fetch(new Request(request, { headers })),
+      );
     },
     fetchUnidentified: async (request) => await app.fetch(request),
     async close() {
