@@ -5,13 +5,33 @@
  * that is deleted at the end. `--seed` loads the made-up history of supabase/seed.sql into a database
  * without requests. Prints NAME=value lines on stdout, then one that starts with `ready`.
  */
+import { runCommand } from "./command.ts";
+import {
+  printEnvironment,
+  stackCommand,
+  stackEnvironment,
+  stackOptions,
+  writeEnvironment,
+} from "./stack/command.ts";
 import { runUntilSignalled } from "./stack/lifetime.ts";
-import { printEnvironment, stackEnvironment, stackOptionsFromEnv } from "./stack/command.ts";
 import { startStack } from "./stack/start_stack.ts";
 
-await runUntilSignalled(async (signal) => {
-  const stack = await startStack({ ...stackOptionsFromEnv(), signal });
-  printEnvironment(stackEnvironment(stack));
-  console.log(`ready: the Data API is at ${stack.url}/rest/v1; Ctrl-C stops it`);
-  return stack;
-});
+const program = stackCommand("stack", "Start Postgres and the Data API alone.");
+await runCommand(
+  program.action((options: { seed: boolean }) =>
+    runUntilSignalled(async (signal) => {
+      await using starting = new AsyncDisposableStack();
+      const stack = await startStack({ ...stackOptions(options), signal });
+      starting.defer(stack.stop);
+      const environment = stackEnvironment(stack);
+      const file = starting.use(await writeEnvironment(stack.dataFolder, environment));
+      printEnvironment(environment);
+      console.log(
+        `ready: the Data API is at ${stack.url}/rest/v1; Ctrl-C stops it\n\n` +
+          `# In another terminal, for report and seed:\n. '${file.path}'\n`,
+      );
+      const running = starting.move();
+      return { failed: stack.failed, stop: () => running.disposeAsync() };
+    })
+  ),
+);

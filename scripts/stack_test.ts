@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { readEnvironmentLines } from "./stack/printed_environment.ts";
 
 const SCRIPT = fileURLToPath(new URL("./stack.ts", import.meta.url));
 
@@ -59,17 +60,12 @@ async function exists(path: string): Promise<boolean> {
 Deno.test("stack prints what its clients need, and ends with nothing left", async () => {
   await withStackCommand(async ({ child, until }, temporary) => {
     const lines = await until("ready");
-    const variables = new Map(
-      lines.flatMap((line) => {
-        const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(line) ?? [];
-        return name === undefined || value === undefined ? [] : [[name, value]];
-      }),
-    );
-    const { default: secretKey } = JSON.parse(variables.get("SUPABASE_SECRET_KEYS") ?? "{}");
+    const variables = readEnvironmentLines(lines.join("\n"));
+    const { default: secretKey } = JSON.parse(variables.SUPABASE_SECRET_KEYS ?? "{}");
     assert.match(secretKey, /^sb_secret_/);
-    assert.match(variables.get("SUPABASE_PUBLISHABLE_KEY") ?? "", /^sb_publishable_/);
-    assert.match(variables.get("DATABASE_URL") ?? "", /^postgres:\/\/postgres:/);
-    const response = await fetch(`${variables.get("SUPABASE_URL")}/rest/v1/nothing`, {
+    assert.match(variables.SUPABASE_PUBLISHABLE_KEY ?? "", /^sb_publishable_/);
+    assert.match(variables.DATABASE_URL ?? "", /^postgres:\/\/postgres:/);
+    const response = await fetch(`${variables.SUPABASE_URL}/rest/v1/nothing`, {
       headers: { apikey: secretKey },
     });
     assert.equal((await response.json()).code, "PGRST205");

@@ -1,5 +1,6 @@
 /** The processes that a bench runs beside it. */
 import { fileURLToPath } from "node:url";
+import { readEnvironmentLines } from "../stack/printed_environment.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -25,7 +26,7 @@ export async function startProcess(script: string, env: Record<string, string>) 
   await promise;
   return {
     pid: child.pid,
-    printed: (name: string) => new RegExp(`^${name}=(.*)$`, "m").exec(output)![1]!,
+    printed: (name: string) => readEnvironmentLines(output)[name]!,
     async [Symbol.asyncDispose]() {
       child.kill("SIGTERM");
       await ended;

@@ -2,6 +2,7 @@
  * A signed request as a curl command for POSIX shells.
  */
 import type { SignedHeaders } from "../client/llm_gateway.ts";
+import { shellQuoted } from "../shell_quoted.ts";
 
 /** A request's body and how curl is to be given it. */
 export interface CurlBody {
@@ -35,11 +36,6 @@ export function curlCommand({ method, url, headers, body, stream }: CurlRequest)
   }
   options.push([url]);
   return `curl ${options.map((option) => option.map(shellQuoted).join(" ")).join(" \\\n  ")}`;
-}
-
-function shellQuoted(argument: string): string {
-  if (/^[\w@%+:,./-]+$/.test(argument)) return argument;
-  return `'${argument.replaceAll("'", `'\\''`)}'`;
 }
 
 function contentType(bytes: Uint8Array<ArrayBuffer>): string {

@@ -95,11 +95,23 @@ export function createDataApi(
       } catch (error) {
         response = refusalOf(error, caller?.role === ANON).response();
       }
-      for (const [name, value] of Object.entries(CORS)) response.headers.set(name, value);
-      return response;
+      return readableAnywhere(response);
     },
     close: tables.close,
   };
+}
+
+/** What new requests get while the last ones are answered. */
+export function answerWhileStopping(): Response {
+  const refusal = ApiError.of(503, "PGRST000", "The Data API is stopping. Send the request again.");
+  const response = readableAnywhere(refusal.response());
+  response.headers.set("retry-after", "1");
+  return response;
+}
+
+function readableAnywhere(response: Response): Response {
+  for (const [name, value] of Object.entries(CORS)) response.headers.set(name, value);
+  return response;
 }
 
 interface Schema {
@@ -110,5 +122,6 @@ interface Schema {
 function refusalOf(error: unknown, isAnonymous: boolean): ApiError {
   if (error instanceof postgres.PostgresError) return refusedByPostgres(error, isAnonymous);
   if (error instanceof ApiError) return error;
-  throw error;
+  console.error("the Data API failed:", error);
+  return ApiError.of(500, "PGRSTX00", "The Data API failed.");
 }

@@ -17,7 +17,7 @@ export interface Drainable {
  * Server.shutdown() waits as well, but after it a server can no longer be aborted (Deno 2.9 throws
  * BadResource), so that one endless stream would hold up the end for ever.
  */
-export function drainable(handler: Handler, refuse: Handler = refused): Drainable {
+export function drainable(handler: Handler, refuse: Handler): Drainable {
   const running = new Set<Promise<void>>();
   let draining = false;
   return {
@@ -33,8 +33,4 @@ export function drainable(handler: Handler, refuse: Handler = refused): Drainabl
       await Promise.all(running);
     },
   };
-}
-
-function refused(): Response {
-  return new Response("stopping", { status: 503, headers: { "retry-after": "1" } });
 }

@@ -7,12 +7,19 @@ import { within } from "./within.ts";
 /** Where Supabase serves the function. */
 export const GATEWAY_PATH = "/functions/v1/openrouter-proxy";
 
+/** What requests get before the gateway is there. */
+export const refuseWhileStarting = refuseWhile("starting");
+
 /** What new requests get while the gateway is ending. */
-export const refuseWhileStopping = refuseAll(
-  new GatewayError("overloaded", "this gateway is stopping; send the request again", {
-    headers: { "retry-after": "1" },
-  }),
-);
+export const refuseWhileStopping = refuseWhile("stopping");
+
+function refuseWhile(doing: string) {
+  return refuseAll(
+    new GatewayError("overloaded", `this gateway is ${doing}; send the request again`, {
+      headers: { "retry-after": "1" },
+    }),
+  );
+}
 
 const FINISH_WITHIN_MS = 10_000;
 

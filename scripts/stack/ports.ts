@@ -1,4 +1,6 @@
 /** TCP ports on this machine's loopback interface. */
+import { setTimeout } from "node:timers/promises";
+import { oneLine } from "../command.ts";
 import { StackError } from "./errors.ts";
 
 export const LOOPBACK = "127.0.0.1";
@@ -26,8 +28,18 @@ export function freePort(port: number, variable: string): number {
   });
 }
 
+export interface HttpServer {
+  port: number;
+  /** Resolves when the signal has ended it; rejects if the port is lost to somebody else. */
+  finished: Promise<void>;
+}
+
+const LISTEN_AGAIN_MS = 100;
+
 /**
- * Serves HTTP on the loopback interface.
+ * Serves HTTP on the loopback interface. Where no further connection can be accepted, because the
+ * process has used up its file descriptors, Deno.serve ends: then it is begun anew on the same port,
+ * again and again, while the connections that were accepted go on.
  *
  * @param onError is told of what the handler throws, and of what breaks an answer off; by default that
  *   is printed
@@ -39,10 +51,29 @@ export function serveHttp(
   signal: AbortSignal,
   handler: Deno.ServeHandler<Deno.NetAddr>,
   onError?: (error: unknown) => Response,
-): Deno.HttpServer<Deno.NetAddr> {
-  const options = { hostname: LOOPBACK, port, signal, onListen: () => {} };
+): HttpServer {
+  const options = { hostname: LOOPBACK, signal, onListen: () => {} };
   const told = onError === undefined ? options : { ...options, onError };
-  return orPortInUse(port, variable, () => Deno.serve(told, handler));
+  const listen = (port: number) =>
+    orPortInUse(port, variable, () => Deno.serve({ ...told, port }, handler));
+  const first = listen(port);
+
+  async function serve(): Promise<void> {
+    for (let server: Deno.HttpServer | undefined = first; !signal.aborted;) {
+      try {
+        server ??= listen(first.addr.port);
+        return await server.finished;
+      } catch (error) {
+        if (error instanceof StackError) throw error;
+        console.error(`no connection is accepted for now: ${oneLine(error)}`);
+        server = undefined;
+        await setTimeout(LISTEN_AGAIN_MS, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+  const finished = serve();
+  finished.catch(() => {}); // whoever waits for it is told
+  return { port: first.addr.port, finished };
 }
 
 function orPortInUse<T>(port: number, variable: string, bind: () => T): T {

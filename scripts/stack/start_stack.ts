@@ -1,6 +1,6 @@
 /** The development stack: PostgreSQL, a fresh Supabase project, its migrations, the Data API. */
 import postgres from "postgres";
-import { createDataApi } from "./data_api.ts";
+import { answerWhileStopping, createDataApi } from "./data_api.ts";
 import { legacySecretKey, publicKeyOf } from "./data_api/verify_jwt.ts";
 import { startDatabase } from "./database.ts";
 import { DEV_FOLDER, openDataFolder, PROJECT_ROOT, temporaryDataFolder } from "./data_folder.ts";
@@ -27,6 +27,8 @@ export interface StackOptions {
   exposeNewTables?: boolean;
   /** Whether a database without requests gets the made-up history of supabase/seed.sql. */
   seed?: boolean;
+  /** What answers requests for a path and those below it until something is mounted there. */
+  untilMounted?: Record<string, Handler>;
   /** What the stack is doing, one line at a time. */
   onProgress?: (message: string) => void;
   /** Aborting it before the stack is there makes startStack release everything and throw. */
@@ -51,12 +53,12 @@ export interface Stack {
   fetch(request: Request): Promise<Response>;
   /**
    * Hands requests for this path and those below it to another handler. Returns what ends that, as
-   * Drainable.drain does; `refuse` answers from then on.
+   * Drainable.drain does; `refuse` answers from then on, by default as the Data API does.
    */
   mount(path: string, handler: Handler, refuse?: Handler): () => Promise<void>;
   /** Where the database, the secrets and PostgreSQL's log are. */
   dataFolder: string;
-  /** Resolves if PostgreSQL ends while the stack should be running. */
+  /** Resolves if PostgreSQL ends, or the API's port is lost, while the stack should be running. */
   failed: Promise<Error>;
   stop(): Promise<void>;
 }
@@ -75,6 +77,7 @@ export async function startStack({
   durable = !ephemeral,
   exposeNewTables = true,
   seed = false,
+  untilMounted = {},
   onProgress = () => {},
   signal = new AbortController().signal,
 }: StackOptions): Promise<Stack> {
@@ -117,8 +120,10 @@ export async function startStack({
   // A request that hangs keeps its connection; PostgreSQL's own end closes that one.
   starting.defer(async () => void await within(SHUTDOWN_MS, dataApi.close()));
 
-  const api = drainable((request) => dataApi.fetch(request));
-  const mounted = new Map<string, Drainable>();
+  const api = drainable((request) => dataApi.fetch(request), answerWhileStopping);
+  const mounted = new Map<string, Pick<Drainable, "respond">>(
+    Object.entries(untilMounted).map(([path, respond]) => [path, { respond }]),
+  );
   const closing = new AbortController();
   const server = serveHttp(port, "PORT", closing.signal, (request, info) => {
     const { pathname } = new URL(request.url);
@@ -134,13 +139,15 @@ export async function startStack({
   });
   signal.throwIfAborted();
 
-  const failed = cluster.ended.then(() => {
+  const ended = cluster.ended.then(() => {
     if (stopping) return new Promise<never>(() => {});
     return new StackError(`PostgreSQL ended; its log is ${folder.logFile}`);
   });
+  const portLost = server.finished.then(() => new Promise<never>(() => {}), (error) => error);
+  const failed = Promise.race([ended, portLost]);
   const running = starting.move();
   return {
-    url: `http://${LOOPBACK}:${server.addr.port}`,
+    url: `http://${LOOPBACK}:${server.port}`,
     publishableKey: folder.secrets.publishableKey,
     secretKeys: { default: folder.secrets.secretKey },
     databaseUrl,
@@ -148,7 +155,7 @@ export async function startStack({
     encryptionKey: folder.secrets.encryptionKey,
     jwtKey: folder.secrets.jwtKey,
     fetch: dataApi.fetch,
-    mount(path, handler, refuse) {
+    mount(path, handler, refuse = answerWhileStopping) {
       const mount = drainable(handler, refuse);
       mounted.set(path, mount);
       return mount.drain;

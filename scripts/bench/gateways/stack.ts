@@ -1,5 +1,6 @@
 /** The embedded stack for a bench: no limit that a load would reach, and commits wait for the disk. */
 import postgres from "postgres";
+import { printEnvironment, stackEnvironment } from "../../stack/command.ts";
 import { startStack } from "../../stack/start_stack.ts";
 
 const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, durable: true });
@@ -14,9 +15,7 @@ await sql`
   )`;
 await sql.end();
 
-console.log(`SUPABASE_URL=${stack.url}`);
-console.log(`SUPABASE_SECRET_KEYS=${JSON.stringify(stack.secretKeys)}`);
-console.log(`DATABASE_URL=${stack.databaseUrl}`);
+printEnvironment(stackEnvironment(stack));
 console.log("ready");
 Deno.addSignalListener("SIGTERM", async () => {
   await stack.stop();

@@ -1,5 +1,6 @@
 /** The stack that the tests run on: the one of the environment, or an ephemeral one. */
 import { fileURLToPath } from "node:url";
+import { readEnvironmentLines } from "../../../../scripts/stack/printed_environment.ts";
 
 export interface TestStack {
   /** SUPABASE_URL. */
@@ -42,19 +43,16 @@ export async function startFreshStack(): Promise<TestStack> {
     stdout: "piped",
     stderr: "null",
   }).spawn();
-  const printed = new Map<string, string>();
   const output = child.stdout.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
-  for (let text = ""; !text.includes("\nready");) {
+  let text = "";
+  while (!text.includes("\nready")) {
     const { value, done } = await output.next();
     if (done) throw new Error("the stack ended before it was ready");
     text += value;
-    for (const line of text.split("\n").slice(0, -1)) {
-      const equals = line.indexOf("=");
-      if (equals > 0) printed.set(line.slice(0, equals), line.slice(equals + 1));
-    }
   }
+  const printed = readEnvironmentLines(text);
   return {
-    ...stackOf((name) => printed.get(name))!,
+    ...stackOf((name) => printed[name])!,
     async stop() {
       child.kill("SIGTERM");
       await child.status;
