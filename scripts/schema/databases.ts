@@ -1,6 +1,6 @@
 /** Databases to apply files to: each is a fresh Supabase project, all of one server. */
 import postgres from "postgres";
-import { DO_NOT_EXPOSE_NEW_TABLES, startDatabase } from "../stack/database.ts";
+import { EXPOSE_NEW_TABLES, startDatabase } from "../stack/database.ts";
 import { temporaryDataFolder } from "../stack/data_folder.ts";
 import type { SqlFile } from "./sources.ts";
 
@@ -26,7 +26,7 @@ export async function startDatabases(): Promise<Databases> {
     folder,
     port: 0,
     durable: false,
-    exposeNewTables: true,
+    exposeNewTables: false,
     onProgress: () => {},
     signal: new AbortController().signal,
   });
@@ -48,7 +48,7 @@ export async function startDatabases(): Promise<Databases> {
       await admin.sql`create database ${admin.sql(name)} template postgres owner postgres`;
       const project = connect("postgres", name);
       await project.sql.unsafe(standIn);
-      if (!exposeNewTables) await project.sql.unsafe(DO_NOT_EXPOSE_NEW_TABLES);
+      if (exposeNewTables) await project.sql.unsafe(EXPOSE_NEW_TABLES);
       return project;
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -24,6 +24,7 @@ const OBJECTS = `
     using (did = (select auth.jwt()) ->> 'did' and (select auth.uid()) = '${SUB}');
   revoke all on public.ledger from anon, authenticated;
   grant select on public.ledger to authenticated;
+  grant select, insert on public.ledger to service_role;
 
   create function public.settings() returns jsonb language sql stable set search_path = '' as $$
     select pg_catalog.jsonb_build_object(
@@ -78,7 +79,8 @@ const OBJECTS = `
   create function public.waits() returns int language sql as
     'select 1 from pg_advisory_xact_lock_shared(1)';
   create function public.secret() returns int language sql as 'select 1';
-  revoke execute on function public.secret() from public, anon, authenticated;`;
+  revoke execute on function public.secret() from public, anon, authenticated;
+  grant execute on function public.secret() to service_role;`;
 
 Deno.test.beforeAll(async () => {
   stack = await startStack({ port: 0, dbPort: 0, ephemeral: true });

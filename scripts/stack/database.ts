@@ -57,10 +57,10 @@ export async function startDatabase(
   return { cluster, url };
 }
 
-/** What a project of today has instead of the default privileges of before. */
-export const DO_NOT_EXPOSE_NEW_TABLES = ["tables", "functions", "sequences"].map((kind) =>
+/** The default privileges of a project from before October 2026. */
+export const EXPOSE_NEW_TABLES = ["tables", "functions", "sequences"].map((kind) =>
   `alter default privileges for role postgres in schema public
-     revoke all on ${kind} from anon, authenticated, service_role;`
+     grant all on ${kind} to anon, authenticated, service_role;`
 ).join("\n");
 
 /** In one transaction, so that there is either all of it or nothing. */
@@ -75,7 +75,7 @@ async function makeFreshProject(
       const [auth] = await sql`select to_regnamespace('auth') is not null as there`;
       if (auth?.there) return;
       await sql.unsafe(await Deno.readTextFile(new URL("fresh_project.sql", import.meta.url)));
-      if (!exposeNewTables) await sql.unsafe(DO_NOT_EXPOSE_NEW_TABLES);
+      if (exposeNewTables) await sql.unsafe(EXPOSE_NEW_TABLES);
       for (const role of ["postgres", "authenticator"] satisfies DatabaseRole[]) {
         // `alter role` takes no parameters; the password is hex.
         await sql.unsafe(`alter role ${role} password '${password}'`);

@@ -40,14 +40,13 @@ create extension pgcrypto with schema extensions;
 grant usage on schema extensions to anon, authenticated, service_role;
 grant all on schema extensions to postgres, dashboard_user;
 
--- Whatever a migration creates in `public` is open to the API's roles until it revokes that.
+-- What a migration creates in `public` is the owner's alone until it grants more; nobody is granted
+-- anything by default since October 2026. PostgreSQL itself lets everybody execute a new function.
 grant usage on schema public to postgres, anon, authenticated, service_role;
-alter default privileges for role postgres in schema public
-  grant all on tables to postgres, anon, authenticated, service_role;
-alter default privileges for role postgres in schema public
-  grant all on functions to postgres, anon, authenticated, service_role;
-alter default privileges for role postgres in schema public
-  grant all on sequences to postgres, anon, authenticated, service_role;
+alter default privileges for role postgres in schema public grant all on tables to postgres;
+alter default privileges for role postgres in schema public grant all on functions to postgres;
+alter default privileges for role postgres in schema public grant all on sequences to postgres;
+-- What the platform creates there stays open, and no project may change that.
 alter default privileges for role supabase_admin in schema public
   grant all on tables to postgres, anon, authenticated, service_role;
 alter default privileges for role supabase_admin in schema public

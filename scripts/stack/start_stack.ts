@@ -21,8 +21,8 @@ export interface StackOptions {
   /** Whether a commit waits for the disk, as on a server; by default unless the database is ephemeral. */
   durable?: boolean;
   /**
-   * Whether what migrations create in `public` is open to the API's roles until they revoke that,
-   * as in projects made before May 2026; true by default. Newer projects need explicit grants.
+   * Whether what migrations create in `public` is open to the API's roles until they revoke that, as
+   * in projects before October 2026. By default they must grant whatever shall be open.
    */
   exposeNewTables?: boolean;
   /** Whether a database without requests gets the made-up history of supabase/seed.sql. */
@@ -75,7 +75,7 @@ export async function startStack({
   dbPort,
   ephemeral,
   durable = !ephemeral,
-  exposeNewTables = true,
+  exposeNewTables = false,
   seed = false,
   untilMounted = {},
   onProgress = () => {},

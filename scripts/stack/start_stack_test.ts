@@ -36,13 +36,31 @@ Deno.test("the stack is a fresh Supabase project with the project's migrations",
       assert.deepEqual(await appliedVersions(sql), migrationVersions(files));
     });
 
-    await t.step("what is created in public is open to the API's roles until revoked", async () => {
+    await t.step("a project from before October 2026 ends with the same privileges", async () => {
+      const older = await startStack({ ...EPHEMERAL, exposeNewTables: true });
+      const olderSql = postgres(older.databaseUrl, { max: 1, onnotice: () => {} });
+      try {
+        const expected = await privileges(sql);
+        assert.ok(expected.length > 100);
+        assert.deepEqual(await privileges(olderSql), expected);
+
+        await createProbes(olderSql);
+        assert.deepEqual(await rolesThatReach(olderSql), {
+          table: API_ROLES,
+          sequence: API_ROLES,
+          function: API_ROLES,
+        });
+      } finally {
+        await olderSql.end();
+        await older.stop();
+      }
+    });
+
+    await t.step("what is created in public is open to none of the API's roles", async () => {
       await createProbes(sql);
-      assert.deepEqual(await rolesThatReach(sql), {
-        table: API_ROLES,
-        sequence: API_ROLES,
-        function: API_ROLES,
-      });
+      // Everybody may execute a new function: that is PostgreSQL's own default.
+      const reach = { table: [], sequence: [], function: API_ROLES };
+      assert.deepEqual(await rolesThatReach(sql), reach);
     });
 
     await t.step("auth functions read the claims of the request", async () => {
@@ -122,18 +140,30 @@ Deno.test("the stack is a fresh Supabase project with the project's migrations",
   await assert.rejects(Deno.stat(stack.dataFolder), Deno.errors.NotFound);
 });
 
-Deno.test("the migrations apply where nothing is open by default, too", async () => {
-  const stack = await startStack({ ...EPHEMERAL, exposeNewTables: false });
-  const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
-  try {
-    await createProbes(sql);
-    // Everybody may execute a new function: that is PostgreSQL's own default.
-    assert.deepEqual(await rolesThatReach(sql), { table: [], sequence: [], function: API_ROLES });
-  } finally {
-    await sql.end();
-    await stack.stop();
-  }
-});
+/** All that is granted to anybody on what the migrations made, an object a line. */
+async function privileges(sql: postgres.Sql): Promise<string[]> {
+  const rows = await sql<{ line: string }[]>`
+    with schemas as (
+      select oid from pg_namespace where nspname in ('public', 'partitions')
+    ), objects (name, grants) as (
+      select nspname::text, nspacl from pg_namespace where oid in (table schemas)
+      union all
+      select oid::regclass::text, relacl from pg_class
+      where relnamespace in (table schemas) and relkind in ('r', 'p', 'v', 'm', 'S', 'f')
+      union all
+      select attrelid::regclass || '.' || attname, attacl
+      from pg_attribute join pg_class on pg_class.oid = attrelid
+      where relnamespace in (table schemas) and attacl is not null
+      union all
+      select oid::regprocedure::text, proacl from pg_proc where pronamespace in (table schemas)
+      union all
+      select oid::regtype::text, typacl from pg_type where typnamespace in (table schemas)
+    )
+    select format('%s: %s', name, (select string_agg(one::text, ' ' order by one::text)
+      from unnest(grants) as one)) as line
+    from objects order by line`;
+  return rows.map(({ line }) => line);
+}
 
 /** A table, a sequence and a function, as a migration creates them. */
 async function createProbes(sql: postgres.Sql): Promise<void> {
