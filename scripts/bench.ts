@@ -1,21 +1,78 @@
 /**
- * `deno task bench [auth|gateways|limits|stranger|usage] [options]`: measures on this machine; without a name
- * the gateway beside others. Figures of one run compare with each other; those of two runs do not.
+ * `deno task bench [name] [options]`: measures on this machine; without a name the gateway beside others.
+ * Figures of one run compare with each other; those of two runs do not.
  */
-const BENCHES = ["auth", "gateways", "limits", "stranger", "usage"];
+import { Command, InvalidArgumentError } from "commander";
+import { runCommand } from "./command.ts";
 
-// What begins with a dash is for the benches.
-const named = Deno.args.filter((argument) => !argument.startsWith("-"));
-const given = Deno.args.filter((argument) => argument.startsWith("-"));
-const chosen = named.length > 0 ? named : ["gateways"];
-const unknown = chosen.find((name) => !BENCHES.includes(name));
-if (unknown !== undefined) {
-  console.error(`error: no bench ${unknown}; there are ${BENCHES.join(", ")}`);
-  Deno.exit(2);
-}
-for (const name of chosen) {
+type BenchOption = [flags: string, what: string];
+
+/** Each bench, in the order of their names, and what it takes (bench/<name>.ts). */
+const BENCHES: Record<string, { what: string; options?: BenchOption[] }> = {
+  auth: { what: "what authentication costs, by kind of signer" },
+  gateways: {
+    what: "the gateway beside others, what it can bear, and how it grows",
+    options: [
+      ["--quick", "what matters most, in two minutes"],
+      ["--parts <names>", "of load, sustained, worker, cold-start, growth, with commas"],
+      ["--rounds <n>", "how many rounds"],
+      ["--rows <n>", "the most rows that it grows to"],
+      ["--json <file>", "write the figures there as well"],
+      ["--write", "write the document of the figures anew"],
+    ],
+  },
+  limits: {
+    what: "what limits cost in Postgres",
+    options: [["--dids <n>", "how many DIDs (default: 100000)"], [
+      "--rows <n>",
+      "how many requests (default: 1000000)",
+    ]],
+  },
+  stranger: {
+    what: "what one can cost who makes new DIDs without end",
+    options: [["--seconds <n>", "for how long (default: 60)"], [
+      "--clients <n>",
+      "how many at once (default: 24)",
+    ]],
+  },
+  usage: {
+    what: "what statistics cost beside a log of many rows",
+    options: [["--rows <n>", "how many requests (default: 10000000)"]],
+  },
+};
+
+async function run(name: string, args: string[]): Promise<void> {
+  const script = new URL(`bench/${name}.ts`, import.meta.url).href;
   const { success } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", new URL(`bench/${name}.ts`, import.meta.url).href, ...given],
+    args: ["run", "-A", script, ...args],
   }).spawn().status;
-  if (!success) Deno.exit(1);
+  if (!success) throw new Error(`the bench ${name} failed`);
 }
+
+/** As the benches take it. */
+function count(text: string): string {
+  if (/^[1-9][0-9]{0,8}$/.test(text)) return text;
+  throw new InvalidArgumentError("Give a whole number from 1.");
+}
+
+/** What is measured without a name. */
+const DEFAULT = "gateways";
+
+const program = new Command("bench").description("Measure on this machine.");
+for (const [name, { what, options = [] }] of Object.entries(BENCHES)) {
+  const bench = program.command(name, { isDefault: name === DEFAULT }).description(what).action((
+    given: Record<string, unknown>,
+  ) =>
+    run(
+      name,
+      Object.entries(given).map(([option, value]) =>
+        value === true ? `--${option}` : `--${option}=${value}`
+      ),
+    )
+  );
+  for (const [flags, what] of options) {
+    if (flags.endsWith("<n>")) bench.option(flags, what, count);
+    else bench.option(flags, what);
+  }
+}
+await runCommand(program);

@@ -13,6 +13,8 @@
  * The last line is `N passed, N failed`, and `, N skipped` where there are any. Exits with 0 when
  * nothing failed, 1 when something did, 2 for arguments that it does not know, 130 when interrupted.
  */
+import { Command } from "commander";
+import { runCommand, UsageError } from "./command.ts";
 import { startStack } from "./stack/start_stack.ts";
 import {
   agents,
@@ -45,21 +47,28 @@ const ON_DEMAND = ["agents"];
 /** How many suites run at the same time: one per core of a small machine. */
 const LANES = 2;
 
-const names = Object.keys(SUITES);
-const firstOption = Deno.args.findIndex((argument) => argument.startsWith("-"));
-const wanted = firstOption === -1 ? Deno.args : Deno.args.slice(0, firstOption);
-const unknown = wanted.find((name) => !names.includes(name));
-if (unknown !== undefined) {
-  console.error(`there is no suite "${unknown}"; the suites are: ${names.join(", ")}`);
-  Deno.exit(2);
+/** @throws {UsageError} for what `deno test` would not take, before anything runs */
+async function checkOptions(options: string[]): Promise<void> {
+  if (options.length === 0) return;
+  const nothing = await Deno.makeTempDir();
+  try {
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["test", "--no-run", "--permit-no-files", ...options, nothing],
+      env: { NO_COLOR: "1" },
+    }).output();
+    if (success) return;
+    const [said = ""] = new TextDecoder().decode(stderr).trim().split("\n");
+    throw new UsageError(`deno test does not take these options: ${said.replace(/^error: /, "")}`);
+  } finally {
+    await Deno.remove(nothing);
+  }
 }
 
-const interruption = new AbortController();
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  Deno.addSignalListener(name, () => interruption.abort(new Error(`interrupted by ${name}`)));
-}
-
-async function runAll(signal: AbortSignal): Promise<Outcome> {
+async function runAll(
+  wanted: string[],
+  denoTestArgs: string[],
+  signal: AbortSignal,
+): Promise<Outcome> {
   await using running = new AsyncDisposableStack();
   let starting: ReturnType<typeof startStack> | undefined;
   const stack = () =>
@@ -67,11 +76,7 @@ async function runAll(signal: AbortSignal): Promise<Outcome> {
       running.defer(stack.stop);
       return stack;
     });
-  const context = {
-    signal,
-    stack,
-    denoTestArgs: firstOption === -1 ? [] : Deno.args.slice(firstOption),
-  };
+  const context = { signal, stack, denoTestArgs };
   const outcomes: Outcome[] = [];
 
   const queue = Object.entries(SUITES)
@@ -90,11 +95,37 @@ async function runAll(signal: AbortSignal): Promise<Outcome> {
   return sum(outcomes);
 }
 
-try {
-  const outcome = await runAll(interruption.signal);
-  console.log(describe(outcome));
-  Deno.exit(outcome.failed === 0 ? 0 : 1);
-} catch (error) {
-  if (!interruption.signal.aborted) throw error;
-  Deno.exit(130);
+async function test(args: string[]): Promise<never> {
+  const firstOption = args.findIndex((argument) => argument.startsWith("-"));
+  const wanted = firstOption === -1 ? args : args.slice(0, firstOption);
+  const options = firstOption === -1 ? [] : args.slice(firstOption);
+  const unknown = wanted.find((name) => !Object.hasOwn(SUITES, name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `there is no suite "${unknown}"; the suites are: ${Object.keys(SUITES).join(", ")}`,
+    );
+  }
+  await checkOptions(options);
+
+  const interruption = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(name, () => interruption.abort(new Error(`interrupted by ${name}`)));
+  }
+  try {
+    const outcome = await runAll(wanted, options, interruption.signal);
+    console.log(describe(outcome));
+    Deno.exit(outcome.failed === 0 ? 0 : 1);
+  } catch (error) {
+    if (!interruption.signal.aborted) throw error;
+    Deno.exit(130);
+  }
 }
+
+await runCommand(
+  new Command("test")
+    .description("Run every test, or those of the suites named.")
+    .usage("[suite...] [options of deno test...]")
+    .argument("[suite...]", `of ${Object.keys(SUITES).join(", ")}`)
+    .allowUnknownOption()
+    .action(test),
+);

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { PROJECT_ROOT } from "./stack/data_folder.ts";
+
+const { tasks } = JSON.parse(await Deno.readTextFile(join(PROJECT_ROOT, "deno.json")));
+
+/** Runs a task in an environment that has nothing of the project's, and tells whether it left files. */
+async function run(task: string, ...args: string[]) {
+  const temporary = await Deno.makeTempDir();
+  const { DENO_DIR = "", HOME = "", PATH = "" } = Deno.env.toObject();
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "-q", task, ...args],
+      cwd: PROJECT_ROOT,
+      clearEnv: true,
+      env: { NO_COLOR: "1", TMPDIR: temporary, HOME, PATH, ...(DENO_DIR ? { DENO_DIR } : {}) },
+      stdin: "null",
+    }).output();
+    const left = await Array.fromAsync(Deno.readDir(temporary), ({ name }) => name);
+    const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    return { code, out, err, left };
+  } finally {
+    await Deno.remove(temporary, { recursive: true });
+  }
+}
+
+for (const task of Object.keys(tasks)) {
+  Deno.test(`deno task ${task} helps, and refuses what it does not know`, async () => {
+    const [help, refusal] = await Promise.all([run(task, "--help"), run(task, "--no-such-option")]);
+
+    assert.match(help.out, /^Usage: /m);
+    assert.deepEqual({ ...help, out: "" }, { code: 0, out: "", err: "", left: [] });
+
+    assert.match(refusal.err, /^error: .*(unknown option|unexpected argument) '--no-such-option'/m);
+    assert.notEqual(refusal.code, 0);
+    assert.deepEqual([refusal.out, refusal.left], ["", []]);
+  });
+}
