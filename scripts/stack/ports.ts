@@ -59,13 +59,15 @@ export function serveHttp(
   const first = listen(port);
 
   async function serve(): Promise<void> {
+    let isTold = false;
     for (let server: Deno.HttpServer | undefined = first; !signal.aborted;) {
       try {
         server ??= listen(first.addr.port);
         return await server.finished;
       } catch (error) {
         if (error instanceof StackError) throw error;
-        console.error(`no connection is accepted for now: ${oneLine(error)}`);
+        if (!isTold) console.error(`connections are refused for a while: ${oneLine(error)}`);
+        isTold = true;
         server = undefined;
         await setTimeout(LISTEN_AGAIN_MS, undefined, { signal }).catch(() => {});
       }
