@@ -48,7 +48,7 @@ async function start(options: { seed: boolean }, signal: AbortSignal): Promise<R
     // Its keys live in memory: after a restart the gateway finds its DIDs' keys deleted at
     // OpenRouter, and gives them new ones, as it would there.
     const managementKey = `sk-or-v1-${randomHex(32)}`;
-    const simulator = await startSimulator({ managementKey });
+    const simulator = await startSimulator({ managementKey, isLasting: true });
     starting.defer(simulator.stop);
     own.OPENROUTER_API_URL = simulator.url;
     own.OPENROUTER_PROVISIONING_KEY = managementKey;

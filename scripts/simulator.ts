@@ -35,6 +35,7 @@ await runCommand(
       }
       const { url } = await startSimulator({
         managementKey,
+        isLasting: true,
         port: wholeNumber("PORT"),
         generationDelayMs: wholeNumber("SIMULATOR_GENERATION_DELAY_MS"),
       });

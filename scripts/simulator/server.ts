@@ -15,6 +15,7 @@ import { control, CONTROL_ROOT, type Controls } from "./control.ts";
 import { Faults } from "./faults.ts";
 import { Gate } from "./gate.ts";
 import { Ledger } from "./ledger.ts";
+import { keepListening } from "./keep_listening.ts";
 import { API_ROOT, respond, type World } from "./pipeline.ts";
 import { RequestLog } from "./requests.ts";
 import { Script } from "./script.ts";
@@ -31,6 +32,8 @@ export interface SimulatorOptions {
   generationDelayMs?: number;
   /** How long analytics do not know a generation, 0 by default; OpenRouter does not say. */
   analyticsDelayMs?: number;
+  /** Whether it must outlive a want of file descriptors. */
+  isLasting?: boolean;
 }
 
 export interface Simulator extends Controls {
@@ -43,7 +46,7 @@ export interface Simulator extends Controls {
 /** Starts a simulator. Rejects where the address is taken. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const { managementKey, port = 0, hostname = "127.0.0.1" } = options;
-  const { generationDelayMs = 0, analyticsDelayMs = 0 } = options;
+  const { generationDelayMs = 0, analyticsDelayMs = 0, isLasting = false } = options;
   const delays = { generationDelayMs, analyticsDelayMs };
   const world: World = {
     managementKey,
@@ -76,11 +79,13 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     server.listen(port, hostname, resolve);
   });
   const { port: bound } = server.address() as AddressInfo;
+  const letGo = isLasting ? keepListening(server, { hostname, port: bound }) : () => {};
 
   return {
     url: `http://${hostname}:${bound}${API_ROOT}`,
     ...controls,
     async stop() {
+      letGo();
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeAllConnections();
       await closed;
