@@ -6,8 +6,10 @@ import {
   createKeyVault,
   type KeyVault,
 } from "../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
-import { countStale, rotateKeys } from "./operator/rotation.ts";
+import { rotateKeys, takeInventory } from "./operator/rotation.ts";
 import { runOperatorCommand } from "./operator/testing.ts";
+import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";
+import { LOOPBACK, serveHttp } from "./stack/ports.ts";
 import { type Stack, startStack } from "./stack/start_stack.ts";
 
 let stack: Stack;
@@ -25,6 +27,32 @@ Deno.test.beforeEach(async () => {
   await sql`delete from public.user_api_keys`;
 });
 
+/** A gateway that has these keys; only what needs no database is asked of it. */
+async function withGateway(
+  key: Uint8Array,
+  previous: Uint8Array | null,
+  use: (env: Record<string, string>) => Promise<void>,
+): Promise<void> {
+  const variables: Record<string, string> = {
+    SUPABASE_URL: "http://127.0.0.1:1",
+    SUPABASE_SECRET_KEYS: SECRET_KEYS,
+    OPENROUTER_PROVISIONING_KEY: "sk-or-v1-management",
+    API_KEY_ENCRYPTION_KEY: base64(key),
+    ...previous === null ? {} : { API_KEY_ENCRYPTION_KEY_PREVIOUS: base64(previous) },
+  };
+  const { fetch } = gatewayFromEnv({ get: (name) => variables[name] });
+  const closing = new AbortController();
+  const server = serveHttp(0, "PORT", closing.signal, (request) => fetch(request));
+  try {
+    const GATEWAY_URL = `http://${LOOPBACK}:${server.port}/functions/v1/openrouter-proxy`;
+    await use({ GATEWAY_URL, SUPABASE_SECRET_KEYS: SECRET_KEYS });
+  } finally {
+    closing.abort();
+    await server.finished;
+  }
+}
+
+const SECRET_KEYS = '{"default":"sb_secret_x"}';
 const newKey = () => new Uint8Array(randomBytes(32));
 const base64 = (key: Uint8Array) => Buffer.from(key).toString("base64");
 const plaintextOf = (did: string) => `sk-or-v1-of-${did}`;
@@ -73,21 +101,72 @@ Deno.test("rotate-keys re-encrypts what is not sealed with the current key, once
   });
   assert.deepEqual(await envelopes(), before);
 
-  const rotation = await runOperatorCommand("rotate_keys.ts", [], env);
-  assert.deepEqual(rotation, {
-    code: 0,
-    stdout: "7 keys re-encrypted, 0 unreadable\n" +
-      "0 of 10 keys are not sealed with API_KEY_ENCRYPTION_KEY\n",
-    stderr: "10 keys checked: 7 re-encrypted, 0 unreadable\n",
-  });
-  await assertAllOpen(createKeyVault(key, null));
+  await withGateway(key, oldKey, async (gateway) => {
+    const rotation = await runOperatorCommand("rotate_keys.ts", [], { ...env, ...gateway });
+    assert.deepEqual(rotation, {
+      code: 0,
+      stdout: "7 keys re-encrypted, 0 unreadable\n" +
+        "0 of 10 keys are not sealed with API_KEY_ENCRYPTION_KEY\n",
+      stderr: "10 keys checked: 7 re-encrypted, 0 unreadable\n",
+    });
+    await assertAllOpen(createKeyVault(key, null));
 
-  const after = await envelopes();
-  const again = await runOperatorCommand("rotate_keys.ts", [], env);
-  assert.equal(again.code, 0);
-  assert.match(again.stdout, /^0 keys re-encrypted/);
-  assert.deepEqual(await envelopes(), after);
+    const after = await envelopes();
+    const again = await runOperatorCommand("rotate_keys.ts", [], { ...env, ...gateway });
+    assert.equal(again.code, 0);
+    assert.match(again.stdout, /^0 keys re-encrypted/);
+    assert.deepEqual(await envelopes(), after);
+  });
   assert.equal((await runOperatorCommand("rotate_keys.ts", ["--check"], env)).code, 0);
+});
+
+Deno.test("a rotation that would lock DIDs out writes nothing, and says what is missing", async () => {
+  const [oldKey, key, wrongKey] = [newKey(), newKey(), newKey()];
+  await addAccounts(createKeyVault(oldKey, null), "zOld", 3);
+  await sql`
+    insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+    values ('did:key:zMadeUp', 'h', 'seeded', 'n')`;
+  const before = await envelopes();
+  const rotate = (previous: Uint8Array | null, env: Record<string, string>, ...args: string[]) =>
+    runOperatorCommand("rotate_keys.ts", args, {
+      DATABASE_URL: stack.databaseUrl,
+      API_KEY_ENCRYPTION_KEY: base64(key),
+      ...previous === null ? {} : { API_KEY_ENCRYPTION_KEY_PREVIOUS: base64(previous) },
+      ...env,
+    });
+
+  await withGateway(oldKey, null, async (gateway) => {
+    const early = await rotate(oldKey, gateway);
+    assert.equal(early.code, 1);
+    assert.equal(
+      early.stdout,
+      "1 accounts are made up and have no key\n" +
+        "3 of 3 keys are not sealed with API_KEY_ENCRYPTION_KEY\n",
+    );
+    assert.match(
+      early.stderr,
+      /^error: nothing was written: the gateway does not have API_KEY_ENCRYPTION_KEY/,
+    );
+    const stranger = await rotate(oldKey, { ...gateway, SUPABASE_SECRET_KEYS: "sb_secret_y" });
+    assert.match(stranger.stderr, /encryption-keys was answered with status 401: this is the/);
+  });
+  const wrong = await rotate(wrongKey, {}, "--no-gateway");
+  assert.match(wrong.stderr, /API_KEY_ENCRYPTION_KEY_PREVIOUS \(key \w{16}\) opens none of what/);
+  const unasked = await rotate(oldKey, {});
+  assert.deepEqual([unasked.code, unasked.stdout], [2, ""]);
+  assert.match(
+    unasked.stderr,
+    /^error: GATEWAY_URL is not set .*; SUPABASE_SECRET_KEYS is not set/,
+  );
+  assert.deepEqual(await envelopes(), before);
+
+  const { code, stdout } = await rotate(oldKey, {}, "--no-gateway");
+  assert.equal(code, 0);
+  assert.match(
+    stdout,
+    /^3 keys re-encrypted, 0 unreadable\n1 accounts are made up and have no key$/m,
+  );
+  assert.equal((await envelopes()).get("did:key:zMadeUp"), "seeded");
 });
 
 Deno.test("a row that neither key opens is reported by DID and key id, and the others are done", async () => {
@@ -99,7 +178,7 @@ Deno.test("a row that neither key opens is reported by DID and key id, and the o
     insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
     values ('did:key:zPlain', 'h', 'sk-or-v1-stored-in-plaintext', 'n')`;
 
-  const { code, stdout, stderr } = await runOperatorCommand("rotate_keys.ts", [], {
+  const { code, stdout, stderr } = await runOperatorCommand("rotate_keys.ts", ["--no-gateway"], {
     DATABASE_URL: stack.databaseUrl,
     API_KEY_ENCRYPTION_KEY: base64(key),
     API_KEY_ENCRYPTION_KEY_PREVIOUS: base64(oldKey),
@@ -161,7 +240,8 @@ Deno.test("a rotation that was interrupted goes on where it was", async () => {
     }),
     /interrupted/,
   );
-  assert.deepEqual(await countStale(sql, vault), { total: 1_100, stale: 600 });
+  const { total, current, openable } = await takeInventory(sql, vault);
+  assert.deepEqual({ total, current, openable }, { total: 1_100, current: 500, openable: 600 });
 
   const progress: number[] = [];
   const { rotated } = await rotateKeys(sql, vault, ({ checked }) => progress.push(checked));
@@ -174,5 +254,8 @@ Deno.test("rotate-keys names everything that it lacks in one line", async () => 
   const { code, stdout, stderr } = await runOperatorCommand("rotate_keys.ts", []);
   assert.equal(code, 2);
   assert.equal(stdout, "");
-  assert.equal(stderr, "error: DATABASE_URL is not set; API_KEY_ENCRYPTION_KEY is not set\n");
+  assert.match(
+    stderr,
+    /^error: DATABASE_URL is not set \(.*\); API_KEY_ENCRYPTION_KEY is not set; GATEWAY_URL is .*\n$/,
+  );
 });

@@ -17,8 +17,8 @@ async function run(task: string, ...args: string[]) {
       stdin: "null",
     }).output();
     const left = await Array.fromAsync(Deno.readDir(temporary), ({ name }) => name);
-    const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-    return { code, out, err, left };
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, out: text(stdout), err: text(stderr), left };
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }

@@ -1,9 +1,16 @@
 /** Postgres as the operator's commands use it. */
+import process from "node:process";
 import postgres from "postgres";
+import { oneLine } from "../command.ts";
 
 export type Sql = postgres.Sql;
 
-/** Runs something with a connection and closes it after. @param databaseUrl of the role `postgres` */
+/**
+ * Runs something with a connection and closes it after.
+ *
+ * @param databaseUrl of the role `postgres`
+ * @throws {Error} in words for the operator where the database cannot be reached
+ */
 export async function withDatabase<T>(
   databaseUrl: string,
   use: (sql: Sql) => Promise<T>,
@@ -15,9 +22,35 @@ export async function withDatabase<T>(
     connect_timeout: 15,
     onnotice: () => {},
   });
+  process.on("uncaughtException", endAtLostConnection);
   try {
     return await use(sql);
+  } catch (error) {
+    throw explained(error);
   } finally {
     await sql.end({ timeout: 5 });
+    process.off("uncaughtException", endAtLostConnection);
   }
+}
+
+/** `postgres` 3.4.9 rolls back on a socket that has closed, which nobody can catch. */
+function endAtLostConnection(error: unknown): never {
+  console.error(`error: the connection to the database was lost: ${oneLine(error)}`);
+  process.exit(1);
+}
+
+/** What cannot be reached, or does not let us in, by its code: what to look at. */
+const HINTS: Record<string, string> = {
+  "28P01": "the password in DATABASE_URL is not the database's",
+  "28000": "the user in DATABASE_URL may not log in",
+  "3D000": "DATABASE_URL names a database that is not there",
+  ENOTFOUND: "DATABASE_URL names a host that is not known",
+  ECONNREFUSED: "nothing listens where DATABASE_URL points to",
+  CONNECT_TIMEOUT: "no answer from where DATABASE_URL points to; " +
+    "a project's direct connection needs IPv6, its session pooler does not",
+};
+
+function explained(error: unknown): unknown {
+  const hint = HINTS[(error as { code?: string } | null)?.code ?? ""];
+  return hint === undefined ? error : new Error(`${hint}: ${oneLine(error)}`, { cause: error });
 }

@@ -28,6 +28,11 @@ interface Variable<T> {
 const SECRET_KEYS_RULE = 'must be a secret key, or JSON of the shape {"default":"sb_secret_…"}';
 const NOT_SET = new Unusable("is not set");
 
+/** @param where a hosted project has it */
+function notSet(where: string): Unusable {
+  return new Unusable(`is not set (${where}; for a local one, source what deno task dev prints)`);
+}
+
 function encryptionKey(value: string) {
   return readEncryptionKey(value) ?? new Unusable(ENCRYPTION_KEY_RULE);
 }
@@ -37,11 +42,40 @@ function url(value: string, protocols: string[], rule: string) {
   return isUrl ? value.replace(/\/+$/, "") : new Unusable(rule);
 }
 
+/**
+ * A URL as the client of Postgres reads it. What is not percent-encoded cuts it in the wrong place:
+ * the rest would be taken for a host, a port or a database.
+ */
+function databaseUrl(value: string): string | Unusable {
+  if (!/^postgres(ql)?:\/\//.test(value)) {
+    return new Unusable("must be a URL that begins with postgres://");
+  }
+  if (/\[YOUR-PASSWORD\]/i.test(value)) {
+    return new Unusable("has no password yet: put the database's in place of [YOUR-PASSWORD]");
+  }
+  const unencoded = new Unusable(
+    "must be a URL such as postgres://user:password@host:5432/postgres; " +
+      "percent-encode what is special in the password: # as %23, / as %2F, ? as %3F, @ as %40, " +
+      "% as %25",
+  );
+  if (!URL.canParse(value)) return unencoded;
+  const { hostname, username, password, pathname, search, hash } = new URL(value);
+  if (hostname === "" || hash !== "" || `${pathname}${search}`.includes("@")) return unencoded;
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    return unencoded;
+  }
+  return value.replace(/\/+$/, "");
+}
+
 /** A secret key of the project: the variable has one alone, or JSON as the function has it. */
 function secretKey(value: string | undefined, other: Get) {
   if (value !== undefined && !value.startsWith("{")) return value;
   const legacy = other("SUPABASE_SERVICE_ROLE_KEY");
-  if (value === undefined) return legacy ?? NOT_SET;
+  if (value === undefined) {
+    return legacy ?? notSet("the project's dashboard has a secret key under API Keys");
+  }
   const keys = readSecretKeys({ keys: value, legacy });
   return typeof keys === "string" ? new Unusable(SECRET_KEYS_RULE) : keys[0]!;
 }
@@ -52,13 +86,17 @@ const VARIABLES = {
     what: "Postgres, with the project's role postgres",
     read: (value) =>
       value === undefined
-        ? NOT_SET
-        : url(value, ["postgres:", "postgresql:"], "must be a URL that begins with postgres://"),
+        ? notSet(
+          "the project's dashboard has it under Connect; add the database's password",
+        )
+        : databaseUrl(value),
   } satisfies Variable<string>,
   GATEWAY_URL: {
     what: "the function, e.g. https://<ref>.supabase.co/functions/v1/openrouter-proxy",
     read: (value) =>
-      value === undefined ? NOT_SET : url(value, ["http:", "https:"], "must be an http(s) URL"),
+      value === undefined
+        ? notSet("it is https://<ref>.supabase.co/functions/v1/openrouter-proxy")
+        : url(value, ["http:", "https:"], "must be an http(s) URL"),
   } satisfies Variable<string>,
   SUPABASE_SECRET_KEYS: {
     what: "a secret key of the project, or the function's variable of that name; " +

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import postgres from "postgres";
 import { UsageError } from "../command.ts";
 import { environmentHelp, readEnvironment } from "./environment.ts";
 
 const env = (variables: Record<string, string>) => ({ get: (name: string) => variables[name] });
 
-Deno.test("all variables that are missing are named at once", () => {
+Deno.test("all variables that are missing are named at once, and where they come from", () => {
   assert.throws(
     () =>
       readEnvironment(
@@ -13,9 +14,46 @@ Deno.test("all variables that are missing are named at once", () => {
         env({ DATABASE_URL: "  " }),
       ),
     new UsageError(
-      "DATABASE_URL is not set; API_KEY_ENCRYPTION_KEY is not set; " +
-        "OPENROUTER_PROVISIONING_KEY is not set",
+      "DATABASE_URL is not set (the project's dashboard has it under Connect; add the database's " +
+        "password; for a local one, source what deno task dev prints); " +
+        "API_KEY_ENCRYPTION_KEY is not set; OPENROUTER_PROVISIONING_KEY is not set",
     ),
+  );
+});
+
+const databaseUrl = (password: string) =>
+  `postgres://postgres.ref:${password}@db.example:5432/postgres`;
+
+for (const password of ["p%23a%2Fb%3Fc%40d%25e", "a@b", "a:b", "a&b=c", "a[b]c^d", ""]) {
+  Deno.test(`the password in ${databaseUrl(password)} is read`, () => {
+    const url = databaseUrl(password);
+    assert.equal(readEnvironment(["DATABASE_URL"], env({ DATABASE_URL: url })).DATABASE_URL, url);
+    // What the client makes of it.
+    const { options } = postgres(url) as unknown as { options: Record<string, unknown> };
+    assert.deepEqual(
+      [options.user, options.pass, options.host, options.port, options.database],
+      ["postgres.ref", decodeURIComponent(password), ["db.example"], [5432], "postgres"],
+    );
+  });
+}
+
+for (
+  const password of ["a#b", "a/b", "a?b", "1/b", "1?b", "1#b", "a%b", "a%zzb", "a#b@c", "100%"]
+) {
+  Deno.test(`${databaseUrl(password)} is to be percent-encoded`, () => {
+    assert.throws(
+      () => readEnvironment(["DATABASE_URL"], env({ DATABASE_URL: databaseUrl(password) })),
+      (error: Error) =>
+        error instanceof UsageError && error.message.includes("percent-encode") &&
+        !error.message.includes(password),
+    );
+  });
+}
+
+Deno.test("the dashboard's placeholder is no password", () => {
+  assert.throws(
+    () => readEnvironment(["DATABASE_URL"], env({ DATABASE_URL: databaseUrl("[YOUR-PASSWORD]") })),
+    /put the database's in place of/,
   );
 });
 

@@ -9,6 +9,7 @@ import {
   type KeyVault,
 } from "../../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
 import { oneLine } from "../command.ts";
+import { PLACEHOLDER } from "../seed/statements.ts";
 import type { Sql } from "./database.ts";
 
 const BATCH_SIZE = 500;
@@ -33,20 +34,48 @@ export interface RotationProgress {
   unreadable: number;
 }
 
-/** How many rows there are, and how many of them are not sealed with the current key. */
-export async function countStale(
-  sql: Sql,
-  vault: KeyVault,
-): Promise<{ total: number; stale: number }> {
-  let total = 0;
-  let stale = 0;
+/** What the stored keys are sealed with. */
+export interface Inventory {
+  total: number;
+  /** Sealed with the current key. */
+  current: number;
+  /** Not sealed with it, but the vault opens them. */
+  openable: number;
+  /** Which the vault does not open. */
+  unreadable: UnreadableKey[];
+  /** Accounts of a made-up history, behind which there is no key. */
+  madeUp: number;
+}
+
+/** Looks at every row, and opens those that are not sealed with the current key; writes nothing. */
+export async function takeInventory(sql: Sql, vault: KeyVault): Promise<Inventory> {
+  const inventory: Inventory = { total: 0, current: 0, openable: 0, unreadable: [], madeUp: 0 };
   for await (const batch of batches(sql)) {
-    for (const { encrypted_api_key } of batch) {
-      total++;
-      if (!await vault.isCurrent(encrypted_api_key)) stale++;
+    for (const row of batch) {
+      if (row.encrypted_api_key === PLACEHOLDER) {
+        inventory.madeUp++;
+        continue;
+      }
+      inventory.total++;
+      if (await vault.isCurrent(row.encrypted_api_key)) inventory.current++;
+      else {
+        const problem = await problemOf(vault, row);
+        if (problem === null) inventory.openable++;
+        else inventory.unreadable.push(problem);
+      }
     }
   }
-  return { total, stale };
+  return inventory;
+}
+
+/** Null: the vault opens it. */
+async function problemOf(vault: KeyVault, row: StoredKey): Promise<UnreadableKey | null> {
+  try {
+    await vault.open(row.did, row.encrypted_api_key);
+    return null;
+  } catch (error) {
+    return { did: row.did, keyId: keyIdOf(row.encrypted_api_key), reason: oneLine(error) };
+  }
 }
 
 /** Seals every row with the current key. @param onProgress is told after each batch */
@@ -61,6 +90,7 @@ export async function rotateKeys(
 
   /** The row with a new envelope; null when it needs none, or cannot get one. */
   async function resealed(row: StoredKey): Promise<StoredKey & { sealed: string } | null> {
+    if (row.encrypted_api_key === PLACEHOLDER) return null;
     if (await vault.isCurrent(row.encrypted_api_key)) return null;
     try {
       const plaintext = await vault.open(row.did, row.encrypted_api_key);

@@ -33,13 +33,16 @@ with history as (
 select count(public.count_in_usage(row(entered.*)::public.request_logs, 1))
 from (select * from entered order by did, request_time) as entered`;
 
-/** @param accounts SQL for a JSON array of {did, at_ms}. There is no key behind what they get. */
+/** In place of an encrypted key: made-up accounts have none. */
+export const PLACEHOLDER = "seeded";
+
+/** @param accounts SQL for a JSON array of {did, at_ms} */
 export const enterAccounts = (accounts: string, today: string) =>
   `\
 insert into public.user_api_keys (
   did, openrouter_key_hash, encrypted_api_key, key_name, created_at, updated_at
 )
-select account.did, encode(sha256(convert_to(account.did, 'utf8')), 'hex'), 'seeded',
+select account.did, encode(sha256(convert_to(account.did, 'utf8')), 'hex'), '${PLACEHOLDER}',
   'llm-gateway:' || account.did || '#seeded', began.at, began.at
 from jsonb_to_recordset(${accounts}) as account (did text, at_ms double precision),
   lateral (select (${today})::timestamp at time zone 'utc'

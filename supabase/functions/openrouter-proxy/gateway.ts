@@ -5,6 +5,7 @@
  */
 import { type Context, Hono } from "hono";
 import { createAccounts } from "./accounts/accounts.ts";
+import { createEncryptionKeys } from "./accounts/encryption_keys_route.ts";
 import { createKeyVault } from "./accounts/key_vault.ts";
 import { createPseudonyms } from "./accounts/pseudonym.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
@@ -148,8 +149,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
     now,
     elapsedMs: () => performance.now(),
   });
+  const requireOperator = createRequireOperator(config.operatorKeys);
   const maintenance = createMaintenanceRoute(
-    createRequireOperator(config.operatorKeys),
+    requireOperator,
     assembleMaintenance({
       store,
       management,
@@ -195,6 +197,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   route(["GET"], "/api/v1/limits", createLimits(identify, store));
   route(["POST"], "/api/v1/token", createToken(identify, store, signToken));
   route(["POST"], "/api/v1/maintenance", maintenance);
+  route(["GET"], "/api/v1/encryption-keys", createEncryptionKeys(requireOperator, vault));
   route(["GET"], "/api/v1/openapi.json", createOpenApi(audience));
   app.on("ALL", ["/api/v1/openrouter", "/api/v1/openrouter/"], nowhere);
   route(PROXIED_METHODS, "/api/v1/openrouter/*", proxy);

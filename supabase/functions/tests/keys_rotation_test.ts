@@ -22,10 +22,12 @@ Deno.test(`no request of ${CLIENTS} clients fails while the encryption key is re
     API_KEY_ENCRYPTION_KEY: newKey,
     API_KEY_ENCRYPTION_KEY_PREVIOUS: world.encryptionKey,
   };
+  let gatewayVariables: Record<string, string> = {};
   const rotate = (...args: string[]) =>
     runOperatorCommand("rotate_keys.ts", args, {
       DATABASE_URL: world.stack.databaseUrl,
       ...keys,
+      ...gatewayVariables,
     });
 
   const identities = await Promise.all(Array.from({ length: CLIENTS }, newIdentity));
@@ -37,6 +39,8 @@ Deno.test(`no request of ${CLIENTS} clients fails while the encryption key is re
 
   const [both] = await startGateways(1, { ...world.env, ...keys });
   world.defer(both!.stop);
+  // The one that has the old key alone is no longer deployed.
+  gatewayVariables = { GATEWAY_URL: both!.url, SUPABASE_SECRET_KEYS: world.stack.secretKeys };
   assert.equal((await rotate("--check")).code, 1);
 
   let rotating = true;

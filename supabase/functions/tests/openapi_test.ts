@@ -152,6 +152,18 @@ Deno.test("maintenance is described, and that it is the operator's", async () =>
   }
 });
 
+Deno.test("the ids of the encryption keys are described, and that they are the operator's", async () => {
+  const path = "/api/v1/encryption-keys";
+  const { default: apikey } = JSON.parse(world.stack.secretKeys);
+  for (const [status, headers] of [[200, { apikey }], [401, {}]] as const) {
+    const response = await fetch(world.gateway.url + path, {
+      headers: headers as Record<string, string>,
+    });
+    assert.equal(response.status, status);
+    await contract.assertDescribed("GET", path, response);
+  }
+});
+
 Deno.test("refusals of who calls are described", async () => {
   const path = "/api/v1/limits";
   const identity = await newIdentity();

@@ -15,7 +15,16 @@ const VERSION = "v1";
 const PURPOSE = "llm-gateway:openrouter-api-key:v1";
 const MAX_CACHED_KEYS = 5_000;
 
+/** Ids of encryption keys, 16 hex digits each, which tell nothing of the keys. */
+export interface KeyIds {
+  /** Of the one that seals. */
+  current: string;
+  /** Of the one that it replaced, which still opens. */
+  previous: string | null;
+}
+
 export interface KeyVault {
+  keyIds(): Promise<KeyIds>;
   /** Encrypts a DID's plaintext key with the current encryption key. */
   seal(did: string, plaintext: string): Promise<string>;
   /** Whether an envelope was sealed with the current encryption key. */
@@ -72,6 +81,10 @@ export function createKeyVault(
     ].join(".");
   }
 
+  async function keyIds(): Promise<KeyIds> {
+    return { current: (await current()).id, previous: (await previous())?.id ?? null };
+  }
+
   async function isCurrent(envelope: string): Promise<boolean> {
     return keyIdOf(envelope) === (await current()).id;
   }
@@ -111,7 +124,7 @@ export function createKeyVault(
     }
   }
 
-  return { seal, isCurrent, open };
+  return { keyIds, seal, isCurrent, open };
 }
 
 function gcm(did: string, iv: Bytes): AesGcmParams {

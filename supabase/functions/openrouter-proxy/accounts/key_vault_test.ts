@@ -150,3 +150,12 @@ Deno.test("more keys than the vault remembers still open", async () => {
   }
   assert.equal(await vault.open(dids[0]!, envelopes[0]!), dids[0]);
 });
+
+Deno.test("the ids of the keys are those that envelopes name", async () => {
+  const [key, previous] = [randomKey(), randomKey()];
+  const { keyIds, seal } = createKeyVault(key, previous);
+  const { current, previous: replaced } = await keyIds();
+  assert.equal(current, keyIdOf(await seal("did:key:a", "sk")));
+  assert.equal(replaced, keyIdOf(await createKeyVault(previous, null).seal("did:key:a", "sk")));
+  assert.equal((await createKeyVault(key, null).keyIds()).previous, null);
+});

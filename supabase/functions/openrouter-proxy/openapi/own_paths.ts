@@ -172,6 +172,16 @@ export const OWN_PATHS = {
       errors: OF_OPERATOR,
     }),
   },
+  "/api/v1/encryption-keys": {
+    get: operation({
+      operationId: "encryptionKeys",
+      tag: "operation",
+      summary: "The ids of the encryption keys that the gateway has",
+      security: BY_OPERATOR,
+      data: "EncryptionKeys",
+      errors: OF_OPERATOR,
+    }),
+  },
   "/api/v1/openapi.json": {
     get: {
       operationId: "openapi",

@@ -7,6 +7,7 @@ const USD = { type: "number", minimum: 0, description: "US dollars, with all the
 const INSTANT = { type: "string", format: "date-time" };
 const UUID = { type: "string", format: "uuid" };
 const DID = { type: "string", pattern: "^did:" };
+const KEY_ID = { type: "string", pattern: "^[0-9a-f]{16}$" };
 const BOOLEAN = { type: "boolean" };
 
 /** The same, or null. */
@@ -238,6 +239,10 @@ export const SCHEMAS = {
     expires_at: INSTANT,
   }),
   Maintenance: MAINTENANCE,
+  EncryptionKeys: object({
+    current: { ...KEY_ID, description: "Of API_KEY_ENCRYPTION_KEY, which seals." },
+    previous: { ...orNull(KEY_ID), description: "Of API_KEY_ENCRYPTION_KEY_PREVIOUS." },
+  }),
   Error: ERROR,
   OpenRouterError: {
     type: "object",
