@@ -16,6 +16,7 @@ const BENCHES: Record<string, { what: string; options?: BenchOption[] }> = {
       ["--quick", "what matters most, in two minutes"],
       ["--parts <names>", "of load, sustained, worker, cold-start, growth, with commas"],
       ["--rounds <n>", "how many rounds"],
+      ["--seconds <s>", "how long each load lasts"],
       ["--rows <n>", "the most rows that it grows to"],
       ["--json <file>", "write the figures there as well"],
       ["--write", "write the document of the figures anew"],
@@ -55,21 +56,20 @@ function count(text: string): string {
   throw new InvalidArgumentError("Give a whole number from 1.");
 }
 
+function argumentsOf(given: Record<string, unknown>): string[] {
+  return Object.entries(given).map(([option, value]) =>
+    value === true ? `--${option}` : `--${option}=${value}`
+  );
+}
+
 /** What is measured without a name. */
 const DEFAULT = "gateways";
 
 const program = new Command("bench").description("Measure on this machine.");
 for (const [name, { what, options = [] }] of Object.entries(BENCHES)) {
-  const bench = program.command(name, { isDefault: name === DEFAULT }).description(what).action((
-    given: Record<string, unknown>,
-  ) =>
-    run(
-      name,
-      Object.entries(given).map(([option, value]) =>
-        value === true ? `--${option}` : `--${option}=${value}`
-      ),
-    )
-  );
+  const bench = program.command(name, { isDefault: name === DEFAULT })
+    .description(what)
+    .action((given: Record<string, unknown>) => run(name, argumentsOf(given)));
   for (const [flags, what] of options) {
     if (flags.endsWith("<n>")) bench.option(flags, what, count);
     else bench.option(flags, what);
