@@ -20,7 +20,7 @@ import { PROJECT_ROOT } from "./stack/data_folder.ts";
 import { SUPABASE, supabaseCli } from "./stack/supabase_cli.ts";
 
 interface Options {
-  remote: string;
+  remote?: string;
   envFile: string;
   yes?: boolean;
   dryRun?: boolean;
@@ -45,6 +45,9 @@ Environment:
   DATABASE_URL           for db push, from a network without IPv6: dashboard, Connect, Session pooler`;
 
 async function deploy({ remote, envFile, yes = false, dryRun = false, ...doctor }: Options) {
+  if (remote === undefined) {
+    throw new UsageError("--remote <ref> is missing: the project, as in https://<ref>.supabase.co");
+  }
   const ref = projectRef(remote);
   if (!yes && !dryRun && !Deno.stdin.isTerminal()) {
     throw new UsageError("there is nobody to ask: --yes does every step, --dry-run none");
@@ -83,7 +86,7 @@ await runCommand(
     .description(
       "Deploy to a Supabase project: each step is shown, then asked for; at the end the doctor looks.",
     )
-    .requiredOption("--remote <ref>", "the project, as in https://<ref>.supabase.co")
+    .option("--remote <ref>", "the project, as in https://<ref>.supabase.co; required")
     .option("--env-file <path>", "the function's secrets", "secrets.env")
     .option("--yes", "do every step without asking")
     .option("--dry-run", "show every step and do none")

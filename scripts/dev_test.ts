@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import postgres from "postgres";
 import { createIdentity, signedFetch } from "./client/llm_gateway.ts";
 import { signalProcess } from "./stack/child.ts";
@@ -48,6 +48,7 @@ const TASKS: [string, RegExp][] = [
   ["reconcile.ts costs", /^stale_rows: 0 done/m],
   ["report.ts --days 2 --format csv", /openai\/gpt-4o-mini/],
   ["rotate_keys.ts --check", /^3 accounts are made up and have no key\n0 of 1 keys/m],
+  ["doctor.ts", /^\d+ ok, 0 red$|^\d+ ok$/m],
   ["rotate_keys.ts", /^0 keys re-encrypted, 0 unreadable$/m],
 ];
 
@@ -67,11 +68,12 @@ async function asOperator(shell: string, source: string, command: string): Promi
       join(PROJECT_ROOT, "scripts", script!),
       ...args,
     ],
+    cwd: dirname(/'(.*)'/.exec(source)![1]!), // where the doctor keeps its identity
     clearEnv: true,
     env: { PATH, HOME, NO_COLOR: "1", ...(DENO_DIR === undefined ? {} : { DENO_DIR }) },
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert.equal(code, 0, `${command}: ${text(stderr)}`);
+  assert.equal(code, 0, `${command}: ${text(stdout)}${text(stderr)}`);
   return text(stdout);
 }
 

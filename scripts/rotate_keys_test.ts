@@ -259,3 +259,31 @@ Deno.test("rotate-keys names everything that it lacks in one line", async () => 
     /^error: DATABASE_URL is not set \(.*\); API_KEY_ENCRYPTION_KEY is not set; GATEWAY_URL is .*\n$/,
   );
 });
+
+Deno.test("an operator's command whose connection breaks in a transaction says so in one line", async () => {
+  const program = `
+    import { withDatabase } from ${JSON.stringify(import.meta.resolve("./operator/database.ts"))};
+    await withDatabase(Deno.args[0], (sql) => sql.begin(async (sql) => {
+      const [{ pid }] = await sql\`select pg_backend_pid() as pid\`;
+      await sql\`select pg_terminate_backend(\${pid})\`.catch(() => {});
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      await sql\`select 1\`;
+    })).catch((error) => {
+      console.error("error: " + error.message);
+      Deno.exit(1);
+    });`;
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", program, stack.databaseUrl],
+    env: { NO_COLOR: "1" },
+  }).output();
+  assert.equal(code, 1);
+  assert.match(new TextDecoder().decode(stderr), /^error: .*(connection|CONNECTION_CLOSED).*\n$/);
+});
+
+Deno.test("where nothing listens, DATABASE_URL is named", async () => {
+  const { code, stderr } = await runOperatorCommand("report.ts", [], {
+    DATABASE_URL: "postgres://postgres:x@127.0.0.1:1/postgres",
+  });
+  assert.equal(code, 1);
+  assert.match(stderr, /^error: nothing listens where DATABASE_URL points to: connect ECONNREFUSED/m);
+});

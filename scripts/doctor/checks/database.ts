@@ -4,6 +4,7 @@ import {
   VaultError,
 } from "../../../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
 import { readEncryptionKey } from "../../../supabase/functions/openrouter-proxy/config.ts";
+import { PLACEHOLDER } from "../../seed/statements.ts";
 import { describeDifference } from "../../stack/migrate.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
@@ -77,6 +78,7 @@ export const storedKeys: Check = {
     const vault = createKeyVault(key, previous);
     const rows = await query!(`
       select did, encrypted_api_key from public.user_api_keys
+      where encrypted_api_key <> '${PLACEHOLDER}' -- a made-up account
       order by updated_at desc limit ${SAMPLE}`);
     let unreadable = 0;
     for (const { did, encrypted_api_key } of rows) {
