@@ -285,5 +285,8 @@ Deno.test("where nothing listens, DATABASE_URL is named", async () => {
     DATABASE_URL: "postgres://postgres:x@127.0.0.1:1/postgres",
   });
   assert.equal(code, 1);
-  assert.match(stderr, /^error: nothing listens where DATABASE_URL points to: connect ECONNREFUSED/m);
+  assert.match(
+    stderr,
+    /^error: nothing listens where DATABASE_URL points to: connect ECONNREFUSED/m,
+  );
 });

@@ -7,6 +7,7 @@
  */
 import { fileURLToPath } from "node:url";
 import type { CodeBlock } from "../../../../scripts/docs/code_blocks.ts";
+import { readEnvironmentLines } from "../../../../scripts/stack/printed_environment.ts";
 import { SUPABASE_CLI_VERSION } from "../../../../scripts/stack/supabase_cli.ts";
 
 const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
@@ -151,9 +152,7 @@ async function startDev(start: CodeBlock, folder: string, env: Record<string, st
     ready,
     ended.then(() => Promise.reject(new Error(`it ended before it was ready:\n${told}`))),
   ]);
-  const environment = Object.fromEntries(
-    [...printed.matchAll(/^([A-Z_]+)=('?)(.*)\2$/gm)].map(([, name, , value]) => [name!, value!]),
-  );
+  const environment = readEnvironmentLines(printed);
   return {
     environment,
     async stop() {
