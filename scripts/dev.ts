@@ -61,6 +61,7 @@ async function start(options: { seed: boolean }, signal: AbortSignal): Promise<R
     GATEWAY_PATH,
     (request) => gateway.fetch(request),
     refuseWhileStopping,
+    gateway.onError,
   );
   starting.defer(() => finishGateway(gateway, unmount));
 

@@ -1,5 +1,6 @@
 /** The development stack: PostgreSQL, a fresh Supabase project, its migrations, the Data API. */
 import postgres from "postgres";
+import { oneLine } from "../command.ts";
 import { answerWhileStopping, createDataApi } from "./data_api.ts";
 import { legacySecretKey, publicKeyOf } from "./data_api/verify_jwt.ts";
 import { startDatabase } from "./database.ts";
@@ -53,9 +54,15 @@ export interface Stack {
   fetch(request: Request): Promise<Response>;
   /**
    * Hands requests for this path and those below it to another handler. Returns what ends that, as
-   * Drainable.drain does; `refuse` answers from then on, by default as the Data API does.
+   * Drainable.drain does; `refuse` answers from then on, by default as the Data API does. `onError` is
+   * told of what breaks an answer off, of whatever path: by default that is a line on stderr.
    */
-  mount(path: string, handler: Handler, refuse?: Handler): () => Promise<void>;
+  mount(
+    path: string,
+    handler: Handler,
+    refuse?: Handler,
+    onError?: (error: unknown) => Response,
+  ): () => Promise<void>;
   /** Where the database, the secrets and PostgreSQL's log are. */
   dataFolder: string;
   /** Resolves if PostgreSQL ends, or the API's port is lost, while the stack should be running. */
@@ -125,13 +132,18 @@ export async function startStack({
     Object.entries(untilMounted).map(([path, respond]) => [path, { respond }]),
   );
   const closing = new AbortController();
-  const server = serveHttp(port, "PORT", closing.signal, (request, info) => {
+  let onError = (error: unknown) => {
+    console.error(`an answer broke off: ${oneLine(error)}`);
+    return new Response(null, { status: 500 });
+  };
+  const answer: Handler = (request, info) => {
     const { pathname } = new URL(request.url);
     for (const [path, { respond }] of mounted) {
       if (pathname === path || pathname.startsWith(`${path}/`)) return respond(request, info);
     }
     return api.respond(request, info);
-  });
+  };
+  const server = serveHttp(port, "PORT", closing.signal, answer, (error) => onError(error));
   starting.defer(async () => {
     await within(SHUTDOWN_MS, api.drain());
     closing.abort();
@@ -155,9 +167,10 @@ export async function startStack({
     encryptionKey: folder.secrets.encryptionKey,
     jwtKey: folder.secrets.jwtKey,
     fetch: dataApi.fetch,
-    mount(path, handler, refuse = answerWhileStopping) {
+    mount(path, handler, refuse = answerWhileStopping, told = onError) {
       const mount = drainable(handler, refuse);
       mounted.set(path, mount);
+      onError = told;
       return mount.drain;
     },
     dataFolder: folder.path,
