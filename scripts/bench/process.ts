@@ -1,5 +1,6 @@
 /** The processes that a bench runs beside it. */
 import { fileURLToPath } from "node:url";
+import { signalProcess } from "../stack/child.ts";
 import { readEnvironmentLines } from "../stack/printed_environment.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -25,10 +26,15 @@ export async function startProcess(script: string, env: Record<string, string>) 
   })();
   await promise;
   return {
+    /** Ends it with SIGKILL, as a crash does. */
+    async kill() {
+      signalProcess(child.pid, "SIGKILL");
+      await ended;
+    },
     pid: child.pid,
     printed: (name: string) => readEnvironmentLines(output)[name]!,
     async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
+      signalProcess(child.pid, "SIGTERM");
       await ended;
     },
   };

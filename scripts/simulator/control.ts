@@ -10,7 +10,7 @@
  */
 import { type Answer, json } from "./answer.ts";
 import { ApiError, apiError, errorAnswer } from "./errors.ts";
-import type { LedgerSnapshot } from "./ledger.ts";
+import type { BilledGeneration, LedgerSnapshot } from "./ledger.ts";
 import type { RequestsSnapshot } from "./requests.ts";
 import type { ScriptedFault } from "./script.ts";
 
@@ -25,6 +25,8 @@ export interface Controls {
   addFault(fault: ScriptedFault): void;
   clearFaults(): void;
   ledger(): SimulatorLedger;
+  /** The generations one by one, oldest first: the last 100 000. */
+  generations(): BilledGeneration[];
   /** Forgets keys, generations, requests and scripted faults. */
   reset(): void;
 }

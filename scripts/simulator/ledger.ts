@@ -99,6 +99,16 @@ export interface LedgerSnapshot {
   total_cost: string;
 }
 
+/** What one generation was billed, as JSON; amounts are decimal strings in USD. */
+export interface BilledGeneration {
+  id: string;
+  key_hash: string;
+  cost: string;
+  /** What the customer's own provider key was charged; 0 for any other call. */
+  byok_cost: string;
+  session_id: string | null;
+}
+
 /** What the management key may set on a key. */
 export type KeySettings = Partial<
   Pick<Key, "name" | "disabled" | "limit" | "limitReset" | "includeByokInLimit" | "expiresAt">
@@ -216,6 +226,19 @@ export class Ledger {
   analysed(): GenerationRecord[] {
     const before = Date.now() - this.delays.analyticsDelayMs;
     return [...this.#generations.values()].filter(({ createdAtMs }) => createdAtMs <= before);
+  }
+
+  /** Every generation that can still be read, oldest first. */
+  billed(): BilledGeneration[] {
+    return [...this.#generations.values()].map((generation) => ({
+      id: generation.id,
+      key_hash: generation.keyHash,
+      cost: decimal(generation.cost),
+      byok_cost: decimal(
+        generation.isByok ? generation.upstreamPrompt + generation.upstreamRest : 0n,
+      ),
+      session_id: generation.sessionId,
+    }));
   }
 
   snapshot(): LedgerSnapshot {

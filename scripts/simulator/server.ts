@@ -59,6 +59,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     addFault: (fault) => world.script.add(fault),
     clearFaults: () => world.script.clear(),
     ledger: () => ({ ...world.ledger.snapshot(), requests: world.requests.snapshot() }),
+    generations: () => world.ledger.billed(),
     reset() {
       world.ledger = new Ledger(delays);
       world.requests.reset();

@@ -4,6 +4,7 @@ import { call, CHAT, chat, type Identity, newIdentity } from "./harness/client.t
 import { type GatewayProcess, startGateways } from "./harness/gateway_process.ts";
 import { maintain } from "./harness/maintenance.ts";
 import { startTcpProxy } from "./harness/tcp_proxy.ts";
+import { freezePostgres } from "./harness/frozen_postgres.ts";
 import { until } from "./harness/until.ts";
 import { useWorld } from "./harness/world.ts";
 
@@ -30,27 +31,6 @@ async function outcomeOf(identity: Identity, members: Record<string, unknown>, f
   return response.status === 200 ? "answered" : JSON.parse(text).error.type as string;
 }
 
-/** Postgres, all of whose processes stand still from now on. @returns what lets them go on */
-async function freezePostgres(): Promise<() => void> {
-  const own = await world.db.sql`select pid from pg_stat_activity`;
-  const backends = own.map(({ pid }) => pid as number);
-  // The postmaster, whose child each of them is (proc(5)): nobody connects anew without it.
-  const status = await Deno.readTextFile(`/proc/${backends[0]}/status`);
-  const pids = [Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]), ...backends];
-  const signal = (name: Deno.Signal) => {
-    for (const pid of pids) {
-      try {
-        Deno.kill(pid, name);
-      } catch (error) {
-        // A backend may have ended meanwhile.
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    }
-  };
-  signal("SIGSTOP");
-  return () => signal("SIGCONT");
-}
-
 function cutLine(): Promise<() => void> {
   line.cut();
   return Promise.resolve(line.mend);
@@ -58,7 +38,7 @@ function cutLine(): Promise<() => void> {
 
 const OUTAGES: [what: string, begin: () => Promise<() => void>, ignore: boolean][] = [
   ["the Data API", cutLine, false],
-  ["Postgres", freezePostgres, Deno.build.os !== "linux"],
+  ["Postgres", () => freezePostgres(world.db.sql), Deno.build.os !== "linux"],
 ];
 
 for (const [what, begin, ignore] of OUTAGES) {

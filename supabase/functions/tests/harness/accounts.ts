@@ -11,12 +11,12 @@ export function liveKeys({ openrouter }: World, did: string) {
 }
 
 /** OpenRouter's management, as the gateway calls it. */
-export function managementOf({ openrouter }: World): Management {
+export function managementOf({ openrouter }: Pick<World, "openrouter">): Management {
   return createManagement(openrouter.url, openrouter.managementKey, fetch, null);
 }
 
 /** The same an hour later, when nothing is in progress any more. */
-export function managementLater(world: World): Management {
+export function managementLater(world: Pick<World, "openrouter">): Management {
   const management = managementOf(world);
   return {
     ...management,
@@ -30,7 +30,7 @@ export function managementLater(world: World): Management {
 }
 
 /** `deno task reconcile keys --apply`, an hour later; gives what it printed. */
-export async function reconcileLater(world: World): Promise<string[]> {
+export async function reconcileLater(world: Pick<World, "db" | "openrouter">): Promise<string[]> {
   const printed: string[] = [];
   const failures = await reconcileKeys(world.db.sql, managementLater(world), {
     apply: true,

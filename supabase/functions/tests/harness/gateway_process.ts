@@ -34,6 +34,8 @@ export interface GatewayOptions {
   edge?: boolean;
   /** In a process that tells its memory. */
   measured?: boolean;
+  /** What serves, in place of scripts/serve.ts or, measured, of measured_gateway.ts; from the root. */
+  script?: string;
 }
 
 const EDGE_HEAP_MB = 256;
@@ -43,7 +45,11 @@ const ROOT = fileURLToPath(new URL("../../../../", import.meta.url));
 export async function startGateways(
   count: number,
   env: Record<string, string>,
-  { edge = Deno.env.has("GATEWAY_ON_EDGE_DENO"), measured = false }: GatewayOptions = {},
+  {
+    edge = Deno.env.has("GATEWAY_ON_EDGE_DENO"),
+    measured = false,
+    script = measured ? "supabase/functions/tests/harness/measured_gateway.ts" : "scripts/serve.ts",
+  }: GatewayOptions = {},
 ): Promise<GatewayProcess[]> {
   const v8Flags: string[] = [];
   if (edge) v8Flags.push(`--max-heap-size=${EDGE_HEAP_MB}`);
@@ -53,7 +59,7 @@ export async function startGateways(
     args: [
       ...(edge ? EDGE_DENO_OPTIONS : []),
       ...(v8Flags.length > 0 ? [`--v8-flags=${v8Flags.join(",")}`] : []),
-      measured ? "supabase/functions/tests/harness/measured_gateway.ts" : "scripts/serve.ts",
+      script,
     ],
     env: edge ? EDGE_DENO_ENV : {},
   };

@@ -19,6 +19,14 @@ export async function liveMb({ memoryUrl }: GatewayProcess): Promise<number> {
   return await told(`${memoryUrl}?collect`);
 }
 
+/** Both at once, in megabytes: what is in use without garbage, and all that the process holds (RSS). */
+export async function heldMb(
+  { memoryUrl }: Pick<GatewayProcess, "memoryUrl">,
+): Promise<{ live: number; rss: number }> {
+  const { heapUsed, external, rss } = await memoryUsage(`${memoryUrl}?collect`);
+  return { live: (heapUsed + external) / MEGABYTE, rss: rss / MEGABYTE };
+}
+
 /** The most that is in use at any moment of some work, in megabytes. */
 export async function peakMbDuring(
   gateway: GatewayProcess,
@@ -42,8 +50,12 @@ export async function peakMbDuring(
 }
 
 async function told(url: string): Promise<number> {
-  const { heapUsed, external }: Deno.MemoryUsage = await (await fetch(url)).json();
+  const { heapUsed, external } = await memoryUsage(url);
   return (heapUsed + external) / MEGABYTE;
+}
+
+async function memoryUsage(url: string): Promise<Deno.MemoryUsage> {
+  return await (await fetch(url)).json();
 }
 
 /**
