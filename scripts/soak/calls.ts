@@ -9,8 +9,12 @@ export interface Kind {
   /** Of a call that costs. @param words what the simulator says back, a token each */
   body?: (words: string) => Record<string, unknown>;
   isStreamed?: true;
+  /** Whether its answer is a model's text. */
+  isText?: true;
   /** Whether faults of OpenRouter may strike it. */
   takesFaults?: true;
+  /** What it may be answered with beside 200. */
+  alsoStatuses?: number[];
 }
 
 const OPENROUTER = "/api/v1/openrouter";
@@ -35,6 +39,11 @@ function call(
   return { what, weight, method: "POST", path: OPENROUTER + path, body, takesFaults: true };
 }
 
+/** One that is answered with a model's text. */
+function text(...[what, weight, path, body]: Parameters<typeof call>): Kind {
+  return { ...call(what, weight, path, body), isText: true };
+}
+
 function streamed(kind: Kind): Kind {
   const { what, body } = kind;
   return {
@@ -49,20 +58,20 @@ function read(what: string, weight: number, path: string): Kind {
   return { what, weight, method: "GET", path };
 }
 
-const RESPONSE = call("response", 6, "/responses", (words) => ({
+const RESPONSE = text("response", 6, "/responses", (words) => ({
   model: MODEL,
   input: words,
   max_output_tokens: MAX_TOKENS,
 }));
-const MESSAGE = call("message", 6, "/messages", (words) => ({
+const MESSAGE = text("message", 6, "/messages", (words) => ({
   model: "anthropic/claude-sonnet-4.5",
   messages: messages(words),
   max_tokens: MAX_TOKENS,
 }));
 
 export const KINDS: readonly Kind[] = [
-  call("chat", 20, "/chat/completions", chat()),
-  streamed(call("chat", 24, "/chat/completions", chat())),
+  text("chat", 20, "/chat/completions", chat()),
+  streamed(text("chat", 24, "/chat/completions", chat())),
   streamed(call(
     "chat, billed whole",
     3,
@@ -75,7 +84,7 @@ export const KINDS: readonly Kind[] = [
   streamed(RESPONSE),
   MESSAGE,
   streamed(MESSAGE),
-  call("completion", 3, "/completions", (words) => ({
+  text("completion", 3, "/completions", (words) => ({
     model: MODEL,
     prompt: words,
     max_tokens: MAX_TOKENS,
@@ -84,13 +93,11 @@ export const KINDS: readonly Kind[] = [
     model: "openai/text-embedding-3-small",
     input: [words, words],
   })),
-  {
-    ...call("rerank", 2, "/rerank", (words) => ({
-      model: "cohere/rerank-v3.5",
-      query: words,
-      documents: words.split(" "),
-    })),
-  },
+  call("rerank", 2, "/rerank", (words) => ({
+    model: "cohere/rerank-v3.5",
+    query: words,
+    documents: words.split(" "),
+  })),
   {
     what: "speech",
     weight: 1,
@@ -99,7 +106,8 @@ export const KINDS: readonly Kind[] = [
     body: (words) => ({ model: "openai/gpt-4o-mini-tts", input: words, voice: "alloy" }),
   },
   read("models", 2, `${OPENROUTER}/models`),
-  read("key", 1, `${OPENROUTER}/key`),
+  // Who has called for nothing that costs has no key yet.
+  { ...read("key", 1, `${OPENROUTER}/key`), alsoStatuses: [404] },
   read("usage", 2, "/api/v1/usage?group_by=day,model"),
   read("requests", 2, "/api/v1/usage/requests?limit=20"),
   read("limits", 2, "/api/v1/limits"),

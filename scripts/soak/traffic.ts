@@ -107,19 +107,17 @@ function createClient(
     person = somebody(),
     kind: Kind = KINDS[random.index(KINDS.map((k) => k.weight))]!,
   ) {
-    const { what, method, path, body, isStreamed = false, takesFaults = false } = kind;
-    const fitting = UPSTREAM_FAULTS.filter(({ only }) =>
-      only === undefined || (only === "streamed") === isStreamed
-    );
+    const { what, method, path, body, isStreamed = false, isText = false, takesFaults = false } =
+      kind;
+    const fits = { streamed: isStreamed, whole: !isStreamed, text: isText };
+    const fitting = UPSTREAM_FAULTS.filter(({ only }) => only === undefined || fits[only]);
     const fault = takesFaults
       ? fitting[random.index(fitting.map(({ weight }) => weight))]!
       : fitting[0]!;
     const words = someWords();
     const isMetered = body !== undefined;
+    const { statuses, breaks } = expectedOf(fault);
     const leaves = isMetered && random.happens(isStreamed ? 0.1 : 0.04);
-    const expected = expectedOf(fault);
-    // Who spends all is refused by then, and may be told so too often.
-    const isModest = person.name === "modest";
     const planned: Planned = {
       id: newId(),
       what: fault.faults === "" ? what : `${what}; ${fault.faults}`,
@@ -130,7 +128,15 @@ function createClient(
       ...(body === undefined ? {} : { body: JSON.stringify(body(words)) }),
       headers: fault.faults === "" ? {} : { "x-openrouter-simulate": fault.faults },
       isMetered,
-      expected: isModest ? { ...expected, statuses: [...expected.statuses, 402, 429] } : expected,
+      expected: {
+        statuses: [
+          ...statuses,
+          ...kind.alsoStatuses ?? [],
+          // Who spends all is refused by then, and may be told so too often.
+          ...person.name === "modest" ? [402, 429] : [],
+        ],
+        breaks,
+      },
       leave: leaves ? someLeave(random) : null,
     };
     return planned;

@@ -9,8 +9,8 @@ export interface UpstreamFault {
   status?: number;
   /** Whether the client's answer breaks off, too. */
   breaks?: boolean;
-  /** Where there is no such fault elsewhere. */
-  only?: "streamed" | "whole";
+  /** Where it can be told. Embeddings and ranks do not say what another's key has paid. */
+  only?: "streamed" | "whole" | "text";
 }
 
 export const UPSTREAM_FAULTS: readonly UpstreamFault[] = [
@@ -32,7 +32,7 @@ export const UPSTREAM_FAULTS: readonly UpstreamFault[] = [
   { faults: "null-usage", weight: 1 },
   { faults: "usage-twice", weight: 1, only: "streamed" },
   { faults: "cached:1", weight: 1 },
-  { faults: "byok", weight: 2 },
+  { faults: "byok", weight: 2, only: "text" },
   { faults: "cache-hit", weight: 1 },
 
   // Costs that the answer does not tell.

@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(34);
+select plan(36);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -120,6 +120,30 @@ select is(
   pg_temp.adopt('{gen-i}', 'a/one', '12 minutes', '1', true), 'own_row', 'but of none that came later'
 );
 delete from public.request_logs where status = 'pending';
+
+-- A key that is gone: OpenRouter does not tell its upstream costs any more, and its costs only.
+insert into public.key_usages (openrouter_key_hash, did, usage, byok_usage, read_at, gone_since)
+values ('gone', 'did:key:bob', 3, 0, now(), now());
+insert into public.request_logs (
+  id, did, method, endpoint, request_time, status, response_time, generation_id, total_cost, upstream_cost, cost_source
+) values (
+  gen_random_uuid(), 'did:key:bob', 'POST', '/x', now() - interval '10 minutes', 'completed', now(), 'gen-own', 1, 20, 'response'
+);
+select count(public.count_in_usage(log, 1)) from public.request_logs as log where did = 'did:key:bob';
+create function pg_temp.adopt_bobs(p_id text, p_cost text) returns text language sql as $$
+  select public.adopt_generation(
+    jsonb_build_object(
+      'did', 'did:key:bob', 'created_at', now() - interval '9 minutes', 'model', 'a/one', 'streaming', false,
+      'usd_per_credit', '1', 'generations', jsonb_build_array(jsonb_build_object('id', p_id, 'cost', p_cost))
+    ),
+    true
+  );
+$$;
+select is(
+  pg_temp.adopt_bobs('gen-l', '1.5'), 'own_row',
+  'upstream costs that a key which is gone has booked keep no call out of the books'
+);
+select is(pg_temp.adopt_bobs('gen-m', '0.6'), 'exceeds', 'its sum of costs does');
 
 -- Budgets.
 select is(
