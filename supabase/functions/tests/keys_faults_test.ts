@@ -115,13 +115,13 @@ const FAILURES: Failure[] = [
   {
     what: "saving is always lost",
     postgres: [["complete_key_provisioning", "lost", 3]],
-    ends: FAILED,
+    ends: UNAVAILABLE,
     leaves: 0,
   },
   {
     what: "the answer to saving is always lost",
     postgres: [["complete_key_provisioning", "done, answer lost", 3]],
-    ends: FAILED,
+    ends: UNAVAILABLE,
     leaves: 0,
   },
   {
@@ -130,22 +130,22 @@ const FAILURES: Failure[] = [
       ["complete_key_provisioning", "lost", 3],
       ["release_key_provisioning", "lost", 1],
     ],
-    ends: FAILED,
+    ends: UNAVAILABLE,
     leaves: 0,
   },
-  { what: "Postgres refuses the account", refusesAccount: true, ends: FAILED, leaves: 0 },
+  { what: "Postgres refuses the account", refusesAccount: true, ends: UNAVAILABLE, leaves: 0 },
   {
     what: "Postgres refuses the account and OpenRouter the deletion",
     refusesAccount: true,
     openrouter: { "DELETE /keys/:hash": "status:500" },
-    ends: FAILED,
+    ends: UNAVAILABLE,
     leaves: 1,
   },
   {
     what: "Postgres refuses the account and the answer to the deletion is lost",
     refusesAccount: true,
     openrouter: { "DELETE /keys/:hash": "after,drop" },
-    ends: FAILED,
+    ends: UNAVAILABLE,
     leaves: 0,
   },
   {
@@ -153,7 +153,7 @@ const FAILURES: Failure[] = [
     refusesAccount: true,
     openrouter: { "DELETE /keys/:hash": "status:503" },
     postgres: [["release_key_provisioning", "lost", 1]],
-    ends: FAILED,
+    ends: UNAVAILABLE,
     leaves: 1,
   },
   {

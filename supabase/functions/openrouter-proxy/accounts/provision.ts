@@ -129,6 +129,8 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
       await store.releaseProvisioning(did, attemptId, orphanPossible).catch(() => {
         // The lease expires by itself; the failure that brought us here is the one to report.
       });
+      // Postgres that is away is told as that, and when to come back.
+      if (error instanceof GatewayError) throw error;
       throw provisioningFailed(
         "an OpenRouter key for this DID could not be created; try again",
         error,

@@ -300,9 +300,9 @@ Deno.test("saving is asked again when Postgres did not answer", async () => {
   assert.deepEqual(calls.slice(2), ["save new", "sleep 100", "save new", "sleep 500", "save new"]);
 });
 
-Deno.test("a key that cannot be saved is deleted", async () => {
+Deno.test("a key that cannot be saved is deleted, and Postgres's absence told as that", async () => {
   const { provision, calls } = scripted({ saves: [storeDown(), storeDown(), storeDown()] });
-  assert.equal((await refusalOf(provision(DID, null))).type, "provisioning_failed");
+  assert.equal((await refusalOf(provision(DID, null))).type, "store_unavailable");
   assert.deepEqual(calls.slice(-2), ["delete new", `release ${DID} clean`]);
 });
 
