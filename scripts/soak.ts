@@ -52,6 +52,7 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 type Options = Pick<SoakOptions, "minutes" | "seed" | "clients"> & {
+  outageEvery: number;
   edge?: boolean;
   json?: boolean;
   evidence?: string;
@@ -71,6 +72,10 @@ await runCommand(
       new Option("--clients <n>", "how many call at the same time")
         .argParser(number(1, 200, true)).default(8),
     )
+    .addOption(
+      new Option("--outage-every <seconds>", "how often something fails; 0: nothing does")
+        .argParser(number(0, 100_000, false)).default(15),
+    )
     .option("--edge", "the gateway under the Deno of Supabase's Edge Runtime, with its heap")
     .option("--json", "print the proof as JSON")
     .option(
@@ -78,9 +83,15 @@ await runCommand(
       "write every call, row and generation there, to look into a red line",
     )
     .addHelpText("after", HELP)
-    .action(async ({ edge = false, json = false, evidence, ...options }: Options) => {
+    .action(async ({ edge = false, json = false, evidence, outageEvery, ...options }: Options) => {
       const { signal } = interruption;
-      const report = await soak({ ...options, edge, onProgress: console.error, signal });
+      const report = await soak({
+        ...options,
+        outageEverySeconds: outageEvery,
+        edge,
+        onProgress: console.error,
+        signal,
+      });
       if (evidence !== undefined) {
         await Deno.writeTextFile(evidence, JSON.stringify(report.evidence, null, 1));
       }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../seed/random.ts";
 import { withDatabase } from "../operator/database.ts";
 import { didOfKeyName } from "../../supabase/functions/openrouter-proxy/accounts/provision.ts";
+import { openDatabase } from "../../supabase/functions/tests/harness/database.ts";
 import { freezePostgres } from "../../supabase/functions/tests/harness/frozen_postgres.ts";
 import type { CallRecord } from "./call_record.ts";
 import type { SoakWorld } from "./world.ts";
@@ -84,13 +85,15 @@ export const OUTAGES: readonly Outage[] = [
     },
   },
   {
-    what: "the gateway is stopped",
+    what: "another gateway takes over",
     affects: "gateway",
     endsGateway: true,
-    longestMs: 500,
+    longestMs: 0,
     async begin({ gateway }) {
-      await gateway.stop();
-      return gateway.start;
+      const { current } = gateway;
+      await gateway.start();
+      await current.stop();
+      return nothing;
     },
   },
   {
@@ -133,11 +136,14 @@ function freezes(): Outage {
     what: "Postgres stands still",
     affects: "store",
     longestMs: 12_000,
-    begin: ({ postgres }) =>
-      withDatabase(postgres.url("supabase_admin"), async (sql) => {
-        const thaw = await freezePostgres(sql);
-        return () => Promise.resolve(thaw());
-      }),
+    async begin({ postgres }) {
+      const { sql } = openDatabase(postgres.url("supabase_admin"));
+      const thaw = await freezePostgres(sql);
+      return async () => {
+        thaw();
+        await sql.end();
+      };
+    },
   };
 }
 

@@ -21,6 +21,8 @@ export interface SoakOptions {
   minutes: number;
   seed: number;
   clients: number;
+  /** From the beginning of one outage to that of the next; 0: there are none. */
+  outageEverySeconds: number;
   edge: boolean;
   onProgress: (message: string) => void;
   signal: AbortSignal;
@@ -35,7 +37,6 @@ export interface SoakReport {
   evidence: Evidence;
 }
 
-const OUTAGE_EVERY_MS = 12_000;
 const SAMPLE_EVERY_MS = 5_000;
 const TELL_EVERY_MS = 10_000;
 const MAINTAIN_EVERY_MS = 20_000;
@@ -91,11 +92,12 @@ async function withDb<T>(
 async function live(
   world: SoakWorld,
   people: People,
-  { minutes, seed, clients, onProgress, signal }: SoakOptions,
+  { minutes, seed, clients, outageEverySeconds, onProgress, signal }: SoakOptions,
 ) {
   const { gateway, secretKey } = world;
   const beganMs = Date.now();
   const endMs = beganMs + minutes * 60_000;
+  const outageEveryMs = outageEverySeconds === 0 ? Infinity : outageEverySeconds * 1000;
   const middleMs = (beganMs + endMs) / 2;
   const calls: CallRecord[] = [];
   const outages: OutageRecord[] = [];
@@ -122,10 +124,10 @@ async function live(
     onCall: (call) => calls.push(call),
   });
   await Promise.all([
-    every(OUTAGE_EVERY_MS, async () => {
+    every(outageEveryMs, async () => {
       // In the last half one process lives through all, so that its memory tells something.
       const { current } = gateway;
-      const outage = nextOutage(Date.now() + OUTAGE_EVERY_MS < middleMs);
+      const outage = nextOutage(Date.now() + outageEveryMs < middleMs);
       const record = await suffer(outage, world, random);
       if (gateway.current !== current) log.push(...current.log);
       outages.push(record);
