@@ -13,8 +13,8 @@ const HELP = `
 PostgreSQL, the Data API, OpenRouter's simulator and the gateway are started, used
 by clients of every kind, and stopped, killed and broken meanwhile. Then what an
 operator's scheduled jobs do is done, and the books are compared with OpenRouter's.
-The last half of the time the gateway's process is left alone, for its memory to be
-measured.`;
+After the first quarter the gateway's process is left alone, for its memory to be
+measured in the last half.`;
 
 function number(least: number, most: number, isWhole: boolean) {
   return (text: string) => {

@@ -244,8 +244,11 @@ function serviceResumed({ outages }: Evidence): Findings {
   };
 }
 
-/** What a collected heap, and all that a process holds, may differ by from one half to the other. */
-const NOISE_MB = { live: 2, rss: 16 };
+/**
+ * What a collected heap, and all that a process holds, may differ by from one half of the samples to the
+ * other: a process keeps for a while what it needed while Postgres stood still.
+ */
+const NOISE_MB = { live: 3, rss: 48 };
 
 function noGrowth({ memory }: Evidence): Findings {
   const live = growthOf(memory, ({ liveMb }) => liveMb);
