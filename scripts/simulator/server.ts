@@ -103,7 +103,9 @@ async function serve(
 ): Promise<void> {
   const connection = new Connection(response);
   try {
-    const body = await readBody(request);
+    const body = await readBody(request).catch(() => null);
+    // Whoever leaves before the end of the body waits for no answer.
+    if (body === null) return await connection.drop();
     const path = (request.url ?? "").split("?", 1)[0] ?? "";
     if (path.startsWith(`${CONTROL_ROOT}/`)) {
       const answer = control(controls, request.method ?? "", path, body);

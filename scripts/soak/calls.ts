@@ -8,11 +8,11 @@ export interface Kind {
   path: string;
   /** Of a call that costs. @param words what the simulator says back, a token each */
   body?: (words: string) => Record<string, unknown>;
-  isStreamed?: true;
+  isStreamed?: boolean;
   /** Whether its answer is a model's text. */
-  isText?: true;
+  isText?: boolean;
   /** Whether faults of OpenRouter may strike it. */
-  takesFaults?: true;
+  takesFaults?: boolean;
   /** What it may be answered with beside 200. */
   alsoStatuses?: number[];
 }

@@ -1,6 +1,10 @@
-/** What Postgres and OpenRouter say when all is over. */
+/** What is known when all is over, and what Postgres says of it. */
 import type { Sql } from "../operator/database.ts";
 import type { BilledGeneration, LedgerSnapshot } from "../simulator/ledger.ts";
+import type { CallRecord } from "./call_record.ts";
+import type { Closing } from "./closing.ts";
+import type { MemorySample } from "./memory_samples.ts";
+import type { OutageRecord } from "./outages.ts";
 
 /** A row of request_logs; amounts are decimal strings in USD. */
 export interface BookedRow {
@@ -38,12 +42,32 @@ export interface Books {
   budgets: BookedBudget[];
   /** Totals that differ from the log. */
   wrongTotals: Record<string, unknown>[];
+  /** Budgets that hold something else than the log says. */
+  wrongReservations: Record<string, unknown>[];
   /** DIDs whose sums differ from OpenRouter's, as the last maintenance has seen them. */
   drifts: { did: string; drift_usd: string }[];
 }
 
 export interface Ledger extends Pick<LedgerSnapshot, "keys" | "total_cost"> {
   generations: BilledGeneration[];
+}
+
+export interface Evidence {
+  calls: readonly CallRecord[];
+  outages: readonly OutageRecord[];
+  books: Books;
+  ledger: Ledger;
+  closing: Closing;
+  /** Of the last half of the traffic. */
+  memory: readonly MemorySample[];
+  /** Lines of the gateway's log that tell of a bug. */
+  bugs: readonly string[];
+}
+
+/** What a proof has found. */
+export interface Findings {
+  problems: string[];
+  summary: string;
 }
 
 export async function readBooks(sql: Sql): Promise<Books> {
@@ -65,6 +89,8 @@ export async function readBooks(sql: Sql): Promise<Books> {
         requests_under_way
       from public.budgets order by did`,
     wrongTotals: await sql<Record<string, unknown>[]>`select * from public.verify_usage()`,
+    wrongReservations: await sql<Record<string, unknown>[]>`
+      select * from public.verify_reservations()`,
     drifts: await sql<Books["drifts"]>`
       select did, drift_usd::text as drift_usd from public.cost_drift_latest where drift_usd <> 0`,
   };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import type { CallRecord } from "./call_record.ts";
+import type { Evidence } from "./evidence.ts";
 import type { MemorySample } from "./memory_samples.ts";
-import { type Evidence, prove } from "./proof.ts";
+import { prove } from "./proof.ts";
 
 const DID = "did:key:zAlice";
 const AT_MS = Date.parse("2026-11-27T10:00:00Z");
@@ -84,6 +85,7 @@ function evidence(): Evidence {
       accounts: [{ did: DID, hash: "hash" }],
       budgets: [BUDGET, { ...BUDGET, did: "*" }],
       wrongTotals: [],
+      wrongReservations: [],
       drifts: [],
     },
     ledger: { keys: [KEY], total_cost: ROW.total_cost, generations: [GENERATION] },
@@ -154,6 +156,9 @@ const WRONGS: [what: string, spoil: (given: Evidence) => void, red: string[]][] 
   }, ["no reserved dollars"]],
   ["dollars that a budget holds", ({ books }) => {
     books.budgets[1]!.month_reserved_usd = "0.00000001";
+  }, ["no reserved dollars"]],
+  ["a budget that holds what the log does not", ({ books }) => {
+    books.wrongReservations.push({ did: DID });
   }, ["no reserved dollars"]],
   ["a request that never ended", ({ books }) => {
     books.budgets[0]!.requests_under_way = 1;

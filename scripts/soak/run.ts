@@ -7,13 +7,13 @@ import { requestMaintenance } from "../operator/maintenance_client.ts";
 import { createRandom } from "../seed/random.ts";
 import { WITHOUT_LIMITS } from "../stack/without_limits.ts";
 import type { CallRecord } from "./call_record.ts";
-import { closeBooks, type Closing } from "./closing.ts";
-import { readBooks } from "./evidence.ts";
+import { closeBooks } from "./closing.ts";
+import { type Evidence, readBooks } from "./evidence.ts";
 import { type MemorySample, sampleMemory } from "./memory_samples.ts";
 import { createSchedule, type OutageRecord, suffer } from "./outages.ts";
 import { createPeople, type People, setEverybodysLimits } from "./people.ts";
 import { progressLine } from "./progress.ts";
-import { type Evidence, type Line, prove } from "./proof.ts";
+import { type Line, prove } from "./proof.ts";
 import { startTraffic } from "./traffic.ts";
 import { type SoakWorld, startWorld } from "./world.ts";
 

@@ -212,7 +212,10 @@ begin
       from public.usage_daily where did = v_did
     ) as booked,
     (
-      select sum(usage) * v_rate as usd, sum(byok_usage) * v_rate as byok_usd
+      select sum(usage) * v_rate as usd,
+        -- Nobody tells the upstream costs of a key that is gone: what was read of it last may be less
+        -- than what its calls have booked.
+        case when count(gone_since) = 0 then sum(byok_usage) * v_rate end as byok_usd
       from public.key_usages where did = v_did
     ) as charged
     where public.difference_of_sums(charged.usd, booked.usd + v_cost) < 0
