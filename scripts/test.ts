@@ -1,7 +1,8 @@
 /**
  * `deno task test [suite…] [deno test's options…]`: every test, or those of the suites named:
  *
- * - `unit`        of the function and the scripts, under the Deno that runs this
+ * - `unit`        unit tests of the function, under the Deno that runs this
+ * - `scripts`     of what develops and operates it
  * - `unit-2.1.4`  types and unit tests of the function under the Deno of Supabase's Edge Runtime
  * - `pgtap`       supabase/tests, on the migrated database
  * - `schema`      Supabase's advisors and the generated types
@@ -21,6 +22,7 @@ import {
   http,
   httpOnEdgeDeno,
   maintenance,
+  scripts,
   unit,
   unitOnEdgeDeno,
 } from "./test/deno_suites.ts";
@@ -32,8 +34,9 @@ import { runSuite, type Suite } from "./test/suite.ts";
 /** The longest first, so that at the end neither core waits long for the other. */
 const SUITES: Record<string, Suite> = {
   http,
-  unit,
+  scripts,
   maintenance,
+  unit,
   "unit-2.1.4": unitOnEdgeDeno,
   "http-2.1.4": httpOnEdgeDeno,
   pgtap,
@@ -76,11 +79,11 @@ async function runAll(
       running.defer(stack.stop);
       return stack;
     });
-  const context = { signal, stack, denoTestArgs };
   const outcomes: Outcome[] = [];
 
   const queue = Object.entries(SUITES)
     .filter(([name]) => wanted.length === 0 ? !ON_DEMAND.includes(name) : wanted.includes(name));
+  const context = { signal, stack, isAlone: queue.length === 1, denoTestArgs };
 
   async function runLane() {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {

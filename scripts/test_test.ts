@@ -9,6 +9,6 @@ Deno.test("test refuses a suite that it does not know, and names those that it d
   assert.deepEqual([code, out], [2, ""]);
   assert.equal(
     err,
-    'error: there is no suite "units"; the suites are: http, unit, maintenance, unit-2.1.4, http-2.1.4, pgtap, schema, agents\n',
+    'error: there is no suite "units"; the suites are: http, scripts, maintenance, unit, unit-2.1.4, http-2.1.4, pgtap, schema, agents\n',
   );
 });

@@ -10,8 +10,12 @@ import type { Suite } from "./suite.ts";
 const FUNCTION = "supabase/functions/openrouter-proxy";
 const TEST: [string, ...string[]] = [Deno.execPath(), "test", "-A", "--no-check"];
 
-/** The unit tests of the function and of the scripts, under the Deno that runs this. */
-export const unit: Suite = (context) => denoTest([...TEST, FUNCTION, "scripts"], context);
+/** The unit tests of the function, under the Deno that runs this. */
+export const unit: Suite = (context) =>
+  denoTest([...TEST, ...(context.isAlone ? ["--parallel"] : []), FUNCTION], context);
+
+/** Those of the scripts, some of which start stacks, browsers and whole commands. */
+export const scripts: Suite = (context) => denoTest([...TEST, "scripts"], context);
 
 /** The function's types and unit tests under the Deno that Supabase runs it with. */
 export const unitOnEdgeDeno: Suite = async (context) => {

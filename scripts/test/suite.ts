@@ -10,6 +10,8 @@ export interface SuiteContext {
   signal: AbortSignal;
   /** The stack that suites share, started for the first that asks. */
   stack(): Promise<Stack>;
+  /** Whether no other suite runs beside it: then all cores are its own. */
+  isAlone: boolean;
   /** What the person added to the command line, for `deno test`. */
   denoTestArgs: string[];
 }

@@ -5,7 +5,12 @@ import { runSuite, type Suite } from "./suite.ts";
 
 async function run(suite: Suite, signal = new AbortController().signal) {
   const lines: string[] = [];
-  const context = { signal, stack: () => Promise.reject(new Error("no stack")), denoTestArgs: [] };
+  const context = {
+    signal,
+    stack: () => Promise.reject(new Error("no stack")),
+    isAlone: false,
+    denoTestArgs: [],
+  };
   const outcome = await runSuite("unit", suite, context, (line) => lines.push(line));
   return { outcome, lines };
 }
