@@ -100,7 +100,7 @@ export function keys({ books, ledger, closing }: Evidence): Findings {
   return {
     problems: live.filter(({ hash, name }) => hashes.get(hash) !== didOfKeyName(name))
       .map(({ name }) => `nobody has the key ${name}`),
-    summary: `${live.length} keys for ${books.accounts.length} accounts; ${
+    summary: `${live.length} keys for ${books.accounts.length} accounts, once put right was: ${
       closing.reconciliation.find((line) => line.includes("keys at OpenRouter"))
     }`,
   };
