@@ -5,18 +5,20 @@
  * when it is called wrongly.
  */
 import { Command } from "commander";
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { runCommand, UsageError } from "./command.ts";
-import { functionGraph } from "./deploy/function_graph.ts";
-import { planOf } from "./deploy/plan.ts";
+import { functionGraph, MAX_BUNDLE_BYTES } from "./deploy/function_graph.ts";
+import { interruptible } from "./deploy/interruptible.ts";
+import { megabytes, planOf } from "./deploy/plan.ts";
 import { lockout } from "./deploy/secrets_change.ts";
 import { takeSteps } from "./deploy/step.ts";
 import { readAsGateway } from "./doctor/checks/environment.ts";
 import { consult, DEFAULTS, projectRef } from "./doctor/consult.ts";
 import { readEnvironment } from "./operator/environment.ts";
-import { readEnvFile } from "./operator/env_file.ts";
-import { hostedProject } from "./operator/hosted_project.ts";
+import { readEnvFile, type Variables } from "./operator/env_file.ts";
+import { type HostedProject, hostedProject, NoLoginError } from "./operator/hosted_project.ts";
 import { PROJECT_ROOT } from "./stack/data_folder.ts";
+import { migrationFilesIn } from "./stack/migrate.ts";
 import { SUPABASE, supabaseCli } from "./stack/supabase_cli.ts";
 
 interface Options {
@@ -38,11 +40,60 @@ The same by hand, in five commands:
 Then \`deno task doctor --remote <ref> --env-file secrets.env\` says what is left.
 
 The order matters: the limits are there before the URL is. To deploy again is to run
-it again: what is done already is not done twice.
+it again: what is done already is not done twice. A dry run needs no login: without one it
+leaves out what only the project can tell, and says so.
 
 Environment:
   SUPABASE_ACCESS_TOKEN  in place of a login
   DATABASE_URL           for db push, from a network without IPv6: dashboard, Connect, Session pooler`;
+
+const WITHOUT_LOGIN = `\
+nobody is logged in to Supabase here, so the project was not looked at: whether it exists, which
+migrations and secrets it has, whether it has keys of DIDs that this API_KEY_ENCRYPTION_KEY cannot open,
+and whether maintenance is scheduled. A real run looks at that first. To compare: ${SUPABASE} login`;
+
+/**
+ * Of the project's secrets, which the file's must not lock out; null: in a dry run, without a login.
+ *
+ * @throws {Error} where they would, or the project cannot be looked at
+ */
+async function digestsOf(project: HostedProject, file: Variables, dryRun: boolean) {
+  try {
+    const digests = await project.secretDigests();
+    const danger = lockout(file, digests);
+    if (danger !== null) throw new Error(danger);
+    return digests;
+  } catch (error) {
+    if (dryRun && error instanceof NoLoginError) return null;
+    throw error;
+  }
+}
+
+/**
+ * The file as the function will read it.
+ *
+ * @returns why a real run would refuse it, and the names that the gateway does not know
+ */
+function examineFile(envFile: string, file: Variables, ref: string) {
+  const { names, problems } = readAsGateway(file, `https://${ref}.supabase.co`, true);
+  const foreign = Object.keys(file).filter((name) =>
+    !names.includes(name) && !name.startsWith("SUPABASE_")
+  );
+  if (problems.length === 0) console.log(`${envFile}: the shapes are right of ${names.join(", ")}`);
+  const refusal = problems.length === 0 ? null : `${envFile}: ${problems.join("; ")}`;
+  return { refusal, foreign };
+}
+
+/** @throws {Error} where the function could not be deployed, or not the same way tomorrow */
+async function examineFunction() {
+  const graph = await functionGraph();
+  if (graph.problems.length > 0) throw new Error(`the function: ${graph.problems.join("; ")}`);
+  console.log(
+    `the function: ${graph.files} files of its own and ${graph.packages.length} packages, each pinned; ` +
+      `${megabytes(graph.bundleBytes)} compressed, of at most ${megabytes(MAX_BUNDLE_BYTES)}`,
+  );
+  return graph;
+}
 
 async function deploy({ remote, envFile, yes = false, dryRun = false, ...doctor }: Options) {
   if (remote === undefined) {
@@ -54,27 +105,32 @@ async function deploy({ remote, envFile, yes = false, dryRun = false, ...doctor 
   }
   const path = resolve(envFile);
   const file = await readEnvFile(path);
-  const { problems } = readAsGateway(file, `https://${ref}.supabase.co`, true);
-  if (problems.length > 0) throw new UsageError(`${envFile}: ${problems.join("; ")}`);
-  const graph = await functionGraph();
-  if (graph.problems.length > 0) throw new Error(`the function: ${graph.problems.join("; ")}`);
-
-  const cli = (args: string[]) => supabaseCli([...args, "--workdir", PROJECT_ROOT]);
-  const project = hostedProject(ref, cli);
-  const digests = await project.secretDigests();
-  const danger = lockout(file, digests);
-  if (danger !== null) throw new Error(danger);
-
+  const { refusal, foreign } = examineFile(envFile, file, ref);
+  if (refusal !== null && !dryRun) throw new UsageError(refusal);
   const databaseUrl = Deno.env.get("DATABASE_URL")
     ? readEnvironment(["DATABASE_URL"]).DATABASE_URL
     : undefined;
-  const plan = planOf({ project, cli, envFile: path, file, digests, graph, databaseUrl });
+  const graph = await examineFunction();
+
+  const cli = (args: string[]) =>
+    interruptible((signal) => supabaseCli([...args, "--workdir", PROJECT_ROOT], { signal }));
+  const project = hostedProject(ref, cli);
+  console.log(`the project ${ref}: asking ${SUPABASE} …`);
+  const digests = await digestsOf(project, file, dryRun);
+  const migrations = await migrationFilesIn(join(PROJECT_ROOT, "supabase", "migrations"));
+  const secrets = { envFile: path, file, foreign, digests };
+  const plan = planOf({ project, cli, ...secrets, migrations, graph, databaseUrl });
   const outcome = await takeSteps(plan, {
     print: console.log,
     confirm: yes ? () => true : confirm,
     dryRun,
   });
-  if (dryRun) return console.log("\na dry run: nothing was changed");
+  if (dryRun) {
+    console.log("\na dry run: nothing was changed");
+    if (digests === null) console.log(WITHOUT_LOGIN);
+    if (refusal !== null) throw new UsageError(`a real run refuses ${refusal}`);
+    return;
+  }
   if (outcome === "declined") return void (Deno.exitCode = 1);
   console.log("\nThe doctor:");
   const results = await consult({ ...doctor, remote: ref, envFile: path });
@@ -89,7 +145,7 @@ await runCommand(
     .option("--remote <ref>", "the project, as in https://<ref>.supabase.co; required")
     .option("--env-file <path>", "the function's secrets", "secrets.env")
     .option("--yes", "do every step without asking")
-    .option("--dry-run", "show every step and do none")
+    .option("--dry-run", "check, show every step, and do none; without a login, too")
     .option("--model <id>", "of the doctor's call", DEFAULTS.model)
     .option("--identity <path>", "the doctor's DID", DEFAULTS.identity)
     .addHelpText("after", BY_HAND)

@@ -19,8 +19,12 @@ export interface PlanOptions {
   envFile: string;
   /** What is in it. */
   file: Variables;
-  /** Of the secrets that the project has. */
-  digests: ReadonlyMap<string, string>;
+  /** The names in it that the gateway does not read: of another program's file, or misspelt. */
+  foreign: readonly string[];
+  /** Of the secrets that the project has; null: nobody is logged in, so that it cannot be looked at. */
+  digests: ReadonlyMap<string, string> | null;
+  /** The names of this checkout's migrations. */
+  migrations: readonly string[];
   graph: FunctionGraph;
   /** Where `db push` goes, where the project's own host cannot be reached from here. */
   databaseUrl: string | undefined;
@@ -42,12 +46,16 @@ async function run(cli: Cli, args: string[]): Promise<string> {
   return output;
 }
 
-function migrate({ cli, project: { ref }, databaseUrl }: PlanOptions): Step {
+function migrate({ cli, project: { ref }, digests, migrations, databaseUrl }: PlanOptions): Step {
   const remote = `--remote=${databaseUrl ?? ref}`;
   return {
     command: `${SUPABASE} db push --remote=${databaseUrl === undefined ? ref : '"$DATABASE_URL"'}`,
     why: "The database: tables, and limits that hold before anybody can call",
     async preview() {
+      // The CLI asks DATABASE_URL's Postgres without a login.
+      if (digests === null && databaseUrl === undefined) {
+        return [`migrations: those of these ${migrations.length} that it lacks`, ...migrations];
+      }
       const output = await run(cli, ["db", "push", remote, "--dry-run"]);
       const names = [...new Set(output.match(/\d{14}_\w+\.sql/g) ?? [])];
       // DATABASE_URL may be that of another project, left in the shell.
@@ -58,13 +66,14 @@ function migrate({ cli, project: { ref }, databaseUrl }: PlanOptions): Step {
   };
 }
 
-function setSecrets({ cli, project, envFile, file, digests }: PlanOptions): Step {
+function setSecrets({ cli, project, envFile, file, foreign, digests }: PlanOptions): Step {
   return {
     command: `${SUPABASE} secrets set --remote=${project.ref} --env-file ${envFile}`,
     why: "The function's secrets",
     preview() {
-      const { added, changed, same } = secretsChange(file, digests);
-      const lines = Object.entries({ new: added, changed, "the same": same })
+      const { added, changed, same } = secretsChange(file, digests ?? new Map());
+      const kinds = digests === null ? { set: added } : { new: added, changed, "the same": same };
+      const lines = Object.entries({ ...kinds, "not of the gateway's": foreign })
         .filter(([, names]) => names.length > 0)
         .map(([what, names]) => `${what}: ${names.join(", ")}`);
       return Promise.resolve(added.length + changed.length === 0 ? null : lines);
@@ -81,7 +90,7 @@ function setSecrets({ cli, project, envFile, file, digests }: PlanOptions): Step
   };
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
+export const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(2)} MB`;
 
 function deployFunction({ cli, project: { ref }, graph }: PlanOptions): Step {
   const args = ["functions", "deploy", "openrouter-proxy", "--use-api", `--remote=${ref}`];
@@ -97,7 +106,9 @@ function deployFunction({ cli, project: { ref }, graph }: PlanOptions): Step {
   };
 }
 
-function scheduleMaintenance({ cli, project }: PlanOptions): Step {
+const WITH_KEY = "with a secret key of the project, which the CLI reads and Vault keeps";
+
+function scheduleMaintenance({ cli, project, digests }: PlanOptions): Step {
   const { ref } = project;
   const call = (key: string) =>
     `select public.schedule_maintenance('${functionUrl(ref)}', '${key}');`;
@@ -106,8 +117,9 @@ function scheduleMaintenance({ cli, project }: PlanOptions): Step {
       `${call("sb_secret_…")}"`,
     why: "Maintenance: costs that come late, every five minutes",
     async preview() {
+      if (digests === null) return ["where it is not scheduled already", WITH_KEY];
       if (await isScheduled(project.query, "llm-gateway-maintenance")) return null;
-      return ["with a secret key of the project, which the CLI reads and Vault keeps"];
+      return [WITH_KEY];
     },
     async run() {
       const key = await project.secretKey();

@@ -15,10 +15,11 @@ const GRAPH = {
 
 /** A plan for a CLI that answers with this, and what it was asked. */
 function planWith(
-  { output = "", code = 0, digests = {}, jobs = [], databaseUrl }: {
+  { output = "", code = 0, digests = {}, jobs = [], databaseUrl, foreign = [] }: {
     output?: string;
     code?: number;
-    digests?: Record<string, string>;
+    digests?: Record<string, string> | null;
+    foreign?: string[];
     jobs?: string[];
     databaseUrl?: string;
   } = {},
@@ -41,7 +42,10 @@ function planWith(
     },
     envFile: "/x/secrets.env",
     file: { A: "1", B: "2" },
-    digests: new Map(Object.entries(digests).map(([name, value]) => [name, digestOf(value)])),
+    foreign,
+    digests: digests &&
+      new Map(Object.entries(digests).map(([name, value]) => [name, digestOf(value)])),
+    migrations: ["20261122000000_accounts.sql", "20261123000000_more.sql"],
     graph: GRAPH,
     databaseUrl,
   });
@@ -76,6 +80,39 @@ Deno.test("a plan has nothing to do where it was done before, but to deploy the 
   const previews = [];
   for (const step of steps) previews.push(await step.preview() === null);
   assert.deepEqual(previews, [true, true, false, true]);
+});
+
+Deno.test("a plan without a login asks nobody, and shows what it would run and send", async () => {
+  const { steps, asked } = planWith({ digests: null, foreign: ["B"] });
+  const previews = [];
+  for (const step of steps) previews.push(await step.preview());
+  assert.deepEqual(previews, [
+    [
+      "migrations: those of these 2 that it lacks",
+      "20261122000000_accounts.sql",
+      "20261123000000_more.sql",
+    ],
+    ["set: A, B", "not of the gateway's: B"],
+    [
+      `https://${REF}.supabase.co/functions/v1/openrouter-proxy: 180 files, 0.68 MB, with 1 packages ` +
+      "1.11 MB compressed",
+    ],
+    [
+      "where it is not scheduled already",
+      "with a secret key of the project, which the CLI reads and Vault keeps",
+    ],
+  ]);
+  assert.deepEqual(asked, []);
+});
+
+Deno.test("a plan without a login compares migrations with DATABASE_URL's Postgres", async () => {
+  const { steps, asked } = planWith({
+    digests: null,
+    databaseUrl: "postgres://postgres:hunter2@pooler/postgres",
+    output: "Remote database is up to date.",
+  });
+  assert.equal(await steps[0]!.preview(), null);
+  assert.equal(asked.length, 1);
 });
 
 Deno.test("a plan shows no password of DATABASE_URL and no secret key", async () => {

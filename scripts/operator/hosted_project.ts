@@ -14,7 +14,12 @@ export type Cli = (args: string[]) => Promise<ChildResult>;
 
 export interface HostedProject {
   ref: string;
-  /** The names of the function's secrets, and the lower-case SHA-256 hex of each. @throws {CliError} */
+  /**
+   * The names of the function's secrets, and the lower-case SHA-256 hex of each.
+   *
+   * @throws {NoLoginError} where nobody is logged in
+   * @throws {CliError}
+   */
   secretDigests(): Promise<Map<string, string>>;
   /** One of the project's secret keys, in full. @throws {CliError} */
   secretKey(): Promise<string>;
@@ -24,7 +29,12 @@ export interface HostedProject {
 
 /** What the CLI says that it could not do. */
 export class CliError extends Error {
-  override readonly name = "CliError";
+  override readonly name: string = "CliError";
+}
+
+/** Nobody is logged in to Supabase here, so that nothing can be said of any project. */
+export class NoLoginError extends CliError {
+  override readonly name = "NoLoginError";
 }
 
 /** @param ref 20 lower-case letters: the project's id in its URLs */
@@ -33,8 +43,11 @@ export function hostedProject(ref: string, cli: Cli): HostedProject {
 
   async function ask(...args: string[]): Promise<unknown> {
     const { code, stdout, output } = await cli([...args, remote, "--output-format", "json"]);
-    if (code !== 0) throw new CliError(`supabase ${args[0]} ${args[1]}: ${reason(stdout, output)}`);
-    return JSON.parse(stdout);
+    if (code === 0) return JSON.parse(stdout);
+    const error = errorIn(stdout);
+    const message = typeof error.message === "string" ? error.message : output.trim();
+    const what = NO_LOGIN.test(String(error.code)) ? NoLoginError : CliError;
+    throw new what(`supabase ${args[0]} ${args[1]}: ${message}`);
   }
 
   return {
@@ -69,9 +82,11 @@ function listIn(answer: unknown, member: string): Record<string, unknown>[] {
   return list.filter(isObject);
 }
 
-/** What failed, of the CLI's JSON or else of all that it wrote. */
-function reason(stdout: string, output: string): string {
+/** The codes of the CLI's errors that a login would mend. */
+const NO_LOGIN = /^(?:AccessTokenRequired|DbQueryLoginRequired)Error$/;
+
+/** The error in the CLI's JSON; empty where it wrote none. */
+function errorIn(stdout: string): Record<string, unknown> {
   const error = parseJsonObject(utf8(stdout.trim()))?.error;
-  const message = isObject(error) ? error.message : null;
-  return typeof message === "string" ? message : output.trim();
+  return isObject(error) ? error : {};
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { CliError, hostedProject } from "./hosted_project.ts";
+import { CliError, hostedProject, NoLoginError } from "./hosted_project.ts";
 
 const REF = "abcdefghijklmnopqrst";
 
@@ -41,6 +41,7 @@ Deno.test("what the CLI could not do is said in its words, whether they are JSON
   for (const [answer, expected] of [[token, "log in"], ["no network", "no network"]] as const) {
     await assert.rejects(projectSaying(answer, 1).project.secretDigests(), (error: Error) => {
       assert.ok(error instanceof CliError);
+      assert.equal(error instanceof NoLoginError, answer === token);
       assert.ok(
         error.message.startsWith("supabase secrets list: ") && error.message.endsWith(expected),
       );

@@ -41,15 +41,24 @@ export function describeDifference(wanted: string[], applied: string[]): string 
   return missing.length === 1 ? "applying 1 migration" : `applying ${missing.length} migrations`;
 }
 
-/** The versions of the files that the CLI takes for migrations: `<digits>_<name>.sql`. */
+/** What the CLI takes for a migration: `<digits>_<name>.sql`. */
+const MIGRATION = /^([0-9]+)_.*\.sql$/;
+
+/** The versions of the files that the CLI takes for migrations, in order. */
 export function migrationVersions(fileNames: string[]): string[] {
-  return fileNames.flatMap((name) => /^([0-9]+)_.*\.sql$/.exec(name)?.[1] ?? []).sort();
+  return fileNames.flatMap((name) => MIGRATION.exec(name)?.[1] ?? []).sort();
 }
 
 /** The versions of a folder's migrations, in order; none where there is no such folder. */
 export async function migrationsIn(directory: string): Promise<string[]> {
+  return migrationVersions(await migrationFilesIn(directory));
+}
+
+/** The names of a folder's migrations, in order; none where there is no such folder. */
+export async function migrationFilesIn(directory: string): Promise<string[]> {
   try {
-    return migrationVersions(await Array.fromAsync(Deno.readDir(directory), ({ name }) => name));
+    const names = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+    return names.filter((name) => MIGRATION.test(name)).sort();
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     throw error;

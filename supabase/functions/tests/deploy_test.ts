@@ -14,6 +14,8 @@ interface Deployment {
   api: ManagementApi;
   /** Runs the command with these options. */
   deploy(...options: string[]): ReturnType<typeof runOperatorCommand>;
+  /** The same where nobody is logged in. */
+  deployUnknown(...options: string[]): ReturnType<typeof runOperatorCommand>;
   /** Writes the file of secrets. */
   write(variables: Record<string, string>): Promise<void>;
 }
@@ -35,19 +37,28 @@ function test(name: string, fn: (deployment: Deployment) => Promise<void>) {
       const folder = await Deno.makeTempDir();
       running.defer(() => Deno.remove(folder, { recursive: true }));
       const path = join(folder, "secrets.env");
+      const run = (options: string[], env: Record<string, string>) =>
+        runOperatorCommand("deploy.ts", [
+          `--remote=${REF}`,
+          `--env-file=${path}`,
+          `--identity=${join(folder, "doctor.did.json")}`,
+          ...options,
+        ], env);
       await fn({
         api,
         deploy: (...options) =>
-          runOperatorCommand("deploy.ts", [
-            `--remote=${REF}`,
-            `--env-file=${path}`,
-            `--identity=${join(folder, "doctor.did.json")}`,
-            ...options,
-          ], {
+          run(options, {
             ...api.env,
             GATEWAY_URL: gateway.url,
             DATABASE_URL: stack.databaseUrl,
             PGSSLMODE: "disable",
+          }),
+        // Where the CLI keeps a login: that of whoever runs the tests is not looked for.
+        deployUnknown: (...options) =>
+          run(options, {
+            SUPABASE_HOME: folder,
+            SUPABASE_NO_KEYRING: "1",
+            SUPABASE_ACCESS_TOKEN: "",
           }),
         async write(variables) {
           const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
@@ -132,4 +143,27 @@ test("deploy refuses what would lock everybody out, could not start, or was not 
   assert.equal(lockout.code, 1);
   assert.match(lockout.stderr, /another API_KEY_ENCRYPTION_KEY than the file.*rotate-keys/);
   assert.deepEqual(api.changes, []);
+});
+
+test("a dry run without a login checks what it can, says what it left out, and a real run stops", async ({ deployUnknown, write }) => {
+  await write(secrets());
+  const dry = await deployUnknown("--dry-run");
+  assert.deepEqual([dry.code, dry.stderr], [0, ""], dry.stdout);
+  assert.match(
+    dry.stdout,
+    /secrets\.env: the shapes are right of API_KEY_ENCRYPTION_KEY, OPENROUTER/,
+  );
+  assert.match(dry.stdout, /20261122000000_accounts_and_request_log\.sql/);
+  assert.match(dry.stdout, /set: OPENROUTER_API_URL, OPENROUTER_PROVISIONING_KEY, API_KEY/);
+  assert.match(dry.stdout, /nobody is logged in .* the project was not looked at/);
+  const real = await deployUnknown("--yes");
+  assert.equal(real.code, 1);
+  assert.match(real.stderr, /Access token not provided/);
+  assert.doesNotMatch(real.stdout, /db push/);
+
+  await write({ API_KEY_ENCRYPTION_KEY: "change-me" });
+  const unusable = await deployUnknown("--dry-run");
+  assert.equal(unusable.code, 2);
+  assert.match(unusable.stdout, /4\/4 /);
+  assert.match(unusable.stderr, /a real run refuses .*OPENROUTER_PROVISIONING_KEY is not set/);
 });
