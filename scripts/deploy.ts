@@ -33,7 +33,7 @@ interface Options {
 const BY_HAND = `
 The same by hand, in five commands:
   ${SUPABASE} login
-  (umask 077; deno task -q secrets > secrets.env)   # and put your OpenRouter management key in
+  deno task secrets --output secrets.env   # and put your OpenRouter management key in
   ${SUPABASE} db push --remote=<ref>
   ${SUPABASE} secrets set --remote=<ref> --env-file secrets.env
   ${SUPABASE} functions deploy openrouter-proxy --use-api --remote=<ref>

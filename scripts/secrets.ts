@@ -1,21 +1,13 @@
 /**
- * `deno task secrets`: prints new secrets for a deployment as NAME=value lines, fit for
- * `supabase secrets set --env-file`.
+ * `deno task secrets`: new secrets for a deployment as NAME=value lines, fit for
+ * `supabase secrets set --env-file`; printed, or in a new file.
  */
 import { randomBytes } from "node:crypto";
 import { Command } from "commander";
-import { runCommand } from "./command.ts";
+import { runCommand, UsageError } from "./command.ts";
 
-await runCommand(
-  new Command("secrets")
-    .description("Print new secrets for a deployment, fit for supabase secrets set --env-file.")
-    .addHelpText(
-      "after",
-      "\nExample:\n  (umask 077; deno task -q secrets > secrets.env)\n" +
-        "  supabase secrets set --env-file secrets.env",
-    )
-    .action(() => {
-      console.log(`\
+const newSecrets = () =>
+  `\
 # Encrypts the DIDs' OpenRouter keys. Keep a copy: without it they cannot be opened. In a running
 # deployment, replace it only as \`deno task rotate-keys --help\` says.
 API_KEY_ENCRYPTION_KEY=${randomBytes(32).toString("base64")}
@@ -25,6 +17,29 @@ API_KEY_ENCRYPTION_KEY=${randomBytes(32).toString("base64")}
 # OPENROUTER_PROVISIONING_KEY=sk-or-v1-…
 
 # The id of a workspace of that account for this gateway's keys alone; optional, and best set first.
-# OPENROUTER_WORKSPACE_ID=…`);
+# OPENROUTER_WORKSPACE_ID=…`;
+
+/** For its owner alone to read. @throws {UsageError} where it is there: its key may be in use */
+async function writeNew(path: string): Promise<void> {
+  try {
+    await Deno.writeTextFile(path, `${newSecrets()}\n`, { mode: 0o600, createNew: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+    throw new UsageError(
+      `${path} is there already, and is left as it is: a gateway that has its API_KEY_ENCRYPTION_KEY ` +
+        "needs that one",
+    );
+  }
+}
+
+await runCommand(
+  new Command("secrets")
+    .description("Print new secrets for a deployment, fit for supabase secrets set --env-file.")
+    .option("--output <path>", "write them to this new file, which you alone may read")
+    .addHelpText("after", "\nExample:\n  deno task secrets --output secrets.env")
+    .action(async ({ output }: { output?: string }) => {
+      if (output === undefined) return console.log(newSecrets());
+      await writeNew(output);
+      console.log(`wrote ${output}: put OpenRouter's management key into it, and keep a copy`);
     }),
 );

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { readEncryptionKey } from "../supabase/functions/openrouter-proxy/config.ts";
+import { readEnvFile } from "./operator/env_file.ts";
 import { runOperatorCommand } from "./operator/testing.ts";
 
 Deno.test("secrets prints an env file with a new encryption key, and where the other secret is from", async () => {
@@ -23,4 +25,24 @@ Deno.test("secrets takes no arguments", async () => {
   assert.equal(code, 2);
   assert.equal(stdout, "");
   assert.equal(stderr, "error: unknown option '--force'\n");
+});
+
+Deno.test("secrets --output writes a file for its owner alone, and replaces none", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "secrets.env");
+    const first = await runOperatorCommand("secrets.ts", ["--output", path]);
+    assert.deepEqual([first.code, first.stderr], [0, ""]);
+    const { API_KEY_ENCRYPTION_KEY: key } = await readEnvFile(path);
+    assert.equal(readEncryptionKey(key!)?.length, 32);
+    assert.ok(!first.stdout.includes(key!));
+    if (Deno.build.os !== "windows") assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+
+    const second = await runOperatorCommand("secrets.ts", ["--output", path]);
+    assert.equal(second.code, 2);
+    assert.match(second.stderr, /is there already/);
+    assert.equal((await readEnvFile(path)).API_KEY_ENCRYPTION_KEY, key);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -4,6 +4,7 @@ import {
   type Management,
 } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
+import { oneLine } from "../command.ts";
 import { type Identity, signRequest } from "../client/llm_gateway.ts";
 import type { Variables } from "../operator/env_file.ts";
 import type { HostedProject, Query } from "../operator/hosted_project.ts";
@@ -80,7 +81,9 @@ export function patientOf(options: PatientOptions): Patient {
         headers: { ...pinned, ...init.headers as Record<string, string> },
       });
     } catch (error) {
-      throw new Error(`${gatewayUrl}${path} did not answer: ${(error as Error).message}`);
+      const { message, cause } = error as Error;
+      const why = cause instanceof Error ? oneLine(cause) : message;
+      throw new Error(`${gatewayUrl}${path} did not answer: ${why}`);
     }
   }
 

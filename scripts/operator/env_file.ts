@@ -13,7 +13,7 @@ export async function readEnvFile(path: string): Promise<Variables> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new UsageError(
-      `there is no ${path}; make it with: (umask 077; deno task -q secrets > ${path})`,
+      `there is no ${path}; make it with: deno task secrets --output ${path}`,
     );
   }
   const entries = Object.entries(parseEnv(text)).map(([name, value]) =>

@@ -14,6 +14,8 @@ export const SUPABASE = `npx -y supabase@${SUPABASE_CLI_VERSION}`;
 const ENV = {
   SUPABASE_TELEMETRY_DISABLED: "1",
   DO_NOT_TRACK: "1",
+  // An exact version is what it was: with it in the cache nothing is asked, and no network needed.
+  npm_config_prefer_offline: "true",
   npm_config_loglevel: "error",
   npm_config_update_notifier: "false",
 };

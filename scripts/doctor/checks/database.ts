@@ -8,6 +8,7 @@ import { PLACEHOLDER } from "../../seed/statements.ts";
 import { describeDifference } from "../../stack/migrate.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
+import { whereFrom } from "./environment.ts";
 
 const PUSH = `${SUPABASE} db push --remote`;
 
@@ -17,8 +18,12 @@ export const database: Check = {
   remedyOfError:
     "Look at DATABASE_URL (dashboard, Connect; in a password, # and @ are written %23\n" +
     `and %40), or, without it, log in: ${SUPABASE} login`,
-  async look({ query }) {
-    if (query === null) return unchecked("DATABASE_URL is not set, nor --remote <ref>");
+  async look({ query, isLocal }) {
+    if (query === null) {
+      return unchecked(
+        `DATABASE_URL is not set${isLocal ? `: ${whereFrom(isLocal)}` : ", nor --remote <ref>"}`,
+      );
+    }
     const [row] = await query("select current_setting('server_version') as version");
     return ok(`PostgreSQL ${row?.version}`);
   },

@@ -41,10 +41,14 @@ export function readAsGateway(
   return { names: [...names].sort(), problems };
 }
 
+/** How the doctor gets to know the gateway's variables. */
+export const whereFrom = (isLocal: boolean) =>
+  isLocal ? "source the file that deno task dev names at its end" : "--env-file secrets.env";
+
 export const variables: Check = {
   name: "variables",
   looksAt: "the gateway's variables, as far as they are known here, have the right shapes",
-  look({ file, variables, gatewayUrl }) {
+  look({ file, variables, gatewayUrl, isLocal }) {
     const origin = new URL(gatewayUrl).origin;
     const { names, problems } = readAsGateway(file ?? variables, origin, file !== null);
     if (problems.length > 0) {
@@ -52,7 +56,7 @@ export const variables: Check = {
       return Promise.resolve(bad(problems.join("; "), remedy));
     }
     if (names.length === 0) {
-      return Promise.resolve(unchecked("none is known here: --env-file secrets.env"));
+      return Promise.resolve(unchecked(`none is known here: ${whereFrom(isLocal)}`));
     }
     return Promise.resolve(ok(names.join(", ")));
   },

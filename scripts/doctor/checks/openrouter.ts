@@ -1,9 +1,11 @@
 /** The operator's account at OpenRouter. */
 import { ManagementError } from "../../../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
-import { OPENROUTER_URL } from "../patient.ts";
+import { OPENROUTER_URL, type Patient } from "../patient.ts";
+import { whereFrom } from "./environment.ts";
 
-const NO_KEY = "OPENROUTER_PROVISIONING_KEY is not known here; --env-file secrets.env";
+const noKey = ({ isLocal }: Patient) =>
+  `OPENROUTER_PROVISIONING_KEY is not known here: ${whereFrom(isLocal)}`;
 /** Not the name of a DID's key, so that `reconcile keys` never takes it for an orphan. */
 const KEY_NAME = "the LLM gateway's doctor";
 /** It is deleted at once, and could spend no more than this. */
@@ -15,8 +17,9 @@ export const workspace: Check = {
   remedyOfError:
     "Look at OPENROUTER_WORKSPACE_ID and OPENROUTER_PROVISIONING_KEY: the workspace\n" +
     "must be one of the account's, https://openrouter.ai/workspaces.",
-  async look({ management, variables }) {
-    if (management === null) return unchecked(NO_KEY);
+  async look(patient) {
+    const { management, variables } = patient;
+    if (management === null) return unchecked(noKey(patient));
     await management.listKeys().next();
     const id = variables.OPENROUTER_WORKSPACE_ID;
     return ok(id === undefined ? "none is set: the account's default one" : id);
@@ -51,8 +54,9 @@ export const provisioning: Check = {
   after: ["workspace", "guardrail"],
   remedyOfError: "OPENROUTER_PROVISIONING_KEY must be a management key, not one for calls:\n" +
     "https://openrouter.ai/settings/management-keys",
-  async look({ management, variables, mayChange }) {
-    if (management === null) return unchecked(NO_KEY);
+  async look(patient) {
+    const { management, variables, mayChange } = patient;
+    if (management === null) return unchecked(noKey(patient));
     if (!mayChange) return unchecked("--read-only");
     const { hash } = await management.createKey(KEY_NAME, LIMIT);
     try {

@@ -1,27 +1,60 @@
 /** Whether the function answers, and as itself. */
+import { VERSION } from "../../../supabase/functions/openrouter-proxy/version.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
-import { bad, type Check, ok } from "../check.ts";
-import { type Answer, errorOf } from "../patient.ts";
+import { bad, type Check, type Finding, ok } from "../check.ts";
+import { type Answer, errorOf, type Patient } from "../patient.ts";
 
 const DEPLOY = `${SUPABASE} functions deploy openrouter-proxy --use-api`;
 
-/** Whether the gateway itself answered: the platform in front of it has no x-request-id. */
-const isOurs = ({ headers }: Answer) => headers.has("x-request-id");
+/**
+ * Whether the gateway itself answered: the platform in front of it has no x-request-id, other programs
+ * have not the gateway's shape.
+ */
+const isOurs = ({ headers, json }: Answer) =>
+  headers.has("x-request-id") && typeof json.success === "boolean";
+
+/** Supabase's own answers tell a `code`, or, of a JWT that is missing, a `msg`. */
+const isPlatforms = ({ json }: Answer) => "code" in json || "msg" in json;
+
+/** What answers instead of the gateway. */
+function stranger(answer: Answer, { gatewayUrl, isLocal }: Patient): Finding {
+  const { status, headers } = answer;
+  const location = headers.get("location");
+  if (location !== null && status >= 300 && status < 400) {
+    return bad(
+      `${gatewayUrl} sends callers on to ${location}`,
+      "Let GATEWAY_URL be the URL that it leads to, without /api/v1/health: a signature holds for one URL.",
+    );
+  }
+  if (isPlatforms(answer) && status !== 404) {
+    return bad(
+      `what answers at ${gatewayUrl} is not the gateway: ${errorOf(answer)}`,
+      "Look at the function's log in the dashboard: Edge Functions, openrouter-proxy, Logs.",
+    );
+  }
+  if (status === 404) {
+    return bad(
+      `there is no function at ${gatewayUrl}`,
+      isLocal && !isPlatforms(answer)
+        ? "Look at GATEWAY_URL, or start it: deno task dev"
+        : `Deploy it: ${DEPLOY}`,
+    );
+  }
+  return bad(
+    `another program answers at ${gatewayUrl}: ${errorOf(answer)}`,
+    "Look at GATEWAY_URL, and at what stands in front of the gateway.",
+  );
+}
 
 export const reachable: Check = {
   name: "reachable",
   looksAt: "something answers at the gateway's URL",
   remedyOfError: "Look at GATEWAY_URL, or --remote, and whether the gateway runs.",
-  async look({ gatewayUrl, health }) {
-    const answer = await health();
-    if (isOurs(answer) || answer.status === 401) return ok(gatewayUrl);
-    if (answer.status === 404) {
-      return bad(`there is no function at ${gatewayUrl}`, `Deploy it: ${DEPLOY}`);
-    }
-    return bad(
-      `what answers at ${gatewayUrl} is not the gateway: ${errorOf(answer)}`,
-      "Look at the function's log in the dashboard: Edge Functions, openrouter-proxy, Logs.",
-    );
+  async look(patient) {
+    const answer = await patient.health();
+    const asksForJwt = answer.status === 401 && isPlatforms(answer);
+    if (isOurs(answer) || asksForJwt) return ok(patient.gatewayUrl);
+    return stranger(answer, patient);
   },
 };
 
@@ -47,11 +80,17 @@ export const configured: Check = {
   async look({ health }) {
     const answer = await health();
     const { data } = answer.json as { data?: { version?: string } };
-    if (answer.status === 200) return ok(`version ${data?.version}`);
+    if (answer.status !== 200) {
+      return bad(
+        errorOf(answer),
+        "The function's log names each variable that is missing or bad. Set them with\n" +
+          `${SUPABASE} secrets set --env-file secrets.env`,
+      );
+    }
+    if (data?.version === VERSION) return ok(`version ${VERSION}`);
     return bad(
-      errorOf(answer),
-      "The function's log names each variable that is missing or bad. Set them with\n" +
-        `${SUPABASE} secrets set --env-file secrets.env`,
+      `version ${data?.version} runs there, and this checkout is ${VERSION}`,
+      `Deploy it: ${DEPLOY}\nOr use the checkout that it was deployed from.`,
     );
   },
 };

@@ -143,6 +143,17 @@ export function configFromEnv(env: Environment): Config {
     return paths;
   }
 
+  function provisioningKey(): string {
+    const key = required("OPENROUTER_PROVISIONING_KEY");
+    // It goes into a header.
+    if (key && !/^[\x21-\x7e]+$/.test(key)) {
+      problems.push(
+        "OPENROUTER_PROVISIONING_KEY must be a management key, such as sk-or-v1- and 64 hex digits, no placeholder",
+      );
+    }
+    return key;
+  }
+
   function encryptionKey(name: string, value: string): Bytes {
     const bytes = readEncryptionKey(value);
     if (value && bytes === null) problems.push(`${name} ${ENCRYPTION_KEY_RULE}`);
@@ -232,7 +243,7 @@ export function configFromEnv(env: Environment): Config {
       optional("OPENROUTER_API_URL") ?? "https://openrouter.ai/api/v1",
     ),
     extraPaths: extraPaths(),
-    provisioningKey: required("OPENROUTER_PROVISIONING_KEY"),
+    provisioningKey: provisioningKey(),
     workspaceId: openrouterId("OPENROUTER_WORKSPACE_ID"),
     guardrailId: openrouterId("OPENROUTER_GUARDRAIL_ID"),
     encryptionKey: encryptionKey("API_KEY_ENCRYPTION_KEY", required("API_KEY_ENCRYPTION_KEY")),

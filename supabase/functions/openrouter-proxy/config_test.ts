@@ -232,6 +232,12 @@ Deno.test("all that is missing is reported at once", () => {
   });
 });
 
+for (const key of ["sk-or-v1-…", "sk-or-v1-a sk-or-v1-b", "sk-or-v1-a\nX=1", "“sk-or-v1-a”"]) {
+  Deno.test(`${JSON.stringify(key)} is no management key: no header takes it`, () => {
+    assertProblems({ OPENROUTER_PROVISIONING_KEY: key }, "OPENROUTER_PROVISIONING_KEY");
+  });
+}
+
 Deno.test("all that is bad is reported at once, by name and without values", () => {
   assertProblems(
     {

@@ -317,6 +317,41 @@ const ILL: [string, string, Case, RegExp, RegExp][] = [
     /GATEWAY_URL/,
   ],
   [
+    "a redirect to https",
+    "reachable",
+    {
+      around: (request) =>
+        Promise.resolve(Response.redirect(request.url.replace("http:", "https:"), 301)),
+    },
+    /sends callers on to https:\/\/127/,
+    /Let GATEWAY_URL be/,
+  ],
+  ...[
+    () => new Response("<html>hello</html>", { headers: { "x-request-id": "1" } }),
+    () => Response.json({ ok: true }, { headers: { "x-request-id": "1" } }),
+    () => new Response("who are you?", { status: 401 }),
+  ].map((respond): typeof ILL[number] => [
+    `another program at that URL (${respond().status}, ${respond().headers.get("content-type")})`,
+    "reachable",
+    { around: () => Promise.resolve(respond()) },
+    /another program answers at http/,
+    /GATEWAY_URL/,
+  ]),
+  [
+    "a function of another version",
+    "configured",
+    {
+      around: async (request, next) => {
+        const response = await next(request);
+        if (!request.url.endsWith("/health")) return response;
+        const { data } = await response.json();
+        return Response.json({ success: true, data: { ...data, version: "0.9.0" } }, response);
+      },
+    },
+    /^version 0\.9\.0 runs there, and this checkout is \d/,
+    /functions deploy/,
+  ],
+  [
     "a project without the function",
     "reachable",
     {
