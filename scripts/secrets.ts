@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { Command } from "commander";
-import { runCommand, UsageError } from "./command.ts";
+import { runCommand } from "./command.ts";
 
 const newSecrets = () =>
   `\
@@ -19,27 +19,30 @@ API_KEY_ENCRYPTION_KEY=${randomBytes(32).toString("base64")}
 # The id of a workspace of that account for this gateway's keys alone; optional, and best set first.
 # OPENROUTER_WORKSPACE_ID=…`;
 
-/** For its owner alone to read. @throws {UsageError} where it is there: its key may be in use */
+/**
+ * Makes the file, for its owner alone to read. One that is there stays as it is: the key in it may be the
+ * one that opens what a gateway has stored.
+ */
 async function writeNew(path: string): Promise<void> {
   try {
     await Deno.writeTextFile(path, `${newSecrets()}\n`, { mode: 0o600, createNew: true });
+    console.log(`wrote ${path}: put OpenRouter's management key into it, and keep a copy`);
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-    throw new UsageError(
-      `${path} is there already, and is left as it is: a gateway that has its API_KEY_ENCRYPTION_KEY ` +
-        "needs that one",
-    );
+    console.log(`${path} is there already, and stays as it is`);
   }
 }
 
 await runCommand(
   new Command("secrets")
     .description("Print new secrets for a deployment, fit for supabase secrets set --env-file.")
-    .option("--output <path>", "write them to this new file, which you alone may read")
+    .option(
+      "--output <path>",
+      "write them to this file, which you alone may read; one that is there stays as it is",
+    )
     .addHelpText("after", "\nExample:\n  deno task secrets --output secrets.env")
     .action(async ({ output }: { output?: string }) => {
       if (output === undefined) return console.log(newSecrets());
       await writeNew(output);
-      console.log(`wrote ${output}: put OpenRouter's management key into it, and keep a copy`);
     }),
 );
