@@ -11,7 +11,9 @@ export function terminalOf(report: Report): string {
   const sections = [
     [
       `${did ?? "All DIDs"}, ${from} to ${to} (UTC)`,
-      `${dollars(totals.costUsd)} for ${count(totals.requests)} requests, ` +
+      `${dollars(totals.costUsd)} for ${count(totals.requests)} request${
+        totals.requests === 1 ? "" : "s"
+      }, ` +
       `${short(totals.inputTokens)} tokens in, ${short(totals.outputTokens)} out; ` +
       `${count(totals.failed)} failed (${percent(totals.failed, totals.requests)}), ` +
       `${count(totals.withoutCost)} of unknown cost`,
