@@ -5,7 +5,7 @@ import {
   createManagement,
   type Management,
 } from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
-import type { KeyLimit } from "../supabase/functions/openrouter-proxy/store_members.ts";
+import type { KeyLimit } from "../supabase/functions/openrouter-proxy/store/key_limit.ts";
 import { type Proxy, startProxy } from "../supabase/functions/tests/harness/proxy.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
 import { runOperatorCommand } from "./operator/testing.ts";

@@ -11,7 +11,7 @@ import postgres from "postgres";
 import { startStack } from "../stack/start_stack.ts";
 import { ownTimes } from "./own_times.ts";
 import { naturalBatches } from "../../supabase/functions/openrouter-proxy/bytes/natural_batches.ts";
-import { BATCHES } from "../../supabase/functions/openrouter-proxy/store.ts";
+import { BATCHES } from "../../supabase/functions/openrouter-proxy/store/batched_calls.ts";
 
 const { values: options } = parseArgs({
   args: Deno.args,

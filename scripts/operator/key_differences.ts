@@ -4,7 +4,7 @@ import type {
   ListedKey,
   Management,
 } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
-import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store_members.ts";
+import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store/key_limit.ts";
 import type { Sql } from "./database.ts";
 
 /** How long an attempt to create a key may last: the lease of claim_key_provisioning. */

@@ -3,7 +3,7 @@ import {
   type Management,
   ManagementError,
 } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
-import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store_members.ts";
+import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store/key_limit.ts";
 import type { Sql } from "./database.ts";
 import { findDifferences, type KeyDifferences, type UnusedKey } from "./key_differences.ts";
 

@@ -37,7 +37,7 @@ import { createOpenApi } from "./openapi/openapi_route.ts";
 import { createManagement } from "./openrouter/management.ts";
 import { createKeyCheck } from "./openrouter/management_key.ts";
 import { createCatalogue } from "./policy/catalogue.ts";
-import type { Store } from "./store.ts";
+import type { Store } from "./store/store.ts";
 import { createLimits } from "./usage/limits_route.ts";
 import { createUsageRequest, createUsageRequests } from "./usage/requests_route.ts";
 import { createTokenSigner } from "./usage/supabase_token.ts";

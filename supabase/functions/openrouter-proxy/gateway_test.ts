@@ -11,11 +11,13 @@ import {
 } from "./testing/signers.ts";
 import { configFromEnv } from "./config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
-import { type AccountLimits, type Store, StoreUnavailable } from "./store.ts";
-import { type Settlement } from "./store_settlement.ts";
-import type { Admission } from "./store_admission.ts";
-import type { BudgetAlert } from "./store_maintenance.ts";
-import type { UsageStats } from "./store_usage.ts";
+import type { AccountLimits } from "./store/account.ts";
+import type { Store } from "./store/store.ts";
+import { StoreUnavailable } from "./store/rpc.ts";
+import { type Settlement } from "./store/settlement.ts";
+import type { Admission } from "./store/admission.ts";
+import type { BudgetAlert } from "./store/budget_alerts.ts";
+import type { UsageStats } from "./store/usage.ts";
 
 /** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
 function test(name: string, fn: () => Promise<void>) {

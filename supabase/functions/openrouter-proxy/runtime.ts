@@ -7,7 +7,7 @@ import { createGateway } from "./gateway.ts";
 import { refuseAll } from "./http/refuse_all.ts";
 import { sendOnce } from "./http/send_once.ts";
 import { type BoundedLog, createLog, type Log, type LogSuccesses } from "./log/log.ts";
-import { createStore } from "./store.ts";
+import { createStore } from "./store/store.ts";
 
 /** Supabase's Edge Runtime keeps a worker alive after its response only through this. */
 declare const EdgeRuntime: { waitUntil(promise: Promise<unknown>): void } | undefined;

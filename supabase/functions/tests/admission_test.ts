@@ -1,7 +1,7 @@
 /** What the store hears of Postgres through the Data API, arrays and nulls included. */
 import assert from "node:assert/strict";
-import { createStore, type Store } from "../openrouter-proxy/store.ts";
-import type { AdmissionRequest } from "../openrouter-proxy/store_admission.ts";
+import { createStore, type Store } from "../openrouter-proxy/store/store.ts";
+import type { AdmissionRequest } from "../openrouter-proxy/store/admission.ts";
 import { anAdmissionRequest } from "../openrouter-proxy/testing/admissions.ts";
 import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
 import { useWorld } from "./harness/world.ts";

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import { naturalBatches } from "../openrouter-proxy/bytes/natural_batches.ts";
-import { BATCHES } from "../openrouter-proxy/store.ts";
+import { BATCHES } from "../openrouter-proxy/store/batched_calls.ts";
 import { openDatabase } from "./harness/database.ts";
 import { setGatewayLimits, setLimits } from "./harness/limits.ts";
 import { startFreshStack, type TestStack } from "./harness/stack.ts";

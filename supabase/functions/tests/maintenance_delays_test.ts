@@ -1,7 +1,7 @@
 /** Maintenance where OpenRouter knows late, and where two are at it at the same time. */
 import assert from "node:assert/strict";
-import { createStore } from "../openrouter-proxy/store.ts";
-import type { FoundCall } from "../openrouter-proxy/store_maintenance.ts";
+import { createStore } from "../openrouter-proxy/store/store.ts";
+import type { FoundCall } from "../openrouter-proxy/store/lost_calls.ts";
 import { call, CHAT, chat, newIdentity } from "./harness/client.ts";
 import { maintain } from "./harness/maintenance.ts";
 import { until } from "./harness/until.ts";

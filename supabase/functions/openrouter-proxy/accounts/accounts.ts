@@ -2,9 +2,9 @@
  * A DID's account: leave to spend, and the OpenRouter key to spend with.
  */
 import { type Management, ManagementError } from "../openrouter/management.ts";
-import type { Store } from "../store.ts";
-import type { AccountKey, Admission, AdmissionRequest } from "../store_admission.ts";
-import type { KeyLimit } from "../store_members.ts";
+import type { Store } from "../store/store.ts";
+import type { AccountKey, Admission, AdmissionRequest } from "../store/admission.ts";
+import type { KeyLimit } from "../store/key_limit.ts";
 import type { KeyVault } from "./key_vault.ts";
 import { createProvisioner, type ProvisionerDeps, provisioningFailed } from "./provision.ts";
 import { refusalOf } from "./refusals.ts";

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { type Management, ManagementError } from "../openrouter/management.ts";
-import type { ProvisioningClaim, Store } from "../store.ts";
-import type { AccountKey, Admission } from "../store_admission.ts";
-import type { KeyLimit } from "../store_members.ts";
+import type { ProvisioningClaim } from "../store/key_provisioning.ts";
+import type { Store } from "../store/store.ts";
+import type { AccountKey, Admission } from "../store/admission.ts";
+import type { KeyLimit } from "../store/key_limit.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
 import { createAccounts } from "./accounts.ts";
 import { createKeyVault, VaultError } from "./key_vault.ts";

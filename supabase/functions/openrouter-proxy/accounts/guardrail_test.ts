@@ -1,7 +1,7 @@
 /** Keys under a guardrail, from the provisioner to the bytes of OpenRouter's management API. */
 import assert from "node:assert/strict";
 import { createManagement } from "../openrouter/management.ts";
-import type { KeyLimit } from "../store_members.ts";
+import type { KeyLimit } from "../store/key_limit.ts";
 import { fakeFetch, type Sent } from "../testing/fake_fetch.ts";
 import { createProvisioner } from "./provision.ts";
 

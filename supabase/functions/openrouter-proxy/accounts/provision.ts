@@ -8,8 +8,9 @@
  */
 import { GatewayError } from "../errors.ts";
 import { type CreatedKey, type Management, ManagementError } from "../openrouter/management.ts";
-import type { ProvisionedKey, Store } from "../store.ts";
-import type { KeyLimit } from "../store_members.ts";
+import type { ProvisionedKey } from "../store/key_provisioning.ts";
+import type { Store } from "../store/store.ts";
+import type { KeyLimit } from "../store/key_limit.ts";
 import type { KeyVault } from "./key_vault.ts";
 import { accessDenied, noNewAccounts } from "./refusals.ts";
 

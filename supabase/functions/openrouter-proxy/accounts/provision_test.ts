@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { type CreatedKey, type ListedKey, ManagementError } from "../openrouter/management.ts";
-import type { ProvisionedKey, ProvisioningClaim } from "../store.ts";
-import type { KeyLimit } from "../store_members.ts";
+import type { ProvisionedKey, ProvisioningClaim } from "../store/key_provisioning.ts";
+import type { KeyLimit } from "../store/key_limit.ts";
 import { createProvisioner, didOfKeyName, keyNamePrefix } from "./provision.ts";
 
 const DID = "did:key:zTest";

@@ -2,13 +2,13 @@
 import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
 import { rateLimited } from "../http/rate_limited.ts";
-import type { ProvisioningClaim } from "../store.ts";
+import type { ProvisioningClaim } from "../store/key_provisioning.ts";
 import type {
   Admission,
   AdmissionRequest,
   BudgetExceeded,
   RateExceeded,
-} from "../store_admission.ts";
+} from "../store/admission.ts";
 
 /** What reaches the same end without what others have. */
 const INSTEAD_OF: Record<string, string> = {

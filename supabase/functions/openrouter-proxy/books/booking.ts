@@ -8,8 +8,8 @@
 import { describeError } from "../errors.ts";
 import type { Progress } from "../metering/meter.ts";
 import { costOfJob, nothingObserved, observe, type Observed } from "../metering/usage.ts";
-import type { Store } from "../store.ts";
-import type { KnownCost, Settlement } from "../store_settlement.ts";
+import type { Store } from "../store/store.ts";
+import type { KnownCost, Settlement } from "../store/settlement.ts";
 import { createEntries } from "./entries.ts";
 import type { GenerationReader } from "./generation.ts";
 import { knownUsage } from "./known_usage.ts";

@@ -1,6 +1,6 @@
 /** What was observed of a request, as the store takes it. */
 import type { Observed } from "../metering/usage.ts";
-import type { KnownUsage } from "../store_settlement.ts";
+import type { KnownUsage } from "../store/settlement.ts";
 
 /** @param usdPerCredit US dollars in one of OpenRouter's credits, a decimal string */
 export function knownUsage(observed: Observed, usdPerCredit: string): KnownUsage {

@@ -6,8 +6,8 @@
  */
 import { decimalNumber } from "../bytes/decimal.ts";
 import { nothingObserved, observeGeneration } from "../metering/usage.ts";
-import type { Store } from "../store.ts";
-import type { KnownCost } from "../store_settlement.ts";
+import type { Store } from "../store/store.ts";
+import type { KnownCost } from "../store/settlement.ts";
 import type { Entries } from "./entries.ts";
 import type { GenerationReader } from "./generation.ts";
 import { knownUsage } from "./known_usage.ts";

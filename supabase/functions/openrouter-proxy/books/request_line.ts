@@ -1,7 +1,7 @@
 /** The line that a booked request has in the log. */
 import { decimalNumber } from "../bytes/decimal.ts";
 import { describeError } from "../errors.ts";
-import type { Settlement } from "../store_settlement.ts";
+import type { Settlement } from "../store/settlement.ts";
 
 /** A request whose booking has ended. */
 export interface EndedRequest {

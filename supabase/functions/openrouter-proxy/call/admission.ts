@@ -6,7 +6,7 @@ import type { Asks } from "../policy/asks.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
 import { appraise, type Estimate } from "../policy/estimate.ts";
 import { listedUnder } from "../policy/variants.ts";
-import type { AdmissionRequest } from "../store_admission.ts";
+import type { AdmissionRequest } from "../store/admission.ts";
 import type { Order } from "./order.ts";
 
 type Prices = Pick<

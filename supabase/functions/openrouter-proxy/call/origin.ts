@@ -4,7 +4,7 @@
  * Source: docs/protocol.md, "Sessions and labels".
  */
 import { GatewayError } from "../errors.ts";
-import type { Origin } from "../store_usage.ts";
+import type { Origin } from "../store/usage.ts";
 
 export type { Origin };
 

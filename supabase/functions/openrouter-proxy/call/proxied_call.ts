@@ -18,7 +18,7 @@ import type { Catalogue } from "../policy/catalogue.ts";
 import { type Opened, openedBy } from "../policy/endpoints.ts";
 import { errorDialectOf } from "../policy/error_dialects.ts";
 import { proxyTarget, type Target } from "../policy/paths.ts";
-import { StoreUnavailable } from "../store.ts";
+import { StoreUnavailable } from "../store/rpc.ts";
 import { admissionRequest } from "./admission.ts";
 import { clientAnswer } from "./answer.ts";
 import { errorEvents } from "./error_event.ts";

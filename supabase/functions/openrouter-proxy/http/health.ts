@@ -1,7 +1,7 @@
 /** `GET /` and `GET /api/v1/health` (docs/protocol.md, "Health"). */
 import type { Context } from "hono";
 import type { KeyState } from "../openrouter/management_key.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
 import { queryOf } from "./query_parameters.ts";
 

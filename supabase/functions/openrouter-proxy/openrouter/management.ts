@@ -6,7 +6,7 @@
 
 import { isObject } from "../bytes/encodings.ts";
 import { creditsOfUsd, usdOfCredits } from "../bytes/usd.ts";
-import type { KeyLimit } from "../store_members.ts";
+import type { KeyLimit } from "../store/key_limit.ts";
 import { createManagementCall, ManagementError } from "./management_call.ts";
 
 export { ManagementError };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createManagement, type Management, ManagementError } from "./management.ts";
-import type { KeyLimit } from "../store_members.ts";
+import type { KeyLimit } from "../store/key_limit.ts";
 
 const URL_ROOT = "https://openrouter.test/api/v1";
 const NO_LIMIT: KeyLimit = { creditLimit: null, creditLimitReset: null };

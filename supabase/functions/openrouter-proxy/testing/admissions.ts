@@ -1,5 +1,5 @@
 /** Requests to be admitted, for tests. */
-import type { AdmissionRequest } from "../store_admission.ts";
+import type { AdmissionRequest } from "../store/admission.ts";
 
 /** A metered chat by a signature that may be replayed, with what a test is not about filled in. */
 export function anAdmissionRequest(members: Partial<AdmissionRequest> = {}): AdmissionRequest {

@@ -1,6 +1,6 @@
 /** What the tests of bookings share. */
 import { GatewayError } from "../errors.ts";
-import type { KnownCost, Settlement } from "../store_settlement.ts";
+import type { KnownCost, Settlement } from "../store/settlement.ts";
 import { type Answer, createBookkeeper } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { nothingObserved, type Observed } from "../metering/usage.ts";

@@ -1,5 +1,5 @@
 /** Settlements, for tests. */
-import type { Settlement } from "../store_settlement.ts";
+import type { Settlement } from "../store/settlement.ts";
 
 /** The end of a chat that has cost nothing, with what a test is not about filled in. */
 export function aSettlement(members: Partial<Settlement> = {}): Settlement {

@@ -7,7 +7,7 @@
 import { base64urlnopad, hex } from "@scure/base";
 import { type Bytes, decodeBase64url, toInteger } from "../bytes/encodings.ts";
 import { GatewayError } from "../errors.ts";
-import type { LogPlace } from "../store_usage.ts";
+import type { LogPlace } from "../store/usage.ts";
 
 /** Microseconds since the epoch, then the bytes of the id. */
 const TIME_BYTES = 8;

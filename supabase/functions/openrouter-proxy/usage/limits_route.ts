@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { decimalNumber } from "../bytes/decimal.ts";
 import type { Identify } from "../call/identify.ts";
 import type { RequestEnv } from "../http/request_log.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "../store/store.ts";
 import { createOwnReport } from "./own_report.ts";
 
 /** Decimal text from Postgres, a number in the answer. */

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { Identify } from "../call/identify.ts";
 import { errorResponse } from "../errors.ts";
 import type { RequestEnv } from "../http/request_log.ts";
-import type { AccountLimits } from "../store.ts";
+import type { AccountLimits } from "../store/account.ts";
 import { createLimits } from "./limits_route.ts";
 
 const DID = "did:key:z6Mk";

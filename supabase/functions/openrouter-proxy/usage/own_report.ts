@@ -4,7 +4,7 @@ import { tokenRevoked } from "../accounts/refusals.ts";
 import type { Identify } from "../call/identify.ts";
 import { queryOf } from "../http/query_parameters.ts";
 import type { RequestEnv } from "../http/request_log.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "../store/store.ts";
 
 /**
  * Makes the handler of such a route.

@@ -3,7 +3,7 @@ import { Hono } from "hono";
 import type { Identify } from "../call/identify.ts";
 import { errorResponse } from "../errors.ts";
 import type { RequestEnv } from "../http/request_log.ts";
-import type { LoggedRequest } from "../store_usage.ts";
+import type { LoggedRequest } from "../store/usage.ts";
 import { cursorAfter } from "./cursor.ts";
 import { createUsageRequest, createUsageRequests } from "./requests_route.ts";
 

@@ -6,8 +6,8 @@ import type { Identify } from "../call/identify.ts";
 import { GatewayError } from "../errors.ts";
 import { queryOf } from "../http/query_parameters.ts";
 import type { RequestEnv } from "../http/request_log.ts";
-import type { Store } from "../store.ts";
-import type { AdmissionRequest } from "../store_admission.ts";
+import type { Store } from "../store/store.ts";
+import type { AdmissionRequest } from "../store/admission.ts";
 import type { SupabaseToken } from "./supabase_token.ts";
 
 /**

@@ -5,7 +5,7 @@
  */
 import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "../store/store.ts";
 import { originParameters, single } from "./parameters.ts";
 
 const GROUPS = ["day", "hour", "model", "endpoint", "session", "label"];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { UsageQuery, UsageStats } from "../store_usage.ts";
+import type { UsageQuery, UsageStats } from "../store/usage.ts";
 import { usageReport } from "./usage_report.ts";
 
 const DID = "did:key:z6Mk";

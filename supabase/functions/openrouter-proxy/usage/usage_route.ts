@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import type { Identify } from "../call/identify.ts";
 import type { RequestEnv } from "../http/request_log.ts";
-import type { Store } from "../store.ts";
+import type { Store } from "../store/store.ts";
 import { createOwnReport } from "./own_report.ts";
 import { ORIGIN_PARAMETERS } from "./parameters.ts";
 import { usageReport } from "./usage_report.ts";

@@ -7,8 +7,8 @@
  */
 import { describeError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
-import type { Store } from "../../store.ts";
-import type { BudgetAlert } from "../../store_maintenance.ts";
+import type { Store } from "../../store/store.ts";
+import type { BudgetAlert } from "../../store/budget_alerts.ts";
 import { alertMessage } from "./message.ts";
 import { createWebhook } from "./webhook.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { StoreUnavailable } from "../../store.ts";
-import type { BudgetAlert } from "../../store_maintenance.ts";
+import { StoreUnavailable } from "../../store/rpc.ts";
+import type { BudgetAlert } from "../../store/budget_alerts.ts";
 import { fakeFetch } from "../../testing/fake_fetch.ts";
 import { type AlertDeliveryDeps, createAlertDelivery } from "./delivery.ts";
 

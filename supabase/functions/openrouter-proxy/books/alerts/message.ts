@@ -4,7 +4,7 @@
  * Source: docs/protocol.md, "Alerts".
  */
 import { decimalNumber } from "../../bytes/decimal.ts";
-import type { BudgetAlert } from "../../store_maintenance.ts";
+import type { BudgetAlert } from "../../store/budget_alerts.ts";
 
 /** The body of the POST, as JSON text. */
 export function alertMessage(alert: BudgetAlert): string {

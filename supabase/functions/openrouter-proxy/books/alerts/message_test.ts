@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BudgetAlert } from "../../store_maintenance.ts";
+import type { BudgetAlert } from "../../store/budget_alerts.ts";
 import { alertMessage } from "./message.ts";
 
 const ALERT: BudgetAlert = {

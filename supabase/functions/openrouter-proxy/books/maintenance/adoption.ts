@@ -6,8 +6,8 @@
  */
 import type { ListedGeneration } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
-import type { Store } from "../../store.ts";
-import type { FoundCall } from "../../store_maintenance.ts";
+import type { Store } from "../../store/store.ts";
+import type { FoundCall } from "../../store/lost_calls.ts";
 import { byRequest, createLook, type FoundRequest } from "./found_requests.ts";
 import { AT_A_TIME } from "./job.ts";
 import { inParallel, type Turn, TurnIsOver } from "./turn.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Adoption, FoundCall, RanGeneration } from "../../store_maintenance.ts";
+import type { Adoption, FoundCall, RanGeneration } from "../../store/lost_calls.ts";
 import { fakeClock, turnOf } from "../../testing/maintenance.ts";
 import { type Adoptions, createAdoption } from "./adoption.ts";
 import { TurnIsOver } from "./turn.ts";

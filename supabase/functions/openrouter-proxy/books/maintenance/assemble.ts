@@ -3,7 +3,7 @@ import type { Log } from "../../log/log.ts";
 import { createAnalytics } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
 import { createManagementCall } from "../../openrouter/management_call.ts";
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import type { AlertDelivery } from "../alerts/delivery.ts";
 import { createAdoption } from "./adoption.ts";
 import { createAlerts } from "./alerts.ts";

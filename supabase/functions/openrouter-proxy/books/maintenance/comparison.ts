@@ -1,8 +1,8 @@
 /** Each DID's booked costs are compared with what OpenRouter says that its keys have spent. */
 import { type Analytics, ANALYTICS_REACH_MS } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
-import type { Store } from "../../store.ts";
-import type { CostComparison, KeyReading } from "../../store_maintenance.ts";
+import type { Store } from "../../store/store.ts";
+import type { CostComparison, KeyReading } from "../../store/cost_comparison.ts";
 import { AT_A_TIME, type Job } from "./job.ts";
 import { inParallel, type Turn } from "./turn.ts";
 

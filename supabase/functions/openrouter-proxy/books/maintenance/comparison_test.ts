@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { CostComparison, KeyReading } from "../../store_maintenance.ts";
+import type { CostComparison, KeyReading } from "../../store/cost_comparison.ts";
 import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { createComparison } from "./comparison.ts";
 

@@ -2,7 +2,7 @@
 import { nothingObserved, observeGeneration } from "../../metering/usage.ts";
 import type { ListedGeneration } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
-import type { FoundCall } from "../../store_maintenance.ts";
+import type { FoundCall } from "../../store/lost_calls.ts";
 import { endpointOf } from "./api_types.ts";
 import type { Turn } from "./turn.ts";
 

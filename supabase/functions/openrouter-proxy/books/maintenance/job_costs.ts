@@ -14,8 +14,8 @@ import {
 } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
 import { createManagementCall, ManagementError } from "../../openrouter/management_call.ts";
-import type { Store } from "../../store.ts";
-import type { UnpricedRequest } from "../../store_maintenance.ts";
+import type { Store } from "../../store/store.ts";
+import type { UnpricedRequest } from "../../store/late_costs.ts";
 import type { Turn } from "./turn.ts";
 
 export interface JobCostsDeps {

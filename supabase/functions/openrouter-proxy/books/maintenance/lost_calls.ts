@@ -3,8 +3,8 @@
  * charged more than is booked.
  */
 import type { Analytics, ListedGeneration, Span } from "../../openrouter/analytics.ts";
-import type { Store } from "../../store.ts";
-import type { CostSearch } from "../../store_maintenance.ts";
+import type { Store } from "../../store/store.ts";
+import type { CostSearch } from "../../store/lost_calls.ts";
 import type { Job } from "./job.ts";
 import type { Adopt, Adoptions } from "./adoption.ts";
 import { type Turn, TurnIsOver } from "./turn.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { ListedGeneration, Span } from "../../openrouter/analytics.ts";
-import type { CostSearch } from "../../store_maintenance.ts";
+import type { CostSearch } from "../../store/lost_calls.ts";
 import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { createLostCalls } from "./lost_calls.ts";
 import { TurnIsOver } from "./turn.ts";

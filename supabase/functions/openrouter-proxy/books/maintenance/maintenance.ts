@@ -8,8 +8,8 @@
 import { describeError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import { ManagementError } from "../../openrouter/management_call.ts";
-import type { Store } from "../../store.ts";
-import type { StandingDrift } from "../../store_maintenance.ts";
+import type { Store } from "../../store/store.ts";
+import type { StandingDrift } from "../../store/cost_comparison.ts";
 import type { Job, Outcome } from "./job.ts";
 import { createTurn, type Stop } from "./turn.ts";
 

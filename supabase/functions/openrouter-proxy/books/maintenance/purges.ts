@@ -1,5 +1,5 @@
 /** What has expired is forgotten: replay keys, idempotency keys, old alerts. */
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import type { Job } from "./job.ts";
 
 export function createPurges(store: Pick<Store, "purge">): Job {

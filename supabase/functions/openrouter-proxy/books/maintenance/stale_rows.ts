@@ -1,5 +1,5 @@
 /** Rows whose gateway died end. */
-import type { Store } from "../../store.ts";
+import type { Store } from "../../store/store.ts";
 import type { Job } from "./job.ts";
 
 export function createStaleRows(store: Pick<Store, "expireStaleRequests">): Job {

@@ -6,9 +6,9 @@
  */
 import { nothingObserved, type Observed, observeGeneration } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
-import type { Store } from "../../store.ts";
-import type { KnownCost } from "../../store_settlement.ts";
-import type { UnpricedRequest } from "../../store_maintenance.ts";
+import type { Store } from "../../store/store.ts";
+import type { KnownCost } from "../../store/settlement.ts";
+import type { UnpricedRequest } from "../../store/late_costs.ts";
 import { AT_A_TIME, type Job } from "./job.ts";
 import type { JobCosts } from "./job_costs.ts";
 import { inParallel, type Turn } from "./turn.ts";

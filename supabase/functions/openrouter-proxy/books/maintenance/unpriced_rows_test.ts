@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { KnownCost } from "../../store_settlement.ts";
-import type { UnpricedRequest } from "../../store_maintenance.ts";
+import type { KnownCost } from "../../store/settlement.ts";
+import type { UnpricedRequest } from "../../store/late_costs.ts";
 import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { nothingObserved } from "../../metering/usage.ts";
 import { createUnpricedRows } from "./unpriced_rows.ts";

@@ -1,8 +1,10 @@
 /** Calls of the store that go together: each gets its own answer, or fails as its call did. */
 import assert from "node:assert/strict";
-import { BATCHES, createStore, type Store, StoreUnavailable } from "./store.ts";
-import { anAdmissionRequest } from "./testing/admissions.ts";
-import { aSettlement } from "./testing/settlements.ts";
+import { BATCHES } from "./batched_calls.ts";
+import { createStore, type Store } from "./store.ts";
+import { StoreUnavailable } from "./rpc.ts";
+import { anAdmissionRequest } from "../testing/admissions.ts";
+import { aSettlement } from "../testing/settlements.ts";
 
 /** An RPC, and the ids of the requests that it is about. */
 interface Call {

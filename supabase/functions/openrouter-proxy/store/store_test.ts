@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { BATCHES, createStore, StoreUnavailable } from "./store.ts";
-import { anAdmissionRequest } from "./testing/admissions.ts";
+import { BATCHES } from "./batched_calls.ts";
+import { createStore } from "./store.ts";
+import { StoreUnavailable } from "./rpc.ts";
+import { anAdmissionRequest } from "../testing/admissions.ts";
 
 const ADMISSION = anAdmissionRequest();
 

@@ -1,4 +1,5 @@
 /** What settle_request and book_cost are told of a request, and what became of it. */
+import type { StoreCall } from "./rpc.ts";
 
 /** What an answer, or OpenRouter's account of it, tells of a request; null: not known. */
 export interface KnownUsage {
@@ -113,5 +114,32 @@ export function settledOf(told: unknown): Settled {
     totalCostUsd: answer.total_cost,
     leftOut: answer.left_out,
     isAlerted: answer.alerted === true,
+  };
+}
+
+/** @param call throws StoreUnavailable where Postgres or its API does not take it */
+export function settlementCalls(call: StoreCall) {
+  return {
+    /**
+     * Ends the row of a request whose admission was not heard of.
+     *
+     * @returns whether there is such a row; false may only mean that its admission is still under way
+     */
+    async withdraw(requestId: string): Promise<boolean> {
+      return await call("withdraw_request", { p_request_id: requestId }) as boolean;
+    },
+
+    /**
+     * Deletes the pending row of a call on a path that OpenRouter does not have, with its Idempotency-Key.
+     *
+     * @param requestTime as admit_request returned it
+     * @returns whether there was one; a row that has ended stays as it is
+     */
+    async discard(requestId: string, requestTime: string): Promise<boolean> {
+      return await call("discard_request", {
+        p_request_id: requestId,
+        p_request_time: requestTime,
+      }) as boolean;
+    },
   };
 }

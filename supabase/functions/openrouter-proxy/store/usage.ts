@@ -1,5 +1,5 @@
 /** The reads of a DID's own usage from Postgres: see usage/. */
-import type { StoreCall } from "./store.ts";
+import { present, type StoreCall } from "./rpc.ts";
 
 export interface UsageQuery extends Origin {
   did: string;
@@ -107,13 +107,4 @@ export function usageCalls(call: StoreCall) {
       return await call("usage_request", { p_did: did, p_id: id }) as LoggedRequest | null;
     },
   };
-}
-
-/** The members that have a value: an RPC's defaults stand for the others. */
-export function present<T extends Record<string, unknown>>(
-  args: T,
-): { [K in keyof T]: Exclude<T[K], null | undefined> } {
-  return Object.fromEntries(
-    Object.entries(args).filter(([, value]) => value !== null && value !== undefined),
-  ) as { [K in keyof T]: Exclude<T[K], null | undefined> };
 }

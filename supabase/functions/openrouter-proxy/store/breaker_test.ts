@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { storeBreaker } from "./store_breaker.ts";
+import { storeBreaker } from "./breaker.ts";
 
 /** A store whose calls take as long as a test says. */
 function store() {

@@ -1,4 +1,4 @@
-/** Values that several RPCs take or return. */
+/** What a DID's key may spend at OpenRouter, as several RPCs take and return it. */
 
 /** What a key may spend at OpenRouter. */
 export interface KeyLimit {

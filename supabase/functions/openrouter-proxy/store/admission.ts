@@ -1,6 +1,7 @@
 /** What admit_request is told of a request, and what it decides. */
-import type { Estimate } from "./policy/estimate.ts";
-import { type KeyLimit, limitOf, type LimitRow } from "./store_members.ts";
+import type { Estimate } from "../policy/estimate.ts";
+import { rateOf, type RateRow, type RateState } from "./rate.ts";
+import { type KeyLimit, limitOf, type LimitRow } from "./key_limit.ts";
 
 /** One authenticated request, as admit_request decides on it. */
 export interface AdmissionRequest {
@@ -46,17 +47,6 @@ export interface AccountKey {
   hash: string;
   /** The limit that OpenRouter has to be told for the key; null: it knows. */
   newLimit: KeyLimit | null;
-}
-
-/** The state of a rate of so many a minute. */
-export interface RateState {
-  limit: number;
-  /** How many more pass now. */
-  remaining: number;
-  /** Until as many pass as the limit says. */
-  resetMs: number;
-  /** Until the next one passes; 0: now. */
-  retryAfterMs: number;
 }
 
 /** A refusal by a rate. */
@@ -154,14 +144,6 @@ interface Answer {
   alerted?: boolean;
 }
 
-/** A rate, as RPCs return it: rate_state. */
-export interface RateRow {
-  limit: number;
-  remaining: number;
-  reset_ms: number;
-  retry_after_ms: number;
-}
-
 /** @param told what admit_request returned */
 export function admissionOf(told: unknown): Admission {
   const answer = told as Answer & RateRow;
@@ -205,15 +187,6 @@ export function admissionOf(told: unknown): Admission {
     default:
       return { decision };
   }
-}
-
-export function rateOf(row: RateRow): RateState {
-  return {
-    limit: row.limit,
-    remaining: row.remaining,
-    resetMs: row.reset_ms,
-    retryAfterMs: row.retry_after_ms,
-  };
 }
 
 function accountKeyOf(answer: Answer): AccountKey | null {

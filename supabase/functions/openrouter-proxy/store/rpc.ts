@@ -1,0 +1,59 @@
+/** One call of an RPC, and what it is when Postgres or its API does not take it. */
+import type { PostgrestClient } from "@supabase/postgrest-js";
+import { GatewayError } from "../errors.ts";
+import type { Database } from "./database.types.ts";
+
+/** How long one call may take before the store counts as unavailable. */
+export const CALL_TIMEOUT_MS = 10_000;
+
+/** SQLSTATE classes 08 and 57P; PostgREST's own codes of a connection that failed. */
+const LOST_CONNECTION = /^(?:08|57P|PGRST00[0-2])/;
+
+type Functions = Database["public"]["Functions"];
+
+/** Calls an RPC. @throws {StoreUnavailable} */
+export type StoreCall = <Name extends keyof Functions>(
+  name: Name,
+  args: Functions[Name]["Args"],
+) => Promise<unknown>;
+
+/** Postgres or its API did not take a call. */
+export class StoreUnavailable extends GatewayError {
+  /** @param mayHaveArrived whether only the answer may have been lost */
+  constructor(cause: string, readonly mayHaveArrived: boolean) {
+    super(
+      "store_unavailable",
+      "the gateway's database did not take the request; nothing was forwarded, try again",
+      { headers: { "retry-after": "2" }, cause },
+    );
+  }
+}
+
+/** Calls RPCs through this client, each within its time. */
+export function storeCall(client: PostgrestClient<Database>): StoreCall {
+  return async (name, args) => {
+    const { data, error } = await client.rpc(name, args as never)
+      .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
+    if (error) {
+      // An error with a code is Postgres's or its API's own: then the call did nothing, unless it is
+      // the connection between the two that got lost.
+      const mayHaveArrived = !error.code || LOST_CONNECTION.test(error.code);
+      throw new StoreUnavailable(`${name}: ${error.code} ${error.message}`, mayHaveArrived);
+    }
+    return data;
+  };
+}
+
+/** The members that have a value: an RPC's defaults stand for the others. */
+export function present<T extends Record<string, unknown>>(
+  args: T,
+): { [K in keyof T]: Exclude<T[K], null | undefined> } {
+  return Object.fromEntries(
+    Object.entries(args).filter(([, value]) => value !== null && value !== undefined),
+  ) as { [K in keyof T]: Exclude<T[K], null | undefined> };
+}
+
+/** An interval, as Postgres reads it. */
+export function milliseconds(ms: number): string {
+  return `${Math.round(ms)} milliseconds`;
+}

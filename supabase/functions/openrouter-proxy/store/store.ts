@@ -1,0 +1,69 @@
+/**
+ * What knows Postgres: typed calls of the RPCs in supabase/migrations, by the part of supabase-js that
+ * calls them. Each file of this folder has the calls of one concern, as supabase/schemas does.
+ *
+ * Every method throws a GatewayError `store_unavailable` when Postgres or its API does not take
+ * the call, so that whoever needs a decision fails closed.
+ */
+import { PostgrestClient } from "@supabase/postgrest-js";
+import { apiKeyHeaders } from "../config_secret_keys.ts";
+import { accountCalls } from "./account.ts";
+import { batchedCalls } from "./batched_calls.ts";
+import { budgetAlertCalls } from "./budget_alerts.ts";
+import { costComparisonCalls } from "./cost_comparison.ts";
+import type { Database } from "./database.types.ts";
+import { housekeepingCalls } from "./housekeeping.ts";
+import { keyProvisioningCalls } from "./key_provisioning.ts";
+import { lateCostCalls } from "./late_costs.ts";
+import { lostCallCalls } from "./lost_calls.ts";
+import { CALL_TIMEOUT_MS, storeCall, StoreUnavailable } from "./rpc.ts";
+import { settlementCalls } from "./settlement.ts";
+import { usageCalls } from "./usage.ts";
+
+export type Store = ReturnType<typeof createStore>;
+
+/**
+ * @param supabaseUrl the project's API, e.g. `https://<ref>.supabase.co`
+ * @param secretKey a key with the role `service_role`
+ * @param now milliseconds on any steady clock
+ */
+export function createStore(
+  supabaseUrl: string,
+  secretKey: string,
+  fetch: typeof globalThis.fetch,
+  now: () => number,
+) {
+  const client = new PostgrestClient<Database>(`${supabaseUrl}/rest/v1`, {
+    headers: apiKeyHeaders(secretKey),
+    fetch,
+  });
+  const call = storeCall(client);
+
+  return {
+    ...batchedCalls(call, now),
+    ...settlementCalls(call),
+    ...keyProvisioningCalls(call),
+    ...accountCalls(call),
+    ...usageCalls(call),
+    ...lateCostCalls(call),
+    ...costComparisonCalls(call),
+    ...lostCallCalls(call),
+    ...budgetAlertCalls(call),
+    ...housekeepingCalls(call),
+
+    /** The envelope of a DID's key; null: it has none. */
+    async encryptedKeyOf(did: string): Promise<string | null> {
+      const { data, error } = await client.from("user_api_keys").select("encrypted_api_key")
+        .eq("did", did).limit(1).abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
+      if (error) throw new StoreUnavailable(`user_api_keys: ${error.code} ${error.message}`, false);
+      return data[0]?.encrypted_api_key ?? null;
+    },
+
+    /** Resolves when Postgres answers. */
+    async ping(): Promise<void> {
+      const { error } = await client.from("gateway_settings").select("only_row").limit(1)
+        .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
+      if (error) throw new StoreUnavailable(`ping: ${error.code} ${error.message}`, false);
+    },
+  };
+}
