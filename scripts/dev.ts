@@ -9,7 +9,7 @@
  * The task's --unstable-no-legacy-abort makes request.signal abort only when a client leaves, as it
  * will for everybody. The gateway does not depend on it: Supabase's runtime has the former behaviour.
  */
-import { configFromEnv } from "../supabase/functions/openrouter-proxy/config.ts";
+import { configFromEnv } from "../supabase/functions/openrouter-proxy/config/config.ts";
 import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";
 import { runCommand } from "./command.ts";
 import { startSimulator } from "./simulator/server.ts";

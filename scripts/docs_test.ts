@@ -60,7 +60,7 @@ Deno.test("the Chinese README has the English one's code, sections and links", (
 });
 
 Deno.test("the documents and .env.example name the variables that the function reads, and no others", () => {
-  const read = names(source("openrouter-proxy/config.ts"), /\("([A-Z][A-Z_]{3,})"/g);
+  const read = names(source("openrouter-proxy/config/config.ts"), /\("([A-Z][A-Z_]{3,})"/g);
   assert.ok(read.length > 10);
   assert.deepEqual(names(source(".env.example"), /^#? ?([A-Z][A-Z_]{3,})=/gm), read);
   for (const path of ["docs/operators.md", "docs/protocol.md"]) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { readEncryptionKey } from "../supabase/functions/openrouter-proxy/config.ts";
+import { readEncryptionKey } from "../supabase/functions/openrouter-proxy/config/encryption_key.ts";
 import { readEnvFile } from "./operator/env_file.ts";
 import { runOperatorCommand } from "./operator/testing.ts";
 

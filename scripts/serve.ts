@@ -7,7 +7,7 @@
  * will for everybody. The gateway does not depend on it: Supabase's runtime has the former behaviour.
  */
 import { Command } from "commander";
-import { configFromEnv } from "../supabase/functions/openrouter-proxy/config.ts";
+import { configFromEnv } from "../supabase/functions/openrouter-proxy/config/config.ts";
 import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";
 import { runCommand } from "./command.ts";
 import { printEnvironment } from "./stack/command.ts";

@@ -24,7 +24,7 @@ Deno.test("CHANGELOG.md has versions, the newest first, with changes by their ki
 
 Deno.test("CHANGELOG.md names variables that the function or an operator's command reads", async () => {
   const readers = [
-    "supabase/functions/openrouter-proxy/config.ts",
+    "supabase/functions/openrouter-proxy/config/config.ts",
     "scripts/operator/environment.ts",
   ];
   const source = (await Promise.all(readers.map(read))).join("\n");

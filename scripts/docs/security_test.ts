@@ -28,7 +28,7 @@ Deno.test("each test that SECURITY.md names exists", async () => {
 });
 
 Deno.test("SECURITY.md says of every variable whether it is a secret", async () => {
-  const config = await read("supabase/functions/openrouter-proxy/config.ts");
+  const config = await read("supabase/functions/openrouter-proxy/config/config.ts");
   const variables = new Set(
     [...config.matchAll(/\("([A-Z][A-Z_]{3,})"/g)].map(([, name]) => name!),
   );

@@ -1,18 +1,12 @@
 /** What the operator's commands read from their environment. */
+import { encryptionKey } from "../../supabase/functions/openrouter-proxy/config/encryption_key.ts";
 import {
-  ENCRYPTION_KEY_RULE,
-  isOpenRouterId,
-  isPositiveDecimal,
-  OPENROUTER_ID_RULE,
-  readEncryptionKey,
-} from "../../supabase/functions/openrouter-proxy/config.ts";
-import { readSecretKeys } from "../../supabase/functions/openrouter-proxy/config_secret_keys.ts";
+  openrouterId,
+  positiveDecimal,
+  Unusable,
+} from "../../supabase/functions/openrouter-proxy/config/readings.ts";
+import { readSecretKeys } from "../../supabase/functions/openrouter-proxy/config/secret_keys.ts";
 import { UsageError } from "../command.ts";
-
-/** A value that cannot be used; completes a sentence that begins with the variable's name. */
-class Unusable {
-  constructor(readonly because: string) {}
-}
 
 type Get = (name: string) => string | undefined;
 
@@ -31,10 +25,6 @@ const NOT_SET = new Unusable("is not set");
 /** @param where a hosted project has it */
 function notSet(where: string): Unusable {
   return new Unusable(`is not set (${where}; for a local one, source what deno task dev prints)`);
-}
-
-function encryptionKey(value: string) {
-  return readEncryptionKey(value) ?? new Unusable(ENCRYPTION_KEY_RULE);
 }
 
 function url(value: string, protocols: string[], rule: string) {
@@ -122,15 +112,11 @@ const VARIABLES = {
   } satisfies Variable<string>,
   OPENROUTER_WORKSPACE_ID: {
     what: "the workspace that the gateway's keys are in; optional",
-    read: (value) => {
-      if (value === undefined) return null;
-      return isOpenRouterId(value) ? value : new Unusable(OPENROUTER_ID_RULE);
-    },
+    read: (value) => value === undefined ? null : openrouterId(value),
   } satisfies Variable<string | null>,
   OPENROUTER_USD_PER_CREDIT: {
     what: "as the function has it; by default 1",
-    read: (value = "1") =>
-      isPositiveDecimal(value) ? value : new Unusable("must be a positive decimal number"),
+    read: (value = "1") => positiveDecimal(value),
   } satisfies Variable<string>,
 };
 

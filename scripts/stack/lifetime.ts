@@ -1,5 +1,5 @@
 /** How every long-running command of this project starts, fails and ends. */
-import { ConfigError } from "../../supabase/functions/openrouter-proxy/config.ts";
+import { ConfigError } from "../../supabase/functions/openrouter-proxy/config/config.ts";
 import { StackError } from "./errors.ts";
 import { onLauncherGone } from "./launcher.ts";
 

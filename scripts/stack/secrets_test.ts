@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { configFromEnv } from "../../supabase/functions/openrouter-proxy/config.ts";
+import { configFromEnv } from "../../supabase/functions/openrouter-proxy/config/config.ts";
 import { loadOrCreateSecrets } from "./secrets.ts";
 
 Deno.test("loadOrCreateSecrets makes secrets once, in a file for its owner alone", async () => {

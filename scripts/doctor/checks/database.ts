@@ -3,7 +3,7 @@ import {
   createKeyVault,
   VaultError,
 } from "../../../supabase/functions/openrouter-proxy/accounts/key_vault.ts";
-import { readEncryptionKey } from "../../../supabase/functions/openrouter-proxy/config.ts";
+import { readEncryptionKey } from "../../../supabase/functions/openrouter-proxy/config/encryption_key.ts";
 import { PLACEHOLDER } from "../../seed/statements.ts";
 import { describeDifference } from "../../stack/migrate.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";

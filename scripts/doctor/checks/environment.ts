@@ -1,6 +1,9 @@
 /** The gateway's variables, as far as they are known here. */
 import { createHash } from "node:crypto";
-import { ConfigError, configFromEnv } from "../../../supabase/functions/openrouter-proxy/config.ts";
+import {
+  ConfigError,
+  configFromEnv,
+} from "../../../supabase/functions/openrouter-proxy/config/config.ts";
 import type { Variables } from "../../operator/env_file.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";

@@ -17,7 +17,7 @@ import { createMaintenanceRoute } from "./books/maintenance/route.ts";
 import { createSweep } from "./books/maintenance/sweep.ts";
 import { createIdentify } from "./call/identify.ts";
 import { createProxy } from "./call/proxied_call.ts";
-import type { Config } from "./config.ts";
+import type { Config } from "./config/config.ts";
 import { ClientDisconnected, errorResponse, GatewayError } from "./errors.ts";
 import { bodiesUnderWay } from "./http/bodies_under_way.ts";
 import { bodyLimits } from "./http/body_limits.ts";

@@ -9,7 +9,7 @@ import {
   signedToken,
   type Signer,
 } from "./testing/signers.ts";
-import { configFromEnv } from "./config.ts";
+import { configFromEnv } from "./config/config.ts";
 import { createGateway, type GatewayDeps } from "./gateway.ts";
 import type { AccountLimits } from "./store/account.ts";
 import type { Store } from "./store/store.ts";

@@ -1,7 +1,7 @@
 /**
  * The gateway on a real runtime: its clock, its network, its log, its environment.
  */
-import { type Config, ConfigError, configFromEnv } from "./config.ts";
+import { type Config, ConfigError, configFromEnv } from "./config/config.ts";
 import { ClientDisconnected, describeError, GatewayError } from "./errors.ts";
 import { createGateway } from "./gateway.ts";
 import { refuseAll } from "./http/refuse_all.ts";

@@ -8,7 +8,7 @@ import type { Accounts, Admitted } from "../accounts/accounts.ts";
 import type { Identity } from "../auth/authenticate.ts";
 import type { Booking, Bookkeeper } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { ClientDisconnected } from "../errors.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
 import type { RequestEnv } from "../http/request_log.ts";

@@ -1,6 +1,6 @@
 /** Sends a call to OpenRouter with the DID's own key. */
 import type { Accounts, Admitted } from "../accounts/accounts.ts";
-import type { Config } from "../config.ts";
+import type { Config } from "../config/config.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { forward, refusesKey, type Upstream } from "../openrouter/forward.ts";
 import { requestHeaders } from "../openrouter/headers.ts";

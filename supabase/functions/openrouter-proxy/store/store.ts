@@ -6,7 +6,6 @@
  * the call, so that whoever needs a decision fails closed.
  */
 import { PostgrestClient } from "@supabase/postgrest-js";
-import { apiKeyHeaders } from "../config_secret_keys.ts";
 import { accountCalls } from "./account.ts";
 import { batchedCalls } from "./batched_calls.ts";
 import { budgetAlertCalls } from "./budget_alerts.ts";
@@ -19,6 +18,9 @@ import { lostCallCalls } from "./lost_calls.ts";
 import { CALL_TIMEOUT_MS, storeCall, StoreUnavailable } from "./rpc.ts";
 import { settlementCalls } from "./settlement.ts";
 import { usageCalls } from "./usage.ts";
+
+/** A JWT: its header's JSON, in base64url, begins with `{"`. */
+const JWT = /^ey[\w-]+\.[\w-]+\.[\w-]+$/;
 
 export type Store = ReturnType<typeof createStore>;
 
@@ -66,4 +68,14 @@ export function createStore(
       if (error) throw new StoreUnavailable(`ping: ${error.code} ${error.message}`, false);
     },
   };
+}
+
+/**
+ * The headers by which Supabase's API knows a key. The new keys are no JWTs: where one stands as a
+ * Bearer token, the API refuses what it takes for a broken JWT.
+ *
+ * Source: supabase.com/docs/guides/api/api-keys
+ */
+function apiKeyHeaders(key: string): Record<string, string> {
+  return JWT.test(key) ? { apikey: key, authorization: `Bearer ${key}` } : { apikey: key };
 }

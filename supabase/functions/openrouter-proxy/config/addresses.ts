@@ -1,5 +1,6 @@
 /** Hosts and URLs of the environment that could never work, and what is wrong with them. */
-import { isDidWebHost } from "./auth/did_web.ts";
+import { isDidWebHost } from "../auth/did_web.ts";
+import { list, Unusable } from "./readings.ts";
 
 /** What keeps a host from ever being asked for a DID document; the first that fits is told. */
 const DID_WEB_HOST_FAULTS: readonly [RegExp, string][] = [
@@ -15,14 +16,30 @@ const DID_WEB_HOST_FAULTS: readonly [RegExp, string][] = [
   [/^/, "anything that is no domain name"],
 ];
 
-/** What is wrong with a host of DID_WEB_HOSTS, in lower case; null: nothing. */
-export function didWebHostFault(host: string): string | null {
+/** Hosts of DID documents, in lower case. */
+export function didWebHosts(text: string): string[] | Unusable {
+  const hosts = list(text.toLowerCase());
+  const faults = new Set(hosts.flatMap((host) => didWebHostFault(host) ?? []));
+  if (faults.size === 0) return hosts;
+  return new Unusable(
+    `must be domain names such as example.com, without ${[...faults].join(", ")}`,
+  );
+}
+
+/** What is wrong with a host, in lower case; null: nothing. */
+function didWebHostFault(host: string): string | null {
   if (isDidWebHost(host)) return null;
   return DID_WEB_HOST_FAULTS.find(([pattern]) => pattern.test(host))![1];
 }
 
+/** An audience that some client names. */
+export function audience(text: string): string | Unusable {
+  const fault = audienceFault(text);
+  return fault === null ? text : new Unusable(fault);
+}
+
 /** Why no client would ever name this audience, to complete a sentence; null: some would. */
-export function audienceFault(value: string): string | null {
+function audienceFault(value: string): string | null {
   if (!/^https?:\/\/[^\s]+$/i.test(value) || !URL.canParse(value)) {
     return "must be the http(s) URL that clients call the gateway at";
   }

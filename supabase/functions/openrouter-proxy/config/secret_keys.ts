@@ -1,8 +1,5 @@
 /** The project's secret keys, as Supabase gives them to its functions. */
-import { isObject } from "./bytes/encodings.ts";
-
-/** A JWT: its header's JSON, in base64url, begins with `{"`. */
-const JWT = /^ey[\w-]+\.[\w-]+\.[\w-]+$/;
+import { isObject } from "../bytes/encodings.ts";
 
 /**
  * Reads the secret keys: those of `SUPABASE_SECRET_KEYS`, JSON by name, of which the one that is named
@@ -39,14 +36,4 @@ function keysOf(text: string): string[] | null {
   const { default: first = "", ...others } = named;
   const keys = [first, ...Object.values(others)];
   return keys.every((key) => typeof key === "string") ? keys : null;
-}
-
-/**
- * The headers by which Supabase's API knows a key. The new keys are no JWTs: where one stands as a
- * Bearer token, the API refuses what it takes for a broken JWT.
- *
- * Source: supabase.com/docs/guides/api/api-keys
- */
-export function apiKeyHeaders(key: string): Record<string, string> {
-  return JWT.test(key) ? { apikey: key, authorization: `Bearer ${key}` } : { apikey: key };
 }
