@@ -10,7 +10,8 @@ import {
   type Signer,
 } from "./testing/signers.ts";
 import { configFromEnv } from "./config/config.ts";
-import { createGateway, type GatewayDeps } from "./gateway.ts";
+import { createGateway } from "./gateway.ts";
+import type { GatewayDeps } from "./parts.ts";
 import type { AccountLimits } from "./store/account.ts";
 import type { Store } from "./store/store.ts";
 import { StoreUnavailable } from "./store/rpc.ts";

@@ -1,0 +1,163 @@
+/**
+ * The parts that a gateway is joined of, each given what it needs by name.
+ */
+import { createAccounts } from "./accounts/accounts.ts";
+import { createEncryptionKeys } from "./accounts/encryption_keys_route.ts";
+import { createKeyVault } from "./accounts/key_vault.ts";
+import { createPseudonyms } from "./accounts/pseudonym.ts";
+import { createAuthenticator } from "./auth/authenticate.ts";
+import { type AlertDelivery, createAlertDelivery } from "./books/alerts/delivery.ts";
+import { type Bookkeeper, createBookkeeper } from "./books/booking.ts";
+import { createGenerationReader } from "./books/generation.ts";
+import { assembleMaintenance } from "./books/maintenance/assemble.ts";
+import { createMaintenanceRoute } from "./books/maintenance/route.ts";
+import { createSweep } from "./books/maintenance/sweep.ts";
+import { createIdentify } from "./call/identify.ts";
+import { createProxy } from "./call/proxied_call.ts";
+import type { Config } from "./config/config.ts";
+import { bodiesUnderWay } from "./http/bodies_under_way.ts";
+import { bodyLimits } from "./http/body_limits.ts";
+import { createHealth } from "./http/health.ts";
+import { createRequireOperator } from "./http/operator.ts";
+import { createRates } from "./http/rates.ts";
+import type { Log } from "./log/log.ts";
+import { createManagement } from "./openrouter/management.ts";
+import { createKeyCheck } from "./openrouter/management_key.ts";
+import { createCatalogue } from "./policy/catalogue.ts";
+import type { Store } from "./store/store.ts";
+import { createTokenSigner } from "./usage/supabase_token.ts";
+
+export interface GatewayDeps {
+  config: Config;
+  store: Store;
+  fetch: typeof globalThis.fetch;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  sleep: (ms: number) => Promise<void>;
+  /** Keeps the isolate alive until the promise is settled. */
+  waitUntil: (promise: Promise<unknown>) => void;
+  log: Log;
+}
+
+/** Makes the parts; nothing is asked of anybody until a request comes. */
+export function createParts(deps: GatewayDeps) {
+  const { config, store, fetch, now, sleep, waitUntil, log } = deps;
+  const { openrouterUrl, provisioningKey, usdPerCredit, guardrailId, jwtKey } = config;
+  const { encryptionKey, previousEncryptionKey } = config;
+  const { alertWebhookUrl: url, alertWebhookSecret: secret } = config;
+  const alerts = createAlertDelivery({ store, fetch, url, secret, waitUntil, log });
+  const vault = createKeyVault(encryptionKey, previousEncryptionKey);
+  const management = createManagement(
+    openrouterUrl,
+    provisioningKey,
+    fetch,
+    config.workspaceId,
+    usdPerCredit,
+  );
+  const onAlert = alerts.soon;
+  const accounts = createAccounts(
+    { store, management, vault, guardrailId, now, sleep, onAlert, log },
+  );
+  const rates = createRates(config.readsPerMinute, now);
+  const identify = identifying(deps, rates);
+  const bookkeeper = bookkeeping(deps, alerts);
+  const requireOperator = createRequireOperator(config.operatorKeys);
+  return {
+    identify,
+    rates,
+    /** Ends what is under way as it stands. */
+    retire: bookkeeper.retire,
+    proxy: createProxy({
+      config,
+      identify,
+      accounts,
+      catalogue: createCatalogue({ openrouterUrl, fetch, now, sleep, waitUntil, log }),
+      pseudonymOf: createPseudonyms(encryptionKey, previousEncryptionKey),
+      bookkeeper,
+      fetch,
+      now,
+      sleep,
+      waitUntil,
+    }),
+    /** Null: there are no Supabase tokens. */
+    signToken: jwtKey && createTokenSigner(jwtKey, config.audience, now),
+    health: healthOf(deps),
+    encryptionKeys: createEncryptionKeys(requireOperator, vault),
+    maintenance: createMaintenanceRoute(
+      requireOperator,
+      assembleMaintenance({
+        store,
+        management,
+        vault,
+        openrouterUrl,
+        provisioningKey,
+        usdPerCredit,
+        alerts,
+        fetch,
+        now,
+        sleep,
+        log,
+      }),
+      waitUntil,
+    ),
+  };
+}
+
+/** Who calls, and their body within bounds. */
+function identifying(
+  { config, fetch, now, sleep }: GatewayDeps,
+  rates: ReturnType<typeof createRates>,
+) {
+  const { audience, maxTokenLifetimeSeconds, maxWalletSessionSeconds, didWebHosts } = config;
+  const authenticate = createAuthenticator({
+    audience,
+    maxTokenLifetimeSeconds,
+    maxWalletSessionSeconds,
+    didWebHosts,
+    now,
+    fetch,
+  });
+  const { maxRequestBytes } = config;
+  const bodies = bodiesUnderWay(bodyLimits(maxRequestBytes), {
+    now: () => performance.now(),
+    sleep,
+  });
+  return createIdentify(authenticate, maxRequestBytes, bodies, rates);
+}
+
+/** The books, and what a settlement may bring about: an alert, and some of maintenance's work. */
+function bookkeeping(
+  { config, store, fetch, now, sleep, waitUntil, log }: GatewayDeps,
+  alerts: AlertDelivery,
+): Bookkeeper {
+  const { openrouterUrl, provisioningKey, usdPerCredit } = config;
+  const sweep = createSweep({ store, alerts, now, waitUntil });
+  return createBookkeeper({
+    store: {
+      ...store,
+      async settle(settlement) {
+        const settled = await store.settle(settlement);
+        if (settled.isAlerted) alerts.soon();
+        sweep();
+        return settled;
+      },
+    },
+    generations: createGenerationReader(openrouterUrl, provisioningKey, fetch, sleep),
+    usdPerCredit,
+    now,
+    sleep,
+    waitUntil,
+    log,
+  });
+}
+
+function healthOf({ config, store, fetch, now }: GatewayDeps) {
+  const { openrouterUrl, provisioningKey, region } = config;
+  return createHealth({
+    store,
+    managementKey: createKeyCheck(openrouterUrl, provisioningKey, fetch, now),
+    region,
+    now,
+    elapsedMs: () => performance.now(),
+  });
+}
