@@ -7,15 +7,9 @@ import type { ChunkReader } from "../bytes/chunk_reader.ts";
 import { concat, utf8 } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import type { Meter } from "../metering/meter.ts";
+import { silenceWatch } from "./silence_watch.ts";
 import { wholeEvents } from "./whole_events.ts";
 
-/** How long a stream of events may be silent before a comment tells both ends that it lives. */
-const LONGEST_SILENCE_MS = 15_000;
-/**
- * How long a client may take nothing. The kernel asks for more in steps of a megabyte or two: one that
- * reads a kilobyte a second takes nothing for half an hour.
- */
-const LONGEST_STALL_MS = 3_600_000;
 /** How long a connection may stay open on which everything has come; it is used again if it ends. */
 const LONGEST_EPILOGUE_MS = 5_000;
 /**
@@ -61,15 +55,11 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   const { reader, meter, booking, errorEvents, idleTimeoutMs, clientGone } = passage;
   /** What holds the beginning of an event back; null: the body is no stream of events. */
   const events = errorEvents && wholeEvents();
-  const silenceMs = Math.min(LONGEST_SILENCE_MS, idleTimeoutMs / 4);
-  /** Whether a read is under way; otherwise the client is the slow one. */
-  let isReading = false;
-  /** When the side that is to act now became that. */
-  let waitingSince = performance.now();
-  /** When the client last got something. */
-  let quietSince = waitingSince;
-  /** One timer a stream, not one a chunk. */
-  let ticker: ReturnType<typeof setInterval> | undefined;
+  const watch = silenceWatch(idleTimeoutMs, {
+    onSilent: fallSilent,
+    onStalled: giveUp,
+    onQuiet: keepAlive,
+  });
   let breaking: ReturnType<typeof setTimeout> | undefined;
 
   let readBytes = 0;
@@ -84,7 +74,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   function end(ending: BookingEnding, endOutput: () => void): boolean {
     if (isOver) return false;
     isOver = true;
-    clearInterval(ticker);
+    watch.stop();
     clientGone.removeEventListener("abort", leave);
     booking?.end(told(ending, passage, isUnwanted));
     if (!isUnwanted) endOutput();
@@ -146,17 +136,9 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
    * Ends the passage before the connection: at the last byte of a known length, because Deno's server
    * then cancels a body that is not closed; at the last event of a stream, because nothing follows.
    */
-  async function completeEarly() {
+  function completeEarly() {
     complete();
-    const timer = setTimeout(() => hangUp(new ClientDisconnected()), LONGEST_EPILOGUE_MS);
-    try {
-      // The end, which lets go of fetch's connection.
-      while (!(await reader.read()).done);
-    } catch {
-      // Whatever happens to a connection on which everything has come is nobody's concern.
-    } finally {
-      clearTimeout(timer);
-    }
+    letGo(reader, hangUp);
   }
 
   /** The client is gone. */
@@ -197,20 +179,15 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     hangUp(error);
   }
 
-  function tick() {
-    const now = performance.now();
-    const waitedMs = now - waitingSince;
-    if (!isReading) {
-      if (waitedMs >= LONGEST_STALL_MS) giveUp();
-    } else if (waitedMs >= idleTimeoutMs) fallSilent();
-    // Between two events, and only where the client has taken the last comment.
-    else if (
-      now - quietSince >= silenceMs && events?.isBetween() && !isUnwanted &&
-      output.desiredSize === 0
-    ) {
-      output.enqueue(KEEP_ALIVE);
-      quietSince = now;
-    }
+  /**
+   * Tells a client that waits that the stream lives: between two events, and one comment at a time.
+   *
+   * @returns whether it was told
+   */
+  function keepAlive(): boolean {
+    if (!events?.isBetween() || isUnwanted || output.desiredSize !== 0) return false;
+    output.enqueue(KEEP_ALIVE);
+    return true;
   }
 
   /** Whether a stream's last event has come, with the end of its last line: a CR may be half of that. */
@@ -226,8 +203,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
   /** Passes the next chunk on. False: nothing of it may pass yet. */
   async function passNext(): Promise<boolean> {
     let chunk: Awaited<ReturnType<typeof reader.read>>;
-    isReading = true;
-    waitingSince = performance.now();
+    watch.reading();
     try {
       chunk = await reader.read();
     } catch (cause) {
@@ -235,8 +211,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
       breakOff(new GatewayError("upstream_unreachable", message, { cause }));
       return true;
     }
-    isReading = false;
-    waitingSince = performance.now();
+    watch.hasRead();
     if (isOver) return true;
     if (chunk.done) {
       complete();
@@ -246,7 +221,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     booking?.firstByte();
     const metered = meter.feed(chunk.value);
     const passed = put(events?.feed(metered) ?? metered);
-    if (passed > 0) quietSince = performance.now();
+    if (passed > 0) watch.hasPassed();
     readBytes += chunk.value.length;
     if (readBytes === passage.length || hasEnded(chunk.value)) completeEarly();
     return isOver || passed > 0;
@@ -256,7 +231,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     start(controller) {
       output = controller;
       clientGone.addEventListener("abort", leave);
-      ticker = setInterval(tick, silenceMs / 2);
+      watch.start();
       if (clientGone.aborted) leave();
       else if (passage.length === 0) completeEarly();
     },
@@ -267,6 +242,19 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
       abandon();
     },
   }, { highWaterMark: 0 });
+}
+
+/** Waits for the end of a connection on which everything has come, and then closes it. */
+async function letGo(reader: ChunkReader, hangUp: (reason: unknown) => void): Promise<void> {
+  const timer = setTimeout(() => hangUp(new ClientDisconnected()), LONGEST_EPILOGUE_MS);
+  try {
+    // The end, which lets go of fetch's connection.
+    while (!(await reader.read()).done);
+  } catch {
+    // Whatever happens to a connection on which everything has come is nobody's concern.
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
