@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { bodiesUnderWay, type BodyPlace } from "./bodies_under_way.ts";
+import { bodiesUnderWay } from "./bodies_under_way.ts";
+import type { BodyPlace } from "./body_place.ts";
 import { type BodyLimits, bodyLimits } from "./body_limits.ts";
 import type { SenderKind } from "./slow_bodies.ts";
 

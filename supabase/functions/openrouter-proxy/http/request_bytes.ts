@@ -3,7 +3,8 @@ import type { Bytes } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { growingBytes } from "../bytes/growing_bytes.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
-import type { BodiesUnderWay, BodyPlace } from "./bodies_under_way.ts";
+import type { BodiesUnderWay } from "./bodies_under_way.ts";
+import type { BodyPlace } from "./body_place.ts";
 import type { SenderKind } from "./slow_bodies.ts";
 
 /** How long a body may take to arrive, in milliseconds. */

@@ -1,0 +1,16 @@
+/** The refusals of requests whose bodies the gateway has no room for. */
+import { GatewayError } from "../errors.ts";
+
+export function tooMany(): GatewayError {
+  return overloaded("the gateway is receiving too many requests at once; try again");
+}
+
+export function tooSlow(): GatewayError {
+  return overloaded(
+    "the request body came too slowly while the gateway was receiving too many at once; try again",
+  );
+}
+
+function overloaded(message: string): GatewayError {
+  return new GatewayError("overloaded", message, { headers: { "retry-after": "1" } });
+}
