@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import postgres from "postgres";
 import { createIdentity, signedFetch } from "./client/llm_gateway.ts";
+import { runToEnd } from "./run_to_end.ts";
 import { signalProcess } from "./stack/child.ts";
 import { PROJECT_ROOT } from "./stack/data_folder.ts";
 import { readEnvironmentLines, type Variables } from "./stack/printed_environment.ts";
@@ -56,7 +57,7 @@ const TASKS: [string, RegExp][] = [
 async function asOperator(shell: string, source: string, command: string): Promise<string> {
   const { PATH = "", HOME = "", DENO_DIR } = Deno.env.toObject();
   const [script, ...args] = command.split(" ");
-  const { code, stdout, stderr } = await new Deno.Command(shell, {
+  const { code, stdout, stderr } = await runToEnd(shell, {
     args: [
       "-euc",
       `${source}; exec "$@"`,
@@ -71,10 +72,9 @@ async function asOperator(shell: string, source: string, command: string): Promi
     cwd: dirname(/'(.*)'/.exec(source)![1]!), // where the doctor keeps its identity
     clearEnv: true,
     env: { PATH, HOME, NO_COLOR: "1", ...(DENO_DIR === undefined ? {} : { DENO_DIR }) },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  assert.equal(code, 0, `${command}: ${text(stdout)}${text(stderr)}`);
-  return text(stdout);
+  });
+  assert.equal(code, 0, `${command}: ${stdout}${stderr}`);
+  return stdout;
 }
 
 Deno.test("dev tells operators all they need, goes on when connections break, and refuses while it ends", async () => {

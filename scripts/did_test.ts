@@ -2,20 +2,13 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { generateKeyPairSync } from "node:crypto";
 import { startVerifyingGateway } from "./identity/verifying_gateway.ts";
+import { type Ran, runToEnd } from "./run_to_end.ts";
 
 const script = `${import.meta.dirname}/did.ts`;
 const posix = Deno.build.os !== "windows";
 
-interface Ran {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-async function run(command: string, args: string[], options: Deno.CommandOptions): Promise<Ran> {
-  const { code, stdout, stderr } = await new Deno.Command(command, { args, ...options }).output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  return { code, stdout: out!, stderr: err! };
+function run(command: string, args: string[], options: Deno.CommandOptions): Promise<Ran> {
+  return runToEnd(command, { args, ...options });
 }
 
 /** `did` in a folder of its own, with nothing of it in the environment. */

@@ -8,6 +8,7 @@ import config from "../deno.json" with { type: "json" };
 import { startVerifyingGateway } from "./identity/verifying_gateway.ts";
 import { packageFiles } from "./package/files.ts";
 import { tarball } from "./package/tarball.ts";
+import { runToEnd } from "./run_to_end.ts";
 
 const [npm, npx] = Deno.build.os === "windows" ? ["npm.cmd", "npx.cmd"] : ["npm", "npx"];
 const folder = await Deno.makeTempDir();
@@ -26,15 +27,14 @@ Deno.test.afterAll(() => Deno.remove(folder, { recursive: true }));
 
 /** Runs a program in the project; gives its standard output, and is content with no other. */
 async function run(program: string, args: string[], env: Record<string, string> = {}) {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
+  const { success, stdout, stderr } = await runToEnd(program, {
     args,
     cwd: project,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",
-  }).output();
-  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
-  assert.ok(success, err! + out!);
-  return out!;
+  });
+  assert.ok(success, stderr + stdout);
+  return stdout;
 }
 
 Deno.test("the package is the same bytes each time, and needs nothing but its runtime", async () => {
@@ -134,13 +134,13 @@ for (const { name, program, args } of [...nodes, deno]) {
     const env = { DID_FILE: `${elsewhere}/identity.did.json`, GATEWAY_URL: gateway.url };
     const did = async (...words: string[]) => {
       const command = [...args, `${installed}/dist/did.js`, ...words];
-      const { code, stdout, stderr } = await new Deno.Command(await program(), {
+      const { code, stdout, stderr } = await runToEnd(await program(), {
         args: command,
         cwd: elsewhere,
         env: { NO_COLOR: "1", ...env },
-      }).output();
-      assert.equal(code, 0, new TextDecoder().decode(stderr));
-      return [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)) as [string, string];
+      });
+      assert.equal(code, 0, stderr);
+      return [stdout, stderr] as [string, string];
     };
     const [made, note] = await did("new");
     assert.equal(note.split("\n").length, 2, note);
@@ -207,8 +207,8 @@ for (const [module, moduleResolution] of [["esnext", "bundler"], ["nodenext", "n
       }),
     );
     const tsc = ["run", "--quiet", "-A", `${config.imports.typescript}/tsc`, "-p", project];
-    const { success, stdout } = await new Deno.Command(Deno.execPath(), { args: tsc }).output();
-    assert.ok(success, new TextDecoder().decode(stdout));
+    const { success, stdout } = await runToEnd(Deno.execPath(), { args: tsc });
+    assert.ok(success, stdout);
   });
 }
 

@@ -9,6 +9,7 @@ import {
 import { rotateKeys, takeInventory } from "./operator/rotation.ts";
 import { runOperatorCommand } from "./operator/testing.ts";
 import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";
+import { runToEnd } from "./run_to_end.ts";
 import { LOOPBACK, serveHttp } from "./stack/ports.ts";
 import { type Stack, startStack } from "./stack/start_stack.ts";
 
@@ -272,12 +273,12 @@ Deno.test("an operator's command whose connection breaks in a transaction says s
       console.error("error: " + error.message);
       Deno.exit(1);
     });`;
-  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+  const { code, stderr } = await runToEnd(Deno.execPath(), {
     args: ["eval", program, stack.databaseUrl],
     env: { NO_COLOR: "1" },
-  }).output();
+  });
   assert.equal(code, 1);
-  assert.match(new TextDecoder().decode(stderr), /^error: .*(connection|CONNECTION_CLOSED).*\n$/);
+  assert.match(stderr, /^error: .*(connection|CONNECTION_CLOSED).*\n$/);
 });
 
 Deno.test("where nothing listens, DATABASE_URL is named", async () => {

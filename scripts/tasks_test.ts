@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { runToEnd } from "./run_to_end.ts";
 import { PROJECT_ROOT } from "./stack/data_folder.ts";
 
 const { tasks } = JSON.parse(await Deno.readTextFile(join(PROJECT_ROOT, "deno.json")));
@@ -9,16 +10,15 @@ async function run(task: string, ...args: string[]) {
   const temporary = await Deno.makeTempDir();
   const { DENO_DIR = "", HOME = "", PATH = "" } = Deno.env.toObject();
   try {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    const { code, stdout, stderr } = await runToEnd(Deno.execPath(), {
       args: ["task", "-q", task, ...args],
       cwd: PROJECT_ROOT,
       clearEnv: true,
       env: { NO_COLOR: "1", TMPDIR: temporary, HOME, PATH, ...(DENO_DIR ? { DENO_DIR } : {}) },
       stdin: "null",
-    }).output();
+    });
     const left = await Array.fromAsync(Deno.readDir(temporary), ({ name }) => name);
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    return { code, out: text(stdout), err: text(stderr), left };
+    return { code, out: stdout, err: stderr, left };
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }

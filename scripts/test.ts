@@ -16,6 +16,7 @@
  */
 import { Command } from "commander";
 import { runCommand, UsageError } from "./command.ts";
+import { runToEnd } from "./run_to_end.ts";
 import { startStack } from "./stack/start_stack.ts";
 import {
   agents,
@@ -55,12 +56,12 @@ async function checkOptions(options: string[]): Promise<void> {
   if (options.length === 0) return;
   const nothing = await Deno.makeTempDir();
   try {
-    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    const { success, stderr } = await runToEnd(Deno.execPath(), {
       args: ["test", "--no-run", "--permit-no-files", ...options, nothing],
       env: { NO_COLOR: "1" },
-    }).output();
+    });
     if (success) return;
-    const [said = ""] = new TextDecoder().decode(stderr).trim().split("\n");
+    const [said = ""] = stderr.trim().split("\n");
     throw new UsageError(`deno test does not take these options: ${said.replace(/^error: /, "")}`);
   } finally {
     await Deno.remove(nothing);

@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
 import { startVerifyingGateway } from "../identity/verifying_gateway.ts";
+import { runToEnd } from "../run_to_end.ts";
 
 const example = `${import.meta.dirname}/openai_example.ts`;
 
 async function run(gatewayUrl: string, identityFile: string): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  const { success, stdout, stderr } = await runToEnd(Deno.execPath(), {
     args: ["run", "-A", example, "Hello"],
     env: { GATEWAY_URL: gatewayUrl, DID_FILE: identityFile, GATEWAY_AUDIENCE: gatewayUrl },
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  });
+  assert.ok(success, stderr);
+  return stdout;
 }
 
 Deno.test("openai_example.ts streams an answer, keeps its DID, and the SDK's retries are its own", async () => {

@@ -1,11 +1,6 @@
 /** What the tests of the operator's commands share. */
 import { fileURLToPath } from "node:url";
-
-export interface CommandResult {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
+import { type Ran, runToEnd } from "../run_to_end.ts";
 
 /** What the commands read: tests decide on it, not the environment that they run in. */
 const NAMES = [
@@ -24,15 +19,13 @@ export async function runOperatorCommand(
   script: string,
   args: string[],
   env: Record<string, string> = {},
-): Promise<CommandResult> {
+): Promise<Ran> {
   const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !NAMES.includes(name));
   const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  return await runToEnd(Deno.execPath(), {
     args: ["run", "-q", "-A", path, ...args],
     clearEnv: true,
     env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
     stdin: "null",
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
+  });
 }

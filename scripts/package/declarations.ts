@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import config from "../../deno.json" with { type: "json" };
+import { runToEnd } from "../run_to_end.ts";
 import { ENTRY_POINTS } from "./manifest.ts";
 
 const SCRIPTS = fileURLToPath(new URL("../", import.meta.url));
@@ -42,9 +43,9 @@ export async function declarations(): Promise<Record<string, string>> {
 }
 
 async function tsc(args: string[]): Promise<void> {
-  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+  const { success, stdout } = await runToEnd(Deno.execPath(), {
     args: ["run", "--quiet", "-A", `${config.imports.typescript}/tsc`, ...args],
     cwd: SCRIPTS,
-  }).output();
-  if (!success) throw new Error(`tsc failed:\n${new TextDecoder().decode(stdout)}`);
+  });
+  if (!success) throw new Error(`tsc failed:\n${stdout}`);
 }

@@ -194,7 +194,7 @@ lateral (
 ) as call`;
 
 /** By nearest rank; null of nothing. */
-export function percentiles(values: number[]): { p50: number; p95: number; p99: number } | null {
+function percentiles(values: number[]): { p50: number; p95: number; p99: number } | null {
   if (values.length === 0) return null;
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1]!;

@@ -122,7 +122,7 @@ async function enterSettings(sql: postgres.Sql, shape: Shape): Promise<void> {
 }
 
 /** Enters a row, as far as the version has the table and its columns; one that is there stays. */
-export async function insert(
+async function insert(
   sql: postgres.Sql,
   shape: Shape,
   table: string,

@@ -60,7 +60,7 @@ export async function toolCalls(body: Body): Promise<ToolCall[]> {
 }
 
 /** The tools of a body that its sender runs: `function` of chat, flat ones of the others. */
-export function offeredTools({ tools }: Body): Tool[] {
+function offeredTools({ tools }: Body): Tool[] {
   if (!Array.isArray(tools)) return [];
   return tools.flatMap((tool) => {
     const { type, function: nested, name, parameters, input_schema } = Object(tool);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { runToEnd } from "../run_to_end.ts";
 import { environmentLines, readEnvironmentLines } from "./printed_environment.ts";
 
 const VARIABLES = {
@@ -18,11 +19,11 @@ for (const shell of ["sh", "bash"]) {
   Deno.test(`${shell} sources the lines, and its children have the values`, async () => {
     const program =
       `set -eu; eval "$1"; exec "$2" eval 'console.log(JSON.stringify(Deno.env.toObject()))'`;
-    const { success, stdout, stderr } = await new Deno.Command(shell, {
+    const { success, stdout, stderr } = await runToEnd(shell, {
       args: ["-c", program, shell, environmentLines(VARIABLES).join("\n"), Deno.execPath()],
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    const inherited = JSON.parse(new TextDecoder().decode(stdout));
+    });
+    assert.ok(success, stderr);
+    const inherited = JSON.parse(stdout);
     for (const [name, value] of Object.entries(VARIABLES)) assert.equal(inherited[name], value);
   });
 }

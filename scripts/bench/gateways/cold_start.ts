@@ -5,6 +5,7 @@
  * a deployment, and the files are in the system's cache.
  */
 import { createIdentity } from "../../client/llm_gateway.ts";
+import { runToEnd } from "../../run_to_end.ts";
 import { edgeDenoPath } from "../../test/edge_deno.ts";
 import { bundleFunction, bundleLibrary, type FunctionBundle } from "./function_bundle.ts";
 import { median } from "./median.ts";
@@ -141,15 +142,15 @@ async function importMs(
     await import(${JSON.stringify(`file://${path}`)});
     console.log("MS=" + (performance.now() - start));
     Deno.exit();`;
-  const { stdout } = await new Deno.Command(program, {
+  const { stdout } = await runToEnd(program, {
     args: ["eval", "--no-config", "--no-lock", source],
     env,
     stderr: "inherit",
-  }).output();
-  return Number(/^MS=(.*)$/m.exec(new TextDecoder().decode(stdout))![1]);
+  });
+  return Number(/^MS=(.*)$/m.exec(stdout)![1]);
 }
 
 async function versionOf(program: string): Promise<string> {
-  const { stdout } = await new Deno.Command(program, { args: ["--version"] }).output();
-  return /^deno (\S+)/.exec(new TextDecoder().decode(stdout))![1]!;
+  const { stdout } = await runToEnd(program, { args: ["--version"] });
+  return /^deno (\S+)/.exec(stdout)![1]!;
 }

@@ -1,5 +1,6 @@
 /** The machine that a bench runs on, as far as it bears on figures. */
 import { cpus, totalmem } from "node:os";
+import { runToEnd } from "../../run_to_end.ts";
 import { EDGE_DENO } from "../../test/edge_deno.ts";
 
 export interface Machine {
@@ -15,7 +16,7 @@ export interface Machine {
 }
 
 export async function machine(): Promise<Machine> {
-  const { stdout } = await new Deno.Command("node", { args: ["--version"] }).output();
+  const { stdout } = await runToEnd("node", { args: ["--version"] });
   return {
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: navigator.hardwareConcurrency,
@@ -23,7 +24,7 @@ export async function machine(): Promise<Machine> {
     kernel: `${Deno.build.os} ${Deno.osRelease()}`,
     deno: Deno.version.deno,
     edgeDeno: EDGE_DENO.at(-1)!.replace("deno@", ""),
-    node: new TextDecoder().decode(stdout).trim(),
+    node: stdout.trim(),
     date: new Date().toISOString().slice(0, 10),
   };
 }

@@ -26,7 +26,7 @@ export const ON_STACK = "gateway, embedded stack";
 export const PORTKEY = "Portkey 1.15.2";
 
 const AUDIENCE = "https://bench.example";
-export const CHAT = "/chat/completions";
+const CHAT = "/chat/completions";
 const encryptionKey = randomBytes(32);
 
 /** Where a gateway keeps its books. */
@@ -77,7 +77,7 @@ export async function startMemoryStore(did: string) {
 }
 
 /** The envelope of a DID's key, as the gateway above opens it. */
-export function sealedKey(did: string): Promise<string> {
+function sealedKey(did: string): Promise<string> {
   return createKeyVault(new Uint8Array(encryptionKey), null)
     .seal(did, `sk-or-v1-${"a".repeat(64)}`);
 }

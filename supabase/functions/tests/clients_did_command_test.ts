@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { runToEnd } from "../../../scripts/run_to_end.ts";
 import { AUDIENCE, CHAT, chat } from "./harness/client.ts";
 import { isInstalled } from "./harness/installed.ts";
 import { useWorld } from "./harness/world.ts";
@@ -9,14 +10,14 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** Runs a program in the project's folder to its end; gives its standard output. */
 async function run(program: string, args: string[], env: Record<string, string>): Promise<string> {
-  const { success, stdout, stderr } = await new Deno.Command(program, {
+  const { success, stdout, stderr } = await runToEnd(program, {
     args,
     cwd: ROOT,
     env: { NO_COLOR: "1", ...env },
     stdin: "null",
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  });
+  assert.ok(success, stderr);
+  return stdout;
 }
 
 interface Person {

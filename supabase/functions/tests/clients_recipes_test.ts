@@ -1,5 +1,6 @@
 /** The recipes of docs/clients.md, as they stand there. The coding agents' are in agents/. */
 import assert from "node:assert/strict";
+import { runToEnd } from "../../../scripts/run_to_end.ts";
 import { AUDIENCE, newIdentity } from "./harness/client.ts";
 import { createDidToken } from "../../../scripts/client/llm_gateway.ts";
 import { putDid } from "./harness/did_stub.ts";
@@ -41,16 +42,15 @@ Deno.test("the SDKs' recipes in docs/clients.md print what the model said, and e
       `console.log(${JSON.stringify(`## ${title}`)});\nawait import("./recipe_${index}.ts");\n`
     );
     await Deno.writeTextFile(`${folder}/main.ts`, main.join(""));
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    const { success, stdout, stderr } = await runToEnd(Deno.execPath(), {
       args: ["run", "-A", "--config", CONFIG, `${folder}/main.ts`],
       cwd: folder,
       env: { NO_COLOR: "1", GATEWAY_AUDIENCE: AUDIENCE, DID_FILE: `${folder}/identity.did.json` },
       stdin: "null",
-    }).output();
-    const output = new TextDecoder().decode(stdout);
-    assert.ok(success, output + new TextDecoder().decode(stderr));
+    });
+    assert.ok(success, stdout + stderr);
     const expected = Object.entries(EXPECTED).map(([title, [said]]) => `## ${title}\n${said}\n`);
-    assert.equal(output, expected.join(""));
+    assert.equal(stdout, expected.join(""));
 
     const { did } = JSON.parse(await Deno.readTextFile(`${folder}/identity.did.json`));
     const endpoints = Object.values(EXPECTED).flatMap(([, ...called]) => called);
@@ -71,13 +71,13 @@ Deno.test("curl's recipe in docs/clients.md streams what the model said", {
   const folder = await Deno.makeTempDir();
   try {
     await putDid(folder, [await createDidToken(identity, { audience: AUDIENCE })]);
-    const { success, stdout, stderr } = await new Deno.Command("sh", {
+    const { success, stdout, stderr } = await runToEnd("sh", {
       args: ["-ec", recipe("curl", "sh", world.gateway.url)],
       env: { PATH: `${folder}:${Deno.env.get("PATH")}`, GATEWAY_URL: world.gateway.url },
       stdin: "null",
-    }).output();
-    assert.ok(success, new TextDecoder().decode(stderr));
-    assert.match(new TextDecoder().decode(stdout), /data: \[DONE\]\n\n$/);
+    });
+    assert.ok(success, stderr);
+    assert.match(stdout, /data: \[DONE\]\n\n$/);
     const [row] = await world.db.endedRows(identity.did, 1);
     assert.equal(row!.status, "completed");
   } finally {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { type CodeBlock, codeBlocks } from "../../../scripts/docs/code_blocks.ts";
 import { filesOf } from "../../../scripts/docs/documents.ts";
+import { runToEnd } from "../../../scripts/run_to_end.ts";
 import { type Database, openDatabase } from "./harness/database.ts";
 import { isInstalled } from "./harness/installed.ts";
 import { type Pasted, type Reader, startReader } from "./harness/reader.ts";
@@ -118,11 +119,11 @@ for (const [path] of DOCUMENTS) {
 }
 
 async function helpOf(task: string): Promise<string> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), {
+  const { stdout } = await runToEnd(Deno.execPath(), {
     args: ["task", "-q", task, "--help"],
     cwd: reader.folder,
-  }).output();
-  return new TextDecoder().decode(stdout);
+  });
+  return stdout;
 }
 
 /** What takes a hosted command: a task's help, or the step that deploy's help shows. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { codeBlocks } from "../../../scripts/docs/code_blocks.ts";
+import { runToEnd } from "../../../scripts/run_to_end.ts";
 import { STATUS } from "../openrouter-proxy/errors.ts";
 import { AUDIENCE } from "./harness/client.ts";
 import { isInstalled } from "./harness/installed.ts";
@@ -18,7 +19,7 @@ async function run(commands: string[], cwd: string, folder: string): Promise<str
   // The very Deno that runs this test, which the document fetches by npx.
   const script = commands.join("\n")
     .replaceAll(/npx -y deno@[0-9.]+/g, `'${Deno.execPath()}'`);
-  const { success, stdout, stderr } = await new Deno.Command("sh", {
+  const { success, stdout, stderr } = await runToEnd("sh", {
     args: ["-ec", script],
     cwd,
     env: {
@@ -28,9 +29,9 @@ async function run(commands: string[], cwd: string, folder: string): Promise<str
       GATEWAY_AUDIENCE: AUDIENCE,
     },
     stdin: "null",
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  return new TextDecoder().decode(stdout);
+  });
+  assert.ok(success, stderr);
+  return stdout;
 }
 
 const [withNode, withDid, ...calls] = COMMANDS.map(({ code }) => code);

@@ -11,7 +11,7 @@ export type { Origin };
 export const NO_ORIGIN: Origin = { session: null, label: null };
 
 /** As many characters (code points) as Postgres counts. */
-export const MAX_ORIGIN_LENGTH = 128;
+const MAX_ORIGIN_LENGTH = 128;
 
 /**
  * @param sessionId `session_id` of the body, which counts before the headers

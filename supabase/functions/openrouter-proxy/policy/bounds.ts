@@ -13,7 +13,7 @@ import type { Asked } from "./asked.ts";
 import { taking, takingText } from "./takings.ts";
 
 /** Not known is which of them holds where several are given. */
-export const OUTPUT_BOUNDS = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const;
+const OUTPUT_BOUNDS = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const;
 
 /** What `provider.max_price` says of one price. */
 export interface PriceBound {

@@ -168,7 +168,7 @@ function isAtOrBelow(plain: string, prefix: string): boolean {
 }
 
 /** A path in the spelling of the tables here: what stands before OpenRouter may not tell them apart. */
-export function plainOf(path: string): string {
+function plainOf(path: string): string {
   return decoded(path).toLowerCase().replace(/(?<=.)\/+$/, "");
 }
 

@@ -11,7 +11,7 @@ export const MAX_USES = 30;
  * What is reserved for where a request bounds no uses. All the steps that a model may take would be more
  * than most budgets hold, and hardly any takes them.
  */
-export const USUAL_USES = 5;
+const USUAL_USES = 5;
 
 interface ServerToolKind {
   /** USD for one use; null: nobody knows. A search costs what the model's list says, else this. */
@@ -79,7 +79,7 @@ const MAX_NAME_LENGTH = 100;
  * @param type trimmed and in lower case
  * @returns null for a tool that the client itself runs
  */
-export function nameOfTool(type: string): string | null {
+function nameOfTool(type: string): string | null {
   if (CLIENTS.test(type)) return null;
   const plain = type.replace(OPENROUTERS, "");
   const [, known] = SPELLINGS.find(([pattern]) => pattern.test(plain)) ?? [];
@@ -87,7 +87,7 @@ export function nameOfTool(type: string): string | null {
 }
 
 /** The same for a plugin. @returns null for one that costs nothing. @param id as `type` above */
-export function nameOfPlugin(id: string): string | null {
+function nameOfPlugin(id: string): string | null {
   const plain = id.replace(OPENROUTERS, "");
   return Object.hasOwn(PLUGINS, plain) ? PLUGINS[plain]! : plain.slice(0, MAX_NAME_LENGTH);
 }

@@ -2,7 +2,7 @@
 import { readPriceList } from "../policy/price_list.ts";
 
 /** A catalogue of these entries, as OpenRouter lists them. */
-export function catalogueOf(data: unknown[]) {
+function catalogueOf(data: unknown[]) {
   const list = readPriceList(JSON.stringify({ data }));
   return { find: (id: string) => list.get(id.toLowerCase()) ?? null };
 }

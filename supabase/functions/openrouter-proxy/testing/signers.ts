@@ -153,7 +153,7 @@ function ecJwk(crv: string, uncompressed: Uint8Array) {
   return { kty: "EC", crv, x, y };
 }
 
-export function compress(uncompressed: Uint8Array): Bytes {
+function compress(uncompressed: Uint8Array): Bytes {
   return concat([2 + (uncompressed[64]! & 1)], uncompressed.slice(1, 33));
 }
 

@@ -1,4 +1,5 @@
 /** The coding agents that are tried: their versions, and how each runs without a terminal. */
+import { runToEnd } from "../../../../scripts/run_to_end.ts";
 import { putDid } from "../harness/did_stub.ts";
 import { recipe } from "../harness/recipes.ts";
 
@@ -90,14 +91,14 @@ export const CODING_AGENTS: CodingAgent[] = [
 
 /** Installs all of them into a folder. @returns the folder of their programs */
 export async function installAgents(folder: string): Promise<string> {
-  const { success, stderr } = await new Deno.Command("npm", {
+  const { success, stderr } = await runToEnd("npm", {
     args: [
       ...["install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save"],
       ...CODING_AGENTS.map((agent) => agent.package),
     ],
     stdin: "null",
-  }).output();
-  if (!success) throw new Error(`npm install failed:\n${new TextDecoder().decode(stderr)}`);
+  });
+  if (!success) throw new Error(`npm install failed:\n${stderr}`);
   return `${folder}/node_modules/.bin`;
 }
 

@@ -7,6 +7,7 @@
  */
 import { fileURLToPath } from "node:url";
 import type { CodeBlock } from "../../../../scripts/docs/code_blocks.ts";
+import { runToEnd } from "../../../../scripts/run_to_end.ts";
 import { readEnvironmentLines } from "../../../../scripts/stack/printed_environment.ts";
 import { SUPABASE_CLI_VERSION } from "../../../../scripts/stack/supabase_cli.ts";
 
@@ -77,14 +78,13 @@ export async function startReader(start: CodeBlock): Promise<Reader> {
     async paste(blocks) {
       const own = await Deno.makeTempDir({ dir: folder });
       await Deno.writeTextFile(`${own}/script`, await scriptOf(blocks, own, dev.environment));
-      const { success, stdout } = await new Deno.Command("sh", {
+      const { success, stdout: output } = await runToEnd("sh", {
         args: [`${own}/script`],
         cwd: folder,
         clearEnv: true,
         env: { ...session, DID_FILE: `${own}/identity.did.json` },
         stdin: "null",
-      }).output();
-      const output = new TextDecoder().decode(stdout);
+      });
       if (!success) throw new Error(output);
       const printed = output.split(/^@@ \d+\n/m).slice(1);
       return blocks.map((block, index) => ({ block, output: printed[index] ?? "" }));
@@ -164,6 +164,6 @@ async function startDev(start: CodeBlock, folder: string, env: Record<string, st
 
 /** Deno's cache, which lies in the home folder unless it is told otherwise. */
 async function denoDir(): Promise<string> {
-  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
-  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+  const { stdout } = await runToEnd(Deno.execPath(), { args: ["info", "--json"] });
+  return JSON.parse(stdout).denoDir;
 }
