@@ -19,11 +19,7 @@ import { type Settlement } from "./store/settlement.ts";
 import type { Admission } from "./store/admission.ts";
 import type { BudgetAlert } from "./store/budget_alerts.ts";
 import type { UsageStats } from "./store/usage.ts";
-
-/** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
-function test(name: string, fn: () => Promise<void>) {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
-}
+import { testWithTimers as test } from "./testing/with_timers.ts";
 
 const ENVIRONMENT: Record<string, string> = {
   SUPABASE_URL: "http://supabase.test",

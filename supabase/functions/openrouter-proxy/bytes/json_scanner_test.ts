@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { concat, concatAll, utf8 } from "./encodings.ts";
 import { MAX_NAME_BYTES } from "./json_names.ts";
 import { JsonScanner, type JsonVisitor, type ScanBounds, type Taking } from "./json_scanner.ts";
+import { cut } from "../testing/cut.ts";
 
 const WIDE: ScanBounds = { maxDepth: 1_000, maxValues: Infinity };
 const text = (bytes: Uint8Array) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
@@ -204,11 +205,6 @@ const { json } = fc.letrec<{ json: string; value: string; array: string; object:
   json: fc.tuple(space, tie("value"), space).map((parts) => parts.join("")),
 }));
 
-/** Bytes, cut anywhere. */
-function cut(bytes: Uint8Array, places: number[]): Uint8Array[] {
-  const at = places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b);
-  return [...at, bytes.length].map((end, i) => bytes.subarray(at[i - 1] ?? 0, end));
-}
 const places = fc.array(fc.nat(), { maxLength: 6 });
 
 Deno.test("JsonScanner accepts any JSON text, in any pieces, and passes the same bytes on", () => {

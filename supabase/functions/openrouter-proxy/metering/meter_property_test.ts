@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { utf8 } from "../bytes/encodings.ts";
 import { createMeter } from "./meter.ts";
 import { nothingObserved, observe, type Observed, parseWithExactMoney } from "./usage.ts";
+import { cut } from "../testing/cut.ts";
 
 const FOLDER = new URL("./testdata/", import.meta.url);
 const SAMPLES = [
@@ -35,11 +36,6 @@ function metered(contentType: string, chunks: Uint8Array[]): Observed {
   return meter.observed;
 }
 
-/** Bytes, cut anywhere. */
-function cut(bytes: Uint8Array, places: number[]): Uint8Array[] {
-  const at = places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b);
-  return [...at, bytes.length].map((end, i) => bytes.subarray(at[i - 1] ?? 0, end));
-}
 const places = fc.array(fc.nat(), { maxLength: 20 });
 const lineEnd = fc.constantFrom("\n", "\r", "\r\n");
 

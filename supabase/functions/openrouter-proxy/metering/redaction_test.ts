@@ -3,6 +3,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { concatAll, utf8 } from "../bytes/encodings.ts";
 import { createMeter } from "./meter.ts";
+import { cut } from "../testing/cut.ts";
 
 const USER = "user_2abcDEFghi0123456789XYZ";
 const ORGANIZATION = "org_2zyxWVUtsr";
@@ -320,11 +321,6 @@ const EVENTS: [what: string, shape: Shape][] = [
   ["image_generation.completed", (text) => ({ b64_json: text, usage: { cost: 1 } })],
 ];
 
-/** Bytes, cut anywhere. */
-function cut(bytes: Uint8Array, places: number[]): Uint8Array[] {
-  const at = places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b);
-  return [...at, bytes.length].map((end, i) => bytes.subarray(at[i - 1] ?? 0, end));
-}
 const places = fc.array(fc.nat(), { maxLength: 5 });
 
 for (const [what, shape] of WHOLE) {

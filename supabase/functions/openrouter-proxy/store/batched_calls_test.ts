@@ -5,6 +5,7 @@ import { createStore, type Store } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
 import { aSettlement } from "../testing/settlements.ts";
+import { testWithTimers as test } from "../testing/with_timers.ts";
 
 /** An RPC, and the ids of the requests that it is about. */
 interface Call {
@@ -51,11 +52,6 @@ const KINDS: Kind[] = [
 const idOf = (item: unknown) => (item as { request_id: string }).request_id;
 
 const refusal = (code: string) => Response.json({ code, message: "x" }, { status: 500 });
-
-/** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
-function test(name: string, fn: () => Promise<void>) {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
-}
 
 /**
  * Asks for requests at the same time: the first goes alone, the others together.

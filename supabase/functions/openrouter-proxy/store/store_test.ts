@@ -3,13 +3,9 @@ import { BATCHES } from "./batched_calls.ts";
 import { createStore } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
+import { testWithTimers as test } from "../testing/with_timers.ts";
 
 const ADMISSION = anAdmissionRequest();
-
-/** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
-function test(name: string, fn: () => Promise<void>) {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
-}
 
 test("admissions fail at once, and arrive nowhere, while the store times out", async () => {
   let nowMs = 0;

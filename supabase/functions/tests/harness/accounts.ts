@@ -16,7 +16,7 @@ export function managementOf({ openrouter }: Pick<World, "openrouter">): Managem
 }
 
 /** The same an hour later, when nothing is in progress any more. */
-export function managementLater(world: Pick<World, "openrouter">): Management {
+function managementLater(world: Pick<World, "openrouter">): Management {
   const management = managementOf(world);
   return {
     ...management,

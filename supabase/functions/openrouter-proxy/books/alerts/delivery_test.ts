@@ -3,11 +3,7 @@ import { StoreUnavailable } from "../../store/rpc.ts";
 import type { BudgetAlert } from "../../store/budget_alerts.ts";
 import { fakeFetch } from "../../testing/fake_fetch.ts";
 import { type AlertDeliveryDeps, createAlertDelivery } from "./delivery.ts";
-
-/** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
-function test(name: string, fn: () => Promise<void>) {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
-}
+import { testWithTimers as test } from "../../testing/with_timers.ts";
 
 function alertOf(id: string): BudgetAlert {
   return {

@@ -3,15 +3,11 @@ import { createHmac } from "node:crypto";
 import { sendOnce } from "../../http/send_once.ts";
 import { fakeFetch, scriptedFetch, type Sent } from "../../testing/fake_fetch.ts";
 import { createWebhook } from "./webhook.ts";
+import { testWithTimers as test } from "../../testing/with_timers.ts";
 
 const URL = "https://user:pass@hooks.example:8443/services/T1/secret-path?code=secret-query";
 const BODY = '{"text":"50 % …"}';
 const SECRET = "a secret of mine";
-
-/** Without sanitizers: the timers of AbortSignal.timeout outlive what they guard in Deno 2.1.4. */
-function test(name: string, fn: () => Promise<void>) {
-  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
-}
 
 test("an alert is one POST of JSON, signed where there is a secret", async () => {
   const { calls, fetch } = scriptedFetch(new Response("ok"), new Response(null, { status: 204 }));
