@@ -1,15 +1,15 @@
 /** The development stack: PostgreSQL, a fresh Supabase project, its migrations, the Data API. */
 import postgres from "postgres";
-import { oneLine } from "../command.ts";
-import { answerWhileStopping, createDataApi } from "./data_api.ts";
+import { createDataApi } from "./data_api.ts";
 import { legacySecretKey, publicKeyOf } from "./data_api/verify_jwt.ts";
 import { startDatabase } from "./database.ts";
 import { DEV_FOLDER, openDataFolder, PROJECT_ROOT, temporaryDataFolder } from "./data_folder.ts";
-import { type Drainable, drainable, type Handler } from "./drain.ts";
+import type { Handler } from "./drain.ts";
 import { StackError } from "./errors.ts";
 import { migrate } from "./migrate.ts";
 import { loadSeed } from "./load_seed.ts";
-import { freePort, LOOPBACK, serveHttp } from "./ports.ts";
+import { type Mount, serveMounts } from "./mounts.ts";
+import { freePort, LOOPBACK } from "./ports.ts";
 import { within } from "./within.ts";
 
 export interface StackOptions {
@@ -52,17 +52,8 @@ export interface Stack {
   jwtKey: string;
   /** The Data API without the network. */
   fetch(request: Request): Promise<Response>;
-  /**
-   * Hands requests for this path and those below it to another handler. Returns what ends that, as
-   * Drainable.drain does; `refuse` answers from then on, by default as the Data API does. `onError` is
-   * told of what breaks an answer off, of whatever path: by default that is a line on stderr.
-   */
-  mount(
-    path: string,
-    handler: Handler,
-    refuse?: Handler,
-    onError?: (error: unknown) => Response,
-  ): () => Promise<void>;
+  /** Puts another handler over a part of the Data API. */
+  mount: Mount;
   /** Where the database, the secrets and PostgreSQL's log are. */
   dataFolder: string;
   /** Resolves if PostgreSQL ends, or the API's port is lost, while the stack should be running. */
@@ -127,28 +118,8 @@ export async function startStack({
   // A request that hangs keeps its connection; PostgreSQL's own end closes that one.
   starting.defer(async () => void await within(SHUTDOWN_MS, dataApi.close()));
 
-  const api = drainable((request) => dataApi.fetch(request), answerWhileStopping);
-  const mounted = new Map<string, Pick<Drainable, "respond">>(
-    Object.entries(untilMounted).map(([path, respond]) => [path, { respond }]),
-  );
-  const closing = new AbortController();
-  let onError = (error: unknown) => {
-    console.error(`an answer broke off: ${oneLine(error)}`);
-    return new Response(null, { status: 500 });
-  };
-  const answer: Handler = (request, info) => {
-    const { pathname } = new URL(request.url);
-    for (const [path, { respond }] of mounted) {
-      if (pathname === path || pathname.startsWith(`${path}/`)) return respond(request, info);
-    }
-    return api.respond(request, info);
-  };
-  const server = serveHttp(port, "PORT", closing.signal, answer, (error) => onError(error));
-  starting.defer(async () => {
-    await within(SHUTDOWN_MS, api.drain());
-    closing.abort();
-    await within(SHUTDOWN_MS, server.finished);
-  });
+  const server = serveMounts(port, (request) => dataApi.fetch(request), untilMounted);
+  starting.defer(() => server.stop());
   signal.throwIfAborted();
 
   const ended = cluster.ended.then(() => {
@@ -167,12 +138,7 @@ export async function startStack({
     encryptionKey: folder.secrets.encryptionKey,
     jwtKey: folder.secrets.jwtKey,
     fetch: dataApi.fetch,
-    mount(path, handler, refuse = answerWhileStopping, told = onError) {
-      const mount = drainable(handler, refuse);
-      mounted.set(path, mount);
-      onError = told;
-      return mount.drain;
-    },
+    mount: server.mount,
     dataFolder: folder.path,
     failed,
     stop: () => running.disposeAsync(),
