@@ -1,6 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(61);
+select plan(62);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -177,6 +177,10 @@ select is(
   '{"decision": "budget_exceeded", "scope": "gateway", "limit_usd": "2", "spent_usd": "0",
     "reserved_usd": "1.9", "estimate_usd": "0.2"}'::jsonb,
   'which refuses another DID'
+);
+select is(
+  pg_temp.admit('did:key:stranger', '0.2', now() + interval '40 years') ->> 'decision', 'budget_exceeded',
+  'and one without an account, before a key is made for it'
 );
 select is_empty($$ select from public.idempotency_keys where idempotency_key = 'k' $$, 'whose Idempotency-Key is free again');
 

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(33);
+select plan(36);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -152,6 +152,26 @@ select is(
   'unknown',
   'of a key that is older than analytics reach, and was never read, nobody knows'
 );
+
+-- Whose books are looked at again in the next run.
+delete from public.request_logs;
+update public.cost_checks set is_equal = true;
+create function pg_temp.due() returns text language plpgsql as $$
+begin
+  perform public.end_maintenance((select run_id from public.maintenance_runs));
+  perform public.begin_maintenance(gen_random_uuid(), '1 minute');
+  return (select string_agg(checked ->> 'did', ' ') from jsonb_array_elements(public.claim_cost_checks(10) -> 'checks') as checked);
+end;
+$$;
+select is(pg_temp.due(), null, 'what was equal is not looked at again, where nothing was added');
+insert into public.request_logs (id, did, method, endpoint, status, request_time, response_time)
+values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', 'completed', now() - interval '3 hours', now() - interval '2 hours');
+select is(pg_temp.due(), 'did:key:alice', 'who has a cost that is not known after an hour is, and nobody else');
+update public.request_logs set total_cost = 1;
+update public.cost_checks set is_equal = true;
+insert into public.request_logs (id, did, method, endpoint, request_time)
+values (gen_random_uuid(), 'did:key:bob', 'POST', '/x', now());
+select is(pg_temp.due(), 'did:key:bob', 'as is who has made a call since');
 
 select * from finish();
 rollback;

@@ -46,6 +46,7 @@ async function gatewayWith(options: {
   isAlerted?: boolean;
   /** What else the store does. */
   store?: Partial<Store>;
+  sleep?: (ms: number) => Promise<void>;
 } = {}) {
   const environment = { ...ENVIRONMENT, ...options.env };
   const config = configFromEnv({ get: (name) => environment[name] });
@@ -111,7 +112,7 @@ async function gatewayWith(options: {
         })))(request);
     },
     now: () => NOW * 1000,
-    sleep: () => Promise.resolve(),
+    sleep: options.sleep ?? (() => Promise.resolve()),
     waitUntil: (promise) => {
       pending.add(promise);
       promise.finally(() => pending.delete(promise));
@@ -204,6 +205,33 @@ for (
     assert.equal(gateway.seen.forwarded.length, 0);
   });
 }
+
+test("a refusal that may be sent again is told once Postgres knows that it may", async () => {
+  const settling = Promise.withResolvers<void>();
+  const gateway = await gatewayWith({
+    openrouter: () =>
+      Response.json({ error: { code: 429, message: "slow down" } }, { status: 429 }),
+    store: {
+      settle: async () => {
+        await settling.promise;
+        return { settled: true, totalCostUsd: "0", leftOut: null, isAlerted: false };
+      },
+    },
+    sleep: () => new Promise(() => {}),
+  });
+  const request = await requestFrom(gateway.signer, { body: '{"model":"m"}' });
+  request.headers.set("idempotency-key", "k");
+  let isTold = false;
+  const answering = gateway.fetch(request).then((response) => {
+    isTold = true;
+    return response;
+  });
+  while (gateway.seen.forwarded.length === 0) await new Promise((resolve) => setTimeout(resolve));
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(isTold, false);
+  settling.resolve();
+  assert.equal((await answering).status, 429);
+});
 
 for (const mayHaveArrived of [true, false]) {
   const what = mayHaveArrived ? "only its answer may have got lost" : "it certainly failed";

@@ -195,6 +195,21 @@ Deno.test("a job that is seen twice at the same time is booked once", async () =
   await assertCompleted(job, "answered/by");
 });
 
+Deno.test("a cost that is found twice at the same time is booked once, whoever names the row", async () => {
+  const request = await pendingRow();
+  await settleCompleted(db.sql, request, null);
+  const { id, did, requestTime } = request;
+  const bookBy = (row: Record<string, string>) => async (sql: postgres.ISql) => {
+    const cost = { ...row, cost: "0.5", cost_source: "generation" };
+    const [told] = await sql<{ answer: boolean }[]>`
+      select public.book_cost(${sql.json(cost)}) as answer`;
+    return told!.answer;
+  };
+  const byId = bookBy({ request_id: id, request_time: requestTime });
+  assert.deepEqual(await race(bookBy({ did, generation_id: id }), byId), [true, false]);
+  await assertCompleted(request, "answered/by");
+});
+
 Deno.test("discarding a row waits for its settlement, and leaves it", async () => {
   const request = await pendingRow();
   const answers = await race(

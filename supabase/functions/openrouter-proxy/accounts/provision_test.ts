@@ -217,6 +217,14 @@ Deno.test("a broken key is deleted before its successor is created", async () =>
   assert.deepEqual(calls, [`claim ${DID} broken`, "delete broken", CREATE, "save new"]);
 });
 
+Deno.test("no successor is created while the broken key cannot be deleted", async () => {
+  const { provision, calls } = scripted({
+    undeletable: { broken: new ManagementError("no", 403) },
+  });
+  assert.equal((await refusalOf(provision(DID, "broken"))).type, "provisioning_failed");
+  assert.deepEqual(calls, [`claim ${DID} broken`, "delete broken", `release ${DID} clean`]);
+});
+
 Deno.test("what earlier attempts left is deleted: this DID's keys since the first one, less ten minutes", async () => {
   const orphansSince = new Date("2026-11-22T10:00:00Z");
   const { provision, calls, logged } = scripted({

@@ -5,9 +5,11 @@ import {
   bearer,
   newSigner,
   NOW,
+  type SignedParts,
   signedRequest,
   signedToken,
 } from "../testing/signers.ts";
+import { httpSignedRequest } from "../testing/http_signatures.ts";
 import { utf8 } from "../bytes/encodings.ts";
 import { type AuthenticatorOptions, createAuthenticator } from "./authenticate.ts";
 
@@ -98,12 +100,27 @@ Deno.test("a did:web is fetched once the body is there, and not before", async (
   assert.deepEqual(requests, ["https://example.com/.well-known/did.json"]);
 });
 
-Deno.test("a timestamp that expires while the body comes is refused", async () => {
-  let now = NOW * 1000;
-  const { body, ...head } = await signedRequest(signer, { timestamp: String(NOW - 299) });
-  const { verify } = await authenticatorInSteps({ now: () => now })(head);
-  now += 1_000;
-  assert.equal((await verify(body)).did, signer.did);
-  now += 1;
-  await assertRefused(verify(body), "expired_timestamp");
-});
+for (
+  const [carrier, requestAt] of [
+    ["a signed request", (at) => signedRequest(signer, { timestamp: String(at) })],
+    [
+      "an HTTP message signature",
+      (at) => httpSignedRequest(signer, { parameters: `;created=${at};keyid="${signer.did}"` }),
+    ],
+  ] as [string, (at: number) => Promise<SignedParts>][]
+) {
+  Deno.test(`${carrier} that is too old is refused by its headers alone`, async () => {
+    const { body: _, ...head } = await requestAt(NOW - 301);
+    await assertRefused(authenticate(head), "expired_timestamp");
+  });
+
+  Deno.test(`${carrier} that expires while the body comes is refused`, async () => {
+    let now = NOW * 1000;
+    const { body, ...head } = await requestAt(NOW - 299);
+    const { verify } = await authenticatorInSteps({ now: () => now })(head);
+    now += 1_000;
+    assert.equal((await verify(body)).did, signer.did);
+    now += 1;
+    await assertRefused(verify(body), "expired_timestamp");
+  });
+}

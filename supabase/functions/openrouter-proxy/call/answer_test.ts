@@ -177,6 +177,16 @@ for (
   });
 }
 
+Deno.test("clientAnswer keeps the length that was told, whatever is taken out of what streams in", async () => {
+  const told = '{"id":"gen-1","user_id":"user_2dXyZ0123456789"}';
+  const headers = new Headers({ ...JSON_HEADERS, "content-length": String(told.length) });
+  const { response } = answered({ headers, body: new Response(told).body });
+  assert.equal(response.headers.get("content-length"), String(told.length));
+  const passed = await response.text();
+  assert.equal(passed.length, told.length);
+  assert.ok(!passed.includes("2dXyZ"), passed);
+});
+
 for (const body of [utf8('{"usage":{"cost":1}}'), new Response('{"usage":{"cost":1}}').body]) {
   const how = body instanceof Uint8Array ? "whole" : "as a stream";
   Deno.test(`clientAnswer reads an answer that came ${how} to its end although nobody waits for it`, async () => {

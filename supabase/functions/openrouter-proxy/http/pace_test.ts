@@ -29,3 +29,11 @@ Deno.test("paceSince is nothing where nothing came, and at its first moment", ()
   pace.arrived(10, 1_000);
   assert.ok(pace.at(1_000) > 0);
 });
+
+Deno.test("paceSince keeps a third of what came two seconds ago", () => {
+  const pace = paceSince(0);
+  pace.arrived(1_000, 0);
+  // What has come in the 2 s so far, of bytes and of time, both less by a factor of e at their beginning.
+  const expected = 1_000 / Math.E / (2_000 * (1 - 1 / Math.E));
+  assert.ok(Math.abs(pace.at(2_000) / expected - 1) < 1e-9, `${pace.at(2_000)}`);
+});

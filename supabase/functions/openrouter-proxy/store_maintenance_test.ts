@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import type { StoreCall } from "./store.ts";
+import { maintenanceCalls } from "./store_maintenance.ts";
+import type { KnownUsage } from "./store_settlement.ts";
+
+type Calls = ReturnType<typeof maintenanceCalls>;
+
+const DID = "did:key:z6Mk";
+const USAGE: KnownUsage = {
+  model: "a/b",
+  provider: "P",
+  nativeFinishReason: "stop",
+  inputTokens: 1,
+  outputTokens: 2,
+  cachedTokens: 3,
+  reasoningTokens: 4,
+  upstreamCost: "0.1",
+  usdPerCredit: "1.5",
+};
+const USAGE_MEMBERS = {
+  model: "a/b",
+  provider: "P",
+  native_finish_reason: "stop",
+  input_tokens: 1,
+  output_tokens: 2,
+  cached_tokens: 3,
+  reasoning_tokens: 4,
+  upstream_cost: "0.1",
+  usd_per_credit: "1.5",
+};
+const [AT, LATER] = ["2026-11-22T10:00:00.000Z", "2026-11-22T10:01:00.000Z"];
+const [AT_MS, LATER_MS] = [AT, LATER].map((at) => Date.parse(at));
+
+const CASES: {
+  rpc: string;
+  ask: (calls: Calls) => Promise<unknown>;
+  sent: unknown;
+  answer?: unknown;
+  told?: unknown;
+}[] = [
+  {
+    rpc: "begin_maintenance",
+    ask: (calls) => calls.beginMaintenance("run", 90_000.4),
+    sent: { p_run_id: "run", p_lease: "90000 milliseconds" },
+    answer: true,
+    told: true,
+  },
+  {
+    rpc: "claim_unpriced_requests",
+    ask: (calls) => calls.claimUnpriced(3),
+    sent: { p_limit: 3 },
+    answer: {
+      requests: [
+        { request_id: "r", request_time: AT, did: DID, endpoint: "/videos", generation_id: "g" },
+      ],
+      left: 1,
+    },
+    told: {
+      requests: [
+        { requestId: "r", requestTime: AT, did: DID, endpoint: "/videos", generationId: "g" },
+      ],
+      left: 1,
+    },
+  },
+  {
+    rpc: "give_back_unpriced_requests",
+    ask: (calls) =>
+      calls.giveBackUnpriced([
+        { requestId: "r", requestTime: AT, did: DID, endpoint: "/videos", generationId: "g" },
+      ]),
+    sent: { p_requests: [{ request_id: "r", request_time: AT }] },
+  },
+  {
+    rpc: "book_costs",
+    ask: (calls) =>
+      calls.bookCosts([
+        {
+          ...USAGE,
+          row: { requestId: "r", requestTime: AT },
+          cost: "0.5",
+          costSource: "generation",
+        },
+        {
+          ...USAGE,
+          row: { did: DID, generationId: "g" },
+          cost: "0.6",
+          costSource: "reconciliation",
+        },
+      ]),
+    sent: {
+      p_costs: [
+        {
+          request_id: "r",
+          request_time: AT,
+          cost: "0.5",
+          cost_source: "generation",
+          ...USAGE_MEMBERS,
+        },
+        {
+          did: DID,
+          generation_id: "g",
+          cost: "0.6",
+          cost_source: "reconciliation",
+          ...USAGE_MEMBERS,
+        },
+      ],
+    },
+    answer: 2,
+    told: 2,
+  },
+  {
+    rpc: "compare_costs",
+    ask: (calls) =>
+      calls.compareCosts(
+        DID,
+        "1.5",
+        [{ hash: "h", usage: "2", byokUsage: "0.1", isGone: false }],
+        1_234,
+      ),
+    sent: {
+      p_did: DID,
+      p_usd_per_credit: "1.5",
+      p_keys: [{ hash: "h", usage: "2", byok_usage: "0.1", is_gone: false }],
+      p_read_for: "1234 milliseconds",
+    },
+    answer: { state: "busy" },
+    told: "busy",
+  },
+  {
+    rpc: "claim_cost_searches",
+    ask: (calls) => calls.claimCostSearches(4),
+    sent: { p_limit: 4 },
+    answer: { searches: [{ did: DID, keys: ["h"], from: AT }], left: 2 },
+    told: { searches: [{ did: DID, keyHashes: ["h"], fromMs: AT_MS }], left: 2 },
+  },
+  {
+    rpc: "end_cost_search",
+    ask: (calls) => calls.endCostSearch(DID, new Date(AT)),
+    sent: { p_did: DID, p_searched_to: AT },
+  },
+  {
+    rpc: "end_cost_search",
+    ask: (calls) => calls.endCostSearch(DID, null),
+    sent: { p_did: DID, p_searched_to: null },
+  },
+  {
+    rpc: "generations_with_sums",
+    ask: (calls) => calls.generationsWithSums(DID, new Date(AT), new Date(LATER)),
+    sent: { p_did: DID, p_from: AT, p_to: LATER },
+    answer: [{ generation_id: "g", from: AT, to: LATER }],
+    told: [{ id: "g", fromMs: AT_MS, toMs: LATER_MS }],
+  },
+  {
+    rpc: "adopt_generation",
+    ask: (calls) =>
+      calls.adoptGeneration({
+        ...USAGE,
+        did: DID,
+        generations: [{ id: "g", cost: "0.5", upstreamCost: "0.2" }],
+        createdAt: new Date(AT),
+        endpoint: "/messages",
+        streaming: true,
+      }, true),
+    sent: {
+      p_found: {
+        did: DID,
+        generations: [{ id: "g", cost: "0.5", upstream_cost: "0.2" }],
+        created_at: AT,
+        endpoint: "/messages",
+        streaming: true,
+        ...USAGE_MEMBERS,
+      },
+      p_any_row: true,
+    },
+    answer: "adopted",
+    told: "adopted",
+  },
+];
+
+for (const { rpc, ask, sent, answer, told } of CASES) {
+  Deno.test(`${rpc} is called with ${JSON.stringify(sent).slice(0, 40)}…, and told as what it answers`, async () => {
+    const seen: unknown[] = [];
+    const call = (async (name, args) => {
+      seen.push(name, args);
+      return await Promise.resolve(answer);
+    }) as StoreCall;
+    assert.deepEqual(await ask(maintenanceCalls(call)), told);
+    assert.deepEqual(seen, [rpc, sent]);
+  });
+}
