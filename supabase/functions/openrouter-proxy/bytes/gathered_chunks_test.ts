@@ -161,3 +161,13 @@ Deno.test("gatheredChunks gives all bytes in their order, however fast they come
     { numRuns: 300 },
   );
 });
+
+for (const [bytes, asked] of [[16_383, 2], [16_384, 1]] as const) {
+  Deno.test(`gatheredChunks, given ${bytes} bytes, asks for ${asked === 1 ? "no" : "a"} chunk beside`, async () => {
+    const stream = gathering();
+    stream.send("a".repeat(bytes));
+    stream.send("b");
+    assert.equal((await stream.read())?.length, bytes);
+    assert.equal(stream.asked(), asked);
+  });
+}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
-import { redactedError } from "./identifiers.ts";
+import { redactedError, redactedText as redactedMember } from "./identifiers.ts";
 
 const redactedText = (text: string) => new TextDecoder().decode(redactedError(utf8(text)));
 const HASH = "0123456789abcdef".repeat(4);
@@ -130,3 +130,19 @@ Deno.test("redactedError reads a part of a buffer and no more", () => {
   const whole = utf8(`${HASH} a ${HASH} b`);
   assert.deepEqual(redactedError(whole.subarray(64, 67)), utf8(" a "));
 });
+
+for (
+  const [json, kept, free] of [
+    ['"user_2a"', '"[redact"', '"[redacted]"'],
+    ['"user_2aB3dE4"', '"[redacted]  "', '"[redacted]"'],
+    ['"user', '"[red', '"[redacted]'],
+    ['""', '""', '"[redacted]"'],
+    ['"', '"', '"[redacted]'],
+  ] as const
+) {
+  Deno.test(`redactedText replaces ${json}, as long as it was or not`, () => {
+    const redacted = (keepsLength: boolean) =>
+      new TextDecoder().decode(redactedMember(utf8(json), keepsLength));
+    assert.deepEqual([redacted(true), redacted(false)], [kept, free]);
+  });
+}
