@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(36);
+select plan(37);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -132,6 +132,11 @@ select is(
 );
 select is(
   pg_temp.state(pg_temp.key('hash-1', 3, null, true)), 'differs', 'and what analytics say, where that is more'
+);
+select pg_temp.state(pg_temp.key('hash-1', 3, 0.4, true));
+select is(
+  (select byok_usage from public.key_usages where openrouter_key_hash = 'hash-1'), 0.5,
+  'of upstream costs, too, the most that is known'
 );
 update public.key_usages set gone_since = now() - interval '2 hours' where openrouter_key_hash = 'hash-1';
 select pg_temp.state(pg_temp.key('hash-1', 3, null, true));

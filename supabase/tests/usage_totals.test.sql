@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(38);
+select plan(39);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -76,18 +76,22 @@ select results_eq(
 select is_empty('select * from pg_temp.differences()', 'which all totals agree on');
 
 -- Many at once.
-insert into public.request_logs (id, did, method, endpoint, model, request_time)
-select ('00000000-0000-0000-0001-' || lpad(n::text, 12, '0'))::uuid, 'did:key:' || (array['dave', 'alice'])[1 + n % 2],
-  'POST', '/x', 'm' || n % 3, now() - n * interval '11 minutes'
-from generate_series(1, 30) as n;
-select is(
-  (select count(*) from jsonb_object_keys(public.settle_requests((
+create function pg_temp.settle_many(p_block text) returns bigint language plpgsql as $$
+begin
+  insert into public.request_logs (id, did, method, endpoint, model, request_time)
+  select ('00000000-0000-0000-' || p_block || '-' || lpad(n::text, 12, '0'))::uuid,
+    'did:key:' || (array['dave', 'alice'])[1 + n % 2], 'POST', '/x', 'm' || n % 3, now() - n * interval '11 minutes'
+  from generate_series(1, 30) as n;
+  return (select count(*) from jsonb_object_keys(public.settle_requests((
     select jsonb_agg(jsonb_build_object(
       'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
       'cost', '0.001', 'first_byte_ms', 7 * extract(minute from request_time)
     ))::text from public.request_logs where status = 'pending'
-  )))), 30::bigint, 'what is settled together'
-);
+  ))));
+end;
+$$;
+select is(pg_temp.settle_many('0001'), 30::bigint, 'what is settled together');
+select is(pg_temp.settle_many('0002'), 30::bigint, 'and then as much again');
 select is_empty('select * from pg_temp.differences()', 'counts in every total as what is settled alone');
 
 -- What is old.
