@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(37);
+select plan(38);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -131,12 +131,16 @@ select is(
   'a key that is gone had spent what was known, where analytics say less'
 );
 select is(
+  (select byok_drift_usd from public.cost_drift_latest where did = 'did:key:alice'), 0::numeric,
+  'of upstream costs, too: that they are equal is known'
+);
+select is(
   pg_temp.state(pg_temp.key('hash-1', 3, null, true)), 'differs', 'and what analytics say, where that is more'
 );
 select pg_temp.state(pg_temp.key('hash-1', 3, 0.4, true));
 select is(
   (select byok_usage from public.key_usages where openrouter_key_hash = 'hash-1'), 0.5,
-  'of upstream costs, too, the most that is known'
+  'and of upstream costs the most that is known'
 );
 update public.key_usages set gone_since = now() - interval '2 hours' where openrouter_key_hash = 'hash-1';
 select pg_temp.state(pg_temp.key('hash-1', 3, null, true));

@@ -69,6 +69,12 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
     },
     { mediaParts: 6 },
   ],
+  ["every type of part that is no text", {
+    input: [
+      ...["audio", "audio_url", "document", "file", "image", "image_url", "video", "video_url"],
+      ...["input_audio", "input_document", "input_file", "input_image", "input_video"],
+    ].map((type) => ({ type, data: "x" })),
+  }, { mediaParts: 13 }],
   ["what a client's tool answered", {
     messages: [{ content: [{ type: "tool_result", content: [{ type: "image", source: {} }] }] }],
   }, { mediaParts: 1 }],
