@@ -24,6 +24,7 @@ Deno.test("a key's generations are asked for by its hash, and come with every di
     ],
     isWhole: true,
   });
+  assert.equal(calls[0]?.method, "POST");
   assert.equal(calls[0]?.url, "https://openrouter.test/api/v1/analytics/query");
   assert.deepEqual(JSON.parse(String(calls[0]?.body)), {
     metrics: ["credits_usage"],
