@@ -243,6 +243,8 @@ Deno.test("did:pkh is eip155, a decimal chain id and an address of any case", as
       "solana:4sGjMW1sUnHzSxGspuhpqLDx6wiyjNtZ:abc",
       `bip122:1:${address}`,
       "EIP155:1:0x",
+      `xeip155:1:${address}`,
+      `bip122:1:eip155:1:${address}`,
     ]
   ) {
     await assertRefused(resolve(`did:pkh:${id}`), "unsupported_did_method");

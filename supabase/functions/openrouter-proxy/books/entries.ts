@@ -32,7 +32,7 @@ export const BACK_OFF_MS = [250, 1_000, 4_000, 15_000, 30_000, 60_000];
 /** How many entries are tried at once: as many settlements go in one call. */
 export const AT_ONCE = 64;
 /** How many there may be, each some kilobytes; those beyond are given up at once. */
-export const MAX_ENTRIES = 4_000;
+const MAX_ENTRIES = 4_000;
 
 /** An entry has its whole line in the log, which the platform cuts at 10 000 characters. */
 const MAX_CAUSE_LENGTH = 500;

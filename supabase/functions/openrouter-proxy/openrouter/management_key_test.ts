@@ -34,6 +34,8 @@ for (const [status, expected] of STATES) {
     assert.equal(await check(), expected);
     assert.equal(requests[0]?.url, `http://openrouter.test/api/v1/keys/${"0".repeat(64)}`);
     assert.equal(requests[0]?.headers.get("authorization"), "Bearer management");
+    // Wherever else it leads, the key is not for it.
+    assert.equal(requests[0]?.redirect, "error");
   });
 }
 

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { Hono } from "hono";
+import { GatewayError } from "../../errors.ts";
+import type { RequestEnv } from "../../http/request_log.ts";
+import type { MaintenanceReport } from "./maintenance.ts";
+import { createMaintenanceRoute } from "./route.ts";
+
+/** The route, for whoever sends `apikey: operator`. */
+function routed() {
+  const seen = { budgetsMs: [] as number[], kept: 0 };
+  const app = new Hono<RequestEnv>();
+  app.post(
+    "/maintenance",
+    createMaintenanceRoute(
+      (headers) =>
+        headers.get("apikey") === "operator"
+          ? Promise.resolve()
+          : Promise.reject(new GatewayError("missing_credentials", "the operator's")),
+      (budgetMs) => {
+        seen.budgetsMs.push(budgetMs);
+        return Promise.resolve({ ran: true } as unknown as MaintenanceReport);
+      },
+      () => seen.kept++,
+    ),
+  );
+  app.onError((error) => {
+    assert.ok(error instanceof GatewayError);
+    return Response.json({ type: error.type, param: error.details.param });
+  });
+  const post = async (query = "", apikey = "operator") => {
+    const response = await app.request(`/maintenance${query}`, {
+      method: "POST",
+      headers: { apikey },
+    });
+    return await response.json();
+  };
+  return { post, seen };
+}
+
+Deno.test("maintenance runs for a minute, or for as many seconds as are asked for, and answers with its report", async () => {
+  const { post, seen } = routed();
+  for (const query of ["", "?budget_seconds=1", "?budget_seconds=100"]) {
+    assert.deepEqual(await post(query), { success: true, data: { ran: true } });
+  }
+  assert.deepEqual(seen, { budgetsMs: [60_000, 1_000, 100_000], kept: 3 });
+});
+
+for (const bad of ["0", "101", "1.5", "-1", "", "x"]) {
+  Deno.test(`maintenance does not run for ${JSON.stringify(bad)} seconds`, async () => {
+    const { post, seen } = routed();
+    assert.deepEqual(await post(`?budget_seconds=${bad}`), {
+      type: "invalid_request",
+      param: "budget_seconds",
+    });
+    assert.deepEqual(seen.budgetsMs, []);
+  });
+}
+
+Deno.test("maintenance runs for nobody but the operator", async () => {
+  const { post, seen } = routed();
+  assert.equal((await post("", "somebody")).type, "missing_credentials");
+  assert.deepEqual(seen.budgetsMs, []);
+});
