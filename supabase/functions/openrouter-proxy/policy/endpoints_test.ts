@@ -89,6 +89,7 @@ for (const path of [...FREE_READS, ...READS_WITH_A_KEY]) {
 Deno.test("what stands below a read keeps its spelling, and is nothing that could cut a path", () => {
   assert.equal(opened("GET", "/MODELS/Author/Slug").path, "/models/Author/Slug");
   assert.equal(opened("GET", "/model/a/b%3Afree").path, "/model/a/b%3Afree");
+  assert.equal(opened("GET", "/models/a/b/endpoints/").path, "/models/a/b/endpoints");
   for (
     const path of ["/models/a;b", "/models/a%3fb", "/models/a%23b", "/model/a%20b", "/models/a,b"]
   ) {
