@@ -235,6 +235,7 @@ Deno.test("did:pkh is eip155, a decimal chain id and an address of any case", as
     `eip155:1:${address.slice(0, -1)}`,
     `eip155:1:${address.slice(0, -1)}g`,
     `eip155:1:${address}:1`,
+    `eip155:1:eip155:1:${address}`,
     "eip155:1",
   ];
   for (const id of bad) await assertRefused(resolve(`did:pkh:${id}`), "invalid_did");
@@ -243,7 +244,6 @@ Deno.test("did:pkh is eip155, a decimal chain id and an address of any case", as
       "solana:4sGjMW1sUnHzSxGspuhpqLDx6wiyjNtZ:abc",
       `bip122:1:${address}`,
       "EIP155:1:0x",
-      `xeip155:1:${address}`,
       `bip122:1:eip155:1:${address}`,
     ]
   ) {
