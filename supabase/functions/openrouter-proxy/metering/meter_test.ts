@@ -189,6 +189,12 @@ Deno.test("a JSON answer is read across characters that are cut", () => {
   }
 });
 
+Deno.test("a byte order mark within a name makes no field of events of it", () => {
+  const stream = `da\ufeffta: {"id":"gen-1"}\n\ndata: {"usage":{"cost":1}}\n\n`;
+  const { id, cost } = metered(SSE, utf8(stream));
+  assert.deepEqual([id, cost], [null, "1"]);
+});
+
 const TYPES: (string | null)[] = [null, "", "text/plain", "text/html", SSE, "application/json"];
 const BEGINNINGS: [what: string, text: string][] = [
   ["at once", ""],

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import type { Admission } from "../store_admission.ts";
+import { anAdmissionRequest } from "../testing/admissions.ts";
+import { noNewAccounts, refusalOf } from "./refusals.ts";
+
+type Refused = Exclude<Admission, { decision: "admitted" }>;
+
+const RATE = { limit: 5, remaining: 0, resetMs: 59_001, retryAfterMs: 11_001 };
+const BUDGET = {
+  decision: "budget_exceeded",
+  limitUsd: "2.5",
+  spentUsd: "2.00000000000000000001",
+  reservedUsd: "0.4",
+  estimateUsd: "0.2",
+  resetsAt: "2026-11-23T00:00:00Z",
+  alerted: false,
+} as const;
+const REQUEST = anAdmissionRequest({
+  sharedFeatures: [{ feature: "preset", param: "preset" }, { feature: "x", param: "models[1]" }],
+  serverTools: [{ name: "web_search", param: "tools[0]" }],
+});
+
+const REFUSALS: [
+  admission: Refused,
+  type: string,
+  message: RegExp,
+  details?: Record<string, unknown>,
+][] = [
+  [{ decision: "access_denied", why: "blocked" }, "access_denied", /disabled by the operator/],
+  [{ decision: "access_denied", why: "not_allowed" }, "access_denied", /only the DIDs/],
+  [{ decision: "token_revoked" }, "invalid_token", /revoked/],
+  [{ decision: "not_owned" }, "not_found", /no generation or job/],
+  [{ decision: "replayed" }, "replayed_request", /x-did-nonce/],
+  [{ decision: "needs_provisioning" }, "provisioning_in_progress", /try again/],
+  [{ decision: "duplicate", duplicateOf: "r" }, "duplicate_request", /accepted before/, {
+    duplicate_of: "r",
+  }],
+  [
+    { decision: "model_not_allowed", model: "a/b", why: null },
+    "model_not_allowed",
+    /^a\/b is none of/,
+    { param: "model", model: "a/b" },
+  ],
+  [
+    { decision: "model_not_allowed", model: null, why: "a router chooses" },
+    "model_not_allowed",
+    /^a router chooses, so that what runs is not known/,
+  ],
+  [
+    { decision: "feature_not_allowed", feature: "preset" },
+    "feature_not_allowed",
+    /^preset reaches what .*: send the request without it, and name a model$/,
+    { param: "preset" },
+  ],
+  [
+    { decision: "feature_not_allowed", feature: "x" },
+    "feature_not_allowed",
+    /^x reaches what .*: send the request without it$/,
+    { param: "models[1]" },
+  ],
+  [
+    { decision: "feature_not_allowed", feature: "web_search" },
+    "feature_not_allowed",
+    /^web_search is run, and billed/,
+    { param: "tools[0]" },
+  ],
+  [{ ...BUDGET, scope: "did", period: "day" }, "budget_exceeded", /\$0\.2, and this DID's daily/],
+  [{ ...BUDGET, scope: "gateway", period: "month" }, "budget_exceeded", /this gateway's monthly/],
+  [
+    { ...RATE, decision: "rate_limited", scope: "did", what: "requests" },
+    "rate_limited",
+    /^this DID has used up its requests a minute \(5\): try again in 12 s$/,
+  ],
+  [
+    { ...RATE, decision: "rate_limited", scope: "gateway", what: "concurrent", retryAfterMs: 0 },
+    "rate_limited",
+    /^this gateway has as many requests under way .* \(5\): try again in 1 s$/,
+  ],
+];
+
+for (const [admission, type, message, details] of REFUSALS) {
+  const { decision, ...why } = admission;
+  Deno.test(`a refusal as ${decision} ${JSON.stringify(why).slice(0, 50)} is told as ${type}`, () => {
+    const refusal = refusalOf(admission, REQUEST);
+    assert.equal(refusal.type, type);
+    assert.match(refusal.message, message);
+    if (decision !== "budget_exceeded" && decision !== "rate_limited") {
+      assert.deepEqual(refusal.details, details ?? {});
+    }
+  });
+}
+
+Deno.test("a refusal by a budget has its figures, to the last digit", () => {
+  const { details } = refusalOf({ ...BUDGET, scope: "did", period: "day" }, REQUEST);
+  assert.equal(
+    JSON.stringify(details),
+    '{"scope":"did","period":"day","limit_usd":2.5,"spent_usd":2.00000000000000000001,' +
+      '"reserved_usd":0.4,"estimate_usd":0.2,"resets_at":"2026-11-23T00:00:00Z"}',
+  );
+});
+
+Deno.test("a DID for which there is no room is told when there will be", () => {
+  const today = noNewAccounts({ state: "no_room", why: "day", retryAfterMs: 1_001 });
+  assert.deepEqual([today.type, today.headers], ["access_denied", { "retry-after": "2" }]);
+  const soon = noNewAccounts({ ...RATE, state: "no_room", why: "minute", retryAfterMs: 12_000 });
+  assert.equal(soon.type, "rate_limited");
+  assert.match(soon.message, /makes 5 new accounts a minute/);
+});
