@@ -19,12 +19,12 @@ const STATS: UsageStats = {
 };
 
 /** The report for a query string, and what the store was asked. */
-async function report(search: string) {
+async function report(search: string, more: Partial<UsageStats> = {}) {
   const queries: UsageQuery[] = [];
   const text = await usageReport(DID, new URLSearchParams(search), {
     usageStats(query) {
       queries.push(query);
-      return Promise.resolve(STATS);
+      return Promise.resolve({ ...STATS, ...more });
     },
   });
   return { text, query: queries[0]! };
@@ -41,6 +41,12 @@ Deno.test("usageReport has the shape of protocol.md, its costs as numbers with a
       '"requests_by_model":{"openai/gpt-4o-mini":3},' +
       '"groups":[{"day":"2026-11-22","requests":3,"cost":0.662}]}',
   );
+});
+
+Deno.test("usageReport admits to what it leaves out", async () => {
+  const admitted = { truncated: true as const, partial_before: "2026-11-01T00:00:00Z" };
+  const { truncated, partial_before } = JSON.parse((await report("", admitted)).text);
+  assert.deepEqual({ truncated, partial_before }, admitted);
 });
 
 Deno.test("usageReport without a query is of all time, ungrouped", async () => {
