@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(39);
+select plan(41);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -176,6 +176,10 @@ select is(
 );
 select is_empty('select * from pg_temp.differences()', 'and is right then');
 select is(pg_temp.unequal(), 0::bigint, 'in the view of all DIDs, too');
+select public.add_up_days(100);
+update public.usage_daily_of_all set requests = requests + 5 where day = (select today - 20 from calendar) and model = 'm';
+select is((select count(*) from public.verify_usage(apply => true)), 1::bigint, 'a sum of all DIDs that alone is wrong is told');
+select is(pg_temp.unequal(), 0::bigint, 'and is right then');
 
 select * from finish();
 rollback;

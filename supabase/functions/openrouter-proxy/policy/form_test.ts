@@ -59,6 +59,7 @@ Deno.test("readForm finds what reaches beyond the caller, as in a JSON body", as
   };
   assert.deepEqual(await reached(["model", "@preset/mine"]), ["preset at model"]);
   assert.deepEqual(await reached(["model", "@preset/a"], ["model", "b"]), ["preset at model"]);
+  assert.deepEqual(await reached(["preset", "a"], ["preset", "b"]), ["preset at preset"]);
   assert.deepEqual(await reached(["file_id", "file-1"]), ["file at file_id"]);
   assert.deepEqual(await reached(["file_ids[]", "file-1"]), ["file at file_ids[]"]);
   assert.deepEqual(await reached(["container", "cntr_1"], ["preset", "p"]), [
