@@ -1,7 +1,20 @@
 import assert from "node:assert/strict";
-import type { StoreCall } from "./store.ts";
-import { maintenanceCalls } from "./store_maintenance.ts";
-import type { KnownUsage } from "./store_settlement.ts";
+import { costComparisonCalls } from "./cost_comparison.ts";
+import { housekeepingCalls } from "./housekeeping.ts";
+import { lateCostCalls } from "./late_costs.ts";
+import { lostCallCalls } from "./lost_calls.ts";
+import type { StoreCall } from "./rpc.ts";
+import type { KnownUsage } from "./settlement.ts";
+
+/** What maintenance asks of Postgres. */
+function maintenanceCalls(call: StoreCall) {
+  return {
+    ...housekeepingCalls(call),
+    ...lateCostCalls(call),
+    ...costComparisonCalls(call),
+    ...lostCallCalls(call),
+  };
+}
 
 type Calls = ReturnType<typeof maintenanceCalls>;
 

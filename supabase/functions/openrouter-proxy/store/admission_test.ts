@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { admissionMembers } from "./store_admission.ts";
-import { anAdmissionRequest } from "./testing/admissions.ts";
+import { admissionMembers } from "./admission.ts";
+import { anAdmissionRequest } from "../testing/admissions.ts";
 
 Deno.test("an admission has all of a request", () => {
   const request = anAdmissionRequest({
