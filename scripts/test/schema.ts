@@ -5,7 +5,7 @@ import { SUPABASE_CLI_VERSION, supabaseCli } from "../stack/supabase_cli.ts";
 import type { Outcome } from "./outcome.ts";
 import type { Suite } from "./suite.ts";
 
-const TYPES = "supabase/functions/openrouter-proxy/store/database.types.ts";
+const TYPES = "supabase/functions/openrouter-proxy/database.types.ts";
 
 /** The advisors have nothing to warn of, and the generated types are the committed ones. */
 export const schema: Suite = async ({ stack, write, signal }) => {

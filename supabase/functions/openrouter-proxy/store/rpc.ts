@@ -1,7 +1,7 @@
 /** One call of an RPC, and what it is when Postgres or its API does not take it. */
 import type { PostgrestClient } from "@supabase/postgrest-js";
 import { GatewayError } from "../errors.ts";
-import type { Database } from "./database.types.ts";
+import type { Database } from "../database.types.ts";
 
 /** How long one call may take before the store counts as unavailable. */
 export const CALL_TIMEOUT_MS = 10_000;

@@ -10,7 +10,7 @@ import { accountCalls } from "./account.ts";
 import { batchedCalls } from "./batched_calls.ts";
 import { budgetAlertCalls } from "./budget_alerts.ts";
 import { costComparisonCalls } from "./cost_comparison.ts";
-import type { Database } from "./database.types.ts";
+import type { Database } from "../database.types.ts";
 import { housekeepingCalls } from "./housekeeping.ts";
 import { keyProvisioningCalls } from "./key_provisioning.ts";
 import { lateCostCalls } from "./late_costs.ts";
