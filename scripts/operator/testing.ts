@@ -19,13 +19,14 @@ export async function runOperatorCommand(
   script: string,
   args: string[],
   env: Record<string, string> = {},
-): Promise<Ran> {
+): Promise<Omit<Ran, "success">> {
   const inherited = Object.entries(Deno.env.toObject()).filter(([name]) => !NAMES.includes(name));
   const path = fileURLToPath(new URL(`../${script}`, import.meta.url));
-  return await runToEnd(Deno.execPath(), {
+  const { code, stdout, stderr } = await runToEnd(Deno.execPath(), {
     args: ["run", "-q", "-A", path, ...args],
     clearEnv: true,
     env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
     stdin: "null",
   });
+  return { code, stdout, stderr };
 }
