@@ -32,7 +32,7 @@ Deno.test("a key that cannot be saved is deleted at OpenRouter, and the next req
   try {
     const response = await call(gateway, identity, "POST", CHAT, BODY);
 
-    await assertRefused(response, 502, "provisioning_failed");
+    await assertRefused(response, 503, "store_unavailable");
     const keys = openrouter.keysNamed(identity.did);
     assert.ok(keys.length > 0);
     assert.ok(keys.every((key) => key.deleted && key.generations === 0));
