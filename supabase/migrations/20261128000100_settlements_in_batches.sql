@@ -1,6 +1,45 @@
 -- Settlements that came together are entered together. Their rows are locked in the order of times and
--- ids, and then what the budgets' migration names: DIDs, totals, budgets, '*'. The totals are counted by
--- count_rows_in_usage, which comes with those of the hours.
+-- ids, and then what the budgets' migration names: DIDs, totals, budgets, '*'.
+
+-- Counts ended rows in usage_daily, as count_in_usage does with one, in the order of the totals' keys. The
+-- caller has the locks of their DIDs.
+create function public.count_rows_in_usage(p_rows public.request_logs[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  insert into public.usage_daily as total (
+    did, day, model, endpoint, requests, failed_requests, requests_without_cost, input_tokens,
+    output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost
+  )
+  select
+    log.did, (log.request_time at time zone 'utc')::date, public.counted_model(log), log.endpoint,
+    count(*),
+    count(*) filter (where log.status = 'failed'),
+    count(*) filter (where log.total_cost is null),
+    coalesce(sum(log.input_tokens), 0),
+    coalesce(sum(log.output_tokens), 0),
+    coalesce(sum(log.cached_tokens), 0),
+    coalesce(sum(log.reasoning_tokens), 0),
+    coalesce(sum(log.total_cost), 0),
+    coalesce(sum(log.upstream_cost), 0)
+  from unnest(p_rows) as log
+  group by 1, 2, 3, 4
+  order by 1, 2, 3, 4
+  on conflict (did, day, model, endpoint) do update
+  set requests = total.requests + excluded.requests,
+    failed_requests = total.failed_requests + excluded.failed_requests,
+    requests_without_cost = total.requests_without_cost + excluded.requests_without_cost,
+    input_tokens = total.input_tokens + excluded.input_tokens,
+    output_tokens = total.output_tokens + excluded.output_tokens,
+    cached_tokens = total.cached_tokens + excluded.cached_tokens,
+    reasoning_tokens = total.reasoning_tokens + excluded.reasoning_tokens,
+    total_cost = total.total_cost + excluded.total_cost,
+    upstream_cost = total.upstream_cost + excluded.upstream_cost;
+end;
+$$;
+comment on function public.count_rows_in_usage is 'Adds ended rows of request_logs to usage_daily.';
 
 -- Enters a change in a budget whose lock the caller has. Returns whether an alert is new.
 create or replace function public.enter_change(
@@ -279,8 +318,8 @@ comment on function public.settle_requests is
   'Ends those rows that are pending, each as its settlement says; the others must be sent alone.';
 
 revoke all on function
-  public.end_rows, public.budget_change_at_end, public.settle_requests
+  public.count_rows_in_usage, public.end_rows, public.budget_change_at_end, public.settle_requests
   from public, anon, authenticated, service_role;
 grant execute on function
-  public.end_rows, public.budget_change_at_end, public.settle_requests
+  public.count_rows_in_usage, public.end_rows, public.budget_change_at_end, public.settle_requests
   to service_role;

@@ -261,7 +261,7 @@ comment on function public.count_in_usage is
   'Adds an ended row of request_logs to usage_daily and usage_hourly (1), or takes it out (-1).';
 
 -- Counts ended rows as count_in_usage does with one. The caller has the locks of their DIDs.
-create function public.count_rows_in_usage(p_rows public.request_logs[])
+create or replace function public.count_rows_in_usage(p_rows public.request_logs[])
 returns void
 language plpgsql
 set search_path = ''
@@ -360,8 +360,6 @@ end;
 $$;
 comment on function public.count_rows_in_usage is
   'Adds ended rows of request_logs to usage_daily and usage_hourly.';
-revoke all on function public.count_rows_in_usage from public, anon, authenticated, service_role;
-grant execute on function public.count_rows_in_usage to service_role;
 
 -- What has happened since yesterday: from here on, every settlement counts in both. They wait meanwhile.
 do $$

@@ -273,7 +273,7 @@ function describe(error: Json): string {
 }
 
 /** Control characters but those that JSON has short escapes for: `\b`, `\t`, `\n`, `\f` and `\r`. */
-// deno-lint-ignore no-control-regex
+// deno-lint-ignore no-control-regex -- they are what is looked for
 const UNSPEAKABLE = /[\0-\x07\x0b\x0e-\x1f]/g;
 
 /**
