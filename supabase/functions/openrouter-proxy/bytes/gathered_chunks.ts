@@ -4,38 +4,37 @@
  * What web streams spend on passing a chunk on is more than all else that is done to an event of some
  * hundred bytes. A token that a model took its time for passes at once; tokens that come within two
  * milliseconds of the last ones, because they come faster than anybody reads or because the machine is
- * busy with other streams, wait for each other for a turn of the event loop's timers.
+ * busy with other streams, wait for each other for a turn of the event loop's timers; and where they
+ * keep coming fast, for as long as nobody sees.
  */
 import type { ChunkReader } from "./chunk_reader.ts";
 import { concatAll } from "./encodings.ts";
+import { sharedTimer } from "./shared_timer.ts";
 
 /** What comes so soon after what was given last is gathered. */
 const FAST_MS = 2;
 /** What is worth being passed on by itself. */
 const ENOUGH_BYTES = 16 * 1024;
+/** Chunks that come faster than that, on average, are a flood: more than 300 a second. */
+const FLOOD_INTERVAL_MS = 3;
+/** How long a flood is gathered: a screen shows a picture for 16 ms. */
+const FLOOD_MS = 8;
+/** What a longer pause counts as: a flood is over after one. */
+const LONGEST_INTERVAL_MS = 20;
+/** How much of the average the last interval is. */
+const WEIGHT = 0.25;
 
 /** When chunks are given. */
 export interface Pace {
-  /** In milliseconds. */
+  /** In milliseconds, of a clock that may be set: a token that waits is given by a timer all the same. */
   now(): number;
   /** Calls back after as short a time as timers have. */
   soon(callback: () => void): void;
+  /** Calls back after the time that a flood is gathered. */
+  later(callback: () => void): void;
 }
 
-const REAL_PACE: Pace = { now: () => performance.now(), soon: sharedTimer() };
-
-/** One timer for all that wait at a time: making one costs as much as passing a chunk on. */
-function sharedTimer(): Pace["soon"] {
-  let waiting: (() => void)[] = [];
-  function callAll() {
-    const due = waiting;
-    waiting = [];
-    for (const callback of due) callback();
-  }
-  return (callback) => {
-    if (waiting.push(callback) === 1) setTimeout(callAll, 0);
-  };
-}
+const REAL_PACE: Pace = { now: Date.now, soon: sharedTimer(0), later: sharedTimer(FLOOD_MS) };
 
 /**
  * Reads ahead of whoever asks by less than 16 KiB and one chunk, and only while somebody asks.
@@ -48,10 +47,22 @@ export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkRead
   /** How the stream ended, once it has: what a read does after all chunks. */
   let ending: (() => { done: true }) | null = null;
   let givenAt = -Infinity;
+  let cameAt = -Infinity;
+  let intervalMs = LONGEST_INTERVAL_MS;
   let isWanted = false;
   let isReading = false;
   /** Tells the one who asks that more has come. */
   let onMore = () => {};
+
+  /** Counts a chunk that has come. */
+  function count() {
+    const now = pace.now();
+    const lastMs = Math.min(now - cameAt, LONGEST_INTERVAL_MS);
+    cameAt = now;
+    intervalMs += WEIGHT * (lastMs - intervalMs);
+  }
+
+  const isFlood = () => intervalMs < FLOOD_INTERVAL_MS;
 
   async function readOn() {
     if (isReading || ending !== null) return;
@@ -64,6 +75,7 @@ export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkRead
         } else {
           chunks.push(value);
           bytes += value.length;
+          count();
         }
         onMore();
       } while (ending === null && isWanted && bytes < ENOUGH_BYTES);
@@ -82,11 +94,13 @@ export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkRead
     return new Promise((resolve) => {
       let isWaiting = false;
       onMore = () => {
-        if (ending !== null || bytes >= ENOUGH_BYTES || pace.now() - givenAt >= FAST_MS) {
+        const isSlow = !isFlood() && pace.now() - givenAt >= FAST_MS;
+        if (isSlow || ending !== null || bytes >= ENOUGH_BYTES) {
           resolve();
         } else if (!isWaiting) {
           isWaiting = true;
-          pace.soon(resolve);
+          const wait = isFlood() ? pace.later : pace.soon;
+          wait(resolve);
         }
       };
       if (chunks.length > 0 || ending !== null) onMore();

@@ -14,6 +14,7 @@ function settled(): Promise<void> {
 function gathering() {
   let now = 0;
   let waiting: (() => void)[] = [];
+  let waitingLonger: (() => void)[] = [];
   let asked = 0;
   let upstream!: ReadableStreamDefaultController<Uint8Array>;
   const body = new ReadableStream<Uint8Array>({
@@ -32,6 +33,7 @@ function gathering() {
   const gathered = gatheredChunks(reader, {
     now: () => now,
     soon: (callback) => waiting.push(callback),
+    later: (callback) => waitingLonger.push(callback),
   });
   return {
     upstream,
@@ -39,10 +41,16 @@ function gathering() {
     pass(ms: number) {
       now += ms;
     },
-    timersWait: () => waiting.length,
+    timersWait: () => waiting.length + waitingLonger.length,
     async timersRun() {
       const due = waiting;
       waiting = [];
+      for (const callback of due) callback();
+      await settled();
+    },
+    async longerTimersRun() {
+      const due = waitingLonger;
+      waitingLonger = [];
       for (const callback of due) callback();
       await settled();
     },
@@ -81,6 +89,56 @@ Deno.test("gatheredChunks gives what comes fast together, a turn of the timers l
   await timersRun();
   assert.equal(await given, "bcd");
 });
+
+/** A stream of which so many chunks were given, each so long after the one before it. */
+async function afterChunks(count: number, ms: number) {
+  const stream = gathering();
+  for (let n = 0; n < count; n++) {
+    const given = stream.read();
+    await settled();
+    stream.pass(ms);
+    stream.send(`${n}`);
+    await settled();
+    await stream.timersRun();
+    await stream.longerTimersRun();
+    await given;
+  }
+  return stream;
+}
+
+Deno.test("gatheredChunks gives a flood together, a longer while later", async () => {
+  const { read, pass, send, timersRun, longerTimersRun } = await afterChunks(20, 1);
+  const given = read();
+  for (const token of ["a", "b", "c"]) {
+    await settled();
+    pass(2.5);
+    send(token);
+    await timersRun();
+  }
+  await longerTimersRun();
+  assert.equal(await given, "abc");
+});
+
+Deno.test("gatheredChunks gives a chunk at once that comes after a flood", async () => {
+  const { read, pass, send } = await afterChunks(20, 1);
+  const given = read();
+  await settled();
+  pass(20);
+  send("late");
+  assert.equal(await given, "late");
+});
+
+for (const [ms, isFlood] of [[2.9, true], [3, false]] as const) {
+  Deno.test(`gatheredChunks ${isFlood ? "has" : "has not"} a flood in chunks every ${ms} ms`, async () => {
+    const { read, pass, send, timersWait } = await afterChunks(60, ms);
+    read();
+    await settled();
+    pass(ms);
+    send("next");
+    await settled();
+    assert.equal(timersWait(), isFlood ? 1 : 0);
+  });
+}
 
 Deno.test("gatheredChunks waits no longer once it has enough", async () => {
   const { send, read } = gathering();
@@ -139,7 +197,7 @@ Deno.test("gatheredChunks gives all bytes in their order, however fast they come
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
-      const { send, read, pass, upstream, timersRun, timersWait } = gathering();
+      const { send, read, pass, upstream, timersRun, longerTimersRun, timersWait } = gathering();
       const all = (async () => {
         let text = "";
         for (;;) {
@@ -153,12 +211,14 @@ Deno.test("gatheredChunks gives all bytes in their order, however fast they come
         send(text);
         await Promise.resolve();
         if (timersWait() > 0 && ms % 2 === 0) await timersRun();
+        if (timersWait() > 0 && ms % 3 === 0) await longerTimersRun();
       }
       upstream.close();
       await timersRun();
+      await longerTimersRun();
       assert.equal(await all, steps.map(({ text }) => text).join(""));
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 

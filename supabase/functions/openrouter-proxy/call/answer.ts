@@ -7,8 +7,10 @@ import { gatheredChunks } from "../bytes/gathered_chunks.ts";
 import { redactedError } from "../openrouter/identifiers.ts";
 import type { Upstream } from "../openrouter/forward.ts";
 import { responseHeaders } from "../openrouter/headers.ts";
+import { SMALL_BODY_BYTES, wholeIfAtOnce } from "../openrouter/small_body.ts";
 import type { Booking, BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
+import { kindToldBy } from "../metering/answer_kind.ts";
 import { createMeter, isEventStream, type Meter } from "../metering/meter.ts";
 import { identifier } from "../metering/usage.ts";
 import type { GatewayError } from "../errors.ts";
@@ -39,6 +41,15 @@ export interface AnswerOptions {
   idleTimeoutMs: number;
   /** Aborts when the client hangs up. */
   clientGone: AbortSignal;
+}
+
+/** A JSON answer, as a whole where it comes at once: nobody can make anything of a part of it. */
+export async function wholeIfJson(upstream: Upstream): Promise<Upstream> {
+  const { headers, body } = upstream;
+  const isSmall = Number(headers.get("content-length")) <= SMALL_BODY_BYTES;
+  if (!(body instanceof ReadableStream) || !isSmall) return upstream;
+  if (kindToldBy(headers.get("content-type")) !== "json") return upstream;
+  return { ...upstream, body: await wholeIfAtOnce(body) };
 }
 
 export function clientAnswer(upstream: Upstream, options: AnswerOptions): Response {
@@ -84,6 +95,7 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
     });
     return new Response(passed, { status, headers });
   }
+  if (status < 400 && body !== null && body.length > 0) booking?.firstByte();
   const passed = body && concat(meter.feed(body), meter.end());
   booking?.end(endingOfWhole(status, meter, options));
   // The meter gives up errors that are too large to be held back; this one is here as a whole.

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Upstream } from "../openrouter/forward.ts";
-import { clientAnswer } from "./answer.ts";
+import { clientAnswer, wholeIfJson } from "./answer.ts";
 import type { Answer, Booking, BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { createLinks } from "../openrouter/links.ts";
@@ -201,3 +201,25 @@ Deno.test("clientAnswer ends a call that was refused as that, although nobody wa
   const { events } = answered({ status: 429, body: utf8("no") }, { isHeard: true });
   assert.deepEqual(events[1], { kind: "refused", status: 429 });
 });
+
+for (
+  const [what, contentType, length, isWhole] of [
+    ["JSON", "application/json", null, true],
+    ["JSON whose length is known", "application/json; charset=utf-8", "8", true],
+    ["JSON that is large", "application/json", "131073", false],
+    ["a stream of events", "text/event-stream", null, false],
+    ["audio", "audio/mpeg", "8", false],
+    ["what does not say what it is", null, null, false],
+  ] as const
+) {
+  Deno.test(`an answer that comes at once passes as ${isWhole ? "a whole" : "it comes"}: ${what}`, async () => {
+    const headers = new Headers({
+      ...(contentType && { "content-type": contentType }),
+      ...(length && { "content-length": length }),
+    });
+    const { body } = new Response('{"a": 1}');
+    const upstream = await wholeIfJson({ status: 200, headers, body, abort() {} });
+    assert.equal(upstream.body instanceof Uint8Array, isWhole);
+    assert.equal(await new Response(upstream.body).text(), '{"a": 1}');
+  });
+}

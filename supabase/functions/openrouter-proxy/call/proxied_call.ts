@@ -20,7 +20,7 @@ import { errorDialectOf } from "../policy/error_dialects.ts";
 import { proxyTarget, type Target } from "../policy/paths.ts";
 import { StoreUnavailable } from "../store/rpc.ts";
 import { admissionRequest } from "./admission.ts";
-import { clientAnswer } from "./answer.ts";
+import { clientAnswer, wholeIfJson } from "./answer.ts";
 import { errorEvents } from "./error_event.ts";
 import type { Identified, Identify } from "./identify.ts";
 import { type Order, orderOf } from "./order.ts";
@@ -163,7 +163,9 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     const { path, call, model, isHeard, hasLinks } = order;
     const beginsJob = call?.beginsJob ?? false;
     const idleTimeoutMs = config.upstreamIdleTimeoutMs;
-    const answer = beginsJob ? await wholeJob(upstream, idleTimeoutMs) : upstream;
+    const answer = beginsJob
+      ? await wholeJob(upstream, idleTimeoutMs)
+      : await wholeIfJson(upstream);
     const { status } = answer;
     const response = clientAnswer(answer, {
       apiKey,

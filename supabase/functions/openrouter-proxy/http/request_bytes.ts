@@ -46,12 +46,42 @@ export async function requestBytes(
   const bufferBytes = Math.min(READ_BUFFER_BYTES, expectedBytes);
   const place = await bodies.enter(sender, bufferBytes);
   try {
-    const bytes = await received(request.body, { maxBytes, expectedBytes, bufferBytes }, place);
+    const isShort = contentLength === bufferBytes && sender === "verified";
+    const bytes = isShort && place.hold(contentLength)
+      ? await receivedAtOnce(request, maxBytes, place)
+      : await received(request.body, { maxBytes, expectedBytes, bufferBytes }, place);
     place.whole();
     return { bytes, [Symbol.dispose]: () => place[Symbol.dispose]() };
   } catch (error) {
     place[Symbol.dispose]();
     throw error;
+  }
+}
+
+/**
+ * A short body whose length is known, in one step of the runtime's: chunk by chunk it takes twice as
+ * long as all else that is done to it. Such a step cannot be ended: where the body stops coming, the
+ * connection lasts after its answer for as long as the client keeps it. So it is for senders who are
+ * known.
+ */
+async function receivedAtOnce(
+  request: Request,
+  maxBytes: number,
+  place: BodyPlace,
+): Promise<Bytes> {
+  const { promise: stopped, reject: stop } = Promise.withResolvers<never>();
+  place.whenEnded(stop);
+  const timer = setTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
+  try {
+    const whole = request.arrayBuffer().catch(() => {
+      throw new ClientDisconnected();
+    });
+    const bytes = new Uint8Array(await Promise.race([whole, stopped]));
+    if (bytes.length > maxBytes) throw tooLarge(maxBytes);
+    place.arrived(bytes.length);
+    return bytes;
+  } finally {
+    clearTimeout(timer);
   }
 }
 

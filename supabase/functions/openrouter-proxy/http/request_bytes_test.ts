@@ -236,3 +236,59 @@ Deno.test("requestBytes waits for a body for a minute, and tells the client that
   }
   assert.deepEqual([delays, log], [[60_000], ["cancelled"]]);
 });
+
+/** A short body of a known sender, whose length is known. */
+function short(body: ReadableStream<Uint8Array>, length: number) {
+  return (bodies: BodiesUnderWay, maxBytes = 100) =>
+    requestBytes(
+      post(body, { "content-length": String(length) }),
+      maxBytes,
+      "verified",
+      bodies,
+    );
+}
+
+const endless = () => new ReadableStream<Uint8Array>({}, { highWaterMark: 0 });
+
+Deno.test("requestBytes receives a short body of a known sender, and gives its room back", async () => {
+  const bodies = bodiesOf(6);
+  for (let n = 0; n < 3; n++) {
+    using body = await short(chunked(["ab", "c"]), 3)(bodies);
+    assert.equal(new TextDecoder().decode(body.bytes), "abc");
+  }
+});
+
+Deno.test("requestBytes refuses a short body of a known sender that is longer than it was said to be", async () => {
+  const lied = short(chunked(["abcde"]), 1);
+  await assert.rejects(lied(bodiesOf(100), 4), { type: "request_too_large" });
+});
+
+Deno.test("requestBytes knows a sender that went in the middle of a short body", async () => {
+  const broken = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.error(new TypeError("request body closed")),
+  });
+  const bodies = bodiesOf(6);
+  for (const body of [broken, chunked(["abc"])]) {
+    if (body === broken) await assert.rejects(short(body, 3)(bodies), ClientDisconnected);
+    else (await short(body, 3)(bodies))[Symbol.dispose]();
+  }
+});
+
+Deno.test("requestBytes ends a short body whose place is taken away, and tells why", async () => {
+  const reason = new GatewayError("overloaded", "too slow");
+  const bodies = loggingBodies([], (end) => queueMicrotask(() => end(reason)));
+  await assert.rejects(short(endless(), 3)(bodies), reason);
+});
+
+Deno.test("requestBytes waits for a short body for a minute", async () => {
+  const { setTimeout } = globalThis;
+  try {
+    globalThis.setTimeout = ((late: () => void) => setTimeout(late, 0)) as typeof setTimeout;
+    await assert.rejects(short(endless(), 3)(bodiesOf(100)), {
+      type: "invalid_request",
+      status: 400,
+    });
+  } finally {
+    globalThis.setTimeout = setTimeout;
+  }
+});

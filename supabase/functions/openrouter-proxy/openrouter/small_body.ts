@@ -1,42 +1,87 @@
-/** Bodies that are read whole because they are small: errors, and answers that begin a job. */
+/** Bodies that are read whole: errors, answers that begin a job, and what comes all at once. */
+import { type ChunkReader, chunkReader } from "../bytes/chunk_reader.ts";
 import { type Bytes, concat } from "../bytes/encodings.ts";
-import { chunkReader } from "../bytes/chunk_reader.ts";
+import { sharedTimer } from "../bytes/shared_timer.ts";
 
 /** More than any of them has; a worker may hold many at once. */
 export const SMALL_BODY_BYTES = 128 * 1024;
 
 const FLUSHED_AFTER_MS = 10;
 
+type Read = ReturnType<ChunkReader["read"]>;
+
+/** Calls back after as short a time as timers have. */
+const soon = sharedTimer(0);
+
 /** @returns the whole body, or, where it is larger than expected or breaks, a stream that is the same */
-export async function wholeIfSmall(
+export function wholeIfSmall(
+  body: ReadableStream<Uint8Array>,
+): Promise<Bytes | ReadableStream<Uint8Array>> {
+  return wholeBefore(null, body);
+}
+
+/**
+ * What a server has written in one go costs half as much in one piece. Of what takes longer nothing is
+ * held back: its beginning may be what keeps a connection alive.
+ *
+ * @param later calls back when the body must have come
+ * @returns the whole body, or, where it is larger, takes longer or breaks, a stream that is the same
+ */
+export function wholeIfAtOnce(
+  body: ReadableStream<Uint8Array>,
+  later: (callback: () => void) => void = soon,
+): Promise<Bytes | ReadableStream<Uint8Array>> {
+  return wholeBefore(new Promise((resolve) => later(() => resolve(null))), body);
+}
+
+/** @param late what ends the wait; null: nothing does */
+async function wholeBefore(
+  late: Promise<null> | null,
   body: ReadableStream<Uint8Array>,
 ): Promise<Bytes | ReadableStream<Uint8Array>> {
   const reader = chunkReader(body);
   const chunks: Uint8Array[] = [];
   let size = 0;
-  let failure: { error: unknown } | null = null;
+  /** What is under way when the wait ends. */
+  let reading: Read | null = null;
   try {
     while (size <= SMALL_BODY_BYTES) {
-      const { done, value } = await reader.read();
-      if (done) return concat(...chunks);
-      chunks.push(value);
-      size += value.length;
+      reading = reader.read();
+      const chunk = await (late === null ? reading : Promise.race([reading, late]));
+      if (chunk === null) break;
+      if (chunk.done) return concat(...chunks);
+      reading = null;
+      chunks.push(chunk.value);
+      size += chunk.value.length;
     }
-  } catch (error) {
-    failure = { error };
+  } catch {
+    // Whoever reads the stream meets it there.
   }
+  return streamOf(chunks, reading, reader);
+}
+
+/** @param reading what comes after the chunks; null: it has not been asked for */
+function streamOf(
+  chunks: Uint8Array[],
+  reading: Read | null,
+  reader: ChunkReader,
+): ReadableStream<Uint8Array> {
+  reading?.catch(() => {});
   return new ReadableStream({
     async pull(controller) {
       const kept = chunks.shift();
       if (kept !== undefined) return controller.enqueue(kept);
-      if (failure !== null) {
+      const next = reading ?? reader.read();
+      reading = null;
+      try {
+        const { done, value } = await next;
+        if (done) controller.close();
+        else controller.enqueue(value);
+      } catch (error) {
         // Deno 2.1.4 drops headers and bytes that are not on their way when a body breaks.
         await new Promise((resolve) => setTimeout(resolve, FLUSHED_AFTER_MS));
-        return controller.error(failure.error);
+        controller.error(error);
       }
-      const { done, value } = await reader.read();
-      if (done) controller.close();
-      else controller.enqueue(value);
     },
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });

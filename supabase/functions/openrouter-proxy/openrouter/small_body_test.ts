@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SMALL_BODY_BYTES, wholeIfSmall } from "./small_body.ts";
+import { SMALL_BODY_BYTES, wholeIfAtOnce, wholeIfSmall } from "./small_body.ts";
 
 /** A stream of bytes that counts what was asked of it. */
 function source(bytes: number, chunkBytes: number) {
@@ -56,4 +56,51 @@ Deno.test("a body that breaks is a stream of what came, which breaks as well", a
   const reader = stream.getReader();
   assert.deepEqual((await reader.read()).value, new Uint8Array([1]));
   await assert.rejects(reader.read(), /cut/);
+});
+
+/** A body that is read at once, whose time limit is a test's. */
+function atOnce(body: ReadableStream<Uint8Array>) {
+  let isOver!: () => void;
+  const read = wholeIfAtOnce(body, (callback) => isOver = callback);
+  return { read, isOver };
+}
+
+Deno.test("a body that comes at once is whole", async () => {
+  assert.deepEqual(await atOnce(source(3, 1).body).read, Uint8Array.of(0, 1, 2));
+  assert.deepEqual(await atOnce(source(0, 1).body).read, new Uint8Array());
+});
+
+Deno.test("of a body that takes longer, what has come passes at once, and nothing is lost", async () => {
+  let upstream!: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      upstream = controller;
+    },
+  });
+  upstream.enqueue(Uint8Array.of(1));
+  const { read, isOver } = atOnce(body);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  isOver();
+  const stream = await read;
+  assert.ok(stream instanceof ReadableStream);
+  const reader = stream.getReader();
+  assert.deepEqual((await reader.read()).value, Uint8Array.of(1));
+  const second = reader.read();
+  upstream.enqueue(Uint8Array.of(2));
+  assert.deepEqual((await second).value, Uint8Array.of(2));
+  upstream.error(new Error("cut"));
+  await assert.rejects(reader.read(), /cut/);
+});
+
+Deno.test("whoever cancels what takes longer cancels its source", async () => {
+  let cancelled: unknown;
+  const body = new ReadableStream<Uint8Array>({
+    cancel(reason) {
+      cancelled = reason;
+    },
+  });
+  const { read, isOver } = atOnce(body);
+  isOver();
+  await (await read as ReadableStream).cancel("enough");
+  assert.equal(cancelled, "enough");
 });
