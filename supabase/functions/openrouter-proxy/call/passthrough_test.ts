@@ -5,6 +5,7 @@ import { ClientDisconnected } from "../errors.ts";
 import type { BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { createMeter } from "../metering/meter.ts";
+import { withClock } from "../testing/with_clock.ts";
 import { passOn } from "./passthrough.ts";
 import { MAX_HELD_BYTES } from "./whole_events.ts";
 
@@ -332,28 +333,6 @@ Deno.test("passOn loses nothing of a stream that goes on after a silence", async
   assert.equal(received, (COMMENT + EVENT).repeat(5));
   assert.deepEqual(endings.map(({ kind }) => kind), ["answered"]);
 });
-
-/** Runs a test whose time passes only when it says so: `pass(ms)` lets the passage look at its clock. */
-async function withClock(test: (pass: (ms: number) => void) => Promise<void>): Promise<void> {
-  const { setInterval } = globalThis;
-  const { now } = performance;
-  let ms = 0;
-  let look = () => {};
-  globalThis.setInterval = ((tick: () => void) => {
-    look = tick;
-    return 0;
-  }) as unknown as typeof setInterval;
-  performance.now = () => ms;
-  try {
-    await test((passed) => {
-      ms += passed;
-      look();
-    });
-  } finally {
-    globalThis.setInterval = setInterval;
-    performance.now = now;
-  }
-}
 
 for (const answer of ["", '{"usage":{"cost":0.5}}']) {
   Deno.test(`passOn ends with the last byte of a length of ${answer.length}, however late the end comes`, async () => {

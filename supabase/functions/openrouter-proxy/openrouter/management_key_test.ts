@@ -53,3 +53,26 @@ test("what OpenRouter said of a key holds for a minute, and nothing for five sec
   clock.now += 1;
   assert.equal(await check(), "accepted");
 });
+
+test("a key is judged once its answer is let go of: no connection is left open by it", async () => {
+  let isOpen = true;
+  const body = new ReadableStream({
+    async cancel() {
+      await new Promise((resolve) => setTimeout(resolve));
+      isOpen = false;
+    },
+  });
+  const answering = () => Promise.resolve(new Response(body, { status: 404 }));
+  const check = createKeyCheck("http://openrouter.test/api/v1", "management", answering, () => 0);
+  assert.equal(await check(), "accepted");
+  assert.equal(isOpen, false);
+});
+
+test("of a key whose answer breaks off nothing is known, and nothing else breaks", async () => {
+  const body = new ReadableStream({
+    cancel: () => Promise.reject(new TypeError("broken off")),
+  });
+  const answering = () => Promise.resolve(new Response(body, { status: 404 }));
+  const check = createKeyCheck("http://openrouter.test/api/v1", "management", answering, () => 0);
+  assert.equal(await check(), "unknown");
+});

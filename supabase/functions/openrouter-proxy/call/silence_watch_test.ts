@@ -1,0 +1,93 @@
+import assert from "node:assert/strict";
+import { withClock } from "../testing/with_clock.ts";
+import { silenceWatch } from "./silence_watch.ts";
+
+/** A watch that has started, and what it has said since it was last asked. */
+function watched(idleTimeoutMs: number, isQuietPassed = true) {
+  let said: string[] = [];
+  const watch = silenceWatch(idleTimeoutMs, {
+    onSilent: () => said.push("silent"),
+    onStalled: () => said.push("stalled"),
+    onQuiet: () => {
+      said.push("quiet");
+      return isQuietPassed;
+    },
+  });
+  watch.start();
+  return {
+    watch,
+    said() {
+      const all = said;
+      said = [];
+      return all;
+    },
+  };
+}
+
+Deno.test("OpenRouter is silent from its limit on, counted from when it was to act", async () => {
+  await withClock((pass) => {
+    const { watch, said } = watched(40_000);
+    pass(100_000);
+    watch.hasPassed();
+    watch.reading();
+    pass(9_999);
+    assert.deepEqual(said(), []);
+    pass(30_000);
+    assert.deepEqual(said(), ["quiet"]);
+    pass(1);
+    assert.deepEqual(said(), ["silent"]);
+  });
+});
+
+Deno.test("a client stalls after an hour, counted from when it was to act", async () => {
+  await withClock((pass) => {
+    const { watch, said } = watched(40_000);
+    pass(4_000);
+    watch.reading();
+    pass(4_000);
+    watch.hasRead();
+    pass(3_599_999);
+    assert.deepEqual(said(), []);
+    pass(1);
+    assert.deepEqual(said(), ["stalled"]);
+  });
+});
+
+for (const [idleTimeoutMs, silenceMs] of [[40_000, 10_000], [600_000, 15_000]] as const) {
+  Deno.test(`a limit of ${idleTimeoutMs} ms has a quiet of ${silenceMs} ms told, looked for twice in it`, async () => {
+    await withClock((pass, intervalMs) => {
+      const { watch, said } = watched(idleTimeoutMs);
+      assert.equal(intervalMs(), silenceMs / 2);
+      watch.reading();
+      pass(silenceMs - 1);
+      assert.deepEqual(said(), []);
+      pass(1);
+      assert.deepEqual(said(), ["quiet"]);
+      // What it said broke the quiet, and so does what passes.
+      pass(silenceMs - 1);
+      watch.hasPassed();
+      pass(silenceMs - 1);
+      assert.deepEqual(said(), []);
+      pass(1);
+      assert.deepEqual(said(), ["quiet"]);
+    });
+  });
+}
+
+Deno.test("a quiet that nothing could break is told again at the next look", async () => {
+  await withClock((pass) => {
+    const { watch, said } = watched(40_000, false);
+    watch.reading();
+    pass(10_000);
+    pass(5_000);
+    assert.deepEqual(said(), ["quiet", "quiet"]);
+  });
+});
+
+Deno.test("a watch that is stopped looks no more", async () => {
+  await withClock((_, intervalMs) => {
+    const { watch } = watched(40_000);
+    watch.stop();
+    assert.equal(intervalMs(), null);
+  });
+});
