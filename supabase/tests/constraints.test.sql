@@ -1,6 +1,6 @@
 -- Rules that hold whoever writes.
 begin;
-select plan(23);
+select plan(24);
 
 select is((select count(*) from public.gateway_settings), 1::bigint, 'there is one row of settings');
 select throws_ok(
@@ -86,6 +86,50 @@ select throws_ok(
 select throws_ok(
   $$ update public.gateway_settings set default_credit_limit = 'NaN' $$, '23514', null,
   'and so is that of new keys'
+);
+
+-- Limits have a lowest and a highest value.
+create function pg_temp.takes(table_name text, member text, value numeric) returns boolean language plpgsql as $$
+begin
+  execute format('update public.%I set %I = %L', table_name, member, value);
+  return true;
+exception when check_violation then
+  return false;
+end;
+$$;
+insert into public.did_policies (did) values ('did:key:alice');
+select is_empty(
+  $$
+    select table_name, member, value, is_good
+    from (values
+      ('gateway_settings', 'daily_budget_usd', 0, 1e9, 0.000001),
+      ('gateway_settings', 'monthly_budget_usd', 0, 1e9, 0.000001),
+      ('gateway_settings', 'default_daily_budget_usd', 0, 1e9, 0.000001),
+      ('gateway_settings', 'default_monthly_budget_usd', 0, 1e9, 0.000001),
+      ('gateway_settings', 'unknown_price_reserve_usd', 0, 1e6, 0.000001),
+      ('gateway_settings', 'job_reserve_usd', 0, 1e6, 0.000001),
+      ('gateway_settings', 'requests_per_minute', 1, 1e6, 1),
+      ('gateway_settings', 'default_requests_per_minute', 1, 1e6, 1),
+      ('gateway_settings', 'default_concurrent_requests', 1, 1e6, 1),
+      ('gateway_settings', 'new_accounts_per_day', 0, 1e6, 1),
+      ('gateway_settings', 'new_accounts_per_minute', 1, 1e6, 1),
+      ('gateway_settings', 'default_reserved_output_tokens', 1, 1e8, 1),
+      ('gateway_settings', 'free_models_per_minute', 1, 1e6, 1),
+      ('gateway_settings', 'free_models_per_day', 0, 1e6, 1),
+      ('gateway_settings', 'default_free_models_per_day', 0, 1e6, 1),
+      ('gateway_settings', 'refused_requests_per_minute', 1, 1e6, 1),
+      ('did_policies', 'daily_budget_usd', 0, 1e9, 0.000001),
+      ('did_policies', 'monthly_budget_usd', 0, 1e9, 0.000001),
+      ('did_policies', 'requests_per_minute', 1, 1e6, 1),
+      ('did_policies', 'concurrent_requests', 1, 1e6, 1),
+      ('did_policies', 'free_models_per_day', 0, 1e6, 1)
+    ) as limits (table_name, member, lowest, highest, step)
+    cross join lateral (values
+      (lowest - step, false), (lowest, true), (highest, true), (highest + step, false)
+    ) as tried (value, is_good)
+    where pg_temp.takes(table_name, member, value) <> is_good
+  $$,
+  'limits take their lowest and highest values, and none beyond'
 );
 
 select * from finish();

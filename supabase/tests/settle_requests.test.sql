@@ -1,7 +1,7 @@
 -- Settlements that came together: what they end and count, what is left for settle_request, and that
 -- budgets, totals and keys are the same as after each alone.
 begin;
-select plan(38);
+select plan(39);
 
 create function pg_temp.id(n integer) returns uuid language sql return lpad(n::text, 32, '0')::uuid;
 
@@ -34,12 +34,13 @@ return jsonb_build_object(
 create function pg_temp.settlements(first integer, last integer, more jsonb default '{}') returns jsonb language sql
 return (select jsonb_agg(pg_temp.settlement(n, more) order by n) from generate_series(first, last) as n);
 
--- All that settlement writes, but for the instants at which rows ended.
+-- All that settlement writes, but for the instants at which rows ended, and how long they took.
 create function pg_temp.state() returns jsonb language sql as $$
   select jsonb_build_object(
     'log', (select jsonb_agg(to_jsonb(log) || jsonb_build_object('response_time', response_time is not null) order by id) from public.request_logs as log),
     'keys', (select jsonb_agg(request_id order by request_id) from public.idempotency_keys as key),
     'usage', (select jsonb_agg(to_jsonb(total) order by did, day, model, endpoint) from public.usage_daily as total),
+    'hours', (select jsonb_agg(to_jsonb(total) - 'duration_ms' order by did, hour, model, endpoint) from public.usage_hourly as total),
     'budgets', (select jsonb_agg(to_jsonb(budget) order by did) from public.budgets as budget),
     'alerts', (select jsonb_agg(jsonb_build_array(did, kind, period_start, threshold) order by did, kind, threshold) from public.budget_alerts)
   );
@@ -132,6 +133,13 @@ select is(
   'as alone', 'whatever is known of them'
 );
 select is(pg_temp.as_alone(jsonb_build_array(pg_temp.settlement(7), pg_temp.settlement(8), pg_temp.settlement(1))), 'as alone', 'what was reserved yesterday counts where it was reserved');
+select is(
+  pg_temp.as_alone(pg_temp.settlements(3, 6), $$ do $do$ begin
+    perform public.settle_request(pg_temp.settlement(1, '{"upstream_cost": "0.5"}'));
+    perform public.settle_request(pg_temp.settlement(2, '{"status": "failed", "cost": null, "cost_source": null}'));
+  end $do$ $$),
+  'as alone', 'where their DID has others in the totals, too'
+);
 select is(pg_temp.as_alone(pg_temp.settlements(1, 6), $$ update public.budgets set day = day - 1 $$), 'as alone', 'also as the first of a day');
 select is(pg_temp.as_alone(pg_temp.settlements(1, 6), $$ update public.budgets set day = day - 31, month = (month - interval '1 month')::date $$), 'as alone', 'or of a month');
 select is(pg_temp.as_alone(pg_temp.settlements(1, 6), $$ delete from public.budgets $$), 'as alone', 'or where there is no budget');

@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(25);
+select plan(23);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -65,22 +65,6 @@ end;
 $$;
 
 set local role service_role;
-select set_eq(
-  'select day, requests, total_cost from public.usage_by_day',
-  $$ select (request_time at time zone 'utc')::date as day, count(*), sum(total_cost)
-    from public.request_logs group by 1 $$,
-  'usage_by_day adds up the log by day of UTC'
-);
-select set_eq(
-  'select model, requests, total_cost from public.usage_by_model',
-  'select model, count(*), sum(total_cost) from public.request_logs group by 1',
-  'usage_by_model adds it up by model'
-);
-select set_eq(
-  'select did, requests, total_cost from public.usage_by_did',
-  'select did, count(*), sum(total_cost) from public.request_logs group by 1',
-  'usage_by_did adds it up by DID'
-);
 select results_eq(
   $$ select input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost
     from public.usage_by_did where did = 'did:key:alice' $$,
@@ -179,15 +163,72 @@ end;
 $$;
 set local role service_role;
 select results_eq(
-  $$ select session, requests, total_cost, last_request_at from public.usage_by_did_session order by session $$,
-  $$ values ('s0', 2::bigint, 0.2, now() - interval '2 hours'), ('s1', 3, 0.3, now() - interval '1 hour') $$,
-  'sessions say what they cost, and until when they were'
+  $$ select session, requests, total_cost, first_request_at, last_request_at from public.usage_by_did_session order by session $$,
+  $$ values ('s0', 2::bigint, 0.2, now() - interval '4 hours', now() - interval '2 hours'),
+    ('s1', 3, 0.3, now() - interval '5 hours', now() - interval '1 hour') $$,
+  'sessions say what they cost, and from when until when they were'
 );
 select results_eq(
-  'select did, label, requests, total_cost, first_request_at from public.usage_by_did_label',
-  $$ values ('did:key:alice', 'l', 5::bigint, 0.5, now() - interval '5 hours') $$,
+  'select did, label, requests, total_cost, first_request_at, last_request_at from public.usage_by_did_label',
+  $$ values ('did:key:alice', 'l', 5::bigint, 0.5, now() - interval '5 hours', now() - interval '1 hour') $$,
   'so do labels'
 );
+
+-- Requests of which everything differs, and some is not known, several of each hour, session and label.
+reset role;
+insert into public.request_logs (id, did, method, endpoint, model, request_time, session, label)
+select gen_random_uuid(), 'did:key:various', 'POST', '/y', 'model-' || n % 2,
+  date_trunc('hour', now(), 'utc') - n % 3 * interval '1 hour', 's' || n % 2, 'l' || n % 2
+from generate_series(1, 24) as n;
+do $$
+begin
+  perform public.settle_request(
+    log.id, log.request_time, case n % 4 when 0 then 'failed' else 'completed' end, 200,
+    p_input_tokens => nullif(n, 9) * 1000, p_output_tokens => nullif(n, 10) * 100, p_cached_tokens => nullif(n, 11) * 10,
+    p_reasoning_tokens => nullif(n, 12), p_cost => (nullif(n, 13) * 0.1)::text, p_upstream_cost => (nullif(n, 14) * 0.01)::text
+  )
+  from (
+    select id, request_time, row_number() over (order by id) as n from public.request_logs where did = 'did:key:various'
+  ) as log;
+end;
+$$;
+-- What a view has and the log has not, or the other way round; of what it tells of the last 31 days.
+create function pg_temp.differences(view_name text) returns bigint language plpgsql as $$
+declare
+  v_keys text := array_to_string(pg_temp.keys_of(view_name), ', ');
+  v_sums text := (select string_agg(split_part(name, ' ', 1), ', ') from sums, unnest(columns) as name);
+  v_differences bigint;
+begin
+  execute format(
+    $query$
+      with told as (select %1$s, %2$s from public.%3$I),
+      logged as (
+        select %1$s,
+          count(*), count(*) filter (where status = 'failed'), coalesce(sum(input_tokens), 0),
+          coalesce(sum(output_tokens), 0), coalesce(sum(cached_tokens), 0), coalesce(sum(reasoning_tokens), 0),
+          coalesce(sum(total_cost), 0), coalesce(sum(upstream_cost), 0), count(*) filter (where total_cost is null)
+        from (
+          select did, public.counted_model(log) as model, (request_time at time zone 'utc')::date as day,
+            date_trunc('hour', request_time, 'utc') as hour, session, label, status, input_tokens, output_tokens,
+            cached_tokens, reasoning_tokens, total_cost, upstream_cost
+          from public.request_logs as log where status <> 'pending' and (%4$L or request_time > now() - interval '31 days')
+        ) as log
+        where (%1$s) is not null
+        group by %1$s
+      )
+      select count(*) from ((table told except table logged) union all (table logged except table told)) as difference
+    $query$,
+    v_keys, v_sums, view_name, v_keys !~ 'hour|session|label'
+  ) into v_differences;
+  return v_differences;
+end;
+$$;
+select is_empty(
+  $$ select viewname, pg_temp.differences(viewname) from pg_catalog.pg_views
+    where schemaname = 'public' and viewname like 'usage\_by\_%' and pg_temp.differences(viewname) <> 0 $$,
+  'every view adds up the log, by what it is named by'
+);
+set local role service_role;
 select set_eq(
   $$ select did, endpoint from public.usage_unknown_costs where model is null $$,
   $$ values ('did:key:alice', '/x') $$,
