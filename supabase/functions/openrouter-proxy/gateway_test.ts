@@ -11,6 +11,7 @@ import {
 } from "./testing/signers.ts";
 import { configFromEnv } from "./config/config.ts";
 import { createGateway } from "./gateway.ts";
+import { OWN_PATHS } from "./openapi/own_paths.ts";
 import type { GatewayDeps } from "./parts.ts";
 import type { AccountLimits } from "./store/account.ts";
 import type { Store } from "./store/store.ts";
@@ -357,6 +358,27 @@ for (
     assert.equal(message, `of is no parameter of this route: it takes ${taken}`);
   });
 }
+
+test("the OpenAPI document has the query parameters that each route takes, and no others", async () => {
+  const gateway = await gatewayWith();
+  for (const [path, item] of Object.entries(OWN_PATHS)) {
+    for (const [method, operation] of Object.entries(item)) {
+      const { parameters = [] } = operation as { parameters?: { in: string; name: string }[] };
+      const request = await requestFrom(gateway.signer, {
+        method: method.toUpperCase(),
+        path: `${path.replace("{id}", crypto.randomUUID())}?of=x`,
+        body: "",
+      });
+      request.headers.set("apikey", "sb_secret_x");
+      const response = await gateway.fetch(request);
+      const { error } = await response.json();
+      const described = parameters.filter((parameter) => parameter.in === "query")
+        .map(({ name }) => name);
+      const taken = described.join(", ") || "none";
+      assert.equal(error?.message, `of is no parameter of this route: it takes ${taken}`, path);
+    }
+  }
+});
 
 test("reads of a DID take from one bucket, and one too many asks nobody", async () => {
   let asked = 0;

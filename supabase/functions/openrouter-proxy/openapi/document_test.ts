@@ -66,6 +66,31 @@ Deno.test("every reference leads somewhere, and every component is referred to",
   }
 });
 
+Deno.test("a schema that lists members or items says what type it is", () => {
+  const untyped: string[] = [];
+  JSON.parse(JSON.stringify(DOCUMENT.components.schemas), (name, value) => {
+    if (typeof value !== "object" || value === null || name === "properties") return value;
+    const types = [value.type].flat();
+    const isObject = "properties" in value || "additionalProperties" in value;
+    if (isObject && !types.includes("object")) untyped.push(name);
+    if ("items" in value && !types.includes("array")) untyped.push(name);
+    return value;
+  });
+  assert.deepEqual(untyped, []);
+});
+
+Deno.test("calls of OpenRouter need a JSON object as their body, and reads take none", () => {
+  for (const path of Object.keys(CALLS)) {
+    const { requestBody } = DOCUMENT.paths[`/api/v1/openrouter${path}`].post;
+    assert.equal(requestBody.required, true, path);
+    assert.deepEqual(requestBody.content["application/json"], { schema: { type: "object" } }, path);
+  }
+  // deno-lint-ignore no-explicit-any
+  for (const { get } of Object.values<any>(DOCUMENT.paths)) {
+    assert.equal(get?.requestBody, undefined);
+  }
+});
+
 Deno.test("operations have ids of their own, a summary, and say who may ask", () => {
   const ids = new Set<string>();
   // deno-lint-ignore no-explicit-any

@@ -75,6 +75,10 @@ function health(operationId: string) {
   });
 }
 
+/** What chooses requests by what they belong to. */
+const ORIGIN_PARAMETERS = ["session", "label"].map((name) =>
+  parameter(name, `Only requests that belong to this ${name}.`, { type: "string", minLength: 1 })
+);
 const GROUPS = "(day|hour|model|endpoint|session|label)";
 
 export const OWN_PATHS = {
@@ -93,6 +97,7 @@ export const OWN_PATHS = {
           type: "string",
           pattern: `^(${GROUPS}(,${GROUPS})*)?$`,
         }),
+        ...ORIGIN_PARAMETERS,
       ],
       data: "Usage",
       errors: OF_OWN_REPORT,
@@ -112,6 +117,7 @@ export const OWN_PATHS = {
           default: 50,
         }),
         parameter("cursor", "next_cursor of the answer before.", { type: "string" }),
+        ...ORIGIN_PARAMETERS,
       ],
       data: "LoggedRequests",
       errors: OF_OWN_REPORT,
