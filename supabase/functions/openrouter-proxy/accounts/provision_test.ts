@@ -225,6 +225,15 @@ Deno.test("no successor is created while the broken key cannot be deleted", asyn
   assert.deepEqual(calls, [`claim ${DID} broken`, "delete broken", `release ${DID} clean`]);
 });
 
+Deno.test("orphans that may be there are not forgotten while the broken key cannot be deleted", async () => {
+  const { provision, calls } = scripted({
+    claims: [{ ...CLAIMED, orphansSince: new Date("2026-11-22T10:00:00Z") }],
+    undeletable: { broken: new ManagementError("no", 500) },
+  });
+  await refusalOf(provision(DID, "broken"));
+  assert.deepEqual(calls.slice(-2), ["delete broken", `release ${DID} orphan possible`]);
+});
+
 Deno.test("what earlier attempts left is deleted: this DID's keys since the first one, less ten minutes", async () => {
   const orphansSince = new Date("2026-11-22T10:00:00Z");
   const { provision, calls, logged } = scripted({

@@ -7,6 +7,7 @@ import { type Bytes, concat, toInteger, utf8 } from "../bytes/encodings.ts";
 import { ethereumAccount } from "./ethereum_account.ts";
 import { readMultikey } from "./key_types.ts";
 import { assertRefused, newSigner } from "../testing/signers.ts";
+import { verifiesUnderAny } from "./verification_key.ts";
 import { decodePoint, P256, SECP256K1 } from "./weierstrass.ts";
 
 const CURVES = [
@@ -82,6 +83,22 @@ function isPoint(decode: () => unknown): boolean {
     return false;
   }
 }
+
+Deno.test("many secp256k1 keys are not tried one by one: the signature tells whose it is", async () => {
+  const signers = Array.from({ length: 3 }, () => secp256k1.keygen());
+  const keys = await Promise.all(
+    signers.map(async ({ publicKey }) => ({
+      ...await importSecp256k1(concat(publicKey)),
+      verify: () => Promise.reject(new Error("it was tried")),
+    })),
+  );
+  const signedBy = (secretKey: Uint8Array) => concat(secp256k1.sign(MESSAGE, secretKey));
+  for (const { secretKey } of signers) {
+    assert.equal(await verifiesUnderAny(keys, signedBy(secretKey), MESSAGE), true);
+  }
+  const stranger = signedBy(secp256k1.keygen().secretKey);
+  assert.equal(await verifiesUnderAny(keys, stranger, MESSAGE), false);
+});
 
 /** The other s of the same signature. */
 function twin(signature: Bytes, n: bigint): Bytes {

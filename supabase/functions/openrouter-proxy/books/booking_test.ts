@@ -319,6 +319,15 @@ Deno.test("a settlement that Postgres never takes is one line of the log, with a
   }]);
 });
 
+Deno.test("a call that Postgres never books has its line in the log, without a cost that is booked", async () => {
+  const books = bookkeeping({ failures: Infinity });
+  const booking = books.openCall(CALL);
+  booking.answering(answer(USAGE));
+  booking.end(ANSWERED);
+  await books.settled();
+  assert.deepEqual(books.lines.map(({ event }) => event), ["settlement_deferred", "request"]);
+});
+
 Deno.test("whatever texts an entry holds, its line in the log is short enough to be kept whole", async () => {
   for (const character of ["\u20ac", '"', "\n", "\x01", "\ud800", "\u{1f600}"]) {
     const books = bookkeeping({ failures: Infinity });

@@ -448,6 +448,20 @@ Deno.test("passOn sends one comment for each silence of 15 s", async () => {
   });
 });
 
+Deno.test("passOn takes for quiet what the client gets nothing of, although something comes", async () => {
+  await withClock(async (pass) => {
+    const { reader, send } = readPassage({ idleTimeoutMs: 600_000 });
+    const read = reader.read();
+    await settled();
+    pass(10_000);
+    send('data: {"x"');
+    await settled();
+    pass(5_000);
+    assert.deepEqual((await read).value, utf8(COMMENT));
+    await reader.cancel();
+  });
+});
+
 Deno.test("passOn has one comment at most wait for a client that takes nothing", async () => {
   await withClock(async (pass) => {
     const { reader } = readPassage({ idleTimeoutMs: 600_000 });

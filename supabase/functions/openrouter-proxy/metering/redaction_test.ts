@@ -182,6 +182,15 @@ Deno.test("an answer that ends within an error or an identifier says nothing of 
   }
 });
 
+Deno.test("what is held back of an error comes out when the answer ends within it", () => {
+  const begun = '{"id":"g","error":{"code":502,"message":"it bro';
+  for (const [contentType, before] of [[JSON_TYPE, ""], [SSE, "data: "]] as const) {
+    for (const chunks of cuttings(utf8(before + begun))) {
+      assert.equal(passed({ contentType }, chunks), before + begun);
+    }
+  }
+});
+
 Deno.test("an error that is no JSON passes whole and without the account", () => {
   const broken = `{"error":{"message":"${USER}","code":NaN,"metadata":"${HASH}"}}`;
   assert.equal(

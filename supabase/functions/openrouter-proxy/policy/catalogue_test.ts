@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fakeFetch, type Sent } from "../testing/fake_fetch.ts";
+import { withTimeouts } from "../testing/with_timeouts.ts";
 import { createCatalogue } from "./catalogue.ts";
 
 const MINUTE_MS = 60_000;
@@ -123,6 +124,15 @@ for (const [what, answer] of FAILURES) {
     assert.notEqual(catalogue.find("a/b"), null);
   });
 }
+
+Deno.test("a list has 10 s to come, with all of its body", async () => {
+  const waits = await withTimeouts(async () => {
+    const { catalogue, sent } = bench(() => list("a/b"));
+    await catalogue.ready(["a/b"]);
+    assert.equal(sent[0]?.signal?.aborted, true);
+  });
+  assert.deepEqual(waits, [10_000]);
+});
 
 Deno.test("a failure leaves the prices that were there", async () => {
   const { catalogue, clock, settled } = bench(() => list("a/b"), () => new Response("[]"));

@@ -3,6 +3,8 @@ import { BATCHES } from "./batched_calls.ts";
 import { createStore } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
+import { fakeFetch } from "../testing/fake_fetch.ts";
+import { withTimeouts } from "../testing/with_timeouts.ts";
 import { testWithTimers as test } from "../testing/with_timers.ts";
 
 const ADMISSION = anAdmissionRequest();
@@ -65,6 +67,15 @@ test("nobody waits for a store that hangs much longer than for one call", async 
   assert.equal(begun.size, 3);
 });
 
+test("a call has 10 s, and may have arrived where it takes longer", async () => {
+  const waits = await withTimeouts(async () => {
+    const fetch = fakeFetch(({ signal }) => Promise.reject(signal!.reason));
+    const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+    await assert.rejects(store.admit(ADMISSION), { mayHaveArrived: true });
+  });
+  assert.deepEqual([...new Set(waits)], [10_000]);
+});
+
 type NewStore = ReturnType<typeof createStore>;
 
 const ALERT_ID = "22222222-2222-4222-8222-222222222222";
@@ -86,6 +97,28 @@ const CALLS: [
     { p_limit: 4 },
     { alerts: [{ id: ALERT_ID }], left: 2 },
     (store) => store.claimBudgetAlerts(4),
+  ],
+  [
+    "complete_key_provisioning",
+    {
+      p_did: "did:key:z6Mk",
+      p_attempt_id: "attempt",
+      p_openrouter_key_hash: "hash",
+      p_encrypted_api_key: "sealed",
+      p_key_name: "name",
+      p_credit_limit: "2.5",
+      p_credit_limit_reset: "daily",
+    },
+    true,
+    (store) =>
+      store.completeProvisioning({
+        did: "did:key:z6Mk",
+        attemptId: "attempt",
+        hash: "hash",
+        encryptedApiKey: "sealed",
+        name: "name",
+        limit: { creditLimit: "2.5", creditLimitReset: "daily" },
+      }),
   ],
   ["end_budget_alert", { p_id: ALERT_ID }, true, (store) => store.endBudgetAlert(ALERT_ID)],
 ];

@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { sendOnce } from "../../http/send_once.ts";
 import { fakeFetch, scriptedFetch, type Sent } from "../../testing/fake_fetch.ts";
 import { createWebhook } from "./webhook.ts";
+import { withTimeouts } from "../../testing/with_timeouts.ts";
 import { testWithTimers as test } from "../../testing/with_timers.ts";
 
 const URL = "https://user:pass@hooks.example:8443/services/T1/secret-path?code=secret-query";
@@ -40,20 +41,12 @@ test("a webhook that cannot be reached has not taken it, and the reason names th
 });
 
 test("a webhook has 10 s to answer", async () => {
-  const { timeout } = AbortSignal;
-  const waits: number[] = [];
-  AbortSignal.timeout = (ms) => {
-    waits.push(ms);
-    return AbortSignal.abort(new DOMException("timed out", "TimeoutError"));
-  };
-  try {
+  const waits = await withTimeouts(async () => {
     const fetch = fakeFetch(({ signal }) => Promise.reject(signal!.reason));
     const problem = await createWebhook({ url: URL, secret: null, fetch })(BODY);
     assert.equal(problem, "hooks.example:8443 did not answer within 10 s");
-    assert.deepEqual(waits, [10_000]);
-  } finally {
-    AbortSignal.timeout = timeout;
-  }
+  });
+  assert.deepEqual(waits, [10_000]);
 });
 
 test("nothing of an answer is read", async () => {
