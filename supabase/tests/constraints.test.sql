@@ -1,6 +1,6 @@
 -- Rules that hold whoever writes.
 begin;
-select plan(24);
+select plan(30);
 
 select is((select count(*) from public.gateway_settings), 1::bigint, 'there is one row of settings');
 select throws_ok(
@@ -88,8 +88,8 @@ select throws_ok(
   'and so is that of new keys'
 );
 
--- Limits have a lowest and a highest value.
-create function pg_temp.takes(table_name text, member text, value numeric) returns boolean language plpgsql as $$
+-- What has a lowest and a highest value, or a longest one.
+create function pg_temp.takes(table_name text, member text, value text) returns boolean language plpgsql as $$
 begin
   execute format('update public.%I set %I = %L', table_name, member, value);
   return true;
@@ -98,6 +98,10 @@ exception when check_violation then
 end;
 $$;
 insert into public.did_policies (did) values ('did:key:alice');
+insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached)
+values ('did:key:alice', 'day', '2026-11-22', 80, 1, 0.8);
+insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id)
+values ('did:key:alice', 'key', '\xab', '00000000-0000-4000-8000-00000000000a');
 select is_empty(
   $$
     select table_name, member, value, is_good
@@ -106,6 +110,7 @@ select is_empty(
       ('gateway_settings', 'monthly_budget_usd', 0, 1e9, 0.000001),
       ('gateway_settings', 'default_daily_budget_usd', 0, 1e9, 0.000001),
       ('gateway_settings', 'default_monthly_budget_usd', 0, 1e9, 0.000001),
+      ('gateway_settings', 'default_credit_limit', 0, 'Infinity'::numeric, 0.000001),
       ('gateway_settings', 'unknown_price_reserve_usd', 0, 1e6, 0.000001),
       ('gateway_settings', 'job_reserve_usd', 0, 1e6, 0.000001),
       ('gateway_settings', 'requests_per_minute', 1, 1e6, 1),
@@ -122,14 +127,73 @@ select is_empty(
       ('did_policies', 'monthly_budget_usd', 0, 1e9, 0.000001),
       ('did_policies', 'requests_per_minute', 1, 1e6, 1),
       ('did_policies', 'concurrent_requests', 1, 1e6, 1),
-      ('did_policies', 'free_models_per_day', 0, 1e6, 1)
+      ('did_policies', 'free_models_per_day', 0, 1e6, 1),
+      ('user_api_keys', 'credit_limit', 0, 'Infinity'::numeric, 0.000001),
+      ('request_logs', 'total_cost', 0, 1e9, 1e-100),
+      ('request_logs', 'upstream_cost', 0, 1e9, 1e-100),
+      ('request_logs', 'input_tokens', 0, 1e12, 1),
+      ('request_logs', 'output_tokens', 0, 1e12, 1),
+      ('request_logs', 'cached_tokens', 0, 1e12, 1),
+      ('request_logs', 'reasoning_tokens', 0, 1e12, 1)
     ) as limits (table_name, member, lowest, highest, step)
     cross join lateral (values
-      (lowest - step, false), (lowest, true), (highest, true), (highest + step, false)
+      (lowest - step, false), (lowest, true), (lowest + step, true),
+      -- A limit that has no end is none.
+      (highest, highest < 'Infinity'), (highest + step, false)
+    ) as tried (value, is_good)
+    where pg_temp.takes(table_name, member, value::text) <> is_good
+  $$,
+  'numbers take their lowest and highest values, and none beyond'
+);
+select is_empty(
+  $$
+    select table_name, member, length(value), is_good
+    from (values
+      ('user_api_keys', 'did', 512), ('did_policies', 'did', 512),
+      ('request_logs', 'session', 128), ('request_logs', 'label', 128)
+    ) as texts (table_name, member, longest)
+    cross join lateral (values
+      (rpad('did:key:', longest, 'x'), true), (rpad('did:key:', longest + 1, 'x'), false)
     ) as tried (value, is_good)
     where pg_temp.takes(table_name, member, value) <> is_good
   $$,
-  'limits take their lowest and highest values, and none beyond'
+  'names are as long as the gateway takes them, and no longer'
+);
+select is_empty(
+  $$
+    select table_name, member, value, is_good
+    from (values
+      ('gateway_settings', 'default_credit_limit_reset', '{daily,weekly,monthly}'::text[], '{yearly}'::text[]),
+      ('gateway_settings', 'request_log_retention_months', '{1}', '{0}'),
+      ('user_api_keys', 'credit_limit_reset', '{daily,weekly,monthly}', '{yearly}'),
+      ('did_policies', 'did', '{did:web:a}', '{alice}'),
+      ('budget_alerts', 'kind', '{day,month,new_accounts}', '{week}'),
+      ('budget_alerts', 'threshold', '{50,80,100}', '{49,51,79,81,99,101}')
+    ) as kinds (table_name, member, good, bad)
+    cross join lateral (
+      select unnest(good) as value, true as is_good union all select unnest(bad), false
+    ) as tried
+    where pg_temp.takes(table_name, member, value) <> is_good
+  $$,
+  'kinds are those that there are'
+);
+select throws_ok(
+  $$ update public.request_logs set status = 'ended', response_time = now() $$, '23514', null,
+  'a request ends as completed or failed'
+);
+select throws_ok(
+  'insert into public.maintenance_runs (only_row, run_id, expires_at) values (false, gen_random_uuid(), now())', '23514', null,
+  'there is one lease of maintenance'
+);
+select throws_ok(
+  $$ insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id)
+    select did, 'another key', body_hash, request_id from public.idempotency_keys $$,
+  '23505', null, 'a request has one Idempotency-Key'
+);
+select throws_ok(
+  $$ insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached)
+    select did, kind, period_start, threshold, 2, 1.6 from public.budget_alerts $$,
+  '23505', null, 'a threshold of a period is reached once'
 );
 
 select * from finish();
