@@ -10,7 +10,8 @@ import { type Proxy, startProxy } from "../supabase/functions/tests/harness/prox
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
 import { runOperatorCommand } from "./operator/testing.ts";
 import { type Simulator, startSimulator } from "./simulator/server.ts";
-import { type Stack, startStack } from "./stack/start_stack.ts";
+import type { Stack } from "./stack/start_stack.ts";
+import { startTestStack } from "./stack/testing.ts";
 import { WITHOUT_LIMITS } from "./stack/without_limits.ts";
 
 const MANAGEMENT_KEY = "sk-or-v1-management-of-the-test";
@@ -23,7 +24,7 @@ let openrouter: Simulator;
 let later: Proxy;
 
 Deno.test.beforeAll(async () => {
-  stack = await startStack({ port: 0, dbPort: 0, ephemeral: true });
+  stack = await startTestStack();
   sql = postgres(stack.databaseUrl, { max: 1 });
   await sql.unsafe(WITHOUT_LIMITS);
   openrouter = await startSimulator({ managementKey: MANAGEMENT_KEY });

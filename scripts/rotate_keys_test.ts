@@ -11,13 +11,14 @@ import { runOperatorCommand } from "./operator/testing.ts";
 import { gatewayFromEnv } from "../supabase/functions/openrouter-proxy/runtime.ts";
 import { runToEnd } from "./run_to_end.ts";
 import { LOOPBACK, serveHttp } from "./stack/ports.ts";
-import { type Stack, startStack } from "./stack/start_stack.ts";
+import type { Stack } from "./stack/start_stack.ts";
+import { startTestStack } from "./stack/testing.ts";
 
 let stack: Stack;
 let sql: postgres.Sql;
 
 Deno.test.beforeAll(async () => {
-  stack = await startStack({ port: 0, dbPort: 0, ephemeral: true });
+  stack = await startTestStack();
   sql = postgres(stack.databaseUrl, { max: 1 });
 });
 Deno.test.afterAll(async () => {

@@ -5,7 +5,7 @@ import { PROJECT_ROOT } from "./stack/data_folder.ts";
 import { withDatabase } from "./operator/database.ts";
 import { usdText, usdUnits } from "../supabase/functions/openrouter-proxy/bytes/usd.ts";
 import type { Counts, Report } from "./report/report.ts";
-import { startStack } from "./stack/start_stack.ts";
+import { startTestStack } from "./stack/testing.ts";
 
 /** What log, totals and budgets say of the same. */
 const BOOKS = `
@@ -102,7 +102,7 @@ async function assertReports(env: { DATABASE_URL: string }) {
 }
 
 Deno.test("a stack loads the small history when it is asked, seed another one into an empty database, the books agree, and so do reports", async () => {
-  const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, seed: true });
+  const stack = await startTestStack({ seed: true });
   const env = { DATABASE_URL: stack.databaseUrl };
   try {
     const [row] = await withDatabase(

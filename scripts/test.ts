@@ -17,6 +17,7 @@
 import { Command } from "commander";
 import { runCommand, UsageError } from "./command.ts";
 import { runToEnd } from "./run_to_end.ts";
+import { makeTemplate } from "./stack/project_database.ts";
 import { startStack } from "./stack/start_stack.ts";
 import {
   agents,
@@ -68,23 +69,35 @@ async function checkOptions(options: string[]): Promise<void> {
   }
 }
 
+/** What is made for the first that asks, and given to all. */
+function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
+  let made: Promise<Value> | undefined;
+  return () => made ??= make();
+}
+
 async function runAll(
   wanted: string[],
   denoTestArgs: string[],
   signal: AbortSignal,
 ): Promise<Outcome> {
   await using running = new AsyncDisposableStack();
-  let starting: ReturnType<typeof startStack> | undefined;
-  const stack = () =>
-    starting ??= startStack({ port: 0, dbPort: 0, ephemeral: true, signal }).then((stack) => {
-      running.defer(stack.stop);
-      return stack;
+  const template = once(async () => running.use(await makeTemplate(signal)).path);
+  const stack = once(async () => {
+    const stack = await startStack({
+      port: 0,
+      dbPort: 0,
+      ephemeral: true,
+      template: await template(),
+      signal,
     });
+    running.defer(stack.stop);
+    return stack;
+  });
   const outcomes: Outcome[] = [];
 
   const queue = Object.entries(SUITES)
     .filter(([name]) => wanted.length === 0 ? !ON_DEMAND.includes(name) : wanted.includes(name));
-  const context = { signal, stack, isAlone: queue.length === 1, denoTestArgs };
+  const context = { signal, template, stack, isAlone: queue.length === 1, denoTestArgs };
 
   async function runLane() {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {

@@ -11,6 +11,7 @@ Environment:
   PORT       of the Data API and the gateway, by default 54321; 0: any free one
   DB_PORT    of PostgreSQL, by default 54322; 0: any free one
   EPHEMERAL  1: a database of its own, which is deleted at the end
+  TEMPLATE   the data folder of a stopped stack, whose copy that one begins as
 
 What it prints on standard output are lines that a shell can source, one that starts with
 \`ready\`, and what follows that. The lines are in a file as well, which it names.`;
@@ -38,6 +39,7 @@ export function stackOptions({ seed }: { seed: boolean }): StackOptions {
     port: portFromEnv("PORT", 54321),
     dbPort: portFromEnv("DB_PORT", 54322),
     ephemeral: Deno.env.get("EPHEMERAL") === "1",
+    template: Deno.env.get("TEMPLATE") || undefined,
     onProgress: (message) => console.error(message),
   };
 }

@@ -5,7 +5,8 @@ import postgres from "postgres";
 import { createDataApi, type DataApi } from "./data_api.ts";
 import { legacySecretKey } from "./data_api/verify_jwt.ts";
 import { LOOPBACK } from "./ports.ts";
-import { type Stack, startStack } from "./start_stack.ts";
+import type { Stack } from "./start_stack.ts";
+import { startTestStack } from "./testing.ts";
 
 let stack: Stack;
 let sql: postgres.Sql;
@@ -83,7 +84,7 @@ const OBJECTS = `
   grant execute on function public.secret() to service_role;`;
 
 Deno.test.beforeAll(async () => {
-  stack = await startStack({ port: 0, dbPort: 0, ephemeral: true });
+  stack = await startTestStack();
   sql = postgres(stack.databaseUrl, { onnotice: () => {} });
   await sql.unsafe(OBJECTS);
 });

@@ -1,6 +1,7 @@
 /** The folder that holds a stack's database and secrets. */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { runChild } from "./child.ts";
 import { StackError } from "./errors.ts";
 import { loadOrCreateSecrets, type StackSecrets } from "./secrets.ts";
 
@@ -28,18 +29,41 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   return await contents(path, () => Promise.resolve(lock.close()));
 }
 
-/** Makes a folder that is deleted when it is disposed. */
-export async function temporaryDataFolder(): Promise<DataFolder> {
+/**
+ * Makes a folder that is deleted when it is disposed.
+ *
+ * @param template the data folder of a stack that has stopped: the new one begins as a copy of its
+ *   database and secrets
+ * @throws {StackError} when it cannot be copied
+ */
+export async function temporaryDataFolder(template?: string): Promise<DataFolder> {
   const path = await Deno.makeTempDir({ prefix: "llm-gateway-" });
-  return await contents(path, () => Deno.remove(path, { recursive: true }));
+  const remove = () => Deno.remove(path, { recursive: true });
+  try {
+    if (template !== undefined) await copyData(template, path);
+    return await contents(path, remove);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
 }
+
+/** Keeps the owner: a user that PostgreSQL runs as where we are root. */
+async function copyData(from: string, to: string): Promise<void> {
+  const data = [CLUSTER, SECRETS].map((name) => join(from, name));
+  const { code, output } = await runChild("cp", ["-a", ...data, to]);
+  if (code !== 0) throw new StackError(`the data folder ${from} could not be copied:\n${output}`);
+}
+
+const CLUSTER = "postgres";
+const SECRETS = "secrets.json";
 
 async function contents(path: string, dispose: () => Promise<void>): Promise<DataFolder> {
   return {
     path,
-    cluster: join(path, "postgres"),
+    cluster: join(path, CLUSTER),
     logFile: join(path, "postgres.log"),
-    secrets: await loadOrCreateSecrets(join(path, "secrets.json")),
+    secrets: await loadOrCreateSecrets(join(path, SECRETS)),
     [Symbol.asyncDispose]: dispose,
   };
 }

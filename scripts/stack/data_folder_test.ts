@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { openDataFolder, temporaryDataFolder } from "./data_folder.ts";
 
 Deno.test("a data folder is for one stack at a time, and keeps its secrets", async () => {
@@ -28,4 +29,21 @@ Deno.test("a temporary data folder is gone when it is disposed", async () => {
     assert.ok((await Deno.stat(path)).isDirectory);
   }
   await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+});
+
+Deno.test("a temporary data folder begins as a copy of the template's database and secrets", async () => {
+  await using template = await temporaryDataFolder();
+  await Deno.mkdir(template.cluster, { mode: 0o700 });
+  await Deno.writeTextFile(join(template.cluster, "PG_VERSION"), "17\n");
+  await Deno.writeTextFile(template.logFile, "of the template\n");
+  await using folder = await temporaryDataFolder(template.path);
+  assert.deepEqual(folder.secrets, template.secrets);
+  const names = await Array.fromAsync(Deno.readDir(folder.path), ({ name }) => name);
+  assert.deepEqual(names.sort(), ["postgres", "secrets.json"]);
+  assert.equal(await Deno.readTextFile(join(folder.cluster, "PG_VERSION")), "17\n");
+  assert.equal((await Deno.stat(folder.cluster)).mode! & 0o777, 0o700);
+  await assert.rejects(temporaryDataFolder(join(template.path, "nothing")), {
+    name: "StackError",
+    message: /could not be copied/,
+  });
 });

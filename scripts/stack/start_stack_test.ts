@@ -7,12 +7,13 @@ import { PROJECT_ROOT } from "./data_folder.ts";
 import { migrate, migrationVersions } from "./migrate.ts";
 import { LOOPBACK } from "./ports.ts";
 import { type Stack, startStack } from "./start_stack.ts";
+import { startTestStack } from "./testing.ts";
 
 const EPHEMERAL = { port: 0, dbPort: 0, ephemeral: true };
 const API_ROLES = ["anon", "authenticated", "service_role"];
 
 Deno.test("the stack is a fresh Supabase project with the project's migrations", async (t) => {
-  const stack = await startStack(EPHEMERAL);
+  const stack = await startTestStack();
   const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
   try {
     await t.step("the migrations' owner is no superuser, as on hosted projects", async () => {

@@ -5,7 +5,7 @@ import { PROJECT_ROOT } from "../stack/data_folder.ts";
 import { denoTest } from "./deno_runner.ts";
 import { EDGE_DENO, EDGE_DENO_ENV, EDGE_DENO_OPTIONS } from "./edge_deno.ts";
 import { sum } from "./outcome.ts";
-import type { Suite } from "./suite.ts";
+import type { Suite, SuiteContext } from "./suite.ts";
 
 const FUNCTION = "supabase/functions/openrouter-proxy";
 const TEST: [string, ...string[]] = [Deno.execPath(), "test", "-A", "--no-check"];
@@ -15,7 +15,8 @@ export const unit: Suite = (context) =>
   denoTest([...TEST, ...(context.isAlone ? ["--parallel"] : []), FUNCTION], context);
 
 /** Those of the scripts, some of which start stacks, browsers and whole commands. */
-export const scripts: Suite = (context) => denoTest([...TEST, "scripts"], context);
+export const scripts: Suite = async (context) =>
+  await denoTest([...TEST, "scripts"], context, { STACK_TEMPLATE: await context.template() });
 
 /** The function's types and unit tests under the Deno that Supabase runs it with. */
 export const unitOnEdgeDeno: Suite = async (context) => {
@@ -50,12 +51,19 @@ export const http: Suite = async (context) =>
   await denoTest(
     [...TEST, ...await httpTests((name) => !isMaintenance(name)), BROWSER],
     context,
-    stackEnvironment(await context.stack()),
+    await environmentOf(context),
   );
 
 /** Those about finding costs: they look at all accounts, so that each file has a stack of its own. */
 export const maintenance: Suite = async (context) =>
-  await denoTest([...TEST, ...await httpTests(isMaintenance)], context);
+  await denoTest([...TEST, ...await httpTests(isMaintenance)], context, {
+    STACK_TEMPLATE: await context.template(),
+  });
+
+/** Where the shared stack is, and how others are made. */
+async function environmentOf({ stack, template }: SuiteContext): Promise<Record<string, string>> {
+  return { ...stackEnvironment(await stack()), STACK_TEMPLATE: await template() };
+}
 
 const BROWSER = `${HTTP_TESTS}/browser`;
 const isMaintenance = (name: string) => name.startsWith("maintenance_");
@@ -65,7 +73,7 @@ export const agents: Suite = async (context) =>
   await denoTest(
     [...TEST, `${HTTP_TESTS}/agents`],
     context,
-    stackEnvironment(await context.stack()),
+    await environmentOf(context),
   );
 
 /** The test files among those over HTTP whose names are like this. */
@@ -99,5 +107,5 @@ export const httpOnEdgeDeno: Suite = async (context) =>
   await denoTest(
     [...TEST, ...WIRE_TESTS.map((name) => `${HTTP_TESTS}/${name}_test.ts`)],
     context,
-    { ...stackEnvironment(await context.stack()), GATEWAY_ON_EDGE_DENO: "1" },
+    { ...await environmentOf(context), GATEWAY_ON_EDGE_DENO: "1" },
   );

@@ -18,9 +18,15 @@ const TESTS = join(PROJECT_ROOT, "supabase", "tests");
  * In a stack of their own, because pgTAP's hundreds of functions would be in the way of whoever looks
  * at the others' database, and because a test that forgets to roll back then harms nobody else.
  */
-export const pgtap: Suite = async ({ write, signal }) => {
+export const pgtap: Suite = async ({ write, signal, template }) => {
   await using running = new AsyncDisposableStack();
-  const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, signal });
+  const stack = await startStack({
+    port: 0,
+    dbPort: 0,
+    ephemeral: true,
+    template: await template(),
+    signal,
+  });
   running.defer(stack.stop);
   const url = stack.databaseUrl;
   await withConnection(url, loadPgtap);

@@ -8,6 +8,8 @@ export interface SuiteContext {
   write(text: string): void;
   /** Aborted when the whole run is interrupted, or the suite takes too long. */
   signal: AbortSignal;
+  /** The data folder that stacks of the suites' own begin as a copy of, made for the first that asks. */
+  template(): Promise<string>;
   /** The stack that suites share, started for the first that asks. */
   stack(): Promise<Stack>;
   /** Whether no other suite runs beside it: then all cores are its own. */

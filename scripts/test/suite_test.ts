@@ -7,6 +7,7 @@ async function run(suite: Suite, signal = new AbortController().signal) {
   const lines: string[] = [];
   const context = {
     signal,
+    template: () => Promise.reject(new Error("no template")),
     stack: () => Promise.reject(new Error("no stack")),
     isAlone: false,
     denoTestArgs: [],
