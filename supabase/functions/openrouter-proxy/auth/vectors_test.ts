@@ -30,11 +30,18 @@ function withHeader(vector: RequestVector, name: string, value: string): SignedP
   return requestOf(vector, { headers: new Headers({ ...vector.headers, [name]: value }) });
 }
 
-/** Each text that differs from this one in a single character, at least once at each position. */
+const OTHERS = ["0", "A", "z", "_", "-"];
+
+/**
+ * Texts that differ from this one in a single character, which is replaced, inserted and left out at
+ * each position: by one of the others in turn, and by each near the ends, where a reader may trim, pad
+ * or pass over bits.
+ */
 function* neighbours(text: string): Generator<string> {
   for (let i = 0; i <= text.length; i++) {
+    const isNearAnEnd = i < 2 || i > text.length - 4;
     // Hex is read without regard to case, so that a letter's other case would be no change.
-    for (const other of ["0", "A", "z", "_", "-"]) {
+    for (const other of isNearAnEnd ? OTHERS : OTHERS.slice(i % 5, i % 5 + 1)) {
       if (other.toLowerCase() !== text[i]?.toLowerCase()) {
         yield text.slice(0, i) + other + text.slice(i + 1);
         yield text.slice(0, i) + other + text.slice(i);
