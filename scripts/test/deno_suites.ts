@@ -6,13 +6,17 @@ import { denoTest } from "./deno_runner.ts";
 import { EDGE_DENO, EDGE_DENO_ENV, EDGE_DENO_OPTIONS } from "./edge_deno.ts";
 import { sum } from "./outcome.ts";
 import type { Suite, SuiteContext } from "./suite.ts";
+import { testModules } from "./test_modules.ts";
 
 const FUNCTION = "supabase/functions/openrouter-proxy";
 const TEST: [string, ...string[]] = [Deno.execPath(), "test", "-A", "--no-check"];
 
 /** The unit tests of the function, under the Deno that runs this. */
-export const unit: Suite = (context) =>
-  denoTest([...TEST, ...(context.isAlone ? ["--parallel"] : []), FUNCTION], context);
+export const unit: Suite = async (context) => {
+  await using modules = await testModules(`${PROJECT_ROOT}/${FUNCTION}`, context.isAlone ? 2 : 1);
+  const options = context.isAlone ? ["--parallel"] : [];
+  return await denoTest([...TEST, ...options, ...modules.paths], context);
+};
 
 /** Those of the scripts, some of which start stacks, browsers and whole commands. */
 export const scripts: Suite = async (context) =>
@@ -33,11 +37,12 @@ export const unitOnEdgeDeno: Suite = async (context) => {
     signal: context.signal,
   });
   const typeCheck = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  await using modules = await testModules(`${PROJECT_ROOT}/${FUNCTION}`, 1);
   context.write(`types of ${FUNCTION} ... ${code === 0 ? "ok" : "FAILED"}\n`);
   return sum([
     typeCheck,
     await denoTest(
-      [...EDGE_DENO, "test", "-A", "--no-check", ...EDGE_DENO_OPTIONS, FUNCTION],
+      [...EDGE_DENO, "test", "-A", "--no-check", ...EDGE_DENO_OPTIONS, ...modules.paths],
       context,
       EDGE_DENO_ENV,
     ),
