@@ -19,6 +19,15 @@ export interface ChunkReader {
   cancel(reason: unknown): Promise<void>;
 }
 
+/** Chunks that lie in the reader's own buffer, until they are given back. */
+export interface LoanedChunks {
+  /** The next chunk, once the last one has been given back. */
+  read(): ReturnType<ChunkReader["read"]>;
+  /** Says that a chunk is not looked at any more. */
+  giveBack(chunk: Uint8Array): void;
+  cancel(reason: unknown): Promise<void>;
+}
+
 /** @param bufferBytes how large the largest chunk can be, where the stream is one of bytes */
 export function chunkReader(
   body: ReadableStream<Uint8Array>,
@@ -26,21 +35,47 @@ export function chunkReader(
 ): ChunkReader {
   const reader = byteReader(body);
   if (reader === null) return body.getReader();
+  const { read, giveBack, cancel } = loans(reader, bufferBytes);
+  return {
+    async read() {
+      const { done, value } = await read();
+      if (done) return { done };
+      const chunk = value.slice();
+      giveBack(value);
+      return { done, value: chunk };
+    },
+    cancel,
+  };
+}
+
+/** The same for a caller that copies each chunk to where it is to be. */
+export function loanedChunks(
+  body: ReadableStream<Uint8Array>,
+  bufferBytes = BUFFER_BYTES,
+): LoanedChunks {
+  const byteStream = byteReader(body);
+  if (byteStream !== null) return loans(byteStream, bufferBytes);
+  const reader = body.getReader();
+  return {
+    read: () => reader.read(),
+    giveBack() {},
+    cancel: (reason) => reader.cancel(reason),
+  };
+}
+
+function loans(reader: ReadableStreamBYOBReader, bufferBytes: number): LoanedChunks {
   let capacity = Math.min(FIRST_BUFFER_BYTES, bufferBytes);
   let buffer: Bytes = new Uint8Array(capacity);
   return {
-    async read() {
-      // The buffer is the stream's from here on; it comes back with the chunk.
-      const { done, value } = await reader.read(buffer);
-      if (done) return { done };
-      const chunk = value.slice();
-      if (value.length < capacity || capacity === bufferBytes) {
-        buffer = new Uint8Array(value.buffer);
-      } else {
-        capacity = Math.min(4 * capacity, bufferBytes);
-        buffer = new Uint8Array(capacity);
+    // The buffer is the stream's from here on; it comes back with the chunk.
+    read: () => reader.read(buffer),
+    giveBack(chunk) {
+      if (chunk.length < capacity || capacity === bufferBytes) {
+        buffer = new Uint8Array(chunk.buffer as ArrayBuffer);
+        return;
       }
-      return { done, value: chunk };
+      capacity = Math.min(4 * capacity, bufferBytes);
+      buffer = new Uint8Array(capacity);
     },
     cancel: (reason) => reader.cancel(reason),
   };

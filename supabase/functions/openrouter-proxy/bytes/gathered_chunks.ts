@@ -7,14 +7,15 @@
  * busy with other streams, wait for each other for a turn of the event loop's timers; and where they
  * keep coming fast, for as long as nobody sees.
  */
-import type { ChunkReader } from "./chunk_reader.ts";
-import { concatAll } from "./encodings.ts";
+import type { ChunkReader, LoanedChunks } from "./chunk_reader.ts";
 import { sharedTimer } from "./shared_timer.ts";
 
 /** What comes so soon after what was given last is gathered. */
 const FAST_MS = 2;
 /** What is worth being passed on by itself. */
 const ENOUGH_BYTES = 16 * 1024;
+/** More than what comes in two milliseconds. */
+const FIRST_CAPACITY_BYTES = 4 * 1024;
 /** Chunks that come faster than that, on average, are a flood: more than 300 a second. */
 const FLOOD_INTERVAL_MS = 3;
 /** How long a flood is gathered: a screen shows a picture for 16 ms. */
@@ -41,8 +42,9 @@ const REAL_PACE: Pace = { now: Date.now, soon: sharedTimer(0), later: sharedTime
  *
  * @param reader is read by this alone from here on
  */
-export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkReader {
-  let chunks: Uint8Array[] = [];
+export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkReader {
+  /** What has come and was not given yet. */
+  let gathered = new Uint8Array(FIRST_CAPACITY_BYTES);
   let bytes = 0;
   /** How the stream ended, once it has: what a read does after all chunks. */
   let ending: (() => { done: true }) | null = null;
@@ -54,8 +56,15 @@ export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkRead
   /** Tells the one who asks that more has come. */
   let onMore = () => {};
 
-  /** Counts a chunk that has come. */
-  function count() {
+  /** Keeps a chunk that has come, and counts it. */
+  function take(chunk: Uint8Array) {
+    if (bytes + chunk.length > gathered.length) {
+      const larger = new Uint8Array(2 * (bytes + chunk.length));
+      larger.set(gathered.subarray(0, bytes));
+      gathered = larger;
+    }
+    gathered.set(chunk, bytes);
+    bytes += chunk.length;
     const now = pace.now();
     const lastMs = Math.min(now - cameAt, LONGEST_INTERVAL_MS);
     cameAt = now;
@@ -73,9 +82,8 @@ export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkRead
         if (done) {
           ending = () => ({ done });
         } else {
-          chunks.push(value);
-          bytes += value.length;
-          count();
+          take(value);
+          reader.giveBack(value);
         }
         onMore();
       } while (ending === null && isWanted && bytes < ENOUGH_BYTES);
@@ -94,6 +102,7 @@ export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkRead
     return new Promise((resolve) => {
       let isWaiting = false;
       onMore = () => {
+        if (bytes === 0 && ending === null) return;
         const isSlow = !isFlood() && pace.now() - givenAt >= FAST_MS;
         if (isSlow || ending !== null || bytes >= ENOUGH_BYTES) {
           resolve();
@@ -103,7 +112,7 @@ export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkRead
           wait(resolve);
         }
       };
-      if (chunks.length > 0 || ending !== null) onMore();
+      onMore();
     });
   }
 
@@ -114,9 +123,8 @@ export function gatheredChunks(reader: ChunkReader, pace = REAL_PACE): ChunkRead
       await arrival();
       isWanted = false;
       onMore = () => {};
-      if (chunks.length === 0) return ending!();
-      const value = chunks.length === 1 ? chunks[0]! : concatAll(chunks);
-      chunks = [];
+      if (bytes === 0) return ending!();
+      const value = gathered.slice(0, bytes);
       bytes = 0;
       givenAt = pace.now();
       return { done: false, value };

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import type { ChunkReader } from "./chunk_reader.ts";
+import type { LoanedChunks } from "./chunk_reader.ts";
 import { gatheredChunks } from "./gathered_chunks.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -23,11 +23,12 @@ function gathering() {
     },
   }, { highWaterMark: 0 });
   const inner = body.getReader();
-  const reader: ChunkReader = {
+  const reader: LoanedChunks = {
     read() {
       asked++;
       return inner.read();
     },
+    giveBack: (chunk) => chunk.fill(0),
     cancel: (reason) => inner.cancel(reason),
   };
   const gathered = gatheredChunks(reader, {

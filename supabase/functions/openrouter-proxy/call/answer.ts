@@ -1,7 +1,7 @@
 /**
  * OpenRouter's answer, made the client's: status, headers and bytes as they came, past the meter.
  */
-import { chunkReader } from "../bytes/chunk_reader.ts";
+import { chunkReader, loanedChunks } from "../bytes/chunk_reader.ts";
 import { concat } from "../bytes/encodings.ts";
 import { gatheredChunks } from "../bytes/gathered_chunks.ts";
 import { redactedError } from "../openrouter/identifiers.ts";
@@ -80,7 +80,9 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   });
   if (body instanceof ReadableStream) {
     const passed = passOn({
-      reader: isEvents ? gatheredChunks(chunkReader(body, EVENTS_BUFFER_BYTES)) : chunkReader(body),
+      reader: isEvents
+        ? gatheredChunks(loanedChunks(body, EVENTS_BUFFER_BYTES))
+        : chunkReader(body),
       length: length === null ? null : Number(length),
       abort: upstream.abort,
       meter,
