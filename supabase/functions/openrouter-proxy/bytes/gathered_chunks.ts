@@ -4,8 +4,8 @@
  * What web streams spend on passing a chunk on is more than all else that is done to an event of some
  * hundred bytes. A token that a model took its time for passes at once; tokens that come within two
  * milliseconds of the last ones, because they come faster than anybody reads or because the machine is
- * busy with other streams, wait for each other for a turn of the event loop's timers; and where they
- * keep coming fast, for as long as nobody sees.
+ * busy with other streams, wait for each other for a turn of the event loop's timers; and while so many
+ * come, on all streams, that the machine has enough to do with reading them, for as long as nobody sees.
  */
 import type { ChunkReader, LoanedChunks } from "./chunk_reader.ts";
 import { sharedTimer } from "./shared_timer.ts";
@@ -16,14 +16,10 @@ const FAST_MS = 2;
 const ENOUGH_BYTES = 16 * 1024;
 /** More than what comes in two milliseconds. */
 const FIRST_CAPACITY_BYTES = 4 * 1024;
-/** Chunks that come faster than that, on average, are a flood: more than 300 a second. */
-const FLOOD_INTERVAL_MS = 3;
-/** How long a flood is gathered: a screen shows a picture for 16 ms. */
-const FLOOD_MS = 8;
-/** What a longer pause counts as: a flood is over after one. */
-const LONGEST_INTERVAL_MS = 20;
-/** How much of the average the last interval is. */
-const WEIGHT = 0.25;
+/** How long a flood is gathered: a screen shows a picture for as long. */
+const FLOOD_MS = 16;
+/** What a flood is: 8 000 chunks a second, which a core can just pass on one by one. */
+const FLOOD = { chunks: 80, withinMs: 10 };
 
 /** When chunks are given. */
 export interface Pace {
@@ -33,9 +29,42 @@ export interface Pace {
   soon(callback: () => void): void;
   /** Calls back after the time that a flood is gathered. */
   later(callback: () => void): void;
+  /** Of all streams. */
+  rate: ChunkRate;
 }
 
-const REAL_PACE: Pace = { now: Date.now, soon: sharedTimer(0), later: sharedTimer(FLOOD_MS) };
+export interface ChunkRate {
+  /** Counts a chunk that has come. */
+  count(): void;
+  /** Whether there is a flood. */
+  isFlood(): boolean;
+}
+
+/** @param now in milliseconds, of a clock that may be set */
+export function chunkRate(now: () => number): ChunkRate {
+  let since = -Infinity;
+  let chunks = 0;
+  let wasFlood = false;
+  return {
+    count() {
+      const ms = now() - since;
+      if (ms < 0 || ms >= FLOOD.withinMs) {
+        wasFlood = ms < 2 * FLOOD.withinMs && chunks >= FLOOD.chunks;
+        since = now();
+        chunks = 0;
+      }
+      chunks++;
+    },
+    isFlood: () => wasFlood,
+  };
+}
+
+const REAL_PACE: Pace = {
+  now: Date.now,
+  soon: sharedTimer(0),
+  later: sharedTimer(FLOOD_MS),
+  rate: chunkRate(Date.now),
+};
 
 /**
  * Reads ahead of whoever asks by less than 16 KiB and one chunk, and only while somebody asks.
@@ -49,14 +78,14 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
   /** How the stream ended, once it has: what a read does after all chunks. */
   let ending: (() => { done: true }) | null = null;
   let givenAt = -Infinity;
-  let cameAt = -Infinity;
-  let intervalMs = LONGEST_INTERVAL_MS;
+  /** Whether the first token, which everybody waits for, has been given. */
+  let hasBegun = false;
   let isWanted = false;
   let isReading = false;
   /** Tells the one who asks that more has come. */
   let onMore = () => {};
 
-  /** Keeps a chunk that has come, and counts it. */
+  /** Keeps a chunk that has come. */
   function take(chunk: Uint8Array) {
     if (bytes + chunk.length > gathered.length) {
       const larger = new Uint8Array(2 * (bytes + chunk.length));
@@ -65,13 +94,7 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
     }
     gathered.set(chunk, bytes);
     bytes += chunk.length;
-    const now = pace.now();
-    const lastMs = Math.min(now - cameAt, LONGEST_INTERVAL_MS);
-    cameAt = now;
-    intervalMs += WEIGHT * (lastMs - intervalMs);
   }
-
-  const isFlood = () => intervalMs < FLOOD_INTERVAL_MS;
 
   async function readOn() {
     if (isReading || ending !== null) return;
@@ -83,6 +106,7 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
           ending = () => ({ done });
         } else {
           take(value);
+          pace.rate.count();
           reader.giveBack(value);
         }
         onMore();
@@ -103,12 +127,13 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
       let isWaiting = false;
       onMore = () => {
         if (bytes === 0 && ending === null) return;
-        const isSlow = !isFlood() && pace.now() - givenAt >= FAST_MS;
+        const isFlood = hasBegun && pace.rate.isFlood();
+        const isSlow = !isFlood && pace.now() - givenAt >= FAST_MS;
         if (isSlow || ending !== null || bytes >= ENOUGH_BYTES) {
           resolve();
         } else if (!isWaiting) {
           isWaiting = true;
-          const wait = isFlood() ? pace.later : pace.soon;
+          const wait = isFlood ? pace.later : pace.soon;
           wait(resolve);
         }
       };
@@ -127,6 +152,7 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
       const value = gathered.slice(0, bytes);
       bytes = 0;
       givenAt = pace.now();
+      hasBegun = true;
       return { done: false, value };
     },
     cancel: (reason) => reader.cancel(reason),

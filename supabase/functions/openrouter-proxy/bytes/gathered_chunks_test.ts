@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import type { LoanedChunks } from "./chunk_reader.ts";
-import { gatheredChunks } from "./gathered_chunks.ts";
+import { chunkRate, gatheredChunks } from "./gathered_chunks.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -13,6 +13,7 @@ function settled(): Promise<void> {
 /** A stream whose chunks, clock and timers are a test's. */
 function gathering() {
   let now = 0;
+  let isFlood = false;
   let waiting: (() => void)[] = [];
   let waitingLonger: (() => void)[] = [];
   let asked = 0;
@@ -35,10 +36,14 @@ function gathering() {
     now: () => now,
     soon: (callback) => waiting.push(callback),
     later: (callback) => waitingLonger.push(callback),
+    rate: { count() {}, isFlood: () => isFlood },
   });
   return {
     upstream,
     asked: () => asked,
+    flood(is = true) {
+      isFlood = is;
+    },
     pass(ms: number) {
       now += ms;
     },
@@ -91,53 +96,51 @@ Deno.test("gatheredChunks gives what comes fast together, a turn of the timers l
   assert.equal(await given, "bcd");
 });
 
-/** A stream of which so many chunks were given, each so long after the one before it. */
-async function afterChunks(count: number, ms: number) {
-  const stream = gathering();
-  for (let n = 0; n < count; n++) {
-    const given = stream.read();
-    await settled();
-    stream.pass(ms);
-    stream.send(`${n}`);
-    await settled();
-    await stream.timersRun();
-    await stream.longerTimersRun();
-    await given;
-  }
-  return stream;
-}
-
-Deno.test("gatheredChunks gives a flood together, a longer while later", async () => {
-  const { read, pass, send, timersRun, longerTimersRun } = await afterChunks(20, 1);
+Deno.test("gatheredChunks gives the first chunk of a flood at once, and the others together, a longer while later", async () => {
+  const { send, read, pass, flood, timersRun, longerTimersRun } = gathering();
+  flood();
+  send("a");
+  assert.equal(await read(), "a");
   const given = read();
-  for (const token of ["a", "b", "c"]) {
-    await settled();
-    pass(2.5);
+  for (const token of ["b", "c", "d"]) {
+    pass(5);
     send(token);
+    await settled();
     await timersRun();
   }
   await longerTimersRun();
-  assert.equal(await given, "abc");
+  assert.equal(await given, "bcd");
 });
 
-Deno.test("gatheredChunks gives a chunk at once that comes after a flood", async () => {
-  const { read, pass, send } = await afterChunks(20, 1);
-  const given = read();
-  await settled();
-  pass(20);
-  send("late");
-  assert.equal(await given, "late");
+Deno.test("chunkRate calls 80 chunks in 10 ms a flood, for the next 10 ms", () => {
+  for (const [chunks, isFlood] of [[79, false], [80, true]] as const) {
+    let now = 0;
+    const rate = chunkRate(() => now);
+    for (let n = 0; n < chunks; n++) rate.count();
+    assert.equal(rate.isFlood(), false);
+    now = 10;
+    rate.count();
+    assert.equal(rate.isFlood(), isFlood);
+    now = 19.9;
+    rate.count();
+    assert.equal(rate.isFlood(), isFlood);
+    now = 20;
+    rate.count();
+    assert.equal(rate.isFlood(), false);
+  }
 });
 
-for (const [ms, isFlood] of [[2.9, true], [3, false]] as const) {
-  Deno.test(`gatheredChunks ${isFlood ? "has" : "has not"} a flood in chunks every ${ms} ms`, async () => {
-    const { read, pass, send, timersWait } = await afterChunks(60, ms);
-    read();
-    await settled();
-    pass(ms);
-    send("next");
-    await settled();
-    assert.equal(timersWait(), isFlood ? 1 : 0);
+for (const [what, then] of [["a pause", 20], ["a clock that was set back", -1]] as const) {
+  Deno.test(`chunkRate sees the end of a flood after ${what}`, () => {
+    let now = 0;
+    const rate = chunkRate(() => now);
+    for (let n = 0; n < 500; n++) rate.count();
+    now = then;
+    rate.count();
+    assert.equal(rate.isFlood(), what !== "a pause");
+    now = then + 10;
+    rate.count();
+    assert.equal(rate.isFlood(), false);
   });
 }
 
@@ -195,10 +198,12 @@ Deno.test("gatheredChunks gives all bytes in their order, however fast they come
   const step = fc.record({
     text: fc.string({ minLength: 0, maxLength: 5 }),
     ms: fc.integer({ min: 0, max: 4 }),
+    isFlood: fc.boolean(),
   });
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
-      const { send, read, pass, upstream, timersRun, longerTimersRun, timersWait } = gathering();
+      const { send, read, pass, flood, upstream, timersRun, longerTimersRun, timersWait } =
+        gathering();
       const all = (async () => {
         let text = "";
         for (;;) {
@@ -207,7 +212,8 @@ Deno.test("gatheredChunks gives all bytes in their order, however fast they come
           text += given;
         }
       })();
-      for (const { text, ms } of steps) {
+      for (const { text, ms, isFlood } of steps) {
+        flood(isFlood);
         pass(ms);
         send(text);
         await Promise.resolve();
