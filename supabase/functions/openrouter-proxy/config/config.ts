@@ -5,9 +5,9 @@
  */
 import type { Bytes } from "../bytes/encodings.ts";
 import type { LogSuccesses } from "../log/log.ts";
-import { JWT_KEY_RULE, type JwtKey, readJwtKey } from "../usage/jwt_key.ts";
 import { audience, didWebHosts } from "./addresses.ts";
 import { encryptionKey } from "./encryption_key.ts";
+import { type JwtKey, jwtKey } from "./jwt_key.ts";
 import {
   extraPaths,
   headerValue,
@@ -165,8 +165,4 @@ export function configFromEnv(env: Environment): Config {
 
 function asItIs(text: string): string {
   return text;
-}
-
-function jwtKey(text: string): JwtKey | Unusable {
-  return readJwtKey(text) ?? new Unusable(JWT_KEY_RULE);
 }

@@ -1,7 +1,8 @@
 /** Supabase JWTs for DIDs: with one, supabase-js reads what row level security shows that DID. */
 import { base64urlnopad, hex } from "@scure/base";
 import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
-import { type JwtKey, type Sign, signerOf } from "./jwt_key.ts";
+import type { JwtKey } from "../config/jwt_key.ts";
+import { type Sign, signerOf } from "./jwt_signature.ts";
 
 const LIFETIME_S = 3600;
 /** RFC 9562, section 6.6: the namespace of URLs, which DIDs are a kind of (DID Core, section 3.1). */

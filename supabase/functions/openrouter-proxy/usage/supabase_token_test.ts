@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import type { JwtKey } from "./jwt_key.ts";
+import type { JwtKey } from "../config/jwt_key.ts";
 import { createTokenSigner, subjectOf } from "./supabase_token.ts";
 
 const DID = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK";
