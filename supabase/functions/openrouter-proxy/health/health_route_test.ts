@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import type { KeyState } from "../openrouter/management_key.ts";
-import { createHealth } from "./health.ts";
+import { createHealth } from "./health_route.ts";
 
 /** The member `data` of an answer, of a gateway whose database takes 12.3456 ms. */
 async function dataOf(query: string, state: KeyState) {

@@ -1,8 +1,8 @@
 /** The answer where there is no route: it names the one that was most likely meant. */
 import { GatewayError } from "../errors.ts";
-import { openPaths } from "../policy/endpoints.ts";
-import { nearestPath, withoutBase } from "../policy/nearest_path.ts";
-import { PROXY_PREFIX } from "../policy/paths.ts";
+import { openPaths } from "./endpoints.ts";
+import { nearestPath, withoutBase } from "./nearest_path.ts";
+import { PROXY_PREFIX } from "./paths.ts";
 
 /** What most clients mean who have but a base URL. */
 const USUAL = `${PROXY_PREFIX}/chat/completions`;

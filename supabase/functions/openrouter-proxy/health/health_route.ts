@@ -1,9 +1,9 @@
 /** `GET /` and `GET /api/v1/health` (docs/protocol.md, "Health"). */
 import type { Context } from "hono";
+import { queryOf } from "../http/query_parameters.ts";
 import type { KeyState } from "../openrouter/management_key.ts";
 import type { Store } from "../store/store.ts";
 import { VERSION } from "../version.ts";
-import { queryOf } from "./query_parameters.ts";
 
 export interface HealthDeps {
   store: Pick<Store, "ping">;
