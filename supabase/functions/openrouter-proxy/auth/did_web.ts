@@ -6,8 +6,9 @@
  */
 import { GatewayError } from "../errors.ts";
 import { BoundedCache } from "../bytes/bounded_cache.ts";
-import { didDocumentKeys } from "./did_document.ts";
+import { isDomainName } from "../bytes/domain_name.ts";
 import { type Bytes, concat, parseJsonObject } from "../bytes/encodings.ts";
+import { didDocumentKeys } from "./did_document.ts";
 import { invalidDid, type LoadKeys, type VerificationMethod } from "./verification_key.ts";
 
 export interface DidWebOptions {
@@ -30,15 +31,7 @@ const CACHE_CAPACITY = 512;
 const MAX_FETCHES = 8;
 const MAX_FETCHES_OF_ONE_HOST = 2;
 
-/** A domain name whose last label starts with a letter: neither an IP literal nor `localhost`. */
-const DOMAIN =
-  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?!localhost$)[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
 const PATH_SEGMENT = /^(?!\.{1,2}$)[A-Za-z0-9._-]+$/;
-
-/** Whether did:web documents can be fetched from a host: a domain name in lower case, IDNs as xn--. */
-export function isDidWebHost(host: string): boolean {
-  return DOMAIN.test(host);
-}
 
 interface Cached<Value> {
   readonly value: Value;
@@ -117,7 +110,7 @@ function documentUrl(id: string, hosts: readonly string[]): URL {
         : "did:web is not enabled for this host on this gateway (ports are not supported)",
     );
   }
-  if (!isDidWebHost(host)) throw invalidDid("did:web takes a domain name in lower case");
+  if (!isDomainName(host)) throw invalidDid("did:web takes a domain name in lower case");
   if (!path.every((segment) => PATH_SEGMENT.test(segment))) {
     throw invalidDid("did:web path segments are made of A-Z a-z 0-9 . _ -");
   }

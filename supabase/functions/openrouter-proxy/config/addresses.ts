@@ -1,5 +1,5 @@
 /** Hosts and URLs of the environment that could never work, and what is wrong with them. */
-import { isDidWebHost } from "../auth/did_web.ts";
+import { isDomainName } from "../bytes/domain_name.ts";
 import { list, Unusable } from "./readings.ts";
 
 /** What keeps a host from ever being asked for a DID document; the first that fits is told. */
@@ -28,7 +28,7 @@ export function didWebHosts(text: string): string[] | Unusable {
 
 /** What is wrong with a host, in lower case; null: nothing. */
 function didWebHostFault(host: string): string | null {
-  if (isDidWebHost(host)) return null;
+  if (isDomainName(host)) return null;
   return DID_WEB_HOST_FAULTS.find(([pattern]) => pattern.test(host))![1];
 }
 
