@@ -1,9 +1,7 @@
 /** What OpenRouter's keys and user_api_keys say differently. */
 import { didOfKeyName } from "../../supabase/functions/openrouter-proxy/accounts/provision.ts";
-import type {
-  ListedKey,
-  Management,
-} from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import type { ListedKey } from "../../supabase/functions/openrouter-proxy/openrouter/key_list.ts";
+import type { Management } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store/key_limit.ts";
 import type { Sql } from "./database.ts";
 

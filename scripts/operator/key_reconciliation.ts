@@ -1,8 +1,6 @@
 /** Makes OpenRouter's keys what user_api_keys says. */
-import {
-  type Management,
-  ManagementError,
-} from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import type { Management } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import { ManagementError } from "../../supabase/functions/openrouter-proxy/openrouter/management_call.ts";
 import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store/key_limit.ts";
 import type { Sql } from "./database.ts";
 import { findDifferences, type KeyDifferences, type UnusedKey } from "./key_differences.ts";

@@ -1,5 +1,5 @@
 /** The operator's account at OpenRouter. */
-import { ManagementError } from "../../../supabase/functions/openrouter-proxy/openrouter/management.ts";
+import { ManagementError } from "../../../supabase/functions/openrouter-proxy/openrouter/management_call.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
 import { OPENROUTER_URL, type Patient } from "../patient.ts";
 import { whereFrom } from "./environment.ts";

@@ -1,7 +1,8 @@
 /**
  * A DID's account: leave to spend, and the OpenRouter key to spend with.
  */
-import { type Management, ManagementError } from "../openrouter/management.ts";
+import type { Management } from "../openrouter/management.ts";
+import { ManagementError } from "../openrouter/management_call.ts";
 import type { Store } from "../store/store.ts";
 import type { AccountKey, Admission, AdmissionRequest } from "../store/admission.ts";
 import type { KeyLimit } from "../store/key_limit.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { type Management, ManagementError } from "../openrouter/management.ts";
+import type { Management } from "../openrouter/management.ts";
+import { ManagementError } from "../openrouter/management_call.ts";
 import type { ProvisioningClaim } from "../store/key_provisioning.ts";
 import type { Store } from "../store/store.ts";
 import type { AccountKey, Admission } from "../store/admission.ts";

@@ -7,7 +7,9 @@
  * guardrail, no key is stored, and so none is used, before OpenRouter has put it under that.
  */
 import { GatewayError } from "../errors.ts";
-import { type CreatedKey, type Management, ManagementError } from "../openrouter/management.ts";
+import type { CreatedKey } from "../openrouter/keys.ts";
+import type { Management } from "../openrouter/management.ts";
+import { ManagementError } from "../openrouter/management_call.ts";
 import type { ProvisionedKey } from "../store/key_provisioning.ts";
 import type { Store } from "../store/store.ts";
 import type { KeyLimit } from "../store/key_limit.ts";

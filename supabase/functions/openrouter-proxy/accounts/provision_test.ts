@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
-import { type CreatedKey, type ListedKey, ManagementError } from "../openrouter/management.ts";
+import type { ListedKey } from "../openrouter/key_list.ts";
+import type { CreatedKey } from "../openrouter/keys.ts";
+import { ManagementError } from "../openrouter/management_call.ts";
 import type { ProvisionedKey, ProvisioningClaim } from "../store/key_provisioning.ts";
 import type { KeyLimit } from "../store/key_limit.ts";
 import { createProvisioner, didOfKeyName, keyNamePrefix } from "./provision.ts";

@@ -4,6 +4,7 @@
  * Source: openrouter.md, "Keys".
  */
 import { parseKeepingDecimals } from "../bytes/decimal.ts";
+import { isObject } from "../bytes/encodings.ts";
 
 /** What OpenRouter's management API answered instead of doing what was asked. */
 export class ManagementError extends Error {
@@ -86,4 +87,24 @@ export function createManagementCall(
       throw new ManagementError(`OpenRouter answered ${method} ${route} with no JSON`, null);
     }
   };
+}
+
+/**
+ * The member `data` of what a path answers; null: 404.
+ *
+ * @throws {ManagementError}
+ */
+export async function dataOf(
+  call: ManagementCall,
+  path: string,
+  options: CallOptions,
+): Promise<Record<string, unknown> | null> {
+  try {
+    const answer = await call("GET", path, options);
+    if (isObject(answer) && isObject(answer.data)) return answer.data;
+  } catch (error) {
+    if (error instanceof ManagementError && error.status === 404) return null;
+    throw error;
+  }
+  throw new ManagementError(`OpenRouter's answer to GET ${options.route} lacks its data`, null);
 }

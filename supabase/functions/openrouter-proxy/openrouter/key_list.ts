@@ -1,0 +1,72 @@
+/**
+ * All keys at OpenRouter, page by page, while others make and delete some.
+ *
+ * Source: docs/openrouter.md, "Keys".
+ */
+import { usdOfCredits } from "../bytes/usd.ts";
+import { type ManagementCall, ManagementError } from "./management_call.ts";
+
+/** A key as `GET /keys` shows it. */
+export interface ListedKey {
+  hash: string;
+  name: string;
+  disabled: boolean;
+  created_at: string;
+  /** USD, the decimal as it was written; null: no limit. */
+  limit: string | null;
+  limit_reset: string | null;
+}
+
+const PAGE_SIZE = 100;
+/**
+ * How far pages overlap. A key that is deleted moves the later ones a place up, past an offset that
+ * was already read.
+ */
+const PAGE_OVERLAP = 10;
+const MAX_LISTINGS = 5;
+const LIMITS: ReadonlySet<string> = new Set(["limit"]);
+
+/**
+ * All keys of the workspace, newest first, disabled ones included, each once; none that is there from
+ * the first page to the last is missed, whatever is made or deleted meanwhile.
+ *
+ * @param workspaceId null: the account's default workspace
+ * @param usdPerCredit OpenRouter counts limits in credits
+ * @throws {ManagementError}
+ */
+export async function* listKeys(
+  manage: ManagementCall,
+  workspaceId: string | null,
+  usdPerCredit: string,
+): AsyncGenerator<ListedKey> {
+  const seen = new Set<string>();
+  for (let listing = 1; listing <= MAX_LISTINGS; listing++) {
+    for (let offset = 0;; offset += PAGE_SIZE - PAGE_OVERLAP) {
+      const page = await pageAt(offset, manage, workspaceId);
+      const unseen = page.filter(({ hash }) => !seen.has(hash));
+      // More were deleted than pages overlap: there may be a gap before this one.
+      if (offset > 0 && unseen.length === page.length) break;
+      for (const { hash } of unseen) seen.add(hash);
+      yield* unseen.map((key) => ({
+        ...key,
+        limit: key.limit && usdOfCredits(key.limit, usdPerCredit),
+      }));
+      if (page.length < PAGE_SIZE) return;
+    }
+  }
+  throw new ManagementError("OpenRouter's keys are deleted faster than they are listed", null);
+}
+
+/** As OpenRouter has them: limits are in credits. */
+async function pageAt(
+  offset: number,
+  manage: ManagementCall,
+  workspaceId: string | null,
+): Promise<ListedKey[]> {
+  const workspace = workspaceId === null ? "" : `&workspace_id=${encodeURIComponent(workspaceId)}`;
+  const query = `offset=${offset}&include_disabled=true${workspace}`;
+  const options = { route: "/keys", exact: LIMITS };
+  const page = await manage("GET", `/keys?${query}`, options) as { data?: ListedKey[] } | null;
+  if (Array.isArray(page?.data)) return page.data;
+  throw new ManagementError("OpenRouter's answer to GET /keys lacks the list", null);
+}

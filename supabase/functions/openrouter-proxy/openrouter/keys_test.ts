@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import type { KeyLimit } from "./keys.ts";
+import {
+  answered,
+  failureOf,
+  NO_LIMIT,
+  PLAINTEXT,
+  type Sent,
+} from "../testing/management_answers.ts";
+
+const created = () =>
+  Response.json({ data: { hash: "h", name: "n" }, key: PLAINTEXT }, { status: 201 });
+
+Deno.test("createKey sends the name and the limit's own digits, and gives hash and plaintext", async () => {
+  const { management, sent } = answered(created);
+  const limit: KeyLimit = { creditLimit: "12.000000000000000001", creditLimitReset: "monthly" };
+
+  assert.deepEqual(await management.createKey('a "name"', limit), { hash: "h", key: PLAINTEXT });
+
+  const [{ line, headers, body, redirect }] = sent as [Sent];
+  assert.equal(line, "POST /keys");
+  assert.equal(
+    body,
+    '{"name":"a \\"name\\"","limit":12.000000000000000001,"limit_reset":"monthly"}',
+  );
+  assert.equal(headers.authorization, "Bearer sk-management");
+  assert.equal(headers["content-type"], "application/json");
+  assert.equal(redirect, "error");
+});
+
+Deno.test("a key without limit is created with null", async () => {
+  const { management, sent } = answered(created);
+  await management.createKey("n", NO_LIMIT);
+  assert.equal(sent[0]?.body, '{"name":"n","limit":null,"limit_reset":null}');
+});
+
+Deno.test("keys are created in the gateway's workspace", async () => {
+  const { management, sent } = answered(created, 'ws "1"');
+  await management.createKey("n", NO_LIMIT);
+  assert.equal(
+    sent[0]?.body,
+    '{"name":"n","limit":null,"limit_reset":null,"workspace_id":"ws \\"1\\""}',
+  );
+});
+
+for (
+  const body of [
+    `{"key":"${PLAINTEXT}"}`,
+    `{"key":"${PLAINTEXT}","data":{"hash":7}}`,
+    '{"data":{"hash":"h"},"key":""}',
+    "null",
+    "[]",
+    `{"data":{"hash":"h"},"key":"${PLAINTEXT}`,
+    "",
+  ]
+) {
+  Deno.test(`createKey takes no ${JSON.stringify(body)} for a key, and does not repeat it`, async () => {
+    const { management } = answered(() => new Response(body, { status: 201 }));
+    const { status } = await failureOf(management.createKey("n", NO_LIMIT));
+    assert.equal(status, null);
+  });
+}
+
+Deno.test("setLimit sends the limit's own digits", async () => {
+  const { management, sent } = answered(() => Response.json({ data: {} }));
+  await management.setLimit("a/b", { creditLimit: "0.10", creditLimitReset: null });
+  assert.equal(sent[0]?.line, "PATCH /keys/a%2Fb");
+  assert.equal(sent[0]?.body, '{"limit":0.10,"limit_reset":null}');
+});
+
+Deno.test("a key that is gone counts as deleted, one that is refused does not", async () => {
+  const { management, sent } = answered(() => new Response("{}", { status: 404 }));
+  await management.deleteKey("h");
+  assert.equal(sent[0]?.line, "DELETE /keys/h");
+  assert.equal(sent[0]?.body, undefined);
+
+  const refusing = answered(() => new Response("{}", { status: 403 }));
+  assert.equal((await failureOf(refusing.management.deleteKey("h"))).status, 403);
+});
+
+Deno.test("limits are told and read in credits, at the operator's rate", async () => {
+  const { management, sent } = answered(
+    ({ method }) =>
+      Response.json(method === "GET" ? { data: [{ hash: "a", limit: 2_500_000 }] } : { data: {} }),
+    null,
+    "0.000001",
+  );
+  await management.setLimit("h", { creditLimit: "2.5", creditLimitReset: "daily" });
+  assert.equal(sent[0]?.body, '{"limit":2500000,"limit_reset":"daily"}');
+  const [key] = await Array.fromAsync(management.listKeys());
+  assert.equal(key?.limit, "2.5");
+});
