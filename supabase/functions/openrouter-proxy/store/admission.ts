@@ -1,7 +1,14 @@
 /** What admit_request is told of a request, and what it decides. */
-import type { Estimate } from "../policy/estimate.ts";
 import { rateOf, type RateRow, type RateState } from "./rate.ts";
 import { type KeyLimit, limitOf, type LimitRow } from "./key_limit.ts";
+
+/** What a request may cost, as `reserve_of` of supabase/schemas reads it. Decimal strings in USD. */
+export type ExpectedCost =
+  | { usd: string }
+  /** The request bounds no output; `output_tokens` is the model's own bound, null: none is known. */
+  | { usd: string; usd_per_output_token: string; output_tokens: number | null }
+  /** No price is known. */
+  | { unknown: "price" | "job" };
 
 /** One authenticated request, as admit_request decides on it. */
 export interface AdmissionRequest {
@@ -34,7 +41,7 @@ export interface AdmissionRequest {
   /** Whether it counts among the account's requests to free models. */
   freeModel: boolean;
   /** What it may cost; the dearest counts. */
-  estimate: Estimate[];
+  estimate: ExpectedCost[];
   /** What the client says that it belongs to; null: nothing. */
   session: string | null;
   label: string | null;
