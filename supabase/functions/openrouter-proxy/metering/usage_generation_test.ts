@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { nothingObserved } from "./usage.ts";
+import { seenOfGeneration } from "../testing/observations.ts";
+
+const GENERATION =
+  '{"id":"gen-1","model":"a/b","total_cost":0.00003452,"usage":0.00003452,"upstream_inference_cost":0.2,"is_byok":false,"tokens_prompt":65,"tokens_completion":116,"native_tokens_prompt":64,"native_tokens_completion":98,"native_tokens_reasoning":0,"native_tokens_cached":0,"provider_name":"DeepInfra"}';
+const OF_GENERATION = {
+  model: "a/b",
+  provider: "DeepInfra",
+  inputTokens: 64,
+  outputTokens: 98,
+  cachedTokens: 0,
+  reasoningTokens: 0,
+  cost: "0.00003452",
+};
+
+Deno.test("observeGeneration reads the total cost and the native tokens", () => {
+  assert.deepEqual(seenOfGeneration(GENERATION), OF_GENERATION);
+});
+
+Deno.test("observeGeneration reads the upstream cost of a call with the customer's own key", () => {
+  const data = GENERATION.replace('"is_byok":false', '"is_byok":true');
+  assert.deepEqual(seenOfGeneration(data), { ...OF_GENERATION, upstreamCost: "0.2" });
+});
+
+Deno.test("observeGeneration corrects counts and keeps the names that the answer gave", () => {
+  const before = {
+    ...nothingObserved(),
+    model: "a/b:free",
+    provider: "P",
+    inputTokens: 1,
+    outputTokens: 1,
+  };
+  const { model, provider, inputTokens, outputTokens } = seenOfGeneration(GENERATION, before);
+  assert.deepEqual([model, provider, inputTokens, outputTokens], ["a/b:free", "P", 64, 98]);
+});
+
+for (const data of ["null", "[]", '{"total_cost":null,"native_tokens_prompt":null}']) {
+  Deno.test(`observeGeneration learns nothing from ${data}`, () => {
+    assert.deepEqual(seenOfGeneration(data), {});
+  });
+}

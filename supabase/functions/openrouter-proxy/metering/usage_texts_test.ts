@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { storable } from "./usage.ts";
+import { seen } from "../testing/observations.ts";
+
+const ERRORS: [what: string, message: string, error: string][] = [
+  // BerriAI/litellm #40578: an error inside a 200 was logged as success.
+  [
+    "in a chunk",
+    '{"id":"gen-1","error":{"code":429,"message":"Rate limit exceeded","metadata":{}},"choices":[{"finish_reason":"error"}]}',
+    "429: Rate limit exceeded",
+  ],
+  [
+    "alone",
+    '{"error":{"code":502,"message":"Provider returned error"}}',
+    "502: Provider returned error",
+  ],
+  ["whose code is a word", '{"error":{"code":"server_error","message":"m"}}', "server_error: m"],
+  ["in a choice", '{"choices":[{},{"error":{"code":502,"message":"m"}}]}', "502: m"],
+  [
+    "of the Messages API",
+    '{"type":"error","error":{"type":"overloaded_error","message":"m"}}',
+    "overloaded_error: m",
+  ],
+  [
+    "of the Responses API",
+    '{"type":"error","code":"rate_limit","message":"m","param":null}',
+    "rate_limit: m",
+  ],
+  ["that is a text", '{"error":"m"}', "m"],
+  ["without a message", '{"error":{"code":500}}', "500: no message"],
+  ["whose message is null", '{"error":{"message":null}}', "no message"],
+  ["whose message is an object", '{"error":{"message":{"toString":1}}}', '{"toString":1}'],
+  [
+    "that a finish_reason alone tells of",
+    '{"choices":[{},{"finish_reason":"error"}]}',
+    "the model stopped because of an error",
+  ],
+  [
+    "that the status of a response alone tells of",
+    '{"object":"response","status":"failed","error":null}',
+    "the response failed",
+  ],
+  [
+    "that the last event of a response alone tells of",
+    '{"type":"response.failed","response":{"status":"failed"}}',
+    "the response failed",
+  ],
+  ["that is an empty object", '{"error":{}}', "no message"],
+];
+
+for (const [what, message, error] of ERRORS) {
+  Deno.test(`observe reads an error ${what}`, () => {
+    assert.equal(seen(message).error, error);
+  });
+}
+
+Deno.test("the first error holds", () => {
+  assert.equal(
+    seen('{"error":{"message":"cause"}}', '{"error":{"message":"effect"}}').error,
+    "cause",
+  );
+});
+
+for (
+  const none of [
+    '{"error":null}',
+    '{"error":""}',
+    '{"error":false}',
+    '{"choices":[null,1]}',
+    '{"choices":[{"finish_reason":"length"}]}',
+    '{"id":"v1","status":"failed"}',
+  ]
+) {
+  Deno.test(`${none} is no error`, () => {
+    assert.equal(seen(none).error, undefined);
+  });
+}
+
+for (
+  const message of [
+    "null",
+    "[]",
+    '"x"',
+    "1",
+    '{"usage":[]}',
+    '{"usage":"x"}',
+    '{"model":7,"id":{}}',
+  ]
+) {
+  Deno.test(`${message} says nothing`, () => {
+    assert.deepEqual(seen(message), {});
+  });
+}
+
+Deno.test("observe bounds texts, and keeps what Postgres cannot store out of them", () => {
+  const { model, error } = seen(
+    JSON.stringify({ model: "a\0b\ud800", error: { message: "m".repeat(10_000) } }),
+  );
+  assert.equal(model, "ab\ufffd");
+  assert.equal(error?.length, 500);
+  assert.equal(storable("x".repeat(300)).length, 256);
+});
+
+Deno.test("an id is kept whole, or not at all", () => {
+  const idOf = (id: string) => seen(JSON.stringify({ id })).id;
+  for (const length of [257, 512]) assert.equal(idOf("g".repeat(length))?.length, length);
+  for (const id of ["g".repeat(513), "", "g\0", "g\ud800"]) assert.equal(idOf(id), undefined);
+});
+
+Deno.test("a bounded text is not cut inside a character", () => {
+  assert.equal(storable(`${"x".repeat(255)}🙂`), `${"x".repeat(255)}\ufffd`);
+});
+
+const REASONS: [what: string, message: string, reason: string | undefined][] = [
+  [
+    "a chat",
+    '{"choices":[{"finish_reason":"stop","native_finish_reason":"STOP"}]}',
+    "STOP",
+  ],
+  [
+    "a chat that goes on",
+    '{"choices":[{"finish_reason":null,"native_finish_reason":null}]}',
+    undefined,
+  ],
+  ["a message", '{"type":"message","stop_reason":"max_tokens"}', "max_tokens"],
+  ["a response", '{"object":"response","status":"completed"}', "completed"],
+  [
+    "a response that is incomplete",
+    '{"type":"response.incomplete","response":{"object":"response","status":"incomplete",' +
+    '"incomplete_details":{"reason":"max_output_tokens"}}}',
+    "max_output_tokens",
+  ],
+  ["a response that goes on", '{"object":"response","status":"in_progress"}', undefined],
+  ["a video", '{"id":"v1","status":"completed"}', undefined],
+];
+
+for (const [what, message, reason] of REASONS) {
+  Deno.test(`${what} says why the model stopped: ${reason ?? "not yet"}`, () => {
+    assert.equal(seen(message).nativeFinishReason, reason);
+  });
+}
+
+Deno.test("a later event without a reason to stop erases none", () => {
+  const stop = '{"choices":[{"native_finish_reason":"STOP"}]}';
+  assert.equal(seen(stop, '{"choices":[],"usage":{"cost":1}}').nativeFinishReason, "STOP");
+});
