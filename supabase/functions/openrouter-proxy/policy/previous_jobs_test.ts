@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { read } from "../testing/shared_features.ts";
+
+Deno.test("the jobs that a body goes on with must be the caller's own, wherever they stand", () => {
+  const { previousJobIds } = read({ previous_job_id: "a", fallbacks: [{ previous_job_id: "b" }] });
+  assert.deepEqual([...previousJobIds], ["a", "b"]);
+  assert.equal(read({ previous_job_id: null }).previousJobIds.size, 0);
+});
+
+Deno.test("a previous job that is no text is refused", () => {
+  for (const previous_job_id of [1, ["a"], {}, "a\0"]) {
+    assert.throws(() => read({ previous_job_id }), { type: "invalid_request" });
+  }
+});
+
+Deno.test("a previous job of a tool that OpenRouter runs must be the caller's own, too", () => {
+  const tools = (previous_job_id: unknown) => [
+    { type: "openrouter:fusion", parameters: { previous_job_id } },
+  ];
+  assert.deepEqual([...read({ tools: tools("a") }).previousJobIds], ["a"]);
+  assert.throws(() => read({ tools: tools(1) }), {
+    type: "invalid_request",
+    details: { param: "tools[0].parameters.previous_job_id" },
+  });
+});
+
+Deno.test("more previous jobs than a body can go on with are refused", () => {
+  const body = (count: number) =>
+    read({ fallbacks: Array.from({ length: count }, (_, i) => ({ previous_job_id: `job-${i}` })) });
+  assert.equal(body(100).previousJobIds.size, 100);
+  assert.throws(() => body(101), { type: "invalid_request" });
+});

@@ -1,0 +1,18 @@
+/** What bodies reach of what is shared. */
+import { utf8 } from "../bytes/encodings.ts";
+import { readCallBody } from "../policy/call_body.ts";
+
+export function read(body: unknown) {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return readCallBody(utf8(text), "json")!;
+}
+
+/** What a body reaches: `feature at param`. */
+export function reached(body: unknown): string[] {
+  return read(body).sharedFeatures.map(({ feature, param }) => `${feature} at ${param}`);
+}
+
+/** As if a tool's own code were deep inside. */
+export function fusion(tools: unknown[]) {
+  return { tools: [{ type: "openrouter:fusion", parameters: { tools } }] };
+}
