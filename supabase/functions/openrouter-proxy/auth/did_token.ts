@@ -69,15 +69,8 @@ export async function verifyDidToken(
   const nowSeconds = context.now() / 1000;
   const invalid = (message: string) => tokenRefusal("invalid_token", message, nowSeconds);
   const { header, claims: { aud, iat, exp, nbf } } = jwt;
-
-  const repeated = repeatedMember(jwt.headerText, header) ??
-    repeatedMember(jwt.claimsText, jwt.claims);
-  if (repeated !== null) throw invalid(`the token has the member ${quoted(repeated)} twice`);
-  const refused = Object.keys(header).find((name) => REFUSED_PARAMETERS.test(name));
-  if (refused) throw invalid(`the header parameter ${refused} is not accepted`);
-  if (header.typ !== undefined && !(typeof header.typ === "string" && TYPES.test(header.typ))) {
-    throw invalid("the header's typ must be JWT, or absent");
-  }
+  const fault = faultOfForm(jwt);
+  if (fault !== null) throw invalid(fault);
 
   const audiences = Array.isArray(aud) ? aud : [aud];
   if (audiences.length !== 1 || audiences[0] !== context.audience) {
@@ -120,6 +113,17 @@ export async function verifyDidToken(
     throw invalid("the token's signature is not that of its iss");
   }
   return { did: did.uri, issuedAt: new Date(iat * 1000), expiresAt: exp };
+}
+
+/** What is wrong with a token whatever it claims; null: nothing. */
+function faultOfForm({ header, headerText, claims, claimsText }: Jwt): string | null {
+  const repeated = repeatedMember(headerText, header) ?? repeatedMember(claimsText, claims);
+  if (repeated !== null) return `the token has the member ${quoted(repeated)} twice`;
+  const refused = Object.keys(header).find((name) => REFUSED_PARAMETERS.test(name));
+  if (refused) return `the header parameter ${refused} is not accepted`;
+  const { typ } = header;
+  const isJwt = typ === undefined || (typeof typ === "string" && TYPES.test(typ));
+  return isJwt ? null : "the header's typ must be JWT, or absent";
 }
 
 /** The DID's methods that a `kid` names: all of them where there is none. */

@@ -64,9 +64,10 @@ export function isSignedRequest(headers: Headers): boolean {
  * seconds)
  */
 export function readSignedHead(
-  { method, pathAndQuery, headers }: RequestHead,
+  head: RequestHead,
   { audience, now, resolve, otherAudience }: SignedRequestOptions,
 ): SignedHead {
+  const { headers } = head;
   const didHeader = requiredHeader(headers, "x-did");
   const timestamp = requiredHeader(headers, "x-did-timestamp");
   const signatureHeader = requiredHeader(headers, "x-did-signature");
@@ -92,16 +93,7 @@ export function readSignedHead(
     assertFresh("x-did-timestamp", timestampMs, now());
     const digest = await sha256Hex(body);
     const messageFor = (audience: string) =>
-      [
-        "llm-gateway:v1",
-        audience,
-        didHeader,
-        timestamp,
-        nonce,
-        method.toUpperCase(),
-        pathAndQuery,
-        digest,
-      ].join("\n");
+      canonicalMessage(audience, { did: didHeader, timestamp, nonce }, head, digest);
     const message = messageFor(audience);
     const messageBytes = utf8(message);
     const keys = (await loadKeys()).map(({ key }) => key);
@@ -115,21 +107,33 @@ export function readSignedHead(
         headers.get("host"),
         (audience) => verifiesUnderAny(keys, signature, utf8(messageFor(audience))),
       );
-      throw new GatewayError(
-        "invalid_signature",
-        other === null
-          ? "x-did-signature is not this DID's signature of signed_message; its second line, the " +
-            `audience, is ${audience}, whatever URL the gateway is called at` +
-            (did.method === "pkh" ? ". Smart accounts (ERC-1271) are not supported" : "")
-          : `x-did-signature is right for the audience ${other}; this gateway's is ${audience}: ` +
-            "sign with that as the second line",
-        { details: { signed_message: message } },
-      );
+      const why = other === null
+        ? "x-did-signature is not this DID's signature of signed_message; its second line, the " +
+          `audience, is ${audience}, whatever URL the gateway is called at` +
+          (did.method === "pkh" ? ". Smart accounts (ERC-1271) are not supported" : "")
+        : `x-did-signature is right for the audience ${other}; this gateway's is ${audience}: ` +
+          "sign with that as the second line";
+      throw new GatewayError("invalid_signature", why, { details: { signed_message: message } });
     }
     return { did: did.uri, replay: { hash, expiresAt: replayKeyExpiry(timestampMs) } };
   }
 
   return { claimedDid: did.uri, verify };
+}
+
+/**
+ * What is signed (docs/protocol.md, "Signed request").
+ *
+ * @param digest lower-case hex SHA-256 of the body
+ */
+function canonicalMessage(
+  audience: string,
+  { did, timestamp, nonce }: { did: string; timestamp: string; nonce: string },
+  { method, pathAndQuery }: RequestHead,
+  digest: string,
+): string {
+  const lines = [audience, did, timestamp, nonce, method.toUpperCase(), pathAndQuery, digest];
+  return ["llm-gateway:v1", ...lines].join("\n");
 }
 
 function requiredHeader(headers: Headers, name: string): string {
