@@ -28,6 +28,13 @@ export interface KeyDifferences {
   limits: { did: string; hash: string; atOpenRouter: KeyLimit; wanted: KeyLimit }[];
 }
 
+interface KeyWithDid extends ListedKey {
+  /** Null: it is not named as the gateway names keys. */
+  did: string | null;
+  /** Whether the attempt that made it may still save it. */
+  young: boolean;
+}
+
 interface Row {
   account_did: string | null;
   account_hash: string;
@@ -57,14 +64,18 @@ export async function findDifferences(
   // leases.
   const [clock] = await sql<{ started: Date }[]>`select clock_timestamp() as started`;
   const { started } = clock!;
-  const listed: (ListedKey & { did: string | null; young: boolean })[] = [];
+  const listed: KeyWithDid[] = [];
   for await (const key of management.listKeys()) {
     const ageMs = started.getTime() - Date.parse(key.created_at);
     listed.push({ ...key, did: didOfKeyName(key.name), young: !(ageMs >= LEASE_MS) });
   }
+  const rows = await rowsThatDiffer(sql, listed, started);
+  return { listed: listed.filter(({ did }) => did !== null).length, ...parted(rows) };
+}
 
-  // One statement, so that no account is between its lease's end and its row.
-  const rows = await sql<Row[]>`
+/** In one statement, so that no account is between its lease's end and its row. */
+async function rowsThatDiffer(sql: Sql, listed: KeyWithDid[], started: Date): Promise<Row[]> {
+  return await sql<Row[]>`
     with listed as (
       select * from jsonb_to_recordset(${sql.json(listed as never)}) as key (
         hash text, did text, name text, young boolean, disabled boolean,
@@ -100,9 +111,11 @@ export async function findDifferences(
           is distinct from (listed."limit"::numeric, listed.limit_reset)
       ))
     order by coalesce(account.did, listed.did), listed.name`;
+}
 
-  const found: KeyDifferences = {
-    listed: listed.filter(({ did }) => did !== null).length,
+/** What each row is about. */
+function parted(rows: readonly Row[]): Omit<KeyDifferences, "listed"> {
+  const found: Omit<KeyDifferences, "listed"> = {
     orphans: [],
     inProgress: [],
     missing: [],
