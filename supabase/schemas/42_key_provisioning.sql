@@ -3,9 +3,8 @@
 
 -- Counts one more new account, where there is room for it.
 --
--- Returns {"why": "day", "retry_after_ms"}, or {"why": "minute"} with what rate_state returns, where there
--- is none, else {}, or {"alerted": true} where
--- a threshold of the day was reached by it.
+-- Returns {}, or {"alerted": true} where the day's new accounts have reached a threshold by it. Where
+-- there is no room: {"why": "day", "retry_after_ms"}, or {"why": "minute"} with what rate_state returns.
 create function public.count_new_account(p_settings public.gateway_settings, p_now timestamptz)
 returns jsonb
 language plpgsql
@@ -56,7 +55,7 @@ comment on function public.count_new_account is
 --
 -- Returns {"state": …}:
 --   provisioned  with encrypted_api_key: somebody has made it
---   disabled     the operator has blocked the DID
+--   disabled     the operator has disabled the account
 --   in_progress  somebody is making it
 --   no_room      too many new accounts, as count_new_account tells
 --   claimed      with credit_limit, credit_limit_reset: what OpenRouter is to be told; orphans_since:
