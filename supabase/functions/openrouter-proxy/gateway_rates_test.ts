@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { signedToken } from "./testing/signers.ts";
 import type { AccountLimits } from "./store/account.ts";
-import type { Admission } from "./store/admission.ts";
+import type { Admission } from "./store/admission_decision.ts";
 import type { UsageStats } from "./store/usage.ts";
 import { testWithTimers as test } from "./testing/with_timers.ts";
 import { CHAT, errorOf, gatewayWith, requestFrom } from "./testing/gateways.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { newSigner } from "./testing/signers.ts";
 import { StoreUnavailable } from "./store/rpc.ts";
-import type { Admission } from "./store/admission.ts";
+import type { Admission } from "./store/admission_decision.ts";
 import { testWithTimers as test } from "./testing/with_timers.ts";
 import { ANSWER, ENVIRONMENT, errorOf, gatewayWith, requestFrom } from "./testing/gateways.ts";
 

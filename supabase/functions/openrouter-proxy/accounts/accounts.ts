@@ -4,7 +4,8 @@
 import type { Management } from "../openrouter/management.ts";
 import { ManagementError } from "../openrouter/management_call.ts";
 import type { Store } from "../store/store.ts";
-import type { AccountKey, Admission, AdmissionRequest } from "../store/admission.ts";
+import type { AdmissionRequest } from "../store/admission.ts";
+import type { AccountKey, Admission } from "../store/admission_decision.ts";
 import type { KeyLimit } from "../store/key_limit.ts";
 import type { KeyVault } from "./key_vault.ts";
 import { createProvisioner, type ProvisionerDeps, provisioningFailed } from "./provision.ts";

@@ -4,7 +4,7 @@ import type { Management } from "../openrouter/management.ts";
 import { ManagementError } from "../openrouter/management_call.ts";
 import type { ProvisioningClaim } from "../store/key_provisioning.ts";
 import type { Store } from "../store/store.ts";
-import type { AccountKey, Admission } from "../store/admission.ts";
+import type { AccountKey, Admission } from "../store/admission_decision.ts";
 import type { KeyLimit } from "../store/key_limit.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
 import { createAccounts } from "./accounts.ts";

@@ -3,12 +3,8 @@ import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
 import { rateLimited } from "../http/rate_limited.ts";
 import type { ProvisioningClaim } from "../store/key_provisioning.ts";
-import type {
-  Admission,
-  AdmissionRequest,
-  BudgetExceeded,
-  RateExceeded,
-} from "../store/admission.ts";
+import type { AdmissionRequest } from "../store/admission.ts";
+import type { Admission, BudgetExceeded, RateExceeded } from "../store/admission_decision.ts";
 
 /** What reaches the same end without what others have. */
 const INSTEAD_OF: Record<string, string> = {

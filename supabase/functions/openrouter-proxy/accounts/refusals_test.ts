@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Admission } from "../store/admission.ts";
+import type { Admission } from "../store/admission_decision.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
 import { noNewAccounts, refusalOf } from "./refusals.ts";
 

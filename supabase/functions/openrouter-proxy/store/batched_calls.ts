@@ -2,12 +2,8 @@
  * Admissions and settlements: those that come while a round trip is under way share the next one.
  */
 import { type BatchLimits, naturalBatches } from "../bytes/natural_batches.ts";
-import {
-  type Admission,
-  admissionMembers,
-  admissionOf,
-  type AdmissionRequest,
-} from "./admission.ts";
+import { admissionMembers, type AdmissionRequest } from "./admission.ts";
+import { type Admission, admissionOf } from "./admission_decision.ts";
 import { storeBreaker } from "./breaker.ts";
 import { CALL_TIMEOUT_MS, type StoreCall, StoreUnavailable } from "./rpc.ts";
 import { type Settled, settledOf, type Settlement, settlementMembers } from "./settlement.ts";

@@ -7,7 +7,7 @@ import { createGateway } from "../gateway.ts";
 import type { GatewayDeps } from "../parts.ts";
 import type { Store } from "../store/store.ts";
 import type { Settlement } from "../store/settlement.ts";
-import type { Admission } from "../store/admission.ts";
+import type { Admission } from "../store/admission_decision.ts";
 
 export const ENVIRONMENT: Record<string, string> = {
   SUPABASE_URL: "http://supabase.test",
