@@ -71,9 +71,6 @@ export class ClientDisconnected extends Error {
   override readonly name = "ClientDisconnected";
 }
 
-/** Below 500, what may pass when it is sent again: a request that took too long, and one too many. */
-const PASSING = new Set([408, 429]);
-
 /**
  * Shapes any thrown value as the response that the client gets; what is no GatewayError is a bug.
  *
@@ -90,7 +87,8 @@ export function errorResponse(error: unknown, requestId: string): Response {
     ...known.headers,
   };
   if (known.status === 401) headers["www-authenticate"] = "DID";
-  if (known.status < 500 && !PASSING.has(known.status)) headers["x-should-retry"] = "false";
+  // Below 500, only one call too many may pass when it is sent again.
+  if (known.status < 500 && known.status !== 429) headers["x-should-retry"] = "false";
   const body = {
     success: false,
     type: "error",
