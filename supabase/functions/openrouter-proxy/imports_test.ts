@@ -50,7 +50,7 @@ const IMPORTS: Record<string, string[]> = {
   ],
   "accounts": ["openrouter", "http", "store", "errors.ts", "bytes"],
   "auth": ["errors.ts", "bytes"],
-  "policy": ["metering", "errors.ts", "bytes"],
+  "policy": ["errors.ts", "bytes"],
   "metering": ["openrouter", "bytes"],
   "openrouter": ["errors.ts", "bytes"],
   "http": ["log", "errors.ts", "bytes"],

@@ -4,8 +4,8 @@
  * Each entry has its own patience; all entries of an isolate share a queue of a few attempts at once,
  * and after a failure all of them wait, so that a store that has gone under is not kept there.
  */
+import { storable } from "../bytes/storable.ts";
 import { describeError } from "../errors.ts";
-import { storable } from "../metering/usage.ts";
 
 export interface EntriesDeps {
   sleep: (ms: number) => Promise<void>;

@@ -6,9 +6,10 @@
  *
  * Source: docs/protocol.md, "Idempotency"; docs/openrouter.md, "Usage in a chat completion" and "Errors".
  */
+import { storable } from "../bytes/storable.ts";
 import { describeError } from "../errors.ts";
 import type { Progress } from "../metering/meter.ts";
-import { type Observed, storable } from "../metering/usage.ts";
+import type { Observed } from "../metering/usage.ts";
 
 /** How a call can end. */
 export type Ending =

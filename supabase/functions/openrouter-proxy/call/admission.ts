@@ -1,7 +1,7 @@
 /** What Postgres is told of a call, so that it can decide whether the call may go on. */
 import type { Identity } from "../auth/authenticate.ts";
 import { usdOfCredits } from "../bytes/usd.ts";
-import { storable } from "../metering/usage.ts";
+import { storable } from "../bytes/storable.ts";
 import type { Asks } from "../policy/asks.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
 import { appraise, type Estimate } from "../policy/estimate.ts";

@@ -1,6 +1,6 @@
 /** What a caller wants of OpenRouter, as far as it may be wanted. */
 import type { Bytes } from "../bytes/encodings.ts";
-import { storable } from "../metering/usage.ts";
+import { storable } from "../bytes/storable.ts";
 import { type Asks, asksOf } from "../policy/asks.ts";
 import { type CallBody, readCallBody } from "../policy/call_body.ts";
 import type { CallEndpoint } from "../policy/calls.ts";

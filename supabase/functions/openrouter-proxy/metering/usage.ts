@@ -10,6 +10,7 @@
  */
 import { isObject } from "../bytes/encodings.ts";
 import { parseKeepingDecimals } from "../bytes/decimal.ts";
+import { storable } from "../bytes/storable.ts";
 
 /** What was learnt so far. Null: not said yet. */
 export interface Observed {
@@ -81,7 +82,6 @@ const AMOUNT = /^[0-9]{1,10}(?:\.[0-9]{1,40})?(?:[eE](?:-[0-4]?[0-9]|\+?0?[0-9])
 const MAX_AMOUNT = 1e9;
 /** A model reads some millions. */
 const MAX_COUNT = 1e9;
-const MAX_TEXT_LENGTH = 256;
 const MAX_IDENTIFIER_LENGTH = 512;
 const MAX_ERROR_LENGTH = 500;
 
@@ -272,19 +272,7 @@ function describe(error: Json): string {
   return storable(prefix + text, MAX_ERROR_LENGTH);
 }
 
-/** Control characters but those that JSON has short escapes for: `\b`, `\t`, `\n`, `\f` and `\r`. */
-// deno-lint-ignore no-control-regex -- they are what is looked for
-const UNSPEAKABLE = /[\0-\x07\x0b\x0e-\x1f]/g;
-
-/**
- * A text that Postgres takes, and whose length in JSON is bounded too: no lone surrogates, and no
- * control characters that JSON spells with six characters.
- */
-export function storable(value: string, maxLength = MAX_TEXT_LENGTH): string {
-  return value.slice(0, maxLength).replace(UNSPEAKABLE, "").toWellFormed();
-}
-
-function text(value: unknown, maxLength = MAX_TEXT_LENGTH): string | null {
+function text(value: unknown, maxLength?: number): string | null {
   return typeof value === "string" && value !== "" ? storable(value, maxLength) : null;
 }
 

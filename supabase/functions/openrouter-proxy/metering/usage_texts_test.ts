@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { storable } from "./usage.ts";
 import { seen } from "../testing/observations.ts";
 
 const ERRORS: [what: string, message: string, error: string][] = [
@@ -98,17 +97,12 @@ Deno.test("observe bounds texts, and keeps what Postgres cannot store out of the
   );
   assert.equal(model, "ab\ufffd");
   assert.equal(error?.length, 500);
-  assert.equal(storable("x".repeat(300)).length, 256);
 });
 
 Deno.test("an id is kept whole, or not at all", () => {
   const idOf = (id: string) => seen(JSON.stringify({ id })).id;
   for (const length of [257, 512]) assert.equal(idOf("g".repeat(length))?.length, length);
   for (const id of ["g".repeat(513), "", "g\0", "g\ud800"]) assert.equal(idOf(id), undefined);
-});
-
-Deno.test("a bounded text is not cut inside a character", () => {
-  assert.equal(storable(`${"x".repeat(255)}🙂`), `${"x".repeat(255)}\ufffd`);
 });
 
 const REASONS: [what: string, message: string, reason: string | undefined][] = [

@@ -4,7 +4,7 @@
  * Source: docs/openrouter.md, "Prices".
  */
 import type { Bytes } from "../bytes/encodings.ts";
-import { storable } from "../metering/usage.ts";
+import { storable } from "../bytes/storable.ts";
 import type { Asked, Caching } from "./asked.ts";
 import type { PriceBounds } from "./bounds.ts";
 import type { CallBody } from "./call_body.ts";
