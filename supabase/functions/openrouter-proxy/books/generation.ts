@@ -5,7 +5,7 @@
  * after an interrupted stream; "Where usage sits, by endpoint" for the jobs of `/videos`.
  */
 import { isObject } from "../bytes/encodings.ts";
-import { parseWithExactMoney } from "../metering/usage.ts";
+import { parseWithExactMoney } from "../metering/told_values.ts";
 
 /** Waits between the attempts, in milliseconds. */
 const RETRY_DELAYS_MS = [8_000, 8_000, 15_000, 30_000, 60_000];

@@ -12,7 +12,7 @@ import type { Booking, BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { kindToldBy } from "../metering/answer_kind.ts";
 import { createMeter, isEventStream, type Meter } from "../metering/meter.ts";
-import { identifier } from "../metering/usage.ts";
+import { identifier } from "../metering/told_values.ts";
 import type { GatewayError } from "../errors.ts";
 import type { SeenStream } from "./error_event.ts";
 import { passOn, told } from "./passthrough.ts";

@@ -10,7 +10,7 @@
 import { textOf, utf8 } from "../bytes/encodings.ts";
 import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
 import { IDENTIFIERS, redactedError, redactedText } from "../openrouter/identifiers.ts";
-import { parseWithExactMoney } from "./usage.ts";
+import { parseWithExactMoney } from "./told_values.ts";
 
 /** Usage has some kilobytes at most. */
 const MAX_TOLD_BYTES = 64 * 1024;

@@ -3,7 +3,7 @@
  *
  * Source: docs/openrouter.md, "SSE".
  */
-import { choicesOf } from "./usage.ts";
+import { isObject } from "../bytes/encodings.ts";
 
 export interface Choices {
   /** @param message the data of the next event */
@@ -29,4 +29,10 @@ export function createChoices(): Choices {
     },
     haveFinished: () => begun.size > 0 && finished.size === begun.size,
   };
+}
+
+/** What a message says of its choices. */
+export function choicesOf(message: unknown): Record<string, unknown>[] {
+  if (!isObject(message) || !Array.isArray(message.choices)) return [];
+  return message.choices.filter(isObject);
 }

@@ -11,14 +11,8 @@ import { type AnswerKind, beginningOf, kindOf, kindToldBy, type ToldKind } from 
 import { answerReading, errorReading } from "./answer_reading.ts";
 import { createChoices } from "./choices.ts";
 import { EventStream } from "./event_stream.ts";
-import {
-  announcesItsEnd,
-  isLastOfMessage,
-  isLastOfResponse,
-  nothingObserved,
-  observe,
-  type Observed,
-} from "./usage.ts";
+import { announcesItsEnd, isLastOfMessage, isLastOfResponse } from "./stream_ends.ts";
+import { nothingObserved, observe, type Observed } from "./usage.ts";
 
 /** How far an answer has come. */
 export interface Progress {

@@ -3,7 +3,8 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { utf8 } from "../bytes/encodings.ts";
 import { createMeter } from "./meter.ts";
-import { nothingObserved, observe, type Observed, parseWithExactMoney } from "./usage.ts";
+import { parseWithExactMoney } from "./told_values.ts";
+import { nothingObserved, observe, type Observed } from "./usage.ts";
 import { cut } from "../testing/cut.ts";
 
 const FOLDER = new URL("./testdata/", import.meta.url);

@@ -5,12 +5,18 @@
  * are read by the same rules, because no two contradict each other. Values may come in several
  * messages: the last one that is not null holds, so that a later `"usage": null` erases nothing and
  * cumulative counts replace earlier ones. Zero is a value.
- *
- * Amounts and counts are bounded where they are read: what no price and no model could reach is none.
  */
 import { isObject } from "../bytes/encodings.ts";
-import { parseKeepingDecimals } from "../bytes/decimal.ts";
-import { storable } from "../bytes/storable.ts";
+import { choicesOf } from "./choices.ts";
+import {
+  messageInput,
+  messageOutput,
+  type MessageTokens,
+  noMessageTokens,
+  observeMessageTokens,
+} from "./message_tokens.ts";
+import { errorOf, failureOf } from "./told_errors.ts";
+import { amount, count, identifier, type Json, text } from "./told_values.ts";
 
 /** What was learnt so far. Null: not said yet. */
 export interface Observed {
@@ -37,19 +43,6 @@ export interface Observed {
   status: string | null;
 }
 
-/**
- * The Messages API counts in parts, which come in several messages: what it reads of its cache and
- * writes to it stands beside `input_tokens`, and what a compaction takes stands in `iterations` alone.
- */
-interface MessageTokens {
-  input: number | null;
-  cacheRead: number | null;
-  cacheWritten: number | null;
-  output: number | null;
-  compactionInput: number;
-  compactionOutput: number;
-}
-
 export function nothingObserved(): Observed {
   return {
     model: null,
@@ -58,14 +51,7 @@ export function nothingObserved(): Observed {
     inputTokens: null,
     outputTokens: null,
     cachedTokens: null,
-    messageTokens: {
-      input: null,
-      cacheRead: null,
-      cacheWritten: null,
-      output: null,
-      compactionInput: 0,
-      compactionOutput: 0,
-    },
+    messageTokens: noMessageTokens(),
     reasoningTokens: null,
     nativeFinishReason: null,
     cost: null,
@@ -73,23 +59,6 @@ export function nothingObserved(): Observed {
     error: null,
     status: null,
   };
-}
-
-/** Members whose digits matter: a parsed number would be rounded to a binary float. */
-const MONEY = new Set(["cost", "upstream_inference_cost", "total_cost"]);
-/** An amount that somebody may have been charged: prices have some twelve decimals. */
-const AMOUNT = /^[0-9]{1,10}(?:\.[0-9]{1,40})?(?:[eE](?:-[0-4]?[0-9]|\+?0?[0-9]))?$/;
-const MAX_AMOUNT = 1e9;
-/** A model reads some millions. */
-const MAX_COUNT = 1e9;
-const MAX_IDENTIFIER_LENGTH = 512;
-const MAX_ERROR_LENGTH = 500;
-
-type Json = Record<string, unknown>;
-
-/** Parses an answer, with amounts of money as the strings that they were written as. */
-export function parseWithExactMoney(text: string): unknown {
-  return parseKeepingDecimals(text, MONEY);
 }
 
 /** Adds what one message says: a whole JSON answer, or one event of a stream. */
@@ -136,41 +105,6 @@ function observeUsage(seen: Observed, usage: Json, isPreliminary: boolean): void
   }
 }
 
-/** Its counts are cumulative: a zero in a later message takes nothing back, another number corrects. */
-function observeMessageTokens(seen: MessageTokens, usage: Json, isPreliminary: boolean): void {
-  seen.input = cumulative(seen.input, usage.input_tokens);
-  seen.cacheRead = cumulative(seen.cacheRead, usage.cache_read_input_tokens);
-  seen.cacheWritten = cumulative(seen.cacheWritten, usage.cache_creation_input_tokens);
-  if (!isPreliminary) seen.output = cumulative(seen.output, usage.output_tokens);
-  if (!Array.isArray(usage.iterations)) return;
-  const compactions = usage.iterations.filter(isObject)
-    .filter(({ type }) => type === "compaction");
-  seen.compactionInput = sum(compactions, [
-    "input_tokens",
-    "cache_read_input_tokens",
-    "cache_creation_input_tokens",
-  ]);
-  seen.compactionOutput = sum(compactions, ["output_tokens"]);
-}
-
-function messageInput(tokens: MessageTokens): number | null {
-  const { input, cacheRead, cacheWritten, compactionInput } = tokens;
-  return input === null ? null : input + (cacheRead ?? 0) + (cacheWritten ?? 0) + compactionInput;
-}
-
-function messageOutput({ output, compactionOutput }: MessageTokens): number | null {
-  return output === null ? null : output + compactionOutput;
-}
-
-function cumulative(before: number | null, value: unknown): number | null {
-  return count(value) || before || count(value);
-}
-
-function sum(parts: Json[], members: string[]): number {
-  const counts = parts.flatMap((part) => members.map((member) => count(part[member]) ?? 0));
-  return Math.min(counts.reduce((total, next) => total + next, 0), MAX_COUNT);
-}
-
 /**
  * Adds what `GET /generation` says of a call, which is the truth of its cost.
  *
@@ -210,88 +144,6 @@ function finishReasonOf(envelope: Json, message: Json): string | null {
   }
   return choicesOf(message).map((choice) => text(choice.native_finish_reason))
     .find((reason) => reason !== null) ?? null;
-}
-
-/**
- * Whether a message belongs to a stream that says at its end that it is over: by a reason to stop, usage,
- * an error, or `[DONE]`.
- */
-export function announcesItsEnd(message: unknown): boolean {
-  return isObject(message) && (choicesOf(message).length > 0 ||
-    message.type === "response.created" || message.type === "message_start");
-}
-
-const LAST_OF_RESPONSE = new Set<unknown>([
-  "response.completed",
-  "response.incomplete",
-  "response.failed",
-]);
-
-/** Whether a message is the last event of a stream of the Messages API. */
-export function isLastOfMessage(message: unknown): boolean {
-  return isObject(message) && message.type === "message_stop";
-}
-
-/** Whether a message is the last one of a stream of the Responses API; `[DONE]` may follow. */
-export function isLastOfResponse(message: unknown): boolean {
-  return isObject(message) && LAST_OF_RESPONSE.has(message.type);
-}
-
-/** What a message says of its choices. */
-export function choicesOf(message: unknown): Json[] {
-  if (!isObject(message) || !Array.isArray(message.choices)) return [];
-  return message.choices.filter(isObject);
-}
-
-/** The message of an error in an answer: at its top, in a choice, or an event of type `error`. */
-function errorOf(message: Json): string | null {
-  const error = [message.error, ...choicesOf(message).map((choice) => choice.error)]
-    .find((candidate) => isObject(candidate) || (typeof candidate === "string" && candidate));
-  if (error === undefined) {
-    if (message.type !== "error") return null;
-    // Where a message is an object, it is an answer as a rule, and only read in part.
-    return describe({ ...message, message: text(message.message, MAX_ERROR_LENGTH) });
-  }
-  return isObject(error) ? describe(error) : describe({ message: error });
-}
-
-/** Of an answer that says that it failed, and not why. */
-function failureOf(message: Json, envelope: Json): string | null {
-  if (choicesOf(message).some(({ finish_reason }) => finish_reason === "error")) {
-    return "the model stopped because of an error";
-  }
-  const isResponse = envelope.object === "response" || message.type === "response.failed";
-  return isResponse && envelope.status === "failed" ? "the response failed" : null;
-}
-
-function describe(error: Json): string {
-  const code = error.code ?? error.type;
-  const prefix = typeof code === "string" || typeof code === "number" ? `${code}: ` : "";
-  const message = error.message ?? "no message";
-  const text = typeof message === "string" ? message : JSON.stringify(message);
-  return storable(prefix + text, MAX_ERROR_LENGTH);
-}
-
-function text(value: unknown, maxLength?: number): string | null {
-  return typeof value === "string" && value !== "" ? storable(value, maxLength) : null;
-}
-
-/** An id, whole or not at all: a part of one names nothing. */
-export function identifier(value: unknown): string | null {
-  const isWhole = typeof value === "string" && value !== "" &&
-    value === storable(value, MAX_IDENTIFIER_LENGTH);
-  return isWhole ? value : null;
-}
-
-function count(value: unknown): number | null {
-  const isCount = typeof value === "number" && Number.isInteger(value) && value >= 0 &&
-    value <= MAX_COUNT;
-  return isCount ? value : null;
-}
-
-function amount(value: unknown): string | null {
-  const isAmount = typeof value === "string" && AMOUNT.test(value) && Number(value) <= MAX_AMOUNT;
-  return isAmount ? value : null;
 }
 
 function first(...candidates: unknown[]): Json {

@@ -168,54 +168,6 @@ for (const [what, messages, expected] of SHAPES) {
   });
 }
 
-/** The usage of a message's beginning and of its end → what it has read, and of that from the cache. */
-const MESSAGES: [what: string, start: string, delta: string, input: number, cached: number][] = [
-  [
-    "whose end counts nothing, which takes nothing back",
-    '"input_tokens":50,"cache_read_input_tokens":2400,"cache_creation_input_tokens":120',
-    '"input_tokens":0,"cache_read_input_tokens":0,"cache_creation_input_tokens":0,"output_tokens":0',
-    2570,
-    2400,
-  ],
-  [
-    "whose end alone tells what came of the cache",
-    '"input_tokens":1002',
-    '"cache_read_input_tokens":3604,"output_tokens":9',
-    4606,
-    3604,
-  ],
-  [
-    "whose end corrects what came of the cache",
-    '"input_tokens":7206',
-    '"input_tokens":3602,"cache_read_input_tokens":3604,"output_tokens":9',
-    7206,
-    3604,
-  ],
-  [
-    "whose end tells less of the cache, which is a correction",
-    '"input_tokens":10,"cache_read_input_tokens":100',
-    '"cache_read_input_tokens":90,"output_tokens":9',
-    100,
-    90,
-  ],
-];
-
-for (const [what, start, delta, input, cached] of MESSAGES) {
-  Deno.test(`observe reads a message ${what}`, () => {
-    const { inputTokens, cachedTokens } = seen(
-      `{"type":"message_start","message":{"usage":{${start},"output_tokens":1}}}`,
-      `{"type":"message_delta","usage":{${delta}}}`,
-    );
-    assert.deepEqual([inputTokens, cachedTokens], [input, cached]);
-  });
-}
-
-Deno.test("the output that a message's beginning counts is not what it has", () => {
-  const start = '{"type":"message_start","message":{"usage":{"input_tokens":5,"output_tokens":1}}}';
-  assert.deepEqual(seen(start), { inputTokens: 5 });
-  assert.equal(seen(start, '{"type":"message_delta","usage":{"output_tokens":0}}').outputTokens, 0);
-});
-
 Deno.test("total_tokens say nothing where their parts are told", () => {
   const { inputTokens } = seen(chunk('{"completion_tokens":3,"total_tokens":9}'));
   assert.equal(inputTokens, undefined);

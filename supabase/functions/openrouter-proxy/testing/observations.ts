@@ -1,11 +1,6 @@
 /** What is learnt of messages. */
-import {
-  nothingObserved,
-  observe,
-  type Observed,
-  observeGeneration,
-  parseWithExactMoney,
-} from "../metering/usage.ts";
+import { parseWithExactMoney } from "../metering/told_values.ts";
+import { nothingObserved, observe, type Observed, observeGeneration } from "../metering/usage.ts";
 
 /** What these messages say, one after the other, as far as they say anything. */
 export function seen(...messages: string[]): Partial<Observed> {

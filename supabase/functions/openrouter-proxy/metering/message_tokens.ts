@@ -1,0 +1,70 @@
+/**
+ * The Messages API counts in parts, which come in several messages: what it reads of its cache and
+ * writes to it stands beside `input_tokens`, and what a compaction takes stands in `iterations` alone.
+ *
+ * Source: docs/openrouter.md, "Where usage sits, by endpoint".
+ */
+import { isObject } from "../bytes/encodings.ts";
+import { count, type Json, MAX_COUNT } from "./told_values.ts";
+
+/** What was learnt so far. Null: not said yet. */
+export interface MessageTokens {
+  input: number | null;
+  cacheRead: number | null;
+  cacheWritten: number | null;
+  output: number | null;
+  compactionInput: number;
+  compactionOutput: number;
+}
+
+export function noMessageTokens(): MessageTokens {
+  return {
+    input: null,
+    cacheRead: null,
+    cacheWritten: null,
+    output: null,
+    compactionInput: 0,
+    compactionOutput: 0,
+  };
+}
+
+/** Its counts are cumulative: a zero in a later message takes nothing back, another number corrects. */
+export function observeMessageTokens(
+  seen: MessageTokens,
+  usage: Json,
+  isPreliminary: boolean,
+): void {
+  seen.input = cumulative(seen.input, usage.input_tokens);
+  seen.cacheRead = cumulative(seen.cacheRead, usage.cache_read_input_tokens);
+  seen.cacheWritten = cumulative(seen.cacheWritten, usage.cache_creation_input_tokens);
+  if (!isPreliminary) seen.output = cumulative(seen.output, usage.output_tokens);
+  if (!Array.isArray(usage.iterations)) return;
+  const compactions = usage.iterations.filter(isObject)
+    .filter(({ type }) => type === "compaction");
+  seen.compactionInput = sum(compactions, [
+    "input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+  ]);
+  seen.compactionOutput = sum(compactions, ["output_tokens"]);
+}
+
+/** All that the model read. */
+export function messageInput(tokens: MessageTokens): number | null {
+  const { input, cacheRead, cacheWritten, compactionInput } = tokens;
+  return input === null ? null : input + (cacheRead ?? 0) + (cacheWritten ?? 0) + compactionInput;
+}
+
+/** All that it wrote. */
+export function messageOutput({ output, compactionOutput }: MessageTokens): number | null {
+  return output === null ? null : output + compactionOutput;
+}
+
+function cumulative(before: number | null, value: unknown): number | null {
+  return count(value) || before || count(value);
+}
+
+function sum(parts: Json[], members: string[]): number {
+  const counts = parts.flatMap((part) => members.map((member) => count(part[member]) ?? 0));
+  return Math.min(counts.reduce((total, next) => total + next, 0), MAX_COUNT);
+}

@@ -1,0 +1,36 @@
+/** The errors that an answer reports, although its status may be 200. */
+import { isObject } from "../bytes/encodings.ts";
+import { storable } from "../bytes/storable.ts";
+import { choicesOf } from "./choices.ts";
+import { type Json, text } from "./told_values.ts";
+
+const MAX_ERROR_LENGTH = 500;
+
+/** The message of an error in an answer: at its top, in a choice, or an event of type `error`. */
+export function errorOf(message: Json): string | null {
+  const error = [message.error, ...choicesOf(message).map((choice) => choice.error)]
+    .find((candidate) => isObject(candidate) || (typeof candidate === "string" && candidate));
+  if (error === undefined) {
+    if (message.type !== "error") return null;
+    // Where a message is an object, it is an answer as a rule, and only read in part.
+    return describe({ ...message, message: text(message.message, MAX_ERROR_LENGTH) });
+  }
+  return isObject(error) ? describe(error) : describe({ message: error });
+}
+
+/** Of an answer that says that it failed, and not why. */
+export function failureOf(message: Json, envelope: Json): string | null {
+  if (choicesOf(message).some(({ finish_reason }) => finish_reason === "error")) {
+    return "the model stopped because of an error";
+  }
+  const isResponse = envelope.object === "response" || message.type === "response.failed";
+  return isResponse && envelope.status === "failed" ? "the response failed" : null;
+}
+
+function describe(error: Json): string {
+  const code = error.code ?? error.type;
+  const prefix = typeof code === "string" || typeof code === "number" ? `${code}: ` : "";
+  const message = error.message ?? "no message";
+  const text = typeof message === "string" ? message : JSON.stringify(message);
+  return storable(prefix + text, MAX_ERROR_LENGTH);
+}

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { seen } from "../testing/observations.ts";
+
+const ERRORS: [what: string, message: string, error: string][] = [
+  // BerriAI/litellm #40578: an error inside a 200 was logged as success.
+  [
+    "in a chunk",
+    '{"id":"gen-1","error":{"code":429,"message":"Rate limit exceeded","metadata":{}},"choices":[{"finish_reason":"error"}]}',
+    "429: Rate limit exceeded",
+  ],
+  [
+    "alone",
+    '{"error":{"code":502,"message":"Provider returned error"}}',
+    "502: Provider returned error",
+  ],
+  ["whose code is a word", '{"error":{"code":"server_error","message":"m"}}', "server_error: m"],
+  ["in a choice", '{"choices":[{},{"error":{"code":502,"message":"m"}}]}', "502: m"],
+  [
+    "of the Messages API",
+    '{"type":"error","error":{"type":"overloaded_error","message":"m"}}',
+    "overloaded_error: m",
+  ],
+  [
+    "of the Responses API",
+    '{"type":"error","code":"rate_limit","message":"m","param":null}',
+    "rate_limit: m",
+  ],
+  ["that is a text", '{"error":"m"}', "m"],
+  ["without a message", '{"error":{"code":500}}', "500: no message"],
+  ["whose message is null", '{"error":{"message":null}}', "no message"],
+  ["whose message is an object", '{"error":{"message":{"toString":1}}}', '{"toString":1}'],
+  [
+    "that a finish_reason alone tells of",
+    '{"choices":[{},{"finish_reason":"error"}]}',
+    "the model stopped because of an error",
+  ],
+  [
+    "that the status of a response alone tells of",
+    '{"object":"response","status":"failed","error":null}',
+    "the response failed",
+  ],
+  [
+    "that the last event of a response alone tells of",
+    '{"type":"response.failed","response":{"status":"failed"}}',
+    "the response failed",
+  ],
+  ["that is an empty object", '{"error":{}}', "no message"],
+];
+
+for (const [what, message, error] of ERRORS) {
+  Deno.test(`observe reads an error ${what}`, () => {
+    assert.equal(seen(message).error, error);
+  });
+}
+
+Deno.test("the first error holds", () => {
+  assert.equal(
+    seen('{"error":{"message":"cause"}}', '{"error":{"message":"effect"}}').error,
+    "cause",
+  );
+});
+
+for (
+  const none of [
+    '{"error":null}',
+    '{"error":""}',
+    '{"error":false}',
+    '{"choices":[null,1]}',
+    '{"choices":[{"finish_reason":"length"}]}',
+    '{"id":"v1","status":"failed"}',
+  ]
+) {
+  Deno.test(`${none} is no error`, () => {
+    assert.equal(seen(none).error, undefined);
+  });
+}

@@ -1,0 +1,49 @@
+/**
+ * The values of members, as far as they can be what they are taken for.
+ *
+ * Amounts and counts are bounded where they are read: what no price and no model could reach is none.
+ */
+import { parseKeepingDecimals } from "../bytes/decimal.ts";
+import { storable } from "../bytes/storable.ts";
+
+/** An object, by its members. */
+export type Json = Record<string, unknown>;
+
+/** Members whose digits matter: a parsed number would be rounded to a binary float. */
+const MONEY = new Set(["cost", "upstream_inference_cost", "total_cost"]);
+/** An amount that somebody may have been charged: prices have some twelve decimals. */
+const AMOUNT = /^[0-9]{1,10}(?:\.[0-9]{1,40})?(?:[eE](?:-[0-4]?[0-9]|\+?0?[0-9]))?$/;
+const MAX_AMOUNT = 1e9;
+/** A model reads some millions. */
+export const MAX_COUNT = 1e9;
+const MAX_IDENTIFIER_LENGTH = 512;
+
+/** Parses an answer, with amounts of money as the strings that they were written as. */
+export function parseWithExactMoney(text: string): unknown {
+  return parseKeepingDecimals(text, MONEY);
+}
+
+/** A text, as far as it is stored. */
+export function text(value: unknown, maxLength?: number): string | null {
+  return typeof value === "string" && value !== "" ? storable(value, maxLength) : null;
+}
+
+/** An id, whole or not at all: a part of one names nothing. */
+export function identifier(value: unknown): string | null {
+  const isWhole = typeof value === "string" && value !== "" &&
+    value === storable(value, MAX_IDENTIFIER_LENGTH);
+  return isWhole ? value : null;
+}
+
+/** A count of tokens. */
+export function count(value: unknown): number | null {
+  const isCount = typeof value === "number" && Number.isInteger(value) && value >= 0 &&
+    value <= MAX_COUNT;
+  return isCount ? value : null;
+}
+
+/** An amount of money, as it was written. */
+export function amount(value: unknown): string | null {
+  const isAmount = typeof value === "string" && AMOUNT.test(value) && Number(value) <= MAX_AMOUNT;
+  return isAmount ? value : null;
+}
