@@ -43,13 +43,20 @@ export interface AnswerOptions {
   clientGone: AbortSignal;
 }
 
-/** A JSON answer, as a whole where it comes at once: nobody can make anything of a part of it. */
-export async function wholeIfJson(upstream: Upstream): Promise<Upstream> {
+/**
+ * A JSON answer, as a whole where it comes at once: nobody can make anything of a part of it.
+ *
+ * @param later calls back when it must have come
+ */
+export async function wholeIfJson(
+  upstream: Upstream,
+  later?: (callback: () => void) => void,
+): Promise<Upstream> {
   const { headers, body } = upstream;
   const isSmall = Number(headers.get("content-length")) <= SMALL_BODY_BYTES;
   if (!(body instanceof ReadableStream) || !isSmall) return upstream;
   if (kindToldBy(headers.get("content-type")) !== "json") return upstream;
-  return { ...upstream, body: await wholeIfAtOnce(body) };
+  return { ...upstream, body: await wholeIfAtOnce(body, later) };
 }
 
 export function clientAnswer(upstream: Upstream, options: AnswerOptions): Response {

@@ -218,7 +218,7 @@ for (
       ...(length && { "content-length": length }),
     });
     const { body } = new Response('{"a": 1}');
-    const upstream = await wholeIfJson({ status: 200, headers, body, abort() {} });
+    const upstream = await wholeIfJson({ status: 200, headers, body, abort() {} }, () => {});
     assert.equal(upstream.body instanceof Uint8Array, isWhole);
     assert.equal(await new Response(upstream.body).text(), '{"a": 1}');
   });
