@@ -7,10 +7,10 @@ export interface Ran {
   stderr: string;
 }
 
-/** Runs a program to its end; what it prints is taken for UTF-8. */
+/** Runs a program to its end; what it prints is taken for UTF-8, all of it. */
 export async function runToEnd(
   program: string | URL,
-  options: Deno.CommandOptions = {},
+  options: Omit<Deno.CommandOptions, "stdout" | "stderr"> = {},
 ): Promise<Ran> {
   const { success, code, stdout, stderr } = await new Deno.Command(program, options).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);

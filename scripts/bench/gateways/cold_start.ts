@@ -142,11 +142,11 @@ async function importMs(
     await import(${JSON.stringify(`file://${path}`)});
     console.log("MS=" + (performance.now() - start));
     Deno.exit();`;
-  const { stdout } = await runToEnd(program, {
+  const { success, stdout, stderr } = await runToEnd(program, {
     args: ["eval", "--no-config", "--no-lock", source],
     env,
-    stderr: "inherit",
   });
+  if (!success) throw new Error(`${path} cannot be imported: ${stderr}`);
   return Number(/^MS=(.*)$/m.exec(stdout)![1]);
 }
 
