@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { chunkReader } from "./chunk_reader.ts";
+import { chunkReader, loanedChunks } from "./chunk_reader.ts";
 
 /** A stream of bytes, as fetch gives it, or of anything, as JavaScript makes it. */
 function streamOf(chunks: Uint8Array[], type: "bytes" | undefined): ReadableStream<Uint8Array> {
@@ -93,3 +93,32 @@ Deno.test("chunkReader refuses a stream that somebody else reads", () => {
   body.getReader();
   assert.throws(() => chunkReader(body), TypeError);
 });
+
+Deno.test("chunkReader begins with a small buffer, which grows while chunks fill it", async () => {
+  const pieces = await readAll(streamOf([new Uint8Array(200_000)], "bytes"));
+  const sizes = pieces.map(({ length }) => length);
+  assert.deepEqual(sizes, [4_096, 16_384, 65_536, 65_536, 48_448]);
+});
+
+for (const type of ["bytes", undefined] as const) {
+  Deno.test(`loanedChunks reads all bytes of a ${type ?? "plain"} stream, and cancels it`, async () => {
+    const large = Uint8Array.from({ length: 50_000 }, (_, index) => index % 251);
+    const reader = loanedChunks(streamOf([Uint8Array.of(1, 2), large], type), 8_192);
+    const bytes: number[] = [];
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      bytes.push(...value);
+      reader.giveBack(value);
+    }
+    assert.deepEqual(bytes, [1, 2, ...large]);
+
+    let cancelled: unknown;
+    const source = { cancel: (reason: unknown) => void (cancelled = reason) };
+    const body = type === "bytes"
+      ? new ReadableStream({ ...source, type })
+      : new ReadableStream<Uint8Array>(source);
+    await loanedChunks(body).cancel("enough");
+    assert.equal(cancelled, "enough");
+  });
+}

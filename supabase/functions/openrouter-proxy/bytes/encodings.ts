@@ -6,7 +6,8 @@ export type Bytes = ReturnType<typeof Uint8Array.of>;
 
 const encoder = new TextEncoder();
 // A byte order mark stays in the text, where JSON.parse refuses it.
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const STRICT: TextDecoderOptions = { fatal: true, ignoreBOM: true };
+const decoder = new TextDecoder("utf-8", STRICT);
 
 export function utf8(text: string): Bytes {
   return encoder.encode(text);
@@ -14,6 +15,16 @@ export function utf8(text: string): Bytes {
 
 export async function sha256(bytes: Bytes): Promise<Bytes> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+}
+
+/** @throws {TypeError} for what is no UTF-8 */
+export function strictTextOf(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
+
+/** For a text in pieces, which may part in the middle of a character. */
+export function strictDecoder(): TextDecoder {
+  return new TextDecoder("utf-8", STRICT);
 }
 
 const forgivingDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -50,7 +61,7 @@ export function decodeBase64url(text: string): Bytes | null {
 /** UTF-8 JSON → object; null for anything else, arrays included. */
 export function parseJsonObject(bytes: Bytes): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(decoder.decode(bytes));
+    const value: unknown = JSON.parse(strictTextOf(bytes));
     return isObject(value) ? value : null;
   } catch {
     return null;

@@ -8,17 +8,17 @@
  * come, on all streams, that the machine has enough to do with reading them, for as long as nobody sees.
  */
 import type { ChunkReader, LoanedChunks } from "./chunk_reader.ts";
-import { sharedTimer } from "./shared_timer.ts";
+import { type CallLater, sharedTimer } from "./shared_timer.ts";
 
 /** What comes so soon after what was given last is gathered. */
 const FAST_MS = 2;
 /** What is worth being passed on by itself. */
 const ENOUGH_BYTES = 16 * 1024;
-/** More than what comes in two milliseconds. */
+/** More than what most reads gather; it grows where they gather more. */
 const FIRST_CAPACITY_BYTES = 4 * 1024;
 /** How long a flood is gathered: a screen shows a picture for as long. */
 const FLOOD_MS = 16;
-/** What a flood is: 8 000 chunks a second, which a core can just pass on one by one. */
+/** What a flood is: 8 000 chunks a second, a third of what a core can pass on one by one. */
 const FLOOD = { chunks: 80, withinMs: 10 };
 
 /** When chunks are given. */
@@ -26,9 +26,9 @@ export interface Pace {
   /** In milliseconds, of a clock that may be set: a token that waits is given by a timer all the same. */
   now(): number;
   /** Calls back after as short a time as timers have. */
-  soon(callback: () => void): void;
+  soon: CallLater;
   /** Calls back after the time that a flood is gathered. */
-  later(callback: () => void): void;
+  later: CallLater;
   /** Of all streams. */
   rate: ChunkRate;
 }
@@ -124,17 +124,17 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
   /** Resolves once there is something to give, and what comes fast has been gathered. */
   function arrival(): Promise<void> {
     return new Promise((resolve) => {
-      let isWaiting = false;
+      let stopWaiting: (() => void) | null = null;
       onMore = () => {
         if (bytes === 0 && ending === null) return;
         const isFlood = hasBegun && pace.rate.isFlood();
         const isSlow = !isFlood && pace.now() - givenAt >= FAST_MS;
         if (isSlow || ending !== null || bytes >= ENOUGH_BYTES) {
+          stopWaiting?.();
           resolve();
-        } else if (!isWaiting) {
-          isWaiting = true;
+        } else if (stopWaiting === null) {
           const wait = isFlood ? pace.later : pace.soon;
-          wait(resolve);
+          stopWaiting = wait(resolve);
         }
       };
       onMore();

@@ -34,8 +34,14 @@ function gathering() {
   };
   const gathered = gatheredChunks(reader, {
     now: () => now,
-    soon: (callback) => waiting.push(callback),
-    later: (callback) => waitingLonger.push(callback),
+    soon(callback) {
+      waiting.push(callback);
+      return () => waiting = waiting.filter((other) => other !== callback);
+    },
+    later(callback) {
+      waitingLonger.push(callback);
+      return () => waitingLonger = waitingLonger.filter((other) => other !== callback);
+    },
     rate: { count() {}, isFlood: () => isFlood },
   });
   return {
@@ -111,6 +117,22 @@ Deno.test("gatheredChunks gives the first chunk of a flood at once, and the othe
   await longerTimersRun();
   assert.equal(await given, "bcd");
 });
+
+for (const isFlood of [false, true]) {
+  Deno.test(`gatheredChunks leaves no timer when a stream ends ${isFlood ? "in a flood" : "fast"}`, async () => {
+    const { send, read, flood, upstream, timersWait } = gathering();
+    flood(isFlood);
+    send("a");
+    await read();
+    const given = read();
+    send("b");
+    await settled();
+    assert.equal(timersWait(), 1);
+    upstream.close();
+    assert.equal(await given, "b");
+    assert.equal(timersWait(), 0);
+  });
+}
 
 Deno.test("chunkRate calls 80 chunks in 10 ms a flood, for the next 10 ms", () => {
   for (const [chunks, isFlood] of [[79, false], [80, true]] as const) {

@@ -4,6 +4,7 @@
 import { chunkReader, loanedChunks } from "../bytes/chunk_reader.ts";
 import { concat } from "../bytes/encodings.ts";
 import { gatheredChunks } from "../bytes/gathered_chunks.ts";
+import type { CallLater } from "../bytes/shared_timer.ts";
 import { redactedError } from "../openrouter/identifiers.ts";
 import type { Upstream } from "../openrouter/forward.ts";
 import { responseHeaders } from "../openrouter/headers.ts";
@@ -50,7 +51,7 @@ export interface AnswerOptions {
  */
 export async function wholeIfJson(
   upstream: Upstream,
-  later?: (callback: () => void) => void,
+  later?: CallLater,
 ): Promise<Upstream> {
   const { headers, body } = upstream;
   const isSmall = Number(headers.get("content-length")) <= SMALL_BODY_BYTES;

@@ -21,10 +21,11 @@ interface Options {
 function answered(upstream: Partial<Upstream>, options: Options = {}) {
   const { isBooked = true, isHeard = false, hasLinks = false } = options;
   const events: (Answer | BookingEnding)[] = [];
+  const seen = { firstBytes: 0 };
   const booking: Booking = {
     settled: Promise.resolve(),
     answering: (answer) => events.push(answer),
-    firstByte() {},
+    firstByte: () => seen.firstBytes++,
     end: (ending) => events.push(ending),
   };
   const whole = { status: 200, headers: new Headers(), body: null, abort() {}, ...upstream };
@@ -40,7 +41,7 @@ function answered(upstream: Partial<Upstream>, options: Options = {}) {
     idleTimeoutMs: 1_000,
     clientGone: isHeard ? AbortSignal.abort() : NEVER,
   });
-  return { response, events };
+  return { response, events, seen };
 }
 
 const JSON_HEADERS = { "content-type": "application/json" };
@@ -218,8 +219,21 @@ for (
       ...(length && { "content-length": length }),
     });
     const { body } = new Response('{"a": 1}');
-    const upstream = await wholeIfJson({ status: 200, headers, body, abort() {} }, () => {});
+    const upstream = await wholeIfJson({ status: 200, headers, body, abort() {} }, () => () => {});
     assert.equal(upstream.body instanceof Uint8Array, isWhole);
     assert.equal(await new Response(upstream.body).text(), '{"a": 1}');
+  });
+}
+
+for (
+  const [what, status, body, firstBytes] of [
+    ["an answer", 200, utf8("{}"), 1],
+    ["an empty answer", 200, new Uint8Array(), 0],
+    ["an error", 429, utf8("{}"), 0],
+  ] as const
+) {
+  Deno.test(`clientAnswer tells the booking of ${firstBytes === 0 ? "no" : "the"} first byte of ${what} that is here as a whole`, () => {
+    const { seen } = answered({ status, headers: new Headers(JSON_HEADERS), body });
+    assert.equal(seen.firstBytes, firstBytes);
   });
 }

@@ -3,6 +3,7 @@
  *
  * Source: docs/protocol.md, "Sessions and labels".
  */
+import { strictTextOf } from "../bytes/encodings.ts";
 import { GatewayError } from "../errors.ts";
 import type { Origin } from "../store/usage.ts";
 
@@ -57,7 +58,7 @@ function headerText(headers: Headers, name: string): string | null {
   if (value === null || !/[\x80-\xff]/.test(value) || /[^\0-\xff]/.test(value)) return value;
   const bytes = Uint8Array.from(value, (character) => character.charCodeAt(0));
   try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return strictTextOf(bytes);
   } catch {
     return value;
   }

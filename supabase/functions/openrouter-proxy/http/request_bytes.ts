@@ -59,10 +59,9 @@ export async function requestBytes(
 }
 
 /**
- * A short body whose length is known, in one step of the runtime's: chunk by chunk it takes twice as
- * long as all else that is done to it. Such a step cannot be ended: where the body stops coming, the
- * connection lasts after its answer for as long as the client keeps it. So it is for senders who are
- * known.
+ * A short body whose length is known, in one step of the runtime's: to read it chunk by chunk takes a
+ * sixth of a call's time. Such a step cannot be ended: where the body stops coming, the connection
+ * lasts after its answer for as long as the client keeps it. So it is for senders who are known.
  */
 async function receivedAtOnce(
   request: Request,

@@ -1,7 +1,7 @@
 /** Bodies that are read whole: errors, answers that begin a job, and what comes all at once. */
 import { type ChunkReader, chunkReader } from "../bytes/chunk_reader.ts";
 import { type Bytes, concat } from "../bytes/encodings.ts";
-import { sharedTimer } from "../bytes/shared_timer.ts";
+import { type CallLater, sharedTimer } from "../bytes/shared_timer.ts";
 
 /** More than any of them has; a worker may hold many at once. */
 export const SMALL_BODY_BYTES = 128 * 1024;
@@ -21,17 +21,23 @@ export function wholeIfSmall(
 }
 
 /**
- * What a server has written in one go costs half as much in one piece. Of what takes longer nothing is
- * held back: its beginning may be what keeps a connection alive.
+ * What a server has written in one go passes for less in one piece, without a stream of its own. Of what
+ * takes longer nothing is held back: its beginning may be what keeps a connection alive.
  *
  * @param later calls back when the body must have come
  * @returns the whole body, or, where it is larger, takes longer or breaks, a stream that is the same
  */
-export function wholeIfAtOnce(
+export async function wholeIfAtOnce(
   body: ReadableStream<Uint8Array>,
-  later: (callback: () => void) => void = soon,
+  later: CallLater = soon,
 ): Promise<Bytes | ReadableStream<Uint8Array>> {
-  return wholeBefore(new Promise((resolve) => later(() => resolve(null))), body);
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const stopWaiting = later(() => resolve(null));
+  try {
+    return await wholeBefore(late, body);
+  } finally {
+    stopWaiting();
+  }
 }
 
 /** @param late what ends the wait; null: nothing does */

@@ -61,12 +61,20 @@ Deno.test("a body that breaks is a stream of what came, which breaks as well", a
 /** A body that is read at once, whose time limit is a test's. */
 function atOnce(body: ReadableStream<Uint8Array>) {
   let isOver!: () => void;
-  const read = wholeIfAtOnce(body, (callback) => isOver = callback);
-  return { read, isOver };
+  let waits = false;
+  const read = wholeIfAtOnce(body, (callback) => {
+    isOver = callback;
+    waits = true;
+    return () => waits = false;
+  });
+  return { read, isOver, waits: () => waits };
 }
 
 Deno.test("a body that comes at once is whole", async () => {
-  assert.deepEqual(await atOnce(source(3, 1).body).read, Uint8Array.of(0, 1, 2));
+  const { read, waits } = atOnce(source(3, 1).body);
+  assert.equal(waits(), true);
+  assert.deepEqual(await read, Uint8Array.of(0, 1, 2));
+  assert.equal(waits(), false, "there is nothing to wait for any more");
   assert.deepEqual(await atOnce(source(0, 1).body).read, new Uint8Array());
 });
 

@@ -4,15 +4,13 @@
  *
  * Source: RFC 8259.
  */
-import type { Bytes } from "../bytes/encodings.ts";
+import { type Bytes, strictDecoder, strictTextOf } from "../bytes/encodings.ts";
 import { JsonScanner, type JsonVisitor } from "../bytes/json_scanner.ts";
 import { GatewayError } from "../errors.ts";
 
 /** Far more than calls have, and little enough for a scan of some ten milliseconds a megabyte. */
 const BOUNDS = { maxDepth: 128, maxValues: 1_000_000, maxMembers: 250_000 };
 const DECODED_AT_ONCE_BYTES = 64 * 1024;
-/** Making one costs more than decoding a short body. */
-const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 /** RFC 8259 section 2. */
 const WHITE_SPACE = [0x20, 0x09, 0x0a, 0x0d];
@@ -63,8 +61,8 @@ export function assertUtf8(body: Bytes): number {
 
 /** @throws {TypeError} where they are no UTF-8 */
 function utf16UnitsOf(body: Bytes): number {
-  if (body.length <= DECODED_AT_ONCE_BYTES) return strict.decode(body).length;
-  const pieces = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  if (body.length <= DECODED_AT_ONCE_BYTES) return strictTextOf(body).length;
+  const pieces = strictDecoder();
   let units = 0;
   for (let at = 0; at < body.length; at += DECODED_AT_ONCE_BYTES) {
     const piece = body.subarray(at, at + DECODED_AT_ONCE_BYTES);
