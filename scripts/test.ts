@@ -18,7 +18,7 @@ import { Command } from "commander";
 import { runCommand, UsageError } from "./command.ts";
 import { runToEnd } from "./run_to_end.ts";
 import { makeTemplate } from "./stack/project_database.ts";
-import { startStack } from "./stack/start_stack.ts";
+import { startTestStack } from "./stack/testing.ts";
 import {
   agents,
   http,
@@ -83,13 +83,7 @@ async function runAll(
   await using running = new AsyncDisposableStack();
   const template = once(async () => running.use(await makeTemplate(signal)).path);
   const stack = once(async () => {
-    const stack = await startStack({
-      port: 0,
-      dbPort: 0,
-      ephemeral: true,
-      template: await template(),
-      signal,
-    });
+    const stack = await startTestStack({ template: await template(), signal });
     running.defer(stack.stop);
     return stack;
   });

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import postgres from "postgres";
 import { PROJECT_ROOT } from "../stack/data_folder.ts";
-import { startStack } from "../stack/start_stack.ts";
+import { startTestStack } from "../stack/testing.ts";
 import { WITHOUT_LIMITS } from "../stack/without_limits.ts";
 import { NOTHING, sum } from "./outcome.ts";
 import { loadPgtap } from "./pgtap_extension.ts";
@@ -20,13 +20,7 @@ const TESTS = join(PROJECT_ROOT, "supabase", "tests");
  */
 export const pgtap: Suite = async ({ write, signal, template }) => {
   await using running = new AsyncDisposableStack();
-  const stack = await startStack({
-    port: 0,
-    dbPort: 0,
-    ephemeral: true,
-    template: await template(),
-    signal,
-  });
+  const stack = await startTestStack({ template: await template(), signal });
   running.defer(stack.stop);
   const url = stack.databaseUrl;
   await withConnection(url, loadPgtap);

@@ -31,6 +31,6 @@ export async function writeDocument(report: Report): Promise<void> {
   }
   if (report.load !== undefined) await Deno.writeTextFile(CHART, chart(report.load));
   await Deno.writeTextFile(DOCUMENT, document);
-  const { code, output } = await runChild(Deno.execPath(), ["fmt", "-q", DOCUMENT]);
+  const { code, output } = await runChild(Deno.execPath(), ["fmt", "-q", DOCUMENT, CHART]);
   if (code !== 0) throw new Error(output);
 }
