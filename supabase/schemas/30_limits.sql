@@ -134,7 +134,8 @@ declare
   v_usd numeric;
   v_dearest numeric;
 begin
-  for v_one in select jsonb_array_elements(p_estimate) loop
+  for v_place in 0 .. coalesce(jsonb_array_length(p_estimate), 0) - 1 loop
+    v_one := p_estimate -> v_place;
     v_usd := case
       when v_one ->> 'unknown' = 'job' then p_settings.job_reserve_usd
       when v_one ? 'unknown' then p_settings.unknown_price_reserve_usd

@@ -66,6 +66,8 @@ begin
     cross join lateral public.limits_of(policy, settings) as limits
     cross join lateral (
       select case when asked.metered then public.reserve_of(asked.estimate, settings) else 0 end as usd
+      -- Once a row, not once for each mention of it.
+      offset 0
     ) as reserve
     -- Answers are found by the id, so that one of two would be answered with the other's.
     where asked.request_id <> all (array(
@@ -159,15 +161,22 @@ begin
     or (fresh.asked).request_id in (select request_id from taken);
 
   -- As in admit_request: no two rows may have one id.
-  for v_id in select (asked).request_id from unnest(v_passing) where (asked).metered order by 1 loop
-    perform pg_advisory_xact_lock(hashtextextended(v_id::text, 0));
-    if exists (
-      select from public.request_logs
-      where id = v_id and request_time between p_now - interval '1 day' and p_now + interval '1 minute'
-    ) then
-      raise exception 'request % was admitted before', v_id using errcode = '23505';
-    end if;
-  end loop;
+  perform pg_advisory_xact_lock(hashtextextended(id::text, 0))
+  from (
+    select (asked).request_id as id from unnest(v_passing) where (asked).metered order by 1
+  ) as metered;
+  select id into v_id
+  from (select (asked).request_id as id from unnest(v_passing) where (asked).metered) as metered
+  cross join lateral (
+    select from public.request_logs as log
+    where log.id = metered.id
+      and log.request_time between p_now - interval '1 day' and p_now + interval '1 minute'
+    limit 1
+  ) as admitted_before
+  limit 1;
+  if found then
+    raise exception 'request % was admitted before', v_id using errcode = '23505';
+  end if;
 
   -- All budgets are held from here to the end of the transaction.
   perform public.lock_budget(metered.did)

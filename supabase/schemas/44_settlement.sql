@@ -51,51 +51,58 @@ create function public.end_rows(p_settlements public.settlement[], p_ended_too b
 returns public.request_logs[]
 language plpgsql
 set search_path = ''
--- By the key, however small the log was when it was planned: a plan is kept while the log grows.
+-- One look-up by its key for each settlement, however small the log was when it was planned: a plan is kept
+-- while the log grows. `= any (array[…])`, without hash and merge joins, leaves the planner no other.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set jit = off
 as $$
 declare
+  v_status text;
   v_rows public.request_logs[];
-  v_told public.settlement;
-  v_row public.request_logs;
+  v_repeatable uuid[];
 begin
-  -- One by one: over several at once, Postgres may choose to read a whole partition of the log.
-  for v_told in select * from unnest(p_settlements) order by request_time, request_id loop
-    if v_told.status is distinct from 'completed' and v_told.status is distinct from 'failed' then
-      raise exception 'a request cannot end as %', v_told.status using errcode = '23514';
-    end if;
+  select status into v_status from unnest(p_settlements)
+  where coalesce(status, '') not in ('completed', 'failed') limit 1;
+  if found then
+    raise exception 'a request cannot end as %', v_status using errcode = '23514';
+  end if;
+  with ended as (
     update public.request_logs as log
-    set status = v_told.status,
+    set status = told.status,
       -- The request ended when its row did, however late more is learnt.
       response_time = coalesce(log.response_time, clock_timestamp()),
-      http_status = v_told.http_status,
-      error_message = v_told.error_message,
-      given_up = coalesce(v_told.given_up, false),
-      model = coalesce(v_told.model, log.model),
-      provider = v_told.provider,
-      generation_id = v_told.generation_id,
-      native_finish_reason = v_told.native_finish_reason,
-      input_tokens = v_told.input_tokens,
-      output_tokens = v_told.output_tokens,
-      cached_tokens = v_told.cached_tokens,
-      reasoning_tokens = v_told.reasoning_tokens,
-      total_cost = trim_scale(v_told.cost::numeric * coalesce(v_told.usd_per_credit, '1')::numeric),
-      upstream_cost = trim_scale(v_told.upstream_cost::numeric * coalesce(v_told.usd_per_credit, '1')::numeric),
-      cost_source = case when v_told.cost is not null then v_told.cost_source end,
-      first_byte_ms = v_told.first_byte_ms,
+      http_status = told.http_status,
+      error_message = told.error_message,
+      given_up = coalesce(told.given_up, false),
+      model = coalesce(told.model, log.model),
+      provider = told.provider,
+      generation_id = told.generation_id,
+      native_finish_reason = told.native_finish_reason,
+      input_tokens = told.input_tokens,
+      output_tokens = told.output_tokens,
+      cached_tokens = told.cached_tokens,
+      reasoning_tokens = told.reasoning_tokens,
+      total_cost = trim_scale(told.cost::numeric * coalesce(told.usd_per_credit, '1')::numeric),
+      upstream_cost = trim_scale(told.upstream_cost::numeric * coalesce(told.usd_per_credit, '1')::numeric),
+      cost_source = case when told.cost is not null then told.cost_source end,
+      first_byte_ms = told.first_byte_ms,
       -- What is not known counts as it was estimated.
-      reserved_usd = case when v_told.cost is null then log.reserved_usd else 0 end
-    where id = v_told.request_id and request_time = v_told.request_time
-      and (status = 'pending' or p_ended_too)
-    returning * into v_row;
-    continue when not found;
-    v_rows := v_rows || v_row;
-    if v_told.may_be_repeated then
-      delete from public.idempotency_keys where request_id = v_row.id;
-    end if;
-  end loop;
+      reserved_usd = case when told.cost is null then log.reserved_usd else 0 end
+    from (select * from unnest(p_settlements) order by request_time, request_id) as told
+    where log.id = any (array[told.request_id]) and log.request_time = any (array[told.request_time])
+      and (log.status = 'pending' or p_ended_too)
+    returning log as ended_row, told.may_be_repeated
+  )
+  select array_agg(ended_row), array_agg((ended_row).id) filter (where may_be_repeated)
+  into v_rows, v_repeatable
+  from ended;
+  if v_repeatable is not null then
+    delete from public.idempotency_keys where request_id = any (v_repeatable);
+  end if;
   return v_rows;
 end;
 $$;
