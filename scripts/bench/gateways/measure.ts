@@ -39,8 +39,12 @@ export interface Measured extends LoadResult, Cost {
 }
 
 const TOKENS = 100;
-/** A stream of a hundred tokens that come 20 ms apart lasts two seconds: each client has one. */
+/**
+ * A stream of a hundred tokens that come 20 ms apart lasts two seconds: each client has one. They begin
+ * one after the other, as nobody's clients begin all at once, and then go on together.
+ */
 const ONE_SLOW_STREAM_MS = 1_000;
+const SLOW_STREAMS_BEGIN_WITHIN_MS = 800;
 const WARM_UP_MS = 400;
 
 /** The body of a call, as the upstream of the bench understands it. */
@@ -66,6 +70,7 @@ export async function measure(
     callers: [headers],
     body: chatBody(stream, gapMs),
     clients,
+    spreadMs: gapMs > 0 ? SLOW_STREAMS_BEGIN_WITHIN_MS : 0,
     warmUpMs: gapMs > 0 ? 0 : WARM_UP_MS,
     measureMs: gapMs > 0 ? ONE_SLOW_STREAM_MS : seconds * 1000,
   }, pids);
