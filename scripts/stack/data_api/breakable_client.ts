@@ -38,14 +38,13 @@ export interface BreakableClient {
 export function createBreakableClient(
   open: (options: ClientOptions) => postgres.Sql,
 ): BreakableClient {
-  const { promise: broken, reject } = Promise.withResolvers<never>();
-  broken.catch(() => {}); // it may break while nobody waits
+  const running = new Set<(loss: ApiError) => void>();
   let loss: ApiError | undefined;
   let socket: Socket | undefined;
 
   function breakOff(cause: unknown): ApiError {
     loss ??= lostConnection(cause);
-    reject(loss);
+    for (const end of running) end(loss);
     socket?.destroy();
     return loss;
   }
@@ -67,11 +66,18 @@ export function createBreakableClient(
     },
     async query(text, parameters = []) {
       if (loss !== undefined) throw loss;
+      const { promise, resolve, reject } = Promise.withResolvers<
+        postgres.RowList<postgres.Row[]>
+      >();
+      running.add(reject);
+      sql.unsafe(text, parameters).then(resolve, reject);
       try {
-        return await Promise.race([sql.unsafe(text, parameters), broken]);
+        return await promise;
       } catch (error) {
         if (error instanceof postgres.PostgresError && !endsSession(error)) throw error;
         throw breakOff(error);
+      } finally {
+        running.delete(reject);
       }
     },
     async close() {
