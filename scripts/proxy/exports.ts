@@ -15,7 +15,7 @@ export function exportLines(url: string, key: string): string[] {
     `export ANTHROPIC_BASE_URL=${url}`,
     `export ANTHROPIC_AUTH_TOKEN=${key}`,
     "# Claude Code's own names of models are not OpenRouter's",
-    "export ANTHROPIC_MODEL=anthropic/claude-sonnet-4.5",
-    "export ANTHROPIC_DEFAULT_HAIKU_MODEL=anthropic/claude-sonnet-4.5",
+    "export ANTHROPIC_MODEL=anthropic/claude-sonnet-5",
+    "export ANTHROPIC_DEFAULT_HAIKU_MODEL=anthropic/claude-sonnet-5",
   ];
 }

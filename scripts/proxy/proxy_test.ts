@@ -92,8 +92,8 @@ for (const { runtime, command } of commands) {
         `export CODEX_API_KEY=${word}`,
         `export ANTHROPIC_BASE_URL=${proxy.url}`,
         `export ANTHROPIC_AUTH_TOKEN=${word}`,
-        "export ANTHROPIC_MODEL=anthropic/claude-sonnet-4.5",
-        "export ANTHROPIC_DEFAULT_HAIKU_MODEL=anthropic/claude-sonnet-4.5",
+        "export ANTHROPIC_MODEL=anthropic/claude-sonnet-5",
+        "export ANTHROPIC_DEFAULT_HAIKU_MODEL=anthropic/claude-sonnet-5",
       ]);
       const answered = send(proxy, "/v1/models", { headers: { authorization: `Bearer ${key}` } });
       const [received, response] = await next();

@@ -112,6 +112,16 @@ export const MODELS: readonly Model[] = [
     longPrompt: { fromTokens: 200_000, prompt: "0.000006", completion: "0.0000225" },
   },
   {
+    id: "anthropic/claude-sonnet-5",
+    provider: "Anthropic",
+    contextLength: 1_000_000,
+    maxCompletionTokens: 128_000,
+    prompt: "0.000002",
+    completion: "0.00001",
+    cacheRead: "0.0000002",
+    cacheWrite: "0.0000025",
+  },
+  {
     id: "mistralai/mistral-small-byok",
     provider: "Mistral",
     ...CHAT,

@@ -34,7 +34,7 @@ export const CODING_AGENTS: CodingAgent[] = [
     package: "@anthropic-ai/claude-code@2.1.332",
     program: "claude",
     endpoint: "/messages",
-    model: "anthropic/claude-sonnet-4.5",
+    model: "anthropic/claude-sonnet-5",
     shell: (command) => `Bash(${JSON.stringify({ command })})`,
     args: (prompt) => ["-p", prompt, "--allowedTools", "Bash", "--output-format", "json"],
     env: (home) => ({
