@@ -152,27 +152,13 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     }
 
     async function settle(ending: Ending, answer: Answer | null) {
-      const observed = answer?.observed ?? nothingObserved();
-      const progress = answer?.progress ?? { hasBegun: false, isOver: false };
-      const isFree = call.isFree || answer?.isCacheHit === true;
-      const verdict = verdictOn(ending, { ...observed, ...progress }, isFree);
-      // The header names the generation for every endpoint; a body may name something else.
-      const named = answer?.generationId ?? null;
-      const generationId = call.beginsJob ? observed.id ?? named : named ?? observed.id;
-      const settlement: Settlement = {
-        requestId,
-        requestTime,
-        status: verdict.error === null ? "completed" : "failed",
-        httpStatus: answer?.httpStatus ?? null,
-        errorMessage: verdict.error,
-        givenUp: verdict.givenUp,
-        ...knownUsage(observed, usdPerCredit),
-        generationId,
-        cost: verdict.cost,
-        costSource: verdict.cost === null ? null : "response",
+      const { settlement, asksForCost } = settlementOf(
+        call,
+        ending,
+        answer,
         firstByteMs,
-        mayBeRepeated: verdict.mayBeRepeated,
-      };
+        usdPerCredit,
+      );
       const entered = await entries.enter(() => store.settle(settlement), settlement);
       const { settled, totalCostUsd, leftOut } = entered?.answer ?? NOT_ENTERED;
       // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
@@ -186,8 +172,8 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       const error = ending.kind === "broken" ? ending.error : null;
       log(requestLine({ ...ended(), settlement, totalCostUsd, error }));
 
-      const isJob = call.beginsJob && observed.id !== null;
-      if (entered && verdict.asksForCost && generationId !== null && !isJob) {
+      const { generationId } = settlement;
+      if (entered && asksForCost && generationId !== null) {
         waitUntil(findCost({ requestId, requestTime, did, generationId }));
       }
     }
@@ -234,3 +220,36 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 }
 
 const NOT_ENTERED = { settled: false, totalCostUsd: null, leftOut: null };
+
+/** How a call ended, for its row; and whether its cost, which is not known then, is to be asked for. */
+function settlementOf(
+  call: BookedCall,
+  ending: Ending,
+  answer: Answer | null,
+  firstByteMs: number | null,
+  usdPerCredit: string,
+): { settlement: Settlement; asksForCost: boolean } {
+  const observed = answer?.observed ?? nothingObserved();
+  const progress = answer?.progress ?? { hasBegun: false, isOver: false };
+  const isFree = call.isFree || answer?.isCacheHit === true;
+  const verdict = verdictOn(ending, { ...observed, ...progress }, isFree);
+  // The header names the generation for every endpoint; a body may name something else.
+  const named = answer?.generationId ?? null;
+  const settlement: Settlement = {
+    requestId: call.requestId,
+    requestTime: call.requestTime,
+    status: verdict.error === null ? "completed" : "failed",
+    httpStatus: answer?.httpStatus ?? null,
+    errorMessage: verdict.error,
+    givenUp: verdict.givenUp,
+    ...knownUsage(observed, usdPerCredit),
+    generationId: call.beginsJob ? observed.id ?? named : named ?? observed.id,
+    cost: verdict.cost,
+    costSource: verdict.cost === null ? null : "response",
+    firstByteMs,
+    mayBeRepeated: verdict.mayBeRepeated,
+  };
+  // What a job costs is booked when somebody looks at it.
+  const isJob = call.beginsJob && observed.id !== null;
+  return { settlement, asksForCost: verdict.asksForCost && !isJob };
+}

@@ -12,32 +12,27 @@ import type { Config } from "../config/config.ts";
 import { ClientDisconnected } from "../errors.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
 import type { RequestEnv } from "../http/request_log.ts";
-import { isUnconnected, knowsNoSuchPath, StillAnswering, wholeJob } from "../openrouter/forward.ts";
-import { createLinks } from "../openrouter/links.ts";
+import { isUnconnected, StillAnswering } from "../openrouter/forward.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
 import { type Opened, openedBy } from "../policy/endpoints.ts";
-import { errorDialectOf } from "../policy/error_dialects.ts";
 import { proxyTarget, type Target } from "../policy/paths.ts";
 import { StoreUnavailable } from "../store/rpc.ts";
 import { admissionRequest } from "./admission.ts";
-import { clientAnswer, wholeIfJson } from "./answer.ts";
-import { errorEvents } from "./error_event.ts";
+import { type AnsweringDeps, createAnswering } from "./answering.ts";
 import type { Identified, Identify } from "./identify.ts";
 import { type Order, orderOf } from "./order.ts";
-import { createSend, type SendDeps, type Sending, type Sent } from "./send.ts";
+import { createSend, type SendDeps, type Sending } from "./send.ts";
 import { type ServerTiming, serverTiming } from "./server_timing.ts";
 
-export interface ProxyDeps extends SendDeps {
+export interface ProxyDeps extends SendDeps, AnsweringDeps {
   config:
     & SendDeps["config"]
-    & Pick<Config, "audience" | "extraPaths" | "upstreamIdleTimeoutMs" | "usdPerCredit">;
+    & AnsweringDeps["config"]
+    & Pick<Config, "extraPaths" | "usdPerCredit">;
   identify: Identify;
   accounts: Accounts;
   catalogue: Catalogue;
   bookkeeper: Bookkeeper;
-  /** Milliseconds since the epoch. */
-  now: () => number;
-  sleep: (ms: number) => Promise<void>;
   /** Keeps the isolate alive until the promise is settled. */
   waitUntil: (promise: Promise<unknown>) => void;
 }
@@ -53,19 +48,11 @@ interface Received {
   timing: ServerTiming;
 }
 
-/** What counts of an order once it was sent. */
-type Ordered = Pick<Order, "path" | "call" | "model" | "isHeard" | "hasLinks" | "idempotency">;
-
-/** Who waits for the answer. */
-type Client = Pick<Received, "requestId" | "clientGone">;
-
-const SETTLED_SOON_MS = 1_000;
-
 /** Makes the handler of `/api/v1/openrouter/*`. */
 export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promise<Response> {
-  const { config, identify, accounts, catalogue, bookkeeper, now, sleep, waitUntil } = deps;
+  const { config, identify, accounts, catalogue, bookkeeper, now, waitUntil } = deps;
   const send = createSend(deps);
-  const linkOf = createLinks(config.openrouterUrl, config.audience);
+  const answering = createAnswering(deps);
 
   /** @throws {GatewayError} invalid_request */
   function receive(c: Context<RequestEnv>): Received {
@@ -148,69 +135,6 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     });
   }
 
-  /** What was not billed may be sent again at once, which is for Postgres to know first. */
-  async function settledSoon(order: Ordered, booking: Booking | null): Promise<void> {
-    if (order.idempotency !== null) await Promise.race([booking?.settled, sleep(SETTLED_SOON_MS)]);
-  }
-
-  async function passOn(
-    order: Ordered,
-    { upstream, apiKey }: Sent,
-    booking: Booking | null,
-    { requestId, clientGone }: Client,
-    whenHeard: Ending,
-  ): Promise<Response> {
-    const { path, call, model, isHeard, hasLinks } = order;
-    const beginsJob = call?.beginsJob ?? false;
-    const idleTimeoutMs = config.upstreamIdleTimeoutMs;
-    const answer = beginsJob
-      ? await wholeJob(upstream, idleTimeoutMs)
-      : await wholeIfJson(upstream);
-    const { status } = answer;
-    const response = clientAnswer(answer, {
-      apiKey,
-      booking,
-      whenRead: call !== null && knowsNoSuchPath(answer, call.isKnown)
-        ? { kind: "no_such_path" }
-        : status >= 300
-        ? { kind: "refused", status }
-        : { kind: "answered" },
-      whenHeard: isHeard ? whenHeard : null,
-      linkOf: hasLinks ? linkOf : null,
-      errorEvents: (error, seen) =>
-        errorEvents(errorDialectOf(path), error, {
-          ...seen,
-          id: seen.id ?? requestId,
-          model: seen.model ?? model ?? "",
-          requestId,
-          nowS: Math.floor(now() / 1000),
-        }),
-      idleTimeoutMs,
-      clientGone,
-    });
-    if (status >= 300) await settledSoon(order, booking);
-    // The owner of a job may ask for it at once, which is for Postgres to know first as well.
-    else if (beginsJob && answer.body instanceof Uint8Array) await booking?.settled;
-    return response;
-  }
-
-  /** Hears a call to its end whose client was told that OpenRouter is late. */
-  async function hear(
-    order: Ordered,
-    { refusal, answer }: StillAnswering,
-    apiKey: string | null,
-    booking: Booking | null,
-    requestId: string,
-  ): Promise<void> {
-    const ending: Ending = { kind: "broken", sent: true, error: refusal };
-    try {
-      const nobody: Client = { requestId, clientGone: AbortSignal.abort() };
-      await passOn(order, { upstream: await answer, apiKey }, booking, nobody, ending);
-    } catch (error) {
-      booking?.end(isUnconnected(error) ? { ...ending, sent: false } : ending);
-    }
-  }
-
   return async (c) => {
     const call = receive(c);
     const { identified, opened } = await identifyFor(call);
@@ -238,8 +162,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     try {
       const sent = await send(sending);
       call.timing.mark("upstream");
-      const whenHeard: Ending = { kind: "left", sent: true, hadUsage: false };
-      const response = await passOn(order, sent, booking, call, whenHeard);
+      const response = await answering.pass(order, sent, booking, call);
       response.headers.append("server-timing", call.timing.header());
       return response;
     } catch (error) {
@@ -248,11 +171,11 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
         const { requestId } = call;
         const { path, call: endpoint, model, isHeard, hasLinks, idempotency } = order;
         const heard = { path, call: endpoint, model, isHeard, hasLinks, idempotency };
-        waitUntil(hear(heard, error, sending.apiKey, booking, requestId));
+        waitUntil(answering.hear(heard, error, sending.apiKey, booking, requestId));
         throw error.refusal;
       }
       booking?.end(endingOf(error as Error, sending.isSent));
-      await settledSoon(order, booking);
+      await answering.settledSoon(order, booking);
       throw error;
     }
   };
