@@ -178,6 +178,8 @@ begin
     select from public.request_logs as log
     where log.id = metered.id
       and log.request_time between p_now - interval '1 day' and p_now + interval '1 minute'
+    -- In the order of the key, so that no other index is as good in a month with no row yet.
+    order by log.request_time
     limit 1
   ) as admitted_before
   limit 1;
@@ -272,7 +274,9 @@ returns public.request_logs[]
 language plpgsql
 set search_path = ''
 -- One look-up by its key for each settlement, however small the log was when it was planned: a plan is kept
--- while the log grows. `= any (array[…])`, without hash and merge joins, leaves the planner no other.
+-- while the log grows. `= any (array[…])`, without hash and merge joins, leaves the planner no other join.
+-- The comparison of rows says nothing new: it makes the key the cheapest index of a month with no row yet,
+-- where another one, to be read whole for each request_time, would cost the same.
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_bitmapscan = off
@@ -314,6 +318,7 @@ begin
       reserved_usd = case when told.cost is null then log.reserved_usd else 0 end
     from (select * from unnest(p_settlements) order by request_time, request_id) as told
     where log.id = any (array[told.request_id]) and log.request_time = any (array[told.request_time])
+      and (log.id, log.request_time) >= (told.request_id, told.request_time)
       and (log.status = 'pending' or p_ended_too)
     returning log as ended_row, told.may_be_repeated
   )

@@ -206,7 +206,8 @@ create function public.count_rows_in_usage(p_rows public.request_logs[])
 returns void
 language plpgsql
 set search_path = ''
--- By the key, however small the totals were when it was planned.
+-- By the key, however small the totals were when it was planned: as a range of rows that is one row, it
+-- can be looked up by no other index, and joined in no other way.
 set enable_seqscan = off
 set jit = off
 as $$
@@ -284,7 +285,9 @@ begin
       duration_ms = public.histogram(told.durations, total.duration_ms)
     from told
     where (total.did, total.hour, total.model, total.endpoint)
-      = (told.did, told.hour, told.model, told.endpoint)
+      >= (told.did, told.hour, told.model, told.endpoint)
+      and (total.did, total.hour, total.model, total.endpoint)
+      <= (told.did, told.hour, told.model, told.endpoint)
     returning told.did, told.hour, told.model, told.endpoint
   )
   insert into public.usage_hourly (

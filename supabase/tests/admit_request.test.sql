@@ -1,6 +1,6 @@
 -- The decision on a request, and the row that books it.
 begin;
-select plan(39);
+select plan(41);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 values
@@ -157,6 +157,11 @@ select is(
 );
 select is_empty(
   'select from public.request_logs where id = pg_temp.request(51)', 'a duplicate leaves no row'
+);
+select is(pg_temp.decision(54, 'did:key:alice', 'm54', idempotency_key => 'k'), 'duplicate', 'whoever signs it');
+select is(
+  pg_temp.decision(55, 'did:key:alice', 'm54', idempotency_key => 'k'), 'duplicate',
+  'a message refused as a duplicate is not remembered'
 );
 select is(
   pg_temp.decision(52, 'did:key:alice', idempotency_key => 'k', body => '{"other":1}'), 'admitted',

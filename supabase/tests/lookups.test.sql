@@ -1,0 +1,44 @@
+-- Admissions and settlements look rows up by their keys, also where they were planned while nothing was there:
+-- a plan is kept while the tables grow.
+begin;
+select plan(6);
+
+-- How often the transaction has read a table from end to end, or used an index, in all partitions.
+create function pg_temp.scans(relation regclass) returns bigint language sql as $$
+  select sum(pg_stat_get_xact_numscans(oid))::bigint
+  from (select relation union select relid from pg_partition_tree(relation)) as part (oid);
+$$;
+
+create function pg_temp.asked(n integer) returns jsonb language sql as $$
+  select jsonb_build_object(
+    'request_id', lpad(n::text, 32, '0')::uuid, 'did', 'did:key:alice', 'method', 'POST',
+    'endpoint', '/chat/completions', 'metered', true, 'model', 'openai/gpt-4o-mini', 'estimate', '[{"usd": "0.1"}]'::jsonb
+  );
+$$;
+
+create function pg_temp.settlements(answers jsonb) returns jsonb language sql as $$
+  select jsonb_agg(jsonb_build_object(
+    'request_id', key, 'request_time', value ->> 'request_time', 'status', 'completed', 'http_status', 200, 'cost', '0.01'
+  ))
+  from jsonb_each(answers);
+$$;
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+values ('did:key:alice', 'hash alice', 'sealed', 'alice');
+analyze public.request_logs;
+
+select is(public.admit_request(pg_temp.asked(1)) ->> 'decision', 'admitted', 'one is admitted');
+analyze public.request_logs;
+create temporary table answers as
+select public.admit_requests(jsonb_agg(pg_temp.asked(n))::text) as together from generate_series(2, 4) as n;
+select is(
+  (select string_agg(value ->> 'settled', ' ') from answers, jsonb_each(public.settle_requests(pg_temp.settlements(together)::text))),
+  'true true true', 'some are admitted and settled together'
+);
+select is(pg_temp.scans('public.request_logs'), 0::bigint, 'for which the log is not read');
+select is(pg_temp.scans('public.request_logs_did_request_time'), 0::bigint, 'nor its index of times');
+select is(pg_temp.scans('public.usage_hourly'), 0::bigint, 'nor the totals');
+select is(pg_temp.scans('public.usage_hourly_hour'), 0::bigint, 'nor their index of hours');
+
+select * from finish();
+rollback;
