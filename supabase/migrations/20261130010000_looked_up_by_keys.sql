@@ -216,6 +216,7 @@ set search_path = ''
 -- By the key, however small the totals were when it was planned: as a range of rows that is one row, it
 -- can be looked up by no other index, and joined in no other way.
 set enable_seqscan = off
+set enable_bitmapscan = off
 set jit = off
 as $$
 begin
@@ -292,9 +293,12 @@ begin
       duration_ms = public.histogram(told.durations, total.duration_ms)
     from told
     where (total.did, total.hour, total.model, total.endpoint)
-      >= (told.did, told.hour, told.model, told.endpoint)
+        >= (told.did, told.hour, told.model, told.endpoint)
       and (total.did, total.hour, total.model, total.endpoint)
-      <= (told.did, told.hour, told.model, told.endpoint)
+        <= (told.did, told.hour, told.model, told.endpoint)
+      -- For the planner, who would expect many rows.
+      and total.did = any (array[told.did]) and total.model = any (array[told.model])
+      and total.endpoint = any (array[told.endpoint])
     returning told.did, told.hour, told.model, told.endpoint
   )
   insert into public.usage_hourly (
