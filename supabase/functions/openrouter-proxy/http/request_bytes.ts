@@ -30,7 +30,7 @@ export async function requestBytes(
   sender: SenderKind,
   bodies: BodiesUnderWay,
 ): Promise<ReceivedBody> {
-  const contentLength = Number(request.headers.get("content-length") ?? 0);
+  const contentLength = lengthToldBy(request.headers);
   if (contentLength > maxBytes) throw tooLarge(maxBytes);
   const encoding = request.headers.get("content-encoding") ?? "identity";
   if (encoding.toLowerCase() !== "identity") {
@@ -56,6 +56,11 @@ export async function requestBytes(
     place[Symbol.dispose]();
     throw error;
   }
+}
+
+/** How long a body is said to be; 0: nothing tells. Chunks overrule a length (RFC 9112 section 6.3). */
+function lengthToldBy(headers: Headers): number {
+  return headers.has("transfer-encoding") ? 0 : Number(headers.get("content-length") ?? 0);
 }
 
 /**
