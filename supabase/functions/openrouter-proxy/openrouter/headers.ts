@@ -42,6 +42,9 @@ const OPERATORS = /(?:^|-)(?:organization|project|workspace|user|account)(?:-id)
 /** What Deno's fetch decodes; newer ones leave the headers. Other encodings pass as they came. */
 const DECODED_BY_FETCH = new Set(["gzip", "br"]);
 
+/** A length that was told once; Deno 2.1.4 sends nothing at all of an answer that has it twice. */
+const IS_LENGTH = /^[0-9]+$/;
+
 /**
  * The headers of the request to OpenRouter: the client's listed ones, and the DID's own key.
  *
@@ -83,7 +86,11 @@ export function responseHeaders(upstream: Headers): Headers {
   if (DECODED_BY_FETCH.has(encoding)) headers.delete("content-encoding");
   // Some versions of Deno decode an encoding in capitals too. And chunks overrule a length (RFC 9112
   // section 6.3).
-  if (DECODED_BY_FETCH.has(encoding.toLowerCase()) || upstream.has("transfer-encoding")) {
+  const length = headers.get("content-length") ?? "";
+  if (
+    DECODED_BY_FETCH.has(encoding.toLowerCase()) || upstream.has("transfer-encoding") ||
+    !IS_LENGTH.test(length)
+  ) {
     headers.delete("content-length");
   }
   return headers;

@@ -132,6 +132,13 @@ for (const [what, others, kept] of LENGTHS) {
   });
 }
 
+Deno.test("responseHeaders drops a content-length that was told twice", () => {
+  const headers = responseHeaders(
+    new Headers([["content-length", "3"], ["content-length", "3"]]),
+  );
+  assert.equal(headers.get("content-length"), null);
+});
+
 // Portkey #1389: mutating fetch's immutable headers.
 Deno.test("responseHeaders gives headers that can be added to", async () => {
   const answer = await fetch("data:text/plain,x");
