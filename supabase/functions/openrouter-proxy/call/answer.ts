@@ -16,7 +16,7 @@ import { createMeter, isEventStream, type Meter } from "../metering/meter.ts";
 import { identifier } from "../metering/told_values.ts";
 import type { GatewayError } from "../errors.ts";
 import type { SeenStream } from "./error_event.ts";
-import { passOn, told } from "./passthrough.ts";
+import { endedEarly, passOn, told } from "./passthrough.ts";
 
 /** Statuses that say themselves that there is no answer to read (RFC 9110 sections 15.3.5 and 15.3.6). */
 const WITHOUT_CONTENT = new Set([204, 205]);
@@ -60,6 +60,7 @@ export async function wholeIfJson(
   return { ...upstream, body: await wholeIfAtOnce(body, later) };
 }
 
+/** @throws {GatewayError} upstream_unreachable where what is here as a whole is a part of an answer */
 export function clientAnswer(upstream: Upstream, options: AnswerOptions): Response {
   const { apiKey, booking, whenRead, whenHeard, linkOf, idleTimeoutMs, clientGone } = options;
   const { status, body } = upstream;
@@ -107,6 +108,8 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   }
   if (status < 400 && body !== null && body.length > 0) booking?.firstByte();
   const passed = body && concat(meter.feed(body), meter.end());
+  // Events that call themselves JSON: of them the client has got nothing yet.
+  if (whenRead.kind === "answered" && meter.isCut()) throw endedEarly();
   booking?.end(endingOfWhole(status, meter, options));
   // The meter gives up errors that are too large to be held back; this one is here as a whole.
   const clean = body !== null && status >= 400 ? concat(redactedError(body)) : passed;

@@ -198,6 +198,18 @@ for (const body of [utf8('{"usage":{"cost":1}}'), new Response('{"usage":{"cost"
   });
 }
 
+// A content-type may be wrong.
+for (const how of ["whole", "as a stream"]) {
+  Deno.test(`clientAnswer passes no part of an answer for all of it, of events that came ${how} and as JSON`, async () => {
+    const part = 'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n';
+    const body = how === "whole" ? utf8(part) : new Response(part).body;
+    await assert.rejects(
+      async () => await answered({ headers: new Headers(JSON_HEADERS), body }).response.text(),
+      { type: "upstream_unreachable", message: "OpenRouter's answer ended before it was complete" },
+    );
+  });
+}
+
 Deno.test("clientAnswer ends a call that was refused as that, although nobody waits for it", () => {
   const { events } = answered({ status: 429, body: utf8("no") }, { isHeard: true });
   assert.deepEqual(events[1], { kind: "refused", status: 429 });

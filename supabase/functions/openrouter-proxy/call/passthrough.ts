@@ -125,8 +125,7 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
     const rest = meter.end();
     if (meter.isCut()) {
       put(events?.feed(rest) ?? rest);
-      const message = "OpenRouter's answer ended before it was complete";
-      return breakOff(new GatewayError("upstream_unreachable", message));
+      return breakOff(endedEarly());
     }
     put(events === null ? rest : concat(events.feed(rest), events.release()));
     end(meter.isEmpty() ? { kind: "empty" } : passage.whenRead, close);
@@ -242,6 +241,12 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
       abandon();
     },
   }, { highWaterMark: 0 });
+}
+
+/** What is wrong with an answer that its meter calls cut. */
+export function endedEarly(): GatewayError {
+  const message = "OpenRouter's answer ended before it was complete";
+  return new GatewayError("upstream_unreachable", message);
 }
 
 /** Waits for the end of a connection on which everything has come, and then closes it. */
