@@ -5,7 +5,7 @@
  *
  * Source: WHATWG HTML, "Parsing an event stream"; docs/openrouter.md, "SSE".
  */
-import { concatAll, textOf } from "../bytes/encodings.ts";
+import { concatAll, textOf, utf8 } from "../bytes/encodings.ts";
 import { JsonScanner, type JsonVisitor, type ScanBounds } from "../bytes/json_scanner.ts";
 import { type EventShape, eventShape, type PassedOver } from "./event_shape.ts";
 
@@ -30,6 +30,7 @@ const SPACE = 0x20;
 const COLON = 0x3a;
 const DATA = [0x64, 0x61, 0x74, 0x61];
 const DONE = "[DONE]";
+const NO_JSON: Uint8Array = utf8(DONE);
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 const NO_BYTES: Uint8Array = new Uint8Array();
 const LINE_END: Uint8Array = Uint8Array.of(LF);
@@ -129,7 +130,9 @@ export class EventStream {
     const from = this.#eventFrom;
     this.#eventFrom = -1;
     this.#shape = null;
-    if (from === -1 || this.#from > from || !this.#options.wasPlain()) return;
+    // Asked in any case: what it says holds for this event alone.
+    const wasPlain = this.#options.wasPlain();
+    if (from === -1 || this.#from > from || !wasPlain) return;
     const places = this.#passedOver.map(({ start, end, isText }) => (
       { start: start - from, end: end - from, isText }
     ));
@@ -179,6 +182,8 @@ export class EventStream {
       );
       return;
     }
+    // What has begun with these words is no JSON, whatever follows in the same event.
+    if (this.#head === DONE) this.#scanner.feed(NO_JSON);
     // It stands between two lines of data for whoever reads them, and comes out as the stream has it.
     this.#scanner.feed(LINE_END);
     this.#scanner.release();

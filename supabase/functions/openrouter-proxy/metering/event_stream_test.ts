@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../bytes/encodings.ts";
 import { EventStream } from "./event_stream.ts";
+import { createMeter } from "./meter.ts";
 
 /** A stream that has begun with a comment, and tells of each event whether it was read. */
 function watched(isPlain: boolean) {
@@ -35,3 +36,26 @@ Deno.test("every event is read where none is plain, and where the one before cam
   cut.stream.feed(utf8(EVENT.slice(9) + EVENT));
   assert.deepEqual(cut.events, ["read", "read"]);
 });
+
+/** Streams of which one part of an event must say nothing of another. */
+const STREAMS: [what: string, stream: string, events: number][] = [
+  [
+    "a plain event before two that are no JSON",
+    'data: {"id":"a"}\n\n' + 'data: {"x":[\n\n'.repeat(2),
+    1,
+  ],
+  ["an event that goes on after [DONE]", 'data: [DONE]\ndata: {"usage":{"cost":1}}\n\n', 0],
+];
+
+for (const [what, text, events] of STREAMS) {
+  Deno.test(`a stream tells the same wherever it is cut: ${what}`, () => {
+    for (let cut = 0; cut < text.length; cut++) {
+      const contentType = "text/event-stream";
+      const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
+      meter.feed(utf8(text.slice(0, cut)));
+      meter.feed(utf8(text.slice(cut)));
+      const { progress, observed } = meter;
+      assert.deepEqual([progress.events, observed.cost], [events, null], `cut at ${cut}`);
+    }
+  });
+}
