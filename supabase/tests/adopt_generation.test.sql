@@ -100,7 +100,7 @@ select is(
 
 -- A row that has the id, and no cost.
 select pg_temp.lost(6, 'a/one', '3 hours');
-update public.request_logs set generation_id = 'gen-h' where id::text like '%6';
+update public.request_logs set generation_id = 'gen-h' where id = '00000000-0000-4000-8000-000000000006';
 select is(pg_temp.adopt('{gen-h}', 'a/other', '9 minutes', '1'), 'adopted', 'a generation goes to the row that has its id');
 select is((select total_cost from public.request_logs where generation_id = 'gen-h'), 1::numeric, 'which is priced by it');
 
