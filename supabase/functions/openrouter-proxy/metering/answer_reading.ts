@@ -9,7 +9,12 @@
  */
 import { textOf, utf8 } from "../bytes/encodings.ts";
 import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
-import { IDENTIFIERS, redactedError, redactedText } from "../openrouter/identifiers.ts";
+import {
+  IDENTIFIERS,
+  REDACTED_TEXT,
+  redactedError,
+  redactedText,
+} from "../openrouter/identifiers.ts";
 import { parseWithExactMoney } from "./told_values.ts";
 
 /** Usage has some kilobytes at most. */
@@ -17,6 +22,7 @@ const MAX_TOLD_BYTES = 64 * 1024;
 /** A larger error is replaced; where its length must be kept, it passes. */
 const MAX_ERROR_BYTES = 256 * 1024;
 const MAX_ERROR_BYTES_THAT_STAYS = 256 * 1024;
+/** As an error. */
 const MAX_IDENTIFIER_BYTES = 1024;
 const TOO_LARGE = utf8('{"message":"the error is too large to be passed on"}');
 
@@ -213,7 +219,10 @@ function identifierReading(keepsLength: boolean): JsonVisitor {
     scalar: {
       maxBytes: MAX_IDENTIFIER_BYTES,
       replaces: true,
-      value: (json) => json && redacted(json),
+      value(json) {
+        if (json === null) return keepsLength ? null : REDACTED_TEXT;
+        return redacted(json);
+      },
       part: redacted,
     },
   };

@@ -199,13 +199,40 @@ Deno.test("an error that is no JSON passes whole and without the account", () =>
   );
 });
 
-Deno.test("a member that is too long to be an identifier keeps an answer's length", () => {
-  for (const length of [1_000, 1_022, 1_023, 5_000]) {
-    const bytes = utf8(`{"user_id":"${"x".repeat(length)}"}`);
-    for (const chunks of [[bytes], [bytes.subarray(0, 800), bytes.subarray(800)]]) {
-      const out = passed({ contentType: JSON_TYPE, keepsLength: true }, chunks);
-      assert.equal(out.length, bytes.length);
+Deno.test("a member that is too long to be an identifier is valid JSON, of a length that is told", () => {
+  for (const length of [1_000, 1_023]) {
+    for (const filler of ["x", '\\"', "\\\\", String.raw`\u0022`]) {
+      const value = filler.repeat(length / filler.length);
+      const bytes = utf8(`{"user_id":"${value}${USER}"}`);
+      const cuts = [800, 801, ...Array.from({ length: 20 }, (_, n) => 1_025 + n)];
+      for (const at of [...cuts, ...Array.from({ length: 8 }, (_, n) => bytes.length - n)]) {
+        const chunks = cut(bytes, [at]);
+        const out = passed({ contentType: JSON_TYPE, keepsLength: true }, chunks);
+        assert.equal(out.length, bytes.length);
+        JSON.parse(out);
+        assert.equal(passed({ contentType: JSON_TYPE }, chunks), '{"user_id":"[redacted]"}');
+      }
     }
+  }
+});
+
+Deno.test("what is too large to be held back passes in parts, and none tells of the account", () => {
+  const long = "x".repeat(256 * 1024);
+  for (
+    const [begin, answer] of [
+      [`{"error":{"message":"${long}`, { isError: true }],
+      [`{"error":{"message":"${long}`, { isError: true, keepsLength: true }],
+      [`{"error":{"message":"${long}`, { keepsLength: true }],
+      [`{"data":{"user_id":"${long}`, { keepsLength: true }],
+    ] as const
+  ) {
+    const quoted = String.raw`{\"workspace_id\":\"${WORKSPACE}\"}`;
+    const chunks = [begin, ` ${USER}`, ` ${HASH} `, `${ORGANIZATION} `, quoted, '"}}'];
+    const out = passed({ contentType: JSON_TYPE, ...answer }, chunks.map(utf8));
+    const rest = out.slice(begin.length);
+    assertClean(rest, JSON.stringify(answer));
+    assert.equal(rest.match(/\[redacted\]/g)?.length, 4);
+    JSON.parse(out);
   }
 });
 

@@ -35,6 +35,8 @@ const LONGEST_ESCAPE = 6;
 const IN_WORD = /^\w/;
 
 const REDACTED = "[redacted]";
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /**
  * One character a byte, whatever the encoding: this is windows-1252, of which each byte is one character.
@@ -83,13 +85,27 @@ function identifiersIn(text: string): Span[] {
   return spans;
 }
 
+/** What takes the place of a member's text of whatever length, in JSON. */
+export const REDACTED_TEXT = utf8(`"${REDACTED}"`);
+
 /**
  * What takes the place of a member's text, in JSON.
  *
- * @param json the text in its quotes, or a beginning of it
+ * @param json the text in its quotes, or a beginning of it; then the rest may follow
  */
 export function redactedText(json: Uint8Array, keepsLength: boolean): Uint8Array {
-  const isWhole = json.length > 1 && json.at(-1) === 0x22;
-  const length = keepsLength ? json.length - (isWhole ? 2 : 1) : REDACTED.length;
-  return utf8(`"${REDACTED.padEnd(length).slice(0, length)}${isWhole ? '"' : ""}`);
+  const end = endOf(json);
+  const length = keepsLength ? json.length - 1 - end.length : REDACTED.length;
+  return utf8(`"${REDACTED.padEnd(length).slice(0, length)}${end}`);
+}
+
+/** What must stay of the last byte: the quote that ends the text, or half an escape. */
+function endOf(json: Uint8Array): '"' | "\\" | "" {
+  const isQuote = json.length > 1 && json.at(-1) === QUOTE;
+  const end = isQuote ? json.length - 1 : json.length;
+  let backslashes = 0;
+  while (json[end - 1 - backslashes] === BACKSLASH) backslashes++;
+  const isEscaped = backslashes % 2 === 1;
+  if (isQuote) return isEscaped ? "" : '"';
+  return isEscaped ? "\\" : "";
 }
