@@ -14,6 +14,9 @@ function resolve(reference: string) {
   return reference.split("/").slice(1).reduce((value, name) => value?.[name], DOCUMENT);
 }
 
+// deno-lint-ignore no-explicit-any
+const components = (kind: string) => Object.entries<any>(DOCUMENT.components[kind]);
+
 Deno.test("every error type of the gateway is described, and some operation answers with it", () => {
   for (const [type, status] of Object.entries(STATUS)) {
     assert.ok(WHEN[type], type);
@@ -66,22 +69,130 @@ Deno.test("every reference leads somewhere, and every component is referred to",
   }
 });
 
-Deno.test("a schema that lists members or items says what type it is", () => {
-  const untyped: string[] = [];
-  JSON.parse(JSON.stringify(DOCUMENT.components.schemas), (name, value) => {
+/** What a schema may say of values of one type alone. */
+const OF_TYPES: Record<string, string[]> = {
+  object: ["properties", "additionalProperties", "required"],
+  array: ["items"],
+  string: ["pattern", "format", "minLength", "maxLength"],
+  "number integer": ["minimum", "maximum"],
+};
+
+Deno.test("a schema that says something of one type says that type", () => {
+  const { schemas, headers } = DOCUMENT.components;
+  JSON.parse(JSON.stringify([schemas, headers]), (name, value) => {
     if (typeof value !== "object" || value === null || name === "properties") return value;
+    // A header, not a schema.
+    if ("schema" in value) return value;
     const types = [value.type].flat();
-    const isObject = "properties" in value || "additionalProperties" in value;
-    if (isObject && !types.includes("object")) untyped.push(name);
-    if ("items" in value && !types.includes("array")) untyped.push(name);
+    for (const [wanted, keywords] of Object.entries(OF_TYPES)) {
+      if (!keywords.some((keyword) => keyword in value)) continue;
+      assert.ok(wanted.split(" ").some((type) => types.includes(type)), JSON.stringify(value));
+    }
     return value;
   });
-  assert.deepEqual(untyped, []);
 });
+
+Deno.test("a member, a header and a parameter say what their values are", () => {
+  const says = (schema: Record<string, unknown>) =>
+    ["type", "const", "enum", "$ref"].some((keyword) => schema?.[keyword] !== undefined);
+  JSON.parse(TEXT, (name, value) => {
+    if (typeof value !== "object" || value === null) return value;
+    if (name === "properties") {
+      for (const [member, schema] of Object.entries<Record<string, unknown>>(value)) {
+        // OpenRouter's errors have many shapes.
+        if (member !== "error" && member !== "success") assert.ok(says(schema), member);
+      }
+    }
+    if (value.in === "query" || value.in === "path") assert.ok(says(value.schema), value.name);
+    return value;
+  });
+  for (const [name, { schema }] of components("headers")) assert.ok(says(schema), name);
+});
+
+Deno.test("headers, parameters, responses and ways to authenticate are described", () => {
+  for (const kind of ["headers", "responses", "securitySchemes"]) {
+    for (const [name, { description }] of components(kind)) assert.ok(description, name);
+  }
+  JSON.parse(TEXT, (_, value) => {
+    if (value?.in) assert.ok(value.description, value.name);
+    return value;
+  });
+});
+
+Deno.test("a caller and the operator may authenticate in each way that docs/protocol.md tells of", () => {
+  const waysOf = (path: string, method: string) =>
+    DOCUMENT.paths[path][method].security.map((way: Record<string, unknown>) =>
+      Object.keys(way).map((scheme) => {
+        const { type, name, scheme: inAuthorization } = DOCUMENT.components.securitySchemes[scheme];
+        return type === "http" ? inAuthorization : name;
+      }).join(" ")
+    );
+  const byDid = [
+    "x-did x-did-timestamp x-did-signature",
+    "signature signature-input",
+    "bearer",
+    "x-api-key",
+  ];
+  assert.deepEqual(waysOf("/api/v1/usage", "get"), byDid);
+  assert.deepEqual(waysOf("/api/v1/openrouter/chat/completions", "post"), byDid);
+  assert.deepEqual(waysOf("/api/v1/maintenance", "post"), ["apikey", "bearer"]);
+  assert.deepEqual(waysOf("/api/v1/health", "get"), []);
+});
+
+Deno.test("an answer that docs/protocol.md shows has the members that are described", async () => {
+  const url = new URL("../../../../docs/protocol.md", import.meta.url);
+  const shown = [...(await Deno.readTextFile(url)).matchAll(/^```json\n([\s\S]*?)^```$/gm)]
+    .map(([, json]) => JSON.parse(json!)).filter((answer) => "success" in answer);
+  const described = {
+    Health: "status",
+    Usage: "total_requests",
+    LoggedRequests: "requests",
+    Limits: "budgets",
+    SupabaseToken: "token",
+    Maintenance: "jobs",
+    EncryptionKeys: "current",
+  };
+  for (const [name, member] of Object.entries(described)) {
+    const answer = shown.find(({ data }) => data && member in data);
+    assertMembers(answer.data, resolve(`#/components/schemas/${name}`), name);
+  }
+  const { error } = resolve("#/components/schemas/Error").properties;
+  assertMembers(shown.find(({ success }) => !success).error, error, "Error");
+  for (const member of OF_BUDGET_EXCEEDED) assert.ok(error.properties[member], member);
+});
+
+const OF_BUDGET_EXCEEDED = [
+  "scope",
+  "period",
+  "limit_usd",
+  "spent_usd",
+  "reserved_usd",
+  "estimate_usd",
+  "resets_at",
+];
+
+/** Asserts that a value has all members that its schema requires, and none that it lacks. */
+// deno-lint-ignore no-explicit-any
+function assertMembers(value: any, schema: any, path: string): void {
+  if (schema.$ref) return assertMembers(value, resolve(schema.$ref), path);
+  if (Array.isArray(value)) {
+    for (const item of value) assertMembers(item, schema.items, `${path}[]`);
+  } else if (typeof value === "object" && value !== null) {
+    const { properties = {}, required = [], additionalProperties } = schema;
+    for (const name of required) assert.ok(name in value, `${path}.${name}`);
+    for (const [name, member] of Object.entries(value)) {
+      const described = properties[name] ?? additionalProperties;
+      assert.ok(described, `${path}.${name}`);
+      assertMembers(member, described, `${path}.${name}`);
+    }
+  }
+}
 
 Deno.test("calls of OpenRouter need a JSON object as their body, and reads take none", () => {
   for (const path of Object.keys(CALLS)) {
-    const { requestBody } = DOCUMENT.paths[`/api/v1/openrouter${path}`].post;
+    const { requestBody, responses } = DOCUMENT.paths[`/api/v1/openrouter${path}`].post;
+    const { content } = resolve(responses["2XX"].$ref);
+    assert.deepEqual(content["text/event-stream"], { schema: { type: "string" } }, path);
     assert.equal(requestBody.required, true, path);
     assert.deepEqual(requestBody.content["application/json"], { schema: { type: "object" } }, path);
   }
@@ -91,11 +202,13 @@ Deno.test("calls of OpenRouter need a JSON object as their body, and reads take 
   }
 });
 
-Deno.test("operations have ids of their own, a summary, and say who may ask", () => {
+Deno.test("operations have ids of their own, a tag, a summary, and say who may ask", () => {
   const ids = new Set<string>();
   // deno-lint-ignore no-explicit-any
   for (const [path, item] of Object.entries<Record<string, any>>(DOCUMENT.paths)) {
-    for (const { operationId, summary, security } of Object.values(item)) {
+    for (const { operationId, tags, summary, security } of Object.values(item)) {
+      assert.equal(tags.length, 1, path);
+      assert.ok(DOCUMENT.tags.some(({ name }: { name: string }) => name === tags[0]), path);
       assert.ok(!ids.has(operationId), operationId);
       ids.add(operationId);
       assert.ok(summary, path);
