@@ -273,6 +273,8 @@ for (
     [';created="1";keyid="$"', "invalid_request", /created/],
     [';created=-1;keyid="$"', "invalid_request", /created/],
     [';created;keyid="$"', "invalid_request", /created/],
+    [';created=0;keyid="$"', "expired_timestamp"],
+    [`;created=${NOW};expires=0;keyid="$"`, "expired_timestamp"],
     [`;created=${NOW};expires=now;keyid="$"`, "invalid_request", /expires/],
     [`;created=${NOW};nonce=1;keyid="$"`, "invalid_request", /nonce/],
     [`;created=${NOW};tag=a;keyid="$"`, "invalid_request", /tag/],

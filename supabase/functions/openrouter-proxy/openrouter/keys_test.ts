@@ -78,6 +78,23 @@ Deno.test("a key that is gone counts as deleted, one that is refused does not", 
   assert.equal((await failureOf(refusing.management.deleteKey("h"))).status, 403);
 });
 
+Deno.test("a key is alive that OpenRouter has and that is not disabled", async () => {
+  for (
+    const [answer, isAlive] of [
+      [() => Response.json({ data: { hash: "a/b", disabled: false } }), true],
+      [() => Response.json({ data: { hash: "a/b", disabled: true } }), false],
+      [() => new Response("{}", { status: 404 }), false],
+    ] as const
+  ) {
+    const { management, sent } = answered(answer);
+    assert.equal(await management.isAlive("a/b"), isAlive);
+    assert.equal(sent[0]?.line, "GET /keys/a%2Fb");
+    assert.equal(sent[0]?.body, undefined);
+  }
+  const refusing = answered(() => new Response("{}", { status: 401 }));
+  assert.equal((await failureOf(refusing.management.isAlive("h"))).status, 401);
+});
+
 Deno.test("limits are told and read in credits, at the operator's rate", async () => {
   const { management, sent } = answered(
     ({ method }) =>
