@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(38);
+select plan(39);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -181,6 +181,20 @@ update public.cost_checks set is_equal = true;
 insert into public.request_logs (id, did, method, endpoint, request_time)
 values (gen_random_uuid(), 'did:key:bob', 'POST', '/x', now());
 select is(pg_temp.due(), 'did:key:bob', 'as is who has made a call since');
+
+-- How long they are kept.
+delete from public.cost_drift;
+insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_usd, drift_usd, booked_byok_usd, byok_drift_usd)
+values
+  ('did:key:alice', now() - interval '92 days', now() - interval '90 days 1 minute', 2, 1, 1, 0, 0),
+  ('did:key:alice', now() - interval '91 days', now() - interval '89 days 23 hours', 3, 1, 2, 0, 0),
+  ('did:key:bob', now() - interval '92 days', now() - interval '91 days', 2, 1, 1, 0, 0);
+select pg_temp.state(pg_temp.key('hash-2', 90, 0));
+select set_eq(
+  $$ select did, (now() - since) < '1 day' as is_new, drift_usd from public.cost_drift $$,
+  $$ values ('did:key:alice', true, 89::numeric), ('did:key:alice', false, 2), ('did:key:bob', false, 1) $$,
+  'a difference that is new ends the memory of those of its DID that were seen last over 90 days ago'
+);
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(87);
+select plan(89);
 
 -- Totals of hours are kept for 62 days; here since the day after the first one.
 create or replace function public.usage_hourly_kept_since() returns timestamptz
@@ -262,6 +262,32 @@ select is(
   ],
   'what only the log could tell is missed where it is not kept'
 );
+reset role;
+create or replace function public.request_log_kept_since() returns timestamptz
+language sql stable set search_path = '' as $$ select '2026-03-09 12:00:00+00'::timestamptz $$;
+set local role service_role;
+set local test.hours_since = '2026-03-07 05:00:00+00';
+select is(
+  array(
+    select public.usage_stats('did:key:alice', range_start, range_end) ->> 'partial_before'
+    from (values
+      ('2026-03-07 05:00:00+00'::timestamptz, null::timestamptz), ('2026-03-07 04:00:00+00', null),
+      ('2026-03-07 05:00:00+00', '2026-03-07 20:00:00+00'), ('2026-03-07 04:00:00+00', '2026-03-07 20:00:00+00')
+    ) as asked (range_start, range_end)
+  ),
+  array[null, '2026-03-08T00:00:00.000000Z', null, '2026-03-07T20:00:00.000000Z'],
+  'the first hour that is kept needs no log'
+);
+set local test.hours_since = '2026-03-07 00:00:00+00';
+select is(
+  array(
+    select public.usage_stats('did:key:alice', '2026-03-05 00:00:00+00', range_end) ->> 'partial_before'
+    from (values ('2026-03-07 05:00:00+00'::timestamptz), ('2026-03-06 05:00:00+00')) as asked (range_end)
+  ),
+  array[null, '2026-03-06T05:00:00.000000Z'],
+  'nor does it where a day ended with it'
+);
+set local test.hours_since = '';
 reset role;
 create or replace function public.request_log_kept_since() returns timestamptz
 language sql stable set search_path = '' as $$ select null::timestamptz $$;

@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(23);
+select plan(26);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -274,6 +274,31 @@ select set_eq(
   $$ select 'did:key:alice', requests from public.usage_by_did where did = 'did:key:alice'
     union all values ('did:key:unused', 0::bigint) $$,
   'new are those whose first key is'
+);
+
+-- Limits of a DID's own, and what all have without.
+select is(
+  (select array[daily_budget_usd, requests_per_minute, cardinality(allowed_models)] from public.accounts
+    where did = 'did:key:bob'),
+  array[null::numeric, null, null], 'limits that nobody has set are null'
+);
+reset role;
+select public.set_limits('did:key:alice', monthly_budget_usd => 30, requests_per_minute => 3, allowed_models => '{mine/*}');
+select public.set_gateway_limits(
+  default_daily_budget_usd => 4, default_requests_per_minute => 5, default_allowed_models => '{a/*,b/*}'
+);
+set local role service_role;
+select set_eq(
+  $$ select did, daily_budget_usd, monthly_budget_usd, requests_per_minute, allowed_models from public.accounts $$,
+  $$ values ('did:key:alice', 2::numeric, 30::numeric, 3, '{mine/*}'::text[]),
+    ('did:key:bob', 4, 20, 5, '{a/*,b/*}'), ('did:key:unused', 4, 20, 5, '{a/*,b/*}') $$,
+  'accounts have limits of their own, or what DIDs have without'
+);
+select set_eq(
+  $$ select did, period, limit_usd, used_percent from public.usage_against_budgets where did <> '*' $$,
+  $$ values ('did:key:alice', 'day', 2::numeric, 87.5), ('did:key:alice', 'month', 30, 16.7),
+    ('did:key:bob', 'day', 4, 0), ('did:key:bob', 'month', 20, 25) $$,
+  'and spend against the same'
 );
 
 select * from finish();
