@@ -28,11 +28,19 @@ Deno.test("observeGeneration corrects counts and keeps the names that the answer
     ...nothingObserved(),
     model: "a/b:free",
     provider: "P",
+    nativeFinishReason: "stop",
     inputTokens: 1,
     outputTokens: 1,
   };
-  const { model, provider, inputTokens, outputTokens } = seenOfGeneration(GENERATION, before);
-  assert.deepEqual([model, provider, inputTokens, outputTokens], ["a/b:free", "P", 64, 98]);
+  const after = seenOfGeneration(
+    GENERATION.replace("{", '{"native_finish_reason":"length",'),
+    before,
+  );
+  const { model, provider, nativeFinishReason, inputTokens, outputTokens } = after;
+  assert.deepEqual(
+    [model, provider, nativeFinishReason, inputTokens, outputTokens],
+    ["a/b:free", "P", "stop", 64, 98],
+  );
 });
 
 for (const data of ["null", "[]", '{"total_cost":null,"native_tokens_prompt":null}']) {

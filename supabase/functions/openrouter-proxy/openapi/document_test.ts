@@ -7,15 +7,21 @@ import { WHEN } from "./error_responses.ts";
 
 const TEXT = JSON.stringify(openApiDocument({ version: "1.2.3", server: "https://g.example/f" }));
 // deno-lint-ignore no-explicit-any
-const DOCUMENT: any = JSON.parse(TEXT);
+type Json = any;
+const DOCUMENT: Json = JSON.parse(TEXT);
 
 /** What a reference within the document refers to. */
 function resolve(reference: string) {
   return reference.split("/").slice(1).reduce((value, name) => value?.[name], DOCUMENT);
 }
 
-// deno-lint-ignore no-explicit-any
-const components = (kind: string) => Object.entries<any>(DOCUMENT.components[kind]);
+const components = (kind: string) => Object.entries<Json>(DOCUMENT.components[kind]);
+
+/** All operations, with their paths and methods. */
+const operations = () =>
+  Object.entries<Record<string, Json>>(DOCUMENT.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ path, method, ...operation }))
+  );
 
 Deno.test("every error type of the gateway is described, and some operation answers with it", () => {
   for (const [type, status] of Object.entries(STATUS)) {
@@ -35,6 +41,90 @@ Deno.test("every open path of OpenRouter's API is described, with its method", (
   for (const path of Object.keys(READS)) {
     assert.ok(paths[`/api/v1/openrouter${path.replace("*", "{path}")}`]?.get, path);
   }
+});
+
+Deno.test("what belongs to a caller can be read as docs/openrouter.md tells", () => {
+  for (const path of ["/generation", "/videos/{id}", "/videos/{id}/content"]) {
+    assert.ok(DOCUMENT.paths[`/api/v1/openrouter${path}`]?.get, path);
+  }
+});
+
+Deno.test("a path has the parameters that stand in it, and a call the headers that it takes", () => {
+  const calls = Object.keys(CALLS).map((path) => `/api/v1/openrouter${path}`);
+  for (const { path, method, parameters = [] } of operations()) {
+    const named = (place: string) =>
+      parameters.filter((parameter: { in: string }) => parameter.in === place);
+    assert.deepEqual(
+      named("path").map(({ name, required }: Json) => [name, required]),
+      [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, true]),
+      path,
+    );
+    assert.deepEqual(
+      named("header").map(({ name }: Json) => name),
+      method === "post" && calls.includes(path)
+        ? ["idempotency-key", "x-session-id", "x-label"]
+        : [],
+      path,
+    );
+  }
+});
+
+const OF_ALL = ["invalid_request", "method_not_allowed", "internal_error", "misconfigured"];
+const OF_OPERATORS = [...OF_ALL, "missing_credentials", "store_unavailable"];
+const OF_CALLERS = [
+  ...OF_OPERATORS,
+  "invalid_did",
+  "unsupported_did_method",
+  "invalid_signature",
+  "expired_timestamp",
+  "invalid_token",
+  "expired_token",
+  "did_unavailable",
+  "request_too_large",
+  "unsupported_media_type",
+  "overloaded",
+  "rate_limited",
+];
+const OF_ADMITTED = [...OF_CALLERS, "replayed_request", "access_denied"];
+
+Deno.test("an operation answers with the errors of all that a request to it goes through", () => {
+  for (const { path, tags, responses, security } of operations()) {
+    const isForwarded = tags[0] === "openrouter";
+    const expected = path.endsWith("/openapi.json")
+      ? OF_ALL
+      : security.length === 0
+      ? [...OF_ALL, "store_unavailable"]
+      : "operatorKey" in security[0]
+      ? OF_OPERATORS
+      : isForwarded || path.endsWith("/token")
+      ? OF_ADMITTED
+      : OF_CALLERS;
+    const described = Object.values<Json>(responses).map(({ $ref }) => resolve($ref).description);
+    for (const type of expected) assert.match(described.join(), new RegExp(`\`${type}\`: `), path);
+    const passing = ["2XX", "4XX", "5XX"].filter((status) => status in responses);
+    assert.equal(passing.length, isForwarded ? 3 : 0, path);
+    for (const status of passing) {
+      const types = Object.keys(resolve(responses[status].$ref).content);
+      assert.ok(types.includes("application/json") && types.includes("*/*"), path);
+    }
+  }
+});
+
+Deno.test("a group has a member for each name that group_by takes, and sums are always there", () => {
+  const { schemas } = DOCUMENT.components;
+  const { schema } = DOCUMENT.paths["/api/v1/usage"].get.parameters.find(({ name }: Json) =>
+    name === "group_by"
+  );
+  const groups = ["day", "hour", "model", "endpoint", "session", "label"];
+  for (const name of groups) assert.ok(schemas.UsageGroup.properties[name], name);
+  for (const asked of ["", ...groups, groups.join()]) {
+    assert.match(asked, new RegExp(schema.pattern));
+  }
+  for (const asked of ["did", "day,", "day model"]) {
+    assert.doesNotMatch(asked, new RegExp(schema.pattern));
+  }
+  const { partial_before: _, ...always } = schemas.Usage.properties;
+  assert.deepEqual(schemas.Usage.required.toSorted(), Object.keys(always).toSorted());
 });
 
 Deno.test("every route that docs/protocol.md lists is described", async () => {
@@ -172,8 +262,7 @@ const OF_BUDGET_EXCEEDED = [
 ];
 
 /** Asserts that a value has all members that its schema requires, and none that it lacks. */
-// deno-lint-ignore no-explicit-any
-function assertMembers(value: any, schema: any, path: string): void {
+function assertMembers(value: Json, schema: Json, path: string): void {
   if (schema.$ref) return assertMembers(value, resolve(schema.$ref), path);
   if (Array.isArray(value)) {
     for (const item of value) assertMembers(item, schema.items, `${path}[]`);
@@ -196,26 +285,22 @@ Deno.test("calls of OpenRouter need a JSON object as their body, and reads take 
     assert.equal(requestBody.required, true, path);
     assert.deepEqual(requestBody.content["application/json"], { schema: { type: "object" } }, path);
   }
-  // deno-lint-ignore no-explicit-any
-  for (const { get } of Object.values<any>(DOCUMENT.paths)) {
+  for (const { get } of Object.values<Json>(DOCUMENT.paths)) {
     assert.equal(get?.requestBody, undefined);
   }
 });
 
 Deno.test("operations have ids of their own, a tag, a summary, and say who may ask", () => {
   const ids = new Set<string>();
-  // deno-lint-ignore no-explicit-any
-  for (const [path, item] of Object.entries<Record<string, any>>(DOCUMENT.paths)) {
-    for (const { operationId, tags, summary, security } of Object.values(item)) {
-      assert.equal(tags.length, 1, path);
-      assert.ok(DOCUMENT.tags.some(({ name }: { name: string }) => name === tags[0]), path);
-      assert.ok(!ids.has(operationId), operationId);
-      ids.add(operationId);
-      assert.ok(summary, path);
-      for (const requirement of security) {
-        for (const scheme of Object.keys(requirement)) {
-          assert.ok(DOCUMENT.components.securitySchemes[scheme], scheme);
-        }
+  for (const { path, operationId, tags, summary, security } of operations()) {
+    assert.equal(tags.length, 1, path);
+    assert.ok(DOCUMENT.tags.some(({ name }: Json) => name === tags[0]), path);
+    assert.ok(!ids.has(operationId), operationId);
+    ids.add(operationId);
+    assert.ok(summary, path);
+    for (const requirement of security) {
+      for (const scheme of Object.keys(requirement)) {
+        assert.ok(DOCUMENT.components.securitySchemes[scheme], scheme);
       }
     }
   }

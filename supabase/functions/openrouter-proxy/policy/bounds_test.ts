@@ -105,6 +105,25 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
     isPriority: true,
     isFast: true,
   }],
+  ["what a tool of OpenRouter's is given, whose type comes last", {
+    tools: [{
+      parameters: {
+        models: [{ model: "a/b", speed: "fast", service_tier: "priority" }],
+        cache_control: { ttl: "1h" },
+        content: [{ type: "image" }],
+      },
+      type: "openrouter:fusion",
+    }],
+  }, { isPriority: true, isFast: true, caching: "long", mediaParts: 1 }],
+  ["nothing in the schema of a client's tool", {
+    tools: [{
+      parameters: {
+        models: [{ model: "a/b", speed: "fast", service_tier: "priority" }],
+        cache_control: {},
+      },
+      type: "function",
+    }],
+  }, { isPriority: false, isFast: false, caching: "none" }],
   ["an escaped tier", '{"sp\\u0065ed":"f\\u0061st"}', { isFast: true }],
   ["either of a repeated tier", '{"speed":"fast","speed":"standard"}', { isFast: true }],
   ["max_price", { provider: { max_price: { prompt: 1, completion: "2.5", image: 0.01, x: 1 } } }, {

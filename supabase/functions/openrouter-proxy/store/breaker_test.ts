@@ -54,6 +54,17 @@ Deno.test("after three time-outs in a row one call at a time finds out, and othe
   assert.equal(await answers(), "answer");
 });
 
+Deno.test("two time-outs in a row are none that others must wait for", async () => {
+  const { fails, waits, isOpen } = store();
+  for (let i = 0; i < 2; i++) await assert.rejects(fails(10_000), /failed/);
+  const calls = [waits(), waits()];
+  assert.equal(isOpen(), false);
+  for (const { result, resolve } of calls) {
+    resolve("answer");
+    assert.equal(await result, "answer");
+  }
+});
+
 Deno.test("a probe that fails leaves the next one to find out", async () => {
   const { answers, fails } = store();
   for (let i = 0; i < 4; i++) await assert.rejects(fails(10_000), /failed/);

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { VaultError } from "../../accounts/key_vault.ts";
+import { fakeClock, turnOf } from "../../testing/maintenance.ts";
+import { createJobCosts } from "./job_costs.ts";
+import { TurnIsOver } from "./turn.ts";
+
+const ROW = {
+  requestId: "r",
+  requestTime: "t",
+  did: "did:x:1",
+  endpoint: "/videos",
+  generationId: "job/1",
+};
+const GENERATION = { total_cost: "0.4", native_tokens_completion: 7 };
+
+/** What is known of a job for which OpenRouter answers with this, and what was asked for. */
+function costOf(
+  answer: { status?: number; job?: Record<string, unknown> },
+  { envelope = "sealed" as string | null, open = () => Promise.resolve("sk-own"), lastsMs = 1 } =
+    {},
+) {
+  const asked: string[] = [];
+  const jobCosts = createJobCosts({
+    store: { encryptedKeyOf: () => Promise.resolve(envelope) },
+    management: {
+      generation(id) {
+        asked.push(id);
+        return Promise.resolve(GENERATION);
+      },
+    },
+    vault: { open },
+    openrouterUrl: "https://openrouter.test/api/v1",
+    fetch: ((url: string, { headers }: { headers: Record<string, string> }) => {
+      asked.push(`${headers.authorization} ${url}`);
+      return Promise.resolve(Response.json(answer.job ?? {}, { status: answer.status ?? 200 }));
+    }) as unknown as typeof fetch,
+  });
+  return { asked, known: jobCosts(ROW, turnOf(fakeClock(), lastsMs)) };
+}
+
+Deno.test("a job is asked for with the DID's own key, and costs what its usage says", async () => {
+  const { asked, known } = costOf({ job: { status: "completed", usage: { cost: 1.25 } } });
+  assert.equal((await known)?.cost, "1.25");
+  assert.deepEqual(asked, ["Bearer sk-own https://openrouter.test/api/v1/videos/job%2F1"]);
+});
+
+for (const status of ["failed", "cancelled", "expired"]) {
+  Deno.test(`a job that has ${status} costs nothing, unless its usage says otherwise`, async () => {
+    assert.equal((await costOf({ job: { status } }).known)?.cost, "0");
+    assert.equal((await costOf({ job: { status, usage: { cost: 0.5 } } }).known)?.cost, "0.5");
+  });
+}
+
+Deno.test("a job that is done and silent about its usage costs what its generation did", async () => {
+  const { asked, known } = costOf({ job: { status: "completed", generation_id: "gen-1" } });
+  const { cost, outputTokens } = (await known)!;
+  assert.deepEqual([cost, outputTokens, asked[1]], ["0.4", 7, "gen-1"]);
+});
+
+for (
+  const job of [{ status: "in_progress", generation_id: "gen-1" }, { status: "completed" }, {}]
+) {
+  Deno.test(`what ${JSON.stringify(job)} costs is not known yet`, async () => {
+    const { asked, known } = costOf({ job });
+    assert.deepEqual([(await known)?.cost, asked.length], [null, 1]);
+  });
+}
+
+Deno.test("nothing is known where there is no key, or one that is not taken or cannot be opened", async () => {
+  assert.equal(await costOf({}, { envelope: null }).known, null);
+  assert.equal(await costOf({ status: 401 }).known, null);
+  assert.equal(await costOf({}, { open: () => Promise.reject(new VaultError()) }).known, null);
+});
+
+Deno.test("a turn that is over, and a bug, are no answers", async () => {
+  await assert.rejects(costOf({}, { lastsMs: 0 }).known, TurnIsOver);
+  await assert.rejects(
+    costOf({}, { open: () => Promise.reject(new TypeError("a bug")) }).known,
+    TypeError,
+  );
+});
