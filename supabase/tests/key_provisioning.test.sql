@@ -156,10 +156,10 @@ select is(
   true, 'which stores the new one'
 );
 select results_eq(
-  $$ select id, openrouter_key_hash, encrypted_api_key, credit_limit from public.user_api_keys
-    where did = 'did:key:alice' $$,
-  $$ select id, 'hash b', 'sealed b', 3::numeric from before $$,
-  'in the same account'
+  $$ select id, openrouter_key_hash, encrypted_api_key, key_name, credit_limit, applied_credit_limit,
+      applied_credit_limit_reset from public.user_api_keys where did = 'did:key:alice' $$,
+  $$ select id, 'hash b', 'sealed b', 'gateway:alice', 3::numeric, 3::numeric, 'daily' from before $$,
+  'in the same account, with what OpenRouter was told'
 );
 select results_eq(
   'select did, openrouter_key_hash from public.retired_api_keys',

@@ -1,7 +1,7 @@
 -- Settlements that came together: what they end and count, what is left for settle_request, and that
 -- budgets, totals and keys are the same as after each alone.
 begin;
-select plan(41);
+select plan(42);
 
 create function pg_temp.id(n integer) returns uuid language sql return lpad(n::text, 32, '0')::uuid;
 
@@ -284,7 +284,21 @@ begin
 end;
 $$;
 select is(pg_temp.changed('together'), pg_temp.changed('alone'), 'changes of several days and DIDs come to the same together as each alone');
+create temporary table touched (place serial, did text) on commit drop;
+create function pg_temp.touch() returns trigger language plpgsql as $$
+begin
+  insert into touched (did) values (new.did);
+  return new;
+end;
+$$;
+reset role;
+create trigger touch before update on public.budgets for each row execute function pg_temp.touch();
 select lives_ok($$ select public.change_budgets(array(select change from changes order by place desc)) $$, 'changes are entered');
+drop trigger touch on public.budgets;
+select results_eq(
+  'select did from touched order by place', $$ select did from touched order by did = '*', did $$,
+  'in the order of the DIDs, and then in all that they share, so that no two wait for each other'
+);
 select is(
   (select string_agg(concat_ws(' ', did, trim_scale(day_spent_usd), trim_scale(day_reserved_usd), requests_under_way, round(extract(epoch from refusals_used_until - now()))), ', ' order by did) from public.budgets where did <> '*'),
   'did:key:dave 1.11 4.4 6 6, did:key:erin 1.2 4.7 7 3', 'those of a DID are summed up'
