@@ -1,7 +1,7 @@
 -- Admissions that came together: who is admitted, what stays of those who are left out, and that whoever
 -- is admitted is told and booked what admit_request would.
 begin;
-select plan(67);
+select plan(69);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 select 'did:key:' || name, 'hash ' || name, 'sealed ' || name, name,
@@ -280,6 +280,36 @@ select throws_ok(
   $$ select public.admit_requests(jsonb_build_array(pg_temp.item(1, 'alice'), pg_temp.item(2, 'bob', '{"estimate": [{"usd": "NaN"}]}'))::text) $$,
   '22003', null, 'where one holds what is none, nothing is done, and each is asked for alone'
 );
+
+-- No two transactions wait for each other.
+create temporary table noted (place serial, what text collate "C") on commit drop;
+create function pg_temp.note() returns trigger language plpgsql as $$
+begin
+  insert into noted (what)
+  values (concat_ws(' ', tg_table_name, to_jsonb(new) ->> 'did', to_jsonb(new) ->> tg_argv[0]));
+  return new;
+end;
+$$;
+reset role;
+create trigger note before insert on public.accepted_messages for each row execute function pg_temp.note('message_hash');
+create trigger note before insert on public.idempotency_keys for each row execute function pg_temp.note('idempotency_key');
+select public.enter_admissions(
+  array(
+    select asked from jsonb_populate_recordset(
+      null::public.admission,
+      pg_temp.items(95, 97, 'bob') || pg_temp.item(94, 'alice') || pg_temp.item(92, 'bob') || pg_temp.item(91, 'alice') || pg_temp.item(93, 'alice')
+    ) as asked
+  ),
+  '2028-03-01 10:00:00+00'
+);
+drop trigger note on public.accepted_messages;
+drop trigger note on public.idempotency_keys;
+set local role service_role;
+select results_eq(
+  'select what from noted order by place', 'select what from noted order by what',
+  'messages are accepted in one order, and then keys, whatever the order of the requests'
+);
+select is((select count(*) from noted), 14::bigint, 'those of all of them');
 
 -- By the day's own time, over the API's function.
 update public.budgets set day = (now() at time zone 'utc')::date, month = date_trunc('month', now() at time zone 'utc')::date;

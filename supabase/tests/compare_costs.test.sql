@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(39);
+select plan(40);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -194,6 +194,12 @@ select set_eq(
   $$ select did, (now() - since) < '1 day' as is_new, drift_usd from public.cost_drift $$,
   $$ values ('did:key:alice', true, 89::numeric), ('did:key:alice', false, 2), ('did:key:bob', false, 1) $$,
   'a difference that is new ends the memory of those of its DID that were seen last over 90 days ago'
+);
+select pg_temp.state(pg_temp.key('hash-2', 90, 0));
+select set_eq(
+  $$ select did, drift_usd, checked_at > now() as is_now, checked_at > since as is_later from public.cost_drift $$,
+  $$ values ('did:key:alice', 89::numeric, true, true), ('did:key:alice', 2, false, true), ('did:key:bob', 1, false, true) $$,
+  'one that is still there was seen again, and no other'
 );
 
 select * from finish();

@@ -261,6 +261,35 @@ const OF_BUDGET_EXCEEDED = [
   "resets_at",
 ];
 
+Deno.test("a member that is one of a few values may be each that Postgres and the gateway have", () => {
+  const { Health, LoggedRequest, Limits, Maintenance, Error } = DOCUMENT.components.schemas;
+  const [budget, rate] = [Limits.properties.budgets, Limits.properties.rates]
+    .map(({ items }) => items.properties);
+  const { error } = Error.properties;
+  for (
+    const [schema, values] of [
+      [Health.properties.status, ["healthy", "degraded"]],
+      [Health.properties.management_key, ["accepted", "refused", "unknown"]],
+      [LoggedRequest.properties.status, ["pending", "completed", "failed"]],
+      [LoggedRequest.properties.cost_source, ["response", "generation", "reconciliation", null]],
+      [Limits.properties.access, ["allowed", "not_allowed", "blocked"]],
+      [budget.scope, ["did", "gateway"]],
+      [budget.period, ["day", "month"]],
+      [budget.alerts.items.properties.threshold, [50, 80, 100]],
+      [rate.scope, ["did", "gateway"]],
+      [Maintenance.properties.jobs.additionalProperties.properties.stopped, [
+        "out_of_time",
+        "enough_for_one_run",
+        "openrouter_is_busy",
+        "openrouter_is_down",
+      ]],
+      [error.properties.scope, ["did", "gateway", "free_models"]],
+      [error.properties.period, ["day", "month"]],
+      [error.properties.type, Object.keys(STATUS)],
+    ]
+  ) assert.deepEqual(schema.enum, values);
+});
+
 /** Asserts that a value has all members that its schema requires, and none that it lacks. */
 function assertMembers(value: Json, schema: Json, path: string): void {
   if (schema.$ref) return assertMembers(value, resolve(schema.$ref), path);
