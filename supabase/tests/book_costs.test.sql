@@ -1,6 +1,6 @@
 -- Many costs at once.
 begin;
-select plan(6);
+select plan(7);
 
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
 select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
@@ -46,6 +46,11 @@ select results_eq(
   $$ select cost_asks from public.request_logs where total_cost is null $$,
   $$ values (2::smallint) $$,
   'a claim that is given back does not count'
+);
+select results_eq(
+  $$ select distinct cost_asks, cost_ask_after > now() from public.request_logs where total_cost is not null $$,
+  $$ values (3::smallint, true) $$,
+  'what was priced meanwhile stays as it is'
 );
 select is(
   (public.claim_unpriced_requests(10) -> 'requests' -> 0 ->> 'generation_id'), 'gen-3',
