@@ -154,6 +154,36 @@ for (const { name, program, args } of [...nodes, deno]) {
     const [described] = await did("whoami");
     assert.equal(JSON.parse(described).did, made.trim());
   });
+
+  Deno.test(`under ${name}, the installed did usage prints its report, and writes it as a page`, async () => {
+    const data = {
+      did: "did:key:z6Mk",
+      total_requests: 2,
+      failed_requests: 0,
+      requests_without_cost: 0,
+      total_input_tokens: 3,
+      total_output_tokens: 4,
+      total_cost: 0.25,
+      groups: [],
+      budgets: [],
+    };
+    await using gateway = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      () => Response.json({ success: true, data }),
+    );
+    const elsewhere = await Deno.makeTempDir({ dir: folder });
+    const env = {
+      DID_FILE: `${elsewhere}/identity.did.json`,
+      GATEWAY_URL: `http://127.0.0.1:${gateway.addr.port}/f`,
+    };
+    const did = async (...words: string[]) =>
+      await run(await program(), [...args, `${installed}/dist/did.js`, ...words], env);
+    await did("new");
+    assert.match(await did("usage"), /^\$0\.25 for 2 requests/m);
+    const page = `${elsewhere}/usage.html`;
+    assert.equal(await did("usage", "--format", "html", "--output", page), "");
+    assert.match(await Deno.readTextFile(page), /\$0\.25/);
+  });
 }
 
 Deno.test({

@@ -1,5 +1,7 @@
 /** The options that `deno task report` and `did usage` share. */
 import { InvalidArgumentError, Option } from "commander";
+import { writeFile } from "node:fs/promises";
+import process from "node:process";
 import { type Format, FORMATS } from "./formats.ts";
 
 export interface ReportOptions {
@@ -23,10 +25,10 @@ function days(text: string): number {
   throw new InvalidArgumentError("Give a whole number of days.");
 }
 
-/** To the file, or to standard output. */
+/** To the file, or to standard output: under Node, too, where the package's `did usage` runs. */
 export async function deliver(text: string, output: string | undefined): Promise<void> {
-  if (output !== undefined) return await Deno.writeTextFile(output, text);
-  const writer = Deno.stdout.writable.getWriter();
-  await writer.write(new TextEncoder().encode(text));
-  writer.releaseLock();
+  if (output !== undefined) return await writeFile(output, text);
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(text, (error) => error ? reject(error) : resolve());
+  });
 }
