@@ -132,7 +132,11 @@ function unlessRefused(error: unknown): Pick<Usage, "groups" | "partial_before">
 
 /** @returns the member `data` of the answer; amounts as decimal strings */
 async function ask<T>({ fetch, gatewayUrl }: Gateway, path: string): Promise<T> {
-  const response = await fetch(gatewayUrl + path);
+  const response = await fetch(gatewayUrl + path).catch((error: Error) => {
+    throw new Error(
+      `the gateway at ${gatewayUrl} did not answer (${error.message}); GATEWAY_URL says where it is`,
+    );
+  });
   const text = await response.text();
   if (response.status !== 200) {
     throw new Refused(

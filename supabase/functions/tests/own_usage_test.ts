@@ -82,3 +82,14 @@ Deno.test("a report that the gateway refuses says why", async () => {
     { message: /^the gateway answered 401: missing_credentials: / },
   );
 });
+
+Deno.test("a gateway that does not answer is named", async () => {
+  const silent = {
+    gatewayUrl: "http://127.0.0.1:9999/f",
+    fetch: () => Promise.reject(new TypeError("fetch failed")),
+  };
+  await assert.rejects(readOwnUsage(silent, { from: "2026-11-01", to: "2026-11-27" }), {
+    message: "the gateway at http://127.0.0.1:9999/f did not answer (fetch failed); " +
+      "GATEWAY_URL says where it is",
+  });
+});
