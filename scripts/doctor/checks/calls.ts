@@ -58,7 +58,8 @@ export const streaming: Check = {
     const first = await paidCall(patient);
     // The first call of a DID waits for its key: a second one says whether it was that.
     const call = looksHeldBack(first) ? await makePaidCall(patient) : first;
-    const took = `${call.pieces} pieces within ${Math.round(call.spreadMs)} ms`;
+    const pieces = call.pieces === 1 ? "1 piece" : `${call.pieces} pieces`;
+    const took = `${pieces} within ${Math.round(call.spreadMs)} ms`;
     const whole = `of ${Math.round(call.tookMs)} ms`;
     if (!looksHeldBack(call)) return ok(`${took} ${whole}`);
     return bad(
