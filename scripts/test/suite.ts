@@ -21,7 +21,7 @@ export interface SuiteContext {
 export type Suite = (context: SuiteContext) => Promise<Outcome>;
 
 /** Far more than any suite needs: a test that hangs must not keep the others' results from us. */
-const LIMIT_MS = 10 * 60_000;
+const LIMIT_MINUTES = 10;
 
 /**
  * Runs a suite; each line of its output is printed with the suite's name before it. A suite that
@@ -42,12 +42,18 @@ export async function runSuite(
     for (const line of lines) print(`[${name}] ${line}`);
   };
   let outcome: Outcome;
+  const limit = AbortSignal.timeout(LIMIT_MINUTES * 60_000);
   try {
-    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(LIMIT_MS)]);
+    const signal = AbortSignal.any([context.signal, limit]);
     outcome = await suite({ ...context, signal, write });
   } catch (error) {
     context.signal.throwIfAborted();
-    write(`\n${error instanceof StackError ? error.message : Deno.inspect(error)}\n`);
+    const why = error instanceof StackError
+      ? error.message
+      : limit.aborted
+      ? `stopped: it did not end within ${LIMIT_MINUTES} minutes. What was left has not run`
+      : Deno.inspect(error);
+    write(`\n${why}\n`);
     outcome = { passed: 0, failed: 1, skipped: 0 };
   }
   if (outcome.passed + outcome.failed === 0) {

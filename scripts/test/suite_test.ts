@@ -38,6 +38,23 @@ Deno.test("runSuite counts a suite that throws as a failure, with its message", 
   assert.ok(lines.includes("[unit] no Postgres"));
 });
 
+Deno.test("runSuite says of a suite that takes too long that the rest of it has not run", async () => {
+  const { timeout } = AbortSignal;
+  AbortSignal.timeout = () => timeout.call(AbortSignal, 0);
+  try {
+    const { outcome, lines } = await run(({ signal }) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)))
+    );
+    assert.deepEqual(outcome, { passed: 0, failed: 1, skipped: 0 });
+    assert.ok(
+      lines.includes("[unit] stopped: it did not end within 10 minutes. What was left has not run"),
+      lines.join("\n"),
+    );
+  } finally {
+    AbortSignal.timeout = timeout;
+  }
+});
+
 Deno.test("runSuite counts a suite that ran no test as a failure", async () => {
   const { outcome } = await run(() => Promise.resolve({ passed: 0, failed: 0, skipped: 3 }));
   assert.deepEqual(outcome, { passed: 0, failed: 1, skipped: 3 });
