@@ -12,8 +12,8 @@ const newSecrets = () =>
 # deployment, replace it only as \`deno task rotate-keys --help\` says.
 API_KEY_ENCRYPTION_KEY=${randomBytes(32).toString("base64")}
 
-# OpenRouter's management key, which makes the DIDs' keys: create one under
-# https://openrouter.ai/settings/management-keys, for this gateway alone, and put it here.
+# OpenRouter's management key, which makes the DIDs' keys: put it here, and take the # away. Create one
+# for this gateway alone under https://openrouter.ai/settings/management-keys
 # OPENROUTER_PROVISIONING_KEY=sk-or-v1-…
 
 # The id of a workspace of that account for this gateway's keys alone; optional, and best set first.
