@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { STATUS } from "../errors.ts";
 import { CALLS } from "../policy/calls.ts";
 import { FREE_POSTS, READS } from "../policy/endpoints.ts";
-import { components, DOCUMENT, resolve, TEXT } from "../testing/api_document.ts";
+import { components, DOCUMENT, type Json, resolve, TEXT } from "../testing/api_document.ts";
+import { VERSION } from "../version.ts";
+import { openApiDocument } from "./document.ts";
 import { WHEN } from "./error_responses.ts";
 
 Deno.test("every error type of the gateway is described, and some operation answers with it", () => {
@@ -76,4 +78,15 @@ Deno.test("headers, parameters, responses and ways to authenticate are described
 Deno.test("the document says where the gateway is, and what version", () => {
   assert.deepEqual(DOCUMENT.servers, [{ url: "https://g.example/f" }]);
   assert.equal(DOCUMENT.info.version, "1.2.3");
+});
+
+Deno.test("docs/openapi.json is the document: deno task openapi writes it", async () => {
+  const url = new URL("../../../../docs/openapi.json", import.meta.url);
+  const written: Json = JSON.parse(await Deno.readTextFile(url));
+  const [{ url: server }] = written.servers;
+  assert.match(server, /\/functions\/v1\/openrouter-proxy$/);
+  assert.deepEqual(
+    written,
+    JSON.parse(JSON.stringify(openApiDocument({ version: VERSION, server }))),
+  );
 });
