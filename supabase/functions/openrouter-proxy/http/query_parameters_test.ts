@@ -10,6 +10,14 @@ Deno.test("a route reads the parameters that it has", () => {
   assert.equal(queryOf(URL, []).size, 0);
 });
 
+Deno.test("a route reads its parameters whatever the Host is, which Deno's server writes into the URL", () => {
+  for (const host of ["[", "a:99999", "a%zz", "a<b", ":80", "xn--a", "256.1.1.1", "[::1]"]) {
+    const at = `http://${host}/openrouter-proxy/api/v1/usage`;
+    assert.equal(queryOf(`${at}?a=%3F%26&a=b+c`, ["a"]).getAll("a").join(), "?&,b c", host);
+    assert.equal(queryOf(at, []).size, 0);
+  }
+});
+
 Deno.test("supabase-js may say where the function shall run", () => {
   queryOf(`${URL}?forceFunctionRegion=eu-west-1`, []);
 });
