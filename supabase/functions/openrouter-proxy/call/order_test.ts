@@ -42,6 +42,7 @@ for (
   const [body, isFree] of [
     ['{"model":"a/b:free"}', true],
     ['{"model":"a/b"}', false],
+    ['{"model":"a/b:online:free"}', false],
     ['{"model":"a/b:free","tools":[{"type":"openrouter:web_search"}]}', false],
     ['{"model":"a/b:free","plugins":[{"id":"web"}]}', false],
     ['{"model":"a/b:free","web_search_options":{}}', false],
