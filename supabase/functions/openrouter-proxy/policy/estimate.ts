@@ -54,6 +54,12 @@ const OUTPUT_TOKENS_PER_USE = 1_024;
 /** By what the prices of a dearer tier are multiplied, as far as is known. */
 const PRIORITY_FACTOR = 2n;
 const FAST_FACTOR = 6n;
+/**
+ * What no call costs, in units of 1e-18 of a credit, and no token: a body can ask for any number of
+ * images, and allow any price. Postgres takes no amount of over 1e9 USD.
+ */
+const MOST = 10n ** 26n;
+const MOST_PER_TOKEN = 10n ** 18n;
 const OUTPUT_PRICES: readonly PriceName[] = [
   "completion",
   "internal_reasoning",
@@ -109,7 +115,7 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const { model } = listed;
   const uses = usesOf(asks);
   const tools = asks.serverTools.reduce((sum, tool) => sum + toolPrice(tool, uses, model), 0n);
-  if (charges === "tokens" && isFreeOfCharge(model)) return { usd: usdText(tools) };
+  if (charges === "tokens" && isFreeOfCharge(model)) return { usd: atMost(MOST, tools) };
   const prompts = promptsOf(asks, uses, model);
   if (!isPriced(model, charges) || prompts === null) return null;
   const longest = Math.max(...prompts);
@@ -124,12 +130,16 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const own = model.maxOutputTokens ?? model.contextLength;
   const most = Math.min(outputBound ?? Infinity, own ?? Infinity);
   const withTools = fixed + perOutput * BigInt(uses * Math.min(OUTPUT_TOKENS_PER_USE, most));
-  if (perOutput === 0n) return { usd: usdText(fixed) };
+  if (perOutput === 0n) return { usd: atMost(MOST, fixed) };
   if (outputBound === null || charges === "images") {
-    const usd_per_output_token = usdText(perOutput);
-    return { usd: usdText(withTools), usd_per_output_token, output_tokens: own };
+    const usd_per_output_token = atMost(MOST_PER_TOKEN, perOutput);
+    return { usd: atMost(MOST, withTools), usd_per_output_token, output_tokens: own };
   }
-  return { usd: usdText(withTools + perOutput * BigInt(most)) };
+  return { usd: atMost(MOST, withTools + perOutput * BigInt(most)) };
+}
+
+function atMost(most: bigint, units: bigint): string {
+  return usdText(units < most ? units : most);
 }
 
 /** How often tools may be used, all together. */

@@ -117,6 +117,14 @@ const ESTIMATES: [
     model: "a/long",
     provider: { max_price: { completion: 5000 } },
   }, [{ usd: "0.14" }]],
+  ["a max_price without end, as an amount that Postgres takes", {
+    ...BODY,
+    model: "a/plain",
+    provider: { max_price: { prompt: "1e999" } },
+  }, [{ usd: "100000000" }]],
+  ["an output without end, as such an amount", { model: "a/endless", max_tokens: 2 ** 53 - 1 }, [
+    { usd: "100000000" },
+  ]],
   ["a free model", { model: "a/zero:free", tools: [{ type: "function" }] }, [{ usd: "0" }]],
   ["a free model that searches", { model: "a/zero:free:online" }, [{ usd: "0.015" }], [
     LOOSE.tools,
@@ -174,6 +182,13 @@ const ESTIMATES: [
     "images",
     { model: "a/draws", n: 3, max_tokens: 1 },
     [{ usd: "0", usd_per_output_token: "0.09", output_tokens: 100 }],
+    [LOOSE.output],
+    "/images",
+  ],
+  [
+    "more images than anybody pays for, as an amount that Postgres takes",
+    { model: "a/draws", n: 2 ** 53 - 1 },
+    [{ usd: "0", usd_per_output_token: "1", output_tokens: 100 }],
     [LOOSE.output],
     "/images",
   ],
