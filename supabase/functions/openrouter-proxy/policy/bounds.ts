@@ -10,10 +10,15 @@
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { dividedUp, usdUnits } from "../bytes/usd.ts";
 import type { Asked } from "./asked.ts";
+import type { BoundingMember, OutputBound } from "./calls.ts";
 import { taking, takingText } from "./takings.ts";
 
 /** Not known is which of them holds where several are given. */
-const OUTPUT_BOUNDS = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const;
+const OUTPUT_BOUNDS: readonly OutputBound[] = [
+  "max_tokens",
+  "max_completion_tokens",
+  "max_output_tokens",
+];
 
 /** What `provider.max_price` says of one price. */
 export interface PriceBound {
@@ -139,21 +144,26 @@ export class Bounds {
     return given;
   }
 
-  /** How many tokens may come out; null: the request does not say. */
-  get output(): number | null {
+  /**
+   * How many tokens may come out; null: the request does not say.
+   *
+   * @param own the members that its endpoint has, of which one at least must be given
+   */
+  output(own: readonly BoundingMember[]): number | null {
     const given = OUTPUT_BOUNDS.map((name) => this.#given(name));
     const bounds = given.flatMap(({ largest }) => largest ?? []);
-    if (bounds.length === 0 || this.#hasPromptList || given.some(({ isOpen }) => isOpen)) {
-      return null;
-    }
+    const isBounded = OUTPUT_BOUNDS.some((name, i) =>
+      own.includes(name) && given[i]!.largest !== null
+    );
+    if (!isBounded || this.#hasPromptList || given.some(({ isOpen }) => isOpen)) return null;
     const largest = Math.max(...bounds, this.asked.fallbackOutput);
     return largest === Infinity ? null : largest;
   }
 
-  /** How often tools may be called altogether; null: the request does not say. */
-  get toolCalls(): number | null {
+  /** How often tools may be called altogether; null: the request does not say. @param own as above */
+  toolCalls(own: readonly BoundingMember[]): number | null {
     const { largest, isOpen } = this.#given("max_tool_calls");
-    return isOpen ? null : largest;
+    return isOpen || !own.includes("max_tool_calls") ? null : largest;
   }
 
   /** How many answers are asked for. */

@@ -2,10 +2,23 @@ import assert from "node:assert/strict";
 import type { Asks } from "./asks.ts";
 import { asked } from "../testing/asking.ts";
 
-const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
+const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][] = [
   ["no bound", {}, { outputBound: null, maxToolCalls: null, answers: 1 }],
   ["max_tokens", { max_tokens: 5 }, { outputBound: 5 }],
-  ["zero", { max_output_tokens: 0 }, { outputBound: 0 }],
+  ["zero", { max_output_tokens: 0 }, { outputBound: 0 }, "/responses"],
+  ["max_output_tokens", { max_output_tokens: 5 }, { outputBound: 5 }, "/responses"],
+  ["no bound of another API's", { max_output_tokens: 1 }, { outputBound: null }],
+  ["no such bound of a response", { max_tokens: 1, max_completion_tokens: 1 }, {
+    outputBound: null,
+  }, "/responses"],
+  ["no such bound of a message", { max_completion_tokens: 1 }, { outputBound: null }, "/messages"],
+  ["no such bound of a completion", { max_completion_tokens: 1 }, {
+    outputBound: null,
+  }, "/completions"],
+  ["another API's larger bound", { max_tokens: 5, max_output_tokens: 9 }, { outputBound: 9 }],
+  ["any bound where it is not known which holds", { max_output_tokens: 5 }, {
+    outputBound: 5,
+  }, "/systemone"],
   ["the largest", { max_tokens: 5, max_completion_tokens: 7, max_output_tokens: 6 }, {
     outputBound: 7,
   }],
@@ -13,7 +26,7 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
   ["none of a repeated one that is none once", '{"max_tokens":9,"max_tokens":null}', {
     outputBound: null,
   }],
-  ["another one's, where one is null", { max_tokens: null, max_output_tokens: 3 }, {
+  ["another one's, where one is null", { max_tokens: null, max_completion_tokens: 3 }, {
     outputBound: 3,
   }],
   ["no bound that is none", '{"max_tokens":-1,"max_output_tokens":1.5}', { outputBound: null }],
@@ -46,8 +59,11 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
   }],
   ["a bound of what one prompt gets", { prompt: "a", max_tokens: 5 }, { outputBound: 5 }],
   ["none of a fallback's alone", { fallbacks: [{ max_tokens: 9 }] }, { outputBound: null }],
-  ["max_tool_calls", { max_tool_calls: 2 }, { maxToolCalls: 2 }],
-  ["no bound of tool calls that is none", { max_tool_calls: 1e17 }, { maxToolCalls: null }],
+  ["max_tool_calls", { max_tool_calls: 2 }, { maxToolCalls: 2 }, "/responses"],
+  ["no bound of tool calls that is none", { max_tool_calls: 1e17 }, {
+    maxToolCalls: null,
+  }, "/responses"],
+  ["no bound of tool calls that a chat has not", { max_tool_calls: 0 }, { maxToolCalls: null }],
   ["n", { n: 4 }, { answers: 4 }],
   ["an image", { messages: [{ content: [{ type: "image_url", image_url: { url: "x" } }] }] }, {
     mediaParts: 1,
@@ -148,9 +164,9 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>][] = [
   }, { priceBounds: { prompt: { units: 10n ** 12n, isCertain: false } } }],
 ];
 
-for (const [what, body, facts] of FACTS) {
+for (const [what, body, facts, path] of FACTS) {
   Deno.test(`what a request asks for: ${what}`, async () => {
-    const asks: Asks = await asked(body);
+    const asks: Asks = await asked(body, path);
     const found = Object.fromEntries(
       Object.keys(facts).map((key) => [key, asks[key as keyof Asks]]),
     );

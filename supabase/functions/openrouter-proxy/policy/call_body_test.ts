@@ -16,6 +16,7 @@ const ENDPOINT: CallEndpoint = {
   pseudonym: null,
   beginsJob: false,
   charges: "tokens",
+  boundedBy: [],
   isKnown: true,
   bookedAs: null,
 };

@@ -13,6 +13,11 @@ export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
  */
 export type Charges = "tokens" | "prompt" | "images" | "job" | "other";
 
+/** A member of a body that bounds how many tokens come out. */
+export type OutputBound = "max_tokens" | "max_completion_tokens" | "max_output_tokens";
+/** A member of a body that bounds what it costs. */
+export type BoundingMember = OutputBound | "max_tool_calls";
+
 /** A request that costs, and gets a row in request_logs before it is forwarded. */
 export interface CallEndpoint {
   kind: "call";
@@ -25,6 +30,8 @@ export interface CallEndpoint {
   beginsJob: boolean;
   /** What its price is made of. */
   charges: Charges;
+  /** The members that it has: OpenRouter passes over those of another API. */
+  boundedBy: readonly BoundingMember[];
   /** Whether the path is in the table; of another one OpenRouter may know nothing. */
   isKnown: boolean;
   /**
@@ -41,16 +48,26 @@ const CALL: CallEndpoint = {
   pseudonym: null,
   beginsJob: false,
   charges: "tokens",
+  boundedBy: ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls"],
   isKnown: true,
   bookedAs: null,
 };
 
 /** By path. */
 export const CALLS: Record<string, CallEndpoint> = {
-  "/chat/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
-  "/completions": { ...CALL, addsUsage: true, pseudonym: "user" },
-  "/responses": { ...CALL, pseudonym: "safety_identifier" },
-  "/messages": { ...CALL, pseudonym: "metadata.user_id" },
+  "/chat/completions": {
+    ...CALL,
+    addsUsage: true,
+    pseudonym: "user",
+    boundedBy: ["max_tokens", "max_completion_tokens"],
+  },
+  "/completions": { ...CALL, addsUsage: true, pseudonym: "user", boundedBy: ["max_tokens"] },
+  "/responses": {
+    ...CALL,
+    pseudonym: "safety_identifier",
+    boundedBy: ["max_output_tokens", "max_tool_calls"],
+  },
+  "/messages": { ...CALL, pseudonym: "metadata.user_id", boundedBy: ["max_tokens"] },
   "/embeddings": { ...CALL, pseudonym: "user", charges: "prompt" },
   "/rerank": { ...CALL, charges: "prompt" },
   "/images": { ...CALL, charges: "images" },

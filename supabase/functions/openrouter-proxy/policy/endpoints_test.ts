@@ -13,11 +13,19 @@ function isClosed(method: string, path: string, extraPaths: string[] = []): void
   assert.throws(() => opened(method, path, "", extraPaths), { type: "path_forbidden" }, path);
 }
 
+const BOUNDS = ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls"];
 const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
-  ["/chat/completions", { addsUsage: true, pseudonym: "user" }],
-  ["/completions", { addsUsage: true, pseudonym: "user" }],
-  ["/responses", { pseudonym: "safety_identifier" }],
-  ["/messages", { pseudonym: "metadata.user_id" }],
+  ["/chat/completions", {
+    addsUsage: true,
+    pseudonym: "user",
+    boundedBy: ["max_tokens", "max_completion_tokens"],
+  }],
+  ["/completions", { addsUsage: true, pseudonym: "user", boundedBy: ["max_tokens"] }],
+  ["/responses", {
+    pseudonym: "safety_identifier",
+    boundedBy: ["max_output_tokens", "max_tool_calls"],
+  }],
+  ["/messages", { pseudonym: "metadata.user_id", boundedBy: ["max_tokens"] }],
   ["/embeddings", { pseudonym: "user", charges: "prompt" }],
   ["/rerank", { charges: "prompt" }],
   ["/images", { charges: "images" }],
@@ -36,6 +44,7 @@ for (const [path, differences] of CALLS) {
       pseudonym: null,
       beginsJob: false,
       charges: "tokens",
+      boundedBy: BOUNDS,
       isKnown: true,
       bookedAs: null,
       ...differences,
@@ -241,6 +250,7 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
     pseudonym: null,
     beginsJob: false,
     charges: "other",
+    boundedBy: BOUNDS,
     isKnown: false,
     bookedAs: "/new/endpoint",
   });

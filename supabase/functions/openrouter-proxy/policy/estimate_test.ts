@@ -10,6 +10,7 @@ async function appraisalOf(body: object, path?: string): Promise<Appraisal> {
 const UNKNOWN = { unknown: "price" };
 const UNKNOWN_JOB = { unknown: "job" };
 const BODY = { max_tokens: 10 };
+const RESPONSE = { max_output_tokens: 10 };
 
 const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };
 
@@ -151,30 +152,32 @@ const ESTIMATES: [
   ],
   [
     "max_tool_calls",
-    { ...BODY, model: "a/plain", max_tool_calls: 1, tools: [{ type: "openrouter:datetime" }] },
+    { ...RESPONSE, model: "a/plain", max_tool_calls: 1, tools: [{ type: "openrouter:datetime" }] },
     [{ usd: "1.23" }],
     [LOOSE.tools],
+    "/responses",
   ],
   [
     "a tool that shared_features opens",
     {
-      ...BODY,
+      ...RESPONSE,
       model: "a/plain",
       max_tool_calls: 0,
       tools: [{ type: "openrouter:bash" }],
     },
     [{ usd: "0.13" }, UNKNOWN],
     [LOOSE.price, LOOSE.tools],
+    "/responses",
   ],
   ["a tool of unknown price", {
-    ...BODY,
+    ...RESPONSE,
     model: "a/plain",
     max_tool_calls: 0,
     tools: [{ type: "mcp" }],
   }, [
     { usd: "0.13" },
     UNKNOWN,
-  ], [LOOSE.price, LOOSE.tools]],
+  ], [LOOSE.price, LOOSE.tools], "/responses"],
   ["embeddings", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/embeddings"],
   ["documents by their tokens", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/rerank"],
   ["documents by search units", { model: "a/request" }, [UNKNOWN], [LOOSE.price], "/rerank"],
