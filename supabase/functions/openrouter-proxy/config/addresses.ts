@@ -32,6 +32,23 @@ function didWebHostFault(host: string): string | null {
   return DID_WEB_HOST_FAULTS.find(([pattern]) => pattern.test(host))![1];
 }
 
+/** `*`, or origins as browsers write them: of pages, and of extensions and apps, which have other schemes. */
+export function origins(text: string): "*" | string[] | Unusable {
+  const named = list(text);
+  if (named.length === 0 || named.includes("*")) return "*";
+  if (named.every(isOrigin)) return named;
+  return new Unusable(
+    "must be * or origins such as https://app.example.com, spelled as browsers do: with a scheme, in " +
+      "lower case (IDNs as xn--), without a wildcard, a default port, a path, or a slash at the end",
+  );
+}
+
+/** The Fetch standard's serialisation of an origin; `null` is that of a page without one. */
+function isOrigin(text: string): boolean {
+  if (!/^https?:/i.test(text)) return /^(?:null|[a-z][a-z0-9+.-]*:\/\/[^\s/?#@*]+)$/.test(text);
+  return !text.includes("*") && URL.canParse(text) && new URL(text).origin === text;
+}
+
 /** An audience that some client names. */
 export function audience(text: string): string | Unusable {
   const fault = audienceFault(text);

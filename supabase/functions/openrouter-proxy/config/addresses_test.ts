@@ -68,3 +68,42 @@ for (const audience of ["https://gateway.example", "http://127.0.0.1:54321/funct
     assert.equal(config({ GATEWAY_AUDIENCE: ` ${audience} ` }).audience, audience);
   });
 }
+
+Deno.test("one * among the origins allows all", () => {
+  assert.equal(config({ ALLOWED_ORIGINS: "https://a.example,*" }).allowedOrigins, "*");
+});
+
+for (
+  const origin of [
+    "https://app.example/",
+    "https://app.example/path",
+    "https://App.example",
+    "HTTPS://app.example",
+    "https://app.example:443",
+    "https://b\u00fccher.example",
+    "https://*.app.example",
+    "https://user@app.example",
+    "https://app.example https://b.example",
+    "app.example",
+    "//app.example",
+    "localhost:3000",
+    "NULL",
+  ]
+) {
+  Deno.test(`${origin} is no origin that a browser sends`, () => {
+    assertProblems({ ALLOWED_ORIGINS: `https://good.example, ${origin}` }, "ALLOWED_ORIGINS");
+  });
+}
+
+Deno.test("origins are those of pages, extensions, apps, and of pages that have none", () => {
+  const allowed = [
+    "https://app.example",
+    "http://localhost:3000",
+    "http://[::1]:5173",
+    "https://xn--bcher-kva.example:8443",
+    "chrome-extension://abcdefghijklmnop",
+    "capacitor://localhost",
+    "null",
+  ];
+  assert.deepEqual(config({ ALLOWED_ORIGINS: allowed.join(", ") }).allowedOrigins, allowed);
+});

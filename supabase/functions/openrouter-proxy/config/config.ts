@@ -5,7 +5,7 @@
  */
 import type { Bytes } from "../bytes/encodings.ts";
 import type { LogSuccesses } from "../log/log.ts";
-import { audience, didWebHosts } from "./addresses.ts";
+import { audience, didWebHosts, origins } from "./addresses.ts";
 import { encryptionKey } from "./encryption_key.ts";
 import { type JwtKey, jwtKey } from "./jwt_key.ts";
 import {
@@ -15,7 +15,6 @@ import {
   logSuccesses,
   managementKey,
   openrouterId,
-  origins,
   positiveDecimal,
   positiveInteger,
   type Reading,

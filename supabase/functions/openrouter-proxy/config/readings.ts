@@ -71,11 +71,6 @@ export function list(text: string): string[] {
   return text.split(",").map((item) => item.trim()).filter(Boolean);
 }
 
-export function origins(text: string): "*" | string[] {
-  const named = list(text);
-  return named.length === 0 || named.includes("*") ? "*" : named;
-}
-
 export function extraPaths(text: string): string[] | Unusable {
   const paths = list(text).map((path) => path.toLowerCase().replace(/\/+$/, ""));
   return paths.every((path) => path === "*" || /^(?:\/[a-z0-9._~-]+)+$/.test(path))
