@@ -1,5 +1,6 @@
 /** `GET /` and `GET /api/v1/health` (docs/protocol.md, "Health"). */
 import type { Context } from "hono";
+import { GatewayError } from "../errors.ts";
 import { queryOf } from "../http/query_parameters.ts";
 import type { KeyState } from "../openrouter/management_key.ts";
 import type { Store } from "../store/store.ts";
@@ -28,12 +29,20 @@ interface Deep {
 /** Makes the handler, which with `?deep=1` also asks the database and OpenRouter. */
 export function createHealth(deps: HealthDeps): (c: Context) => Promise<Response> {
   return async (c) => {
-    const isDeep = queryOf(c.req.raw.url, ["deep"]).get("deep") === "1";
-    const found = isDeep ? await look(deps) : {};
+    const found = isDeep(c.req.raw.url) ? await look(deps) : {};
     const timestamp = new Date(deps.now()).toISOString();
     const data = { status: "healthy", version: VERSION, timestamp, ...found };
     return c.json({ success: true, data });
   };
+}
+
+/** @throws {GatewayError} invalid_request: whoever asks in another spelling must not take it for healthy */
+function isDeep(url: string): boolean {
+  const told = queryOf(url, ["deep"]).getAll("deep");
+  if (told.every((value) => value === "1")) return told.length > 0;
+  throw new GatewayError("invalid_request", "deep must be 1; leave it out to ask nobody", {
+    details: { param: "deep" },
+  });
 }
 
 /** @throws {StoreUnavailable} */

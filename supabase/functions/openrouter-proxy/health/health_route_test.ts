@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import type { KeyState } from "../openrouter/management_key.ts";
+import { errorOf, gatewayWith } from "../testing/gateways.ts";
 import { createHealth } from "./health_route.ts";
 
 /** The member `data` of an answer, of a gateway whose database takes 12.3456 ms. */
@@ -35,6 +36,15 @@ Deno.test("a management key that OpenRouter refuses makes health degraded, an un
   assert.deepEqual([refused.status, refused.management_key], ["degraded", "refused"]);
   const unknown = await dataOf("?deep=1", "unknown");
   assert.deepEqual([unknown.status, unknown.management_key], ["healthy", "unknown"]);
+});
+
+Deno.test("health that is asked for in another spelling is no answer that looks healthy", async () => {
+  const gateway = await gatewayWith();
+  for (const query of ["?deep=true", "?deep", "?deep=0", "?deep=1&deep=0"]) {
+    const request = new Request(`http://edge/openrouter-proxy/api/v1/health${query}`);
+    const { type, param } = await errorOf(await gateway.fetch(request));
+    assert.deepEqual([type, param], ["invalid_request", "deep"], query);
+  }
 });
 
 Deno.test("health that is not deep asks nobody", async () => {
