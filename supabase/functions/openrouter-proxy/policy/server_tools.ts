@@ -145,8 +145,9 @@ export class ServerTool {
   }
 
   #usesOf(name: string): number {
-    if (name === "web_search" && this.#isPlugin) return 1;
-    const isWeb = name === "web_search" || name === "web_fetch";
-    return isWeb ? Math.min(this.#maxUses ?? USUAL_USES, MAX_USES) : USUAL_USES;
+    if (name !== "web_search" && name !== "web_fetch") return USUAL_USES;
+    // The plugin searches once before the model runs, unless a provider's own search takes its place.
+    const usual = name === "web_search" && this.#isPlugin ? 1 : USUAL_USES;
+    return Math.min(this.#maxUses ?? usual, MAX_USES);
   }
 }

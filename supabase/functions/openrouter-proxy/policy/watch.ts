@@ -113,7 +113,7 @@ export class Watch implements JsonVisitor {
         );
       case "max_uses": {
         const tool = this.key === "parameters" ? this.parent! : this;
-        if (!TOOLS.has(tool.role)) break;
+        if (!TOOLS.has(tool.role) && tool.role !== "plugins") break;
         return { scalar: taking((json) => tool.#asTool().boundedBy(wholeNumber(json))) };
       }
       case "enabled":
