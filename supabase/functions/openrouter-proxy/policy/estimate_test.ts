@@ -169,15 +169,21 @@ const ESTIMATES: [
     [LOOSE.price, LOOSE.tools],
     "/responses",
   ],
-  ["a tool of unknown price", {
-    ...RESPONSE,
-    model: "a/plain",
-    max_tool_calls: 0,
-    tools: [{ type: "mcp" }],
-  }, [
-    { usd: "0.13" },
-    UNKNOWN,
-  ], [LOOSE.price, LOOSE.tools], "/responses"],
+  [
+    "a tool of unknown price",
+    {
+      ...RESPONSE,
+      model: "a/plain",
+      max_tool_calls: 0,
+      tools: [{ type: "mcp" }],
+    },
+    [
+      { usd: "0.13" },
+      UNKNOWN,
+    ],
+    [LOOSE.price, LOOSE.tools],
+    "/responses",
+  ],
   ["embeddings", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/embeddings"],
   ["documents by their tokens", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/rerank"],
   ["documents by search units", { model: "a/request" }, [UNKNOWN], [LOOSE.price], "/rerank"],
