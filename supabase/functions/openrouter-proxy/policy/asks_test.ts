@@ -147,6 +147,7 @@ const UNNAMED: [why: string | null, body: unknown, path?: string][] = [
   ["the body names no model", "RIFF", "/audio/transcriptions"],
   ["the body names no model", "RIFF", "/extra/path"],
   ["~a/b-latest is an alias", { model: "~a/b-latest" }],
+  [" ~a/b-latest is an alias", { model: " ~a/b-latest" }],
   ["~a/b-latest is an alias", { model: "a/b", fallbacks: [{ model: "~a/b-latest" }] }],
   ["model leads to a preset", { model: "@preset/x" }],
   ["model leads to a preset", { model: "a/b@Preset/x" }],
@@ -209,7 +210,16 @@ Deno.test("a form that names its model names all models", async () => {
 });
 
 Deno.test("free models are told by their names", async () => {
-  for (const model of ["a/b:free", "A/B:Free", "a/b:free:online", "openrouter/free"]) {
+  for (
+    const model of [
+      "a/b:free",
+      "A/B:Free",
+      "a/b:free:online",
+      "a/b:free ",
+      "openrouter/free",
+      "\topenrouter/free",
+    ]
+  ) {
     assert.equal((await asked({ model: "a/b", models: [model] })).freeModel, true, model);
   }
   for (const model of ["a/b", "a/free", "a/b:freedom", "openrouter/freeform"]) {

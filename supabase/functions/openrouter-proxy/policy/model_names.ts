@@ -4,12 +4,12 @@
  * Source: docs/openrouter.md, "Prices".
  */
 
-/** Asked of names that OpenRouter may or may not tell apart by their case. */
+/** Asked of names that OpenRouter may not tell apart by their case, or by white space around them. */
 const PRESET = /@preset\//i;
-const ALIAS = /^~/;
-const ROUTER = /^openrouter\//i;
-const ONLINE = /:online(?=:|$)/i;
-const FREE = /:free(?=:|$)|^openrouter\/free(?=:|$)/i;
+const ALIAS = /^\s*~/;
+const ROUTER = /^\s*openrouter\//i;
+const ONLINE = /:online\s*(?=:|$)/i;
+const FREE = /:free\s*(?=:|$)|^\s*openrouter\/free\s*(?=:|$)/i;
 
 /** `@preset/…`, `…@preset/…`: the operator's presets say what runs. */
 export function isPresetName(name: string): boolean {

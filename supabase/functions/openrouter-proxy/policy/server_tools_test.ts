@@ -120,6 +120,7 @@ const USES: [what: string, body: unknown, ...tools: string[]][] = [
   ],
   ["one, of a plugin in place of a list", { plugins: { id: "web" } }, "1 web_search at plugins"],
   ["one, of :online", { model: "a/b:online" }, "1 web_search at model"],
+  ["one, of :online before white space", { model: "a/b:online\n" }, "1 web_search at model"],
   [
     "one, of a fallback's :online",
     { model: "a/b", fallbacks: [{ model: "a/b:Online:nitro" }] },
