@@ -23,7 +23,7 @@ const IMPORTS: Record<string, string[]> = {
     "log",
   ],
   "usage": ["call", "accounts", "auth", "http", "store", "config", "errors.ts", "bytes"],
-  "health": ["openrouter", "http", "store", "version.ts"],
+  "health": ["openrouter", "http", "store", "errors.ts", "version.ts"],
   "openapi": ["policy", "http", "errors.ts", "version.ts"],
   "call": [
     "books",
