@@ -24,8 +24,8 @@ export interface CreatedKey {
 /** What a key has spent since it was made, in OpenRouter's credits: decimals as they were written. */
 export interface KeyUsage {
   usage: string;
-  /** What the providers charged the owners of BYOK keys; no part of `usage`. */
-  byokUsage: string;
+  /** What the providers charged the owners of BYOK keys; no part of `usage`. Null: it is not told. */
+  byokUsage: string | null;
 }
 
 export interface Keys {
@@ -97,10 +97,10 @@ export function keysAt(
       const key = await dataOf(manage, pathOf(hash), { route: "/keys/{hash}", exact: USAGES });
       if (key === null) return null;
       const { usage, byok_usage: byokUsage = "0" } = key;
-      if (typeof usage !== "string" || typeof byokUsage !== "string") {
+      if (typeof usage !== "string") {
         throw new ManagementError("OpenRouter's answer to GET /keys/{hash} lacks usage", null);
       }
-      return { usage, byokUsage };
+      return { usage, byokUsage: typeof byokUsage === "string" ? byokUsage : null };
     },
 
     async deleteKey(hash) {

@@ -107,3 +107,15 @@ Deno.test("limits are told and read in credits, at the operator's rate", async (
   const [key] = await Array.fromAsync(management.listKeys());
   assert.equal(key?.limit, "2.5");
 });
+
+for (
+  const [member, byokUsage] of [["", "0"], [',"byok_usage":null', null], [
+    ',"byok_usage":2e-7',
+    "2e-7",
+  ]]
+) {
+  Deno.test(`of usage${member} the BYOK part is ${byokUsage}`, async () => {
+    const { management } = answered(() => new Response(`{"data":{"usage":1.50${member}}}`));
+    assert.deepEqual(await management.keyUsage("h"), { usage: "1.50", byokUsage });
+  });
+}

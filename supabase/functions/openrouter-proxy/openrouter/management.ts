@@ -24,7 +24,7 @@ export interface Management extends Keys {
   assignGuardrail(guardrailId: string, hash: string): Promise<void>;
   /**
    * What OpenRouter knows of a generation, whichever key of the account made it, with exact amounts of
-   * money; null: it does not know it, or not yet.
+   * money; null: it does not know it, or not yet, or takes the id for none.
    *
    * @throws {ManagementError}
    */
@@ -52,12 +52,26 @@ export function createManagement(
     ...keysAt(manage, workspaceId, usdPerCredit),
     listKeys: () => listKeys(manage, workspaceId, usdPerCredit),
     assignGuardrail: (guardrailId, hash) => assignGuardrail(manage, guardrailId, hash),
-    generation: (id) =>
-      dataOf(manage, `/generation?id=${encodeURIComponent(id)}`, {
-        route: "/generation",
-        exact: AMOUNTS,
-      }),
+    generation: (id) => generation(manage, id),
   };
+}
+
+/** Ids come from providers too, in whatever form: one that is refused keeps no other waiting. */
+const NO_GENERATION: readonly (number | null)[] = [400, 410, 422];
+
+async function generation(
+  manage: ManagementCall,
+  id: string,
+): Promise<Record<string, unknown> | null> {
+  try {
+    return await dataOf(manage, `/generation?id=${encodeURIComponent(id)}`, {
+      route: "/generation",
+      exact: AMOUNTS,
+    });
+  } catch (error) {
+    if (error instanceof ManagementError && NO_GENERATION.includes(error.status)) return null;
+    throw error;
+  }
 }
 
 async function assignGuardrail(manage: ManagementCall, guardrailId: string, hash: string) {

@@ -43,3 +43,17 @@ for (const [what, answer, status] of UNASSIGNED) {
     assert.ok(!failure.message.includes("g-1"));
   });
 }
+
+for (const status of [400, 404, 410, 422]) {
+  Deno.test(`a generation whose id is answered ${status} is not known`, async () => {
+    const { management } = answered(() => new Response("{}", { status }));
+    assert.equal(await management.generation("resp_1"), null);
+  });
+}
+
+Deno.test("a management key that may not read generations is no unknown generation", async () => {
+  for (const status of [401, 403]) {
+    const { management } = answered(() => new Response("{}", { status }));
+    assert.equal((await failureOf(management.generation("gen-1"))).status, status);
+  }
+});

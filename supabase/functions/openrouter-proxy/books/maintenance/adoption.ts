@@ -54,7 +54,8 @@ export function createAdoption(deps: AdoptionDeps): Adopt {
       ids.push(...await store.unbookedGenerations(did, some));
     }
     const wanted = new Set(ids);
-    return listed.filter(({ id }) => wanted.has(id));
+    // Listed twice, it was made once all the same.
+    return listed.filter(({ id }) => wanted.delete(id));
   }
 
   /** Books some of a DID's generations. @param requestIds of generations that were asked for before */

@@ -208,3 +208,11 @@ Deno.test("nothing is booked of what could not be looked at to the end", async (
   const found = { adopted: 0, ownRows: 0, later: 0 };
   await assert.rejects(adopt("did:x:1", listed, turnOf(clock), found), TurnIsOver);
 });
+
+Deno.test("a generation that is listed twice is booked once", async () => {
+  const { asked, calls } = await adoption(["a", "b", "a"], {
+    known: { a: generation(5), b: generation(4) },
+  });
+  assert.deepEqual(asked, ["a", "b"]);
+  assert.deepEqual(calls.map(({ generations }) => generations.map(({ id }) => id)), [["a"], ["b"]]);
+});

@@ -6,6 +6,7 @@
  */
 import { nothingObserved, type Observed, observeGeneration } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
+import { ManagementError } from "../../openrouter/management_call.ts";
 import type { Store } from "../../store/store.ts";
 import type { KnownCost } from "../../store/settlement.ts";
 import type { UnpricedRequest } from "../../store/late_costs.ts";
@@ -44,14 +45,22 @@ export function createUnpricedRows(deps: UnpricedRowsDeps): Job {
       const { requests, left } = await store.claimUnpriced(CLAIMED_AT_A_TIME);
       const known: KnownCost[] = [];
       const notAsked = new Set(requests);
-      await inParallel(requests, AT_A_TIME, turn, async (row) => {
-        const { observed, costSource } = await priceOf(row, turn);
-        notAsked.delete(row);
-        if (observed === null || observed.cost === null) unknown++;
-        else known.push(knownCost(row, observed, costSource));
-      });
-      if (known.length > 0) done += await store.bookCosts(known);
-      if (notAsked.size > 0) await store.giveBackUnpriced([...notAsked]);
+      try {
+        await inParallel(requests, AT_A_TIME, turn, async (row) => {
+          const { observed, costSource } = await priceOf(row, turn).catch((error) => {
+            // First in line again, what was refused would keep the others from their turn.
+            if (error instanceof ManagementError) notAsked.delete(row);
+            throw error;
+          });
+          notAsked.delete(row);
+          if (observed === null || observed.cost === null) unknown++;
+          else known.push(knownCost(row, observed, costSource));
+        });
+      } finally {
+        // Where OpenRouter refuses, too: what was learnt is learnt, and what was not asked need not wait.
+        if (known.length > 0) done += await store.bookCosts(known);
+        if (notAsked.size > 0) await store.giveBackUnpriced([...notAsked]);
+      }
       if (turn.stopped() !== null || requests.length === 0) {
         return { done, left: left + notAsked.size, details: { unknown } };
       }

@@ -89,3 +89,15 @@ Deno.test("while OpenRouter is down no more is claimed", async () => {
   assert.deepEqual(givenBack, ["1"]);
   assert.equal(turn.stopped(), "openrouter_is_down");
 });
+
+Deno.test("where OpenRouter refuses, what was learnt is booked, and the others are given back", async () => {
+  const batch = Array.from({ length: 20 }, (_, n) => row(n));
+  const { job, turn, booked, givenBack } = jobOver([batch], async (id) => {
+    if (id === "gen-9") throw refusedWith(403);
+    return await Promise.resolve({ total_cost: "1" });
+  });
+  await assert.rejects(job(turn), /status 403/);
+  assert.ok(booked.length > 0);
+  assert.equal(booked.length + givenBack.length, 19);
+  assert.ok(!givenBack.includes("9"));
+});
