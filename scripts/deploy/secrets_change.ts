@@ -28,13 +28,23 @@ export function secretsChange(
 
 /**
  * Why the secrets must not be set: under another encryption key, without the one before, no key of a DID
- * could be opened. Null: they may.
+ * could be opened; nor, in the middle of a rotation, what is still sealed with the one before that.
+ * Null: they may.
  */
 export function lockout(file: Variables, digests: ReadonlyMap<string, string>): string | null {
   const current = digests.get("API_KEY_ENCRYPTION_KEY");
-  const isKept = [file.API_KEY_ENCRYPTION_KEY, file.API_KEY_ENCRYPTION_KEY_PREVIOUS]
-    .some((key) => key !== undefined && digestOf(key) === current);
-  if (current === undefined || isKept) return null;
+  const previous = digests.get("API_KEY_ENCRYPTION_KEY_PREVIOUS");
+  const replacement = file.API_KEY_ENCRYPTION_KEY_PREVIOUS;
+  const kept = [file.API_KEY_ENCRYPTION_KEY, replacement]
+    .map((key) => key === undefined ? undefined : digestOf(key));
+  if (current === undefined) return null;
+  if (kept.includes(current)) {
+    // What the file does not name stays as it is in the project.
+    if (previous === undefined || replacement === undefined || kept.includes(previous)) return null;
+    return "the project has another API_KEY_ENCRYPTION_KEY_PREVIOUS than the file, which may still open keys " +
+      "of DIDs: end that rotation with `deno task rotate-keys`, and when `rotate-keys --check` says that " +
+      "none is left, unset API_KEY_ENCRYPTION_KEY_PREVIOUS in the project";
+  }
   return "the project has another API_KEY_ENCRYPTION_KEY than the file, which alone opens the keys of the " +
     "DIDs that are stored: put that one into the file, or, to replace it, do as " +
     "`deno task rotate-keys --help` says, with the old one as API_KEY_ENCRYPTION_KEY_PREVIOUS";

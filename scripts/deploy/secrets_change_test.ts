@@ -31,3 +31,21 @@ Deno.test("lockout lets a first key pass, the same one, and one with the one bef
   const rotated = { API_KEY_ENCRYPTION_KEY: "new", API_KEY_ENCRYPTION_KEY_PREVIOUS: "old" };
   assert.equal(lockout(rotated, current), null);
 });
+
+Deno.test("lockout lets no rotation begin before the last one has ended", () => {
+  const rotating = digests({
+    API_KEY_ENCRYPTION_KEY: "new",
+    API_KEY_ENCRYPTION_KEY_PREVIOUS: "old",
+  });
+  const next = { API_KEY_ENCRYPTION_KEY: "newer", API_KEY_ENCRYPTION_KEY_PREVIOUS: "new" };
+  assert.match(lockout(next, rotating)!, /end that rotation/);
+  const mistaken = { API_KEY_ENCRYPTION_KEY: "new", API_KEY_ENCRYPTION_KEY_PREVIOUS: "other" };
+  assert.match(lockout(mistaken, rotating)!, /end that rotation/);
+  const same = { API_KEY_ENCRYPTION_KEY: "new", API_KEY_ENCRYPTION_KEY_PREVIOUS: "old" };
+  const swapped = { API_KEY_ENCRYPTION_KEY: "old", API_KEY_ENCRYPTION_KEY_PREVIOUS: "new" };
+  for (const file of [same, swapped, { API_KEY_ENCRYPTION_KEY: "new" }]) {
+    assert.equal(lockout(file, rotating), null);
+  }
+  const ended = digests({ API_KEY_ENCRYPTION_KEY: "new" });
+  assert.equal(lockout(next, ended), null);
+});

@@ -16,6 +16,7 @@ export async function withDatabase<T>(
   use: (sql: Sql) => Promise<T>,
 ): Promise<T> {
   const sql = postgres(databaseUrl, {
+    ...connectionOf(databaseUrl),
     max: 1,
     // Supabase's transaction pooler knows no prepared statements.
     prepare: false,
@@ -31,6 +32,21 @@ export async function withDatabase<T>(
     await sql.end({ timeout: 5 });
     process.off("uncaughtException", endAtLostConnection);
   }
+}
+
+/**
+ * What `postgres` 3.4.9 does not make of a URL: TLS wherever the server has it, as psql does, unless the
+ * URL says otherwise; and an IPv6 address, which it cuts at its first colon.
+ */
+export function connectionOf(databaseUrl: string): postgres.Options<Record<string, never>> {
+  const { hostname, port, searchParams } = new URL(databaseUrl);
+  const saysHow = ["ssl", "sslmode", "sslrootcert"].some((name) => searchParams.has(name));
+  const address = /^\[(.+)\]$/.exec(hostname)?.[1];
+  // The types know nothing of lists of hosts.
+  const place: object = address === undefined
+    ? {}
+    : { host: [address], port: [Number(port || 5432)] };
+  return { ...(saysHow ? {} : { ssl: "prefer" }), ...place };
 }
 
 /** `postgres` 3.4.9 rolls back on a socket that has closed, which nobody can catch. */

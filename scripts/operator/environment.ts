@@ -1,6 +1,8 @@
 /** What the operator's commands read from their environment. */
 import { encryptionKey } from "../../supabase/functions/openrouter-proxy/config/encryption_key.ts";
 import {
+  headerValue,
+  managementKey,
   openrouterId,
   positiveDecimal,
   Unusable,
@@ -59,8 +61,14 @@ function databaseUrl(value: string): string | Unusable {
   return value.replace(/\/+$/, "");
 }
 
-/** A secret key of the project: the variable has one alone, or JSON as the function has it. */
+/** A secret key of the project, which goes into a header. */
 function secretKey(value: string | undefined, other: Get) {
+  const key = givenSecretKey(value, other);
+  return typeof key === "string" ? headerValue(key) : key;
+}
+
+/** The variable has one alone, or JSON as the function has it. */
+function givenSecretKey(value: string | undefined, other: Get) {
   if (value !== undefined && !value.startsWith("{")) return value;
   const legacy = other("SUPABASE_SERVICE_ROLE_KEY");
   if (value === undefined) {
@@ -108,7 +116,7 @@ const VARIABLES = {
   } satisfies Variable<string>,
   OPENROUTER_PROVISIONING_KEY: {
     what: "the gateway's management key at OpenRouter",
-    read: (value) => value ?? NOT_SET,
+    read: (value) => value === undefined ? NOT_SET : managementKey(value),
   } satisfies Variable<string>,
   OPENROUTER_WORKSPACE_ID: {
     what: "the workspace that the gateway's keys are in; optional",

@@ -116,6 +116,9 @@ Deno.test("bad values are named and never repeated", () => {
     API_KEY_ENCRYPTION_KEY_PREVIOUS: "change-me-hunter2-change-me-hunter2-change-me",
     OPENROUTER_API_URL: "hunter2.example",
     OPENROUTER_WORKSPACE_ID: "the workspace hunter2",
+    OPENROUTER_PROVISIONING_KEY: "sk-or-v1-hunter2…",
+    // fetch would quote it.
+    SUPABASE_SECRET_KEYS: "sb_secret_hunter2\nsb_secret_1",
   };
   const names = Object.keys(bad) as (keyof typeof bad)[];
   assert.throws(() => readEnvironment(names, env(bad)), (error: Error) => {

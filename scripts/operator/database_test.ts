@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import postgres from "postgres";
+import { connectionOf } from "./database.ts";
+
+/** What the client would connect to. */
+function connection(url: string) {
+  const { options } = postgres(url, connectionOf(url)) as unknown as {
+    options: Record<string, unknown>;
+  };
+  return [options.host, options.port, options.ssl];
+}
+
+for (
+  const [at, host, port] of [
+    ["db.example", "db.example", 5432],
+    ["db.example:6543", "db.example", 6543],
+    ["[2a05:d014::5]", "2a05:d014::5", 5432],
+    ["[::1]:6543", "::1", 6543],
+  ] as const
+) {
+  Deno.test(`a URL of ${at} is that host's, by TLS where it has that`, () => {
+    assert.deepEqual(connection(`postgres://u:p%40@${at}/d`), [[host], [port], "prefer"]);
+  });
+}
+
+Deno.test("a URL that says how it is to be secured is obeyed", () => {
+  for (const [query, ssl] of [["sslmode=disable", false], ["sslmode=verify-full", "verify-full"]]) {
+    assert.deepEqual(connection(`postgres://u:p@[::1]/d?${query}`), [["::1"], [5432], ssl]);
+  }
+});
