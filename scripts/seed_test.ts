@@ -7,6 +7,8 @@ import { usdText, usdUnits } from "../supabase/functions/openrouter-proxy/bytes/
 import type { Counts, Report } from "./report/report.ts";
 import { startTestStack } from "./stack/testing.ts";
 
+const ODD_MODEL = `a|b' "c" $1 \\ group by 1`;
+
 /** What log, totals and budgets say of the same. */
 const BOOKS = `
   select
@@ -52,6 +54,14 @@ async function assertReports(env: { DATABASE_URL: string }) {
     assert.equal(code, 0, stderr);
     return stdout;
   }
+  // Models are called what a client has called them.
+  await withDatabase(
+    env.DATABASE_URL,
+    (sql) =>
+      sql`update usage_daily set model = ${ODD_MODEL} where model = (
+        select model from usage_daily group by model order by sum(total_cost) desc limit 1
+      )`,
+  );
   const [books] = await withDatabase(
     env.DATABASE_URL,
     (sql) =>
@@ -70,6 +80,7 @@ async function assertReports(env: { DATABASE_URL: string }) {
   for (const rows of [all.models, all.series, all.dids!]) {
     assert.deepEqual(sum(rows), [books!.requests, books!.usd]);
   }
+  assert.ok(all.series.some(({ model }) => model === ODD_MODEL));
   assert.equal(all.failures.reduce((sum, { count }) => sum + count, 0), all.totals.failed);
   assert.ok(all.latency!.some(({ firstByte }) => firstByte !== null && firstByte.p50 > 100));
   assert.ok(all.budgets.some(({ did }) => did === null));

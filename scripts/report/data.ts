@@ -57,7 +57,7 @@ export async function readReport(
     ...range,
     madeAt: new Date(),
     unit,
-    totals: (await counts<Counts>(scope, ""))[0] ?? NOTHING,
+    totals: (await counts<Counts>(scope))[0] ?? NOTHING,
     models,
     series: await seriesOf(scope, models),
     failures: await failuresOf(scope, leftOut),
@@ -79,13 +79,23 @@ interface Scope {
   unit: Unit;
 }
 
-/** Sums of usage_daily. @param groups the columns to group by, and what follows */
-async function counts<T>({ sql, did, range }: Scope, groups: string): Promise<T[]> {
-  const [columns = "", rest = ""] = groups.split("|");
+/**
+ * Sums of usage_daily.
+ *
+ * @param columns what they are grouped by, as it is selected
+ * @param rest what follows the conditions
+ * @param more parameters, from $4 on: models may be called anything
+ */
+async function counts<T>(
+  { sql, did, range }: Scope,
+  columns = "",
+  rest = "",
+  ...more: string[][]
+): Promise<T[]> {
   const rows = await sql.unsafe(
     `select ${columns && `${columns},`} ${COUNTS} from public.usage_daily
      where day between $1::text::date and $2::text::date and ($3::text is null or did = $3) ${rest}`,
-    [range.from, range.to, did],
+    [range.from, range.to, did, ...more],
   );
   return rows as unknown as T[];
 }
@@ -93,7 +103,8 @@ async function counts<T>({ sql, did, range }: Scope, groups: string): Promise<T[
 async function topOf<T>(scope: Scope, column: string, most = TOP): Promise<(T & Counts)[]> {
   return await counts<T & Counts>(
     scope,
-    `${column}|group by ${column} order by sum(total_cost) desc, sum(requests) desc, ${column} limit ${most}`,
+    column,
+    `group by ${column} order by sum(total_cost) desc, sum(requests) desc, ${column} limit ${most}`,
   );
 }
 
@@ -104,13 +115,13 @@ async function modelsOf(scope: Scope) {
 /** By day and model in Postgres, which knows the dearest models; by longer units here. */
 async function seriesOf(scope: Scope, models: { model: string }[]): Promise<Report["series"]> {
   const named = models.slice(0, NAMED_MODELS).map(({ model }) => model);
-  const list = named.map((model) => `'${model.replaceAll("'", "''")}'`).join(", ") || "''";
-  const rows = await counts<{ at: string; model: string } & Counts>(
+  return await counts<{ at: string; model: string } & Counts>(
     scope,
     `date_trunc('${scope.unit}', day::timestamp)::date::text as at,
-     case when model in (${list}) then model else '${OTHER}' end as model|group by 1, 2 order by 1, 2`,
+     case when model = any ($4::text[]) then model else '${OTHER}' end as model`,
+    "group by 1, 2 order by 1, 2",
+    named,
   );
-  return rows;
 }
 
 /** What is told of a failure: short, and the same for those of one kind. */
