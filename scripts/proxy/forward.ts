@@ -54,14 +54,27 @@ export function createForward(gatewayUrl: string, authorize: Authorize): Forward
     response.once("close", () => {
       if (!response.writableFinished) outgoing.destroy();
     });
-    outgoing.once("response", (answer) => passBack(answer, response));
-    outgoing.on("error", (error) => {
+    outgoing.once("response", (answer) => {
+      try {
+        passBack(answer, response);
+      } catch {
+        // By HTTP's grammar an answer, with a status or a reason that cannot be written again.
+        response.statusMessage = "";
+        outgoing.destroy(new Error("its answer is no HTTP"));
+      }
+    });
+    function fail(error: Error) {
       // The rest of the request is still to be taken from the client, who may be writing.
       incoming.unpipe(outgoing);
       incoming.resume();
       if (!response.headersSent) {
         answerWith(incoming, response, unreachable(gatewayUrl, error));
       }
+    }
+    outgoing.on("error", fail);
+    // A switch to another protocol, which nobody asked for, is no error, and no answer either.
+    outgoing.once("close", () => {
+      if (!response.headersSent && !response.destroyed) fail(new Error("it gave no answer"));
     });
     if (body !== null) outgoing.end(body);
     else if (hasBody(incoming)) incoming.pipe(outgoing);

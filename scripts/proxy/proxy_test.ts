@@ -386,6 +386,26 @@ for (const { runtime, command } of commands) {
     assert.equal(answer.headers["x-should-retry"], undefined);
   });
 
+  Deno.test(`under ${runtime}, an answer that cannot be passed on is a 502, and did proxy goes on`, async () => {
+    const answers = [
+      "HTTP/1.1 099 Odd\r\ncontent-length: 0\r\n\r\n",
+      "HTTP/1.1 200 a\u0001b\r\ncontent-length: 0\r\n\r\n",
+      "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+      "nonsense\r\n\r\n",
+      "",
+    ];
+    const left = answers.values();
+    await using gateway = await startStubGateway(({ socket }) => {
+      socket.end(left.next().value ?? "HTTP/1.1 204 No Content\r\n\r\n");
+    });
+    const started = { gatewayUrl: gateway.url, folder };
+    await using proxy = await startProxyProcess(command, started);
+    for (const answer of answers) {
+      assert.equal((await send(proxy, CHAT)).status, 502, answer);
+    }
+    assert.equal((await send(proxy, CHAT)).status, 204);
+  });
+
   Deno.test(`under ${runtime}, SIGINT ends did proxy at once, streams included`, async () => {
     await using w = await world(command);
     const answered = send(w.proxy, CHAT, { ...JSON_POST, body: "{}" });
