@@ -10,6 +10,8 @@ import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { failuresOf, reportLines, requestMaintenance } from "./operator/maintenance_client.ts";
 
 const VARIABLES = ["GATEWAY_URL", "SUPABASE_SECRET_KEYS"] as const;
+/** Timers take no more, and go off at once. */
+const LONGEST_MS = 24 * 86_400_000;
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 };
 
 const HELP = `
@@ -21,7 +23,9 @@ is set, too, the log's partitions are made and dropped, as only their owner may.
 function duration(text: string): number {
   const [, count, unit] = /^([1-9][0-9]{0,4})([smh])$/.exec(text) ?? [];
   if (count === undefined) throw new InvalidArgumentError("It looks like 30s, 5m or 1h.");
-  return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  const ms = Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS];
+  if (ms > LONGEST_MS) throw new InvalidArgumentError("It is 24 days at most.");
+  return ms;
 }
 
 /** Null: it is not set. */

@@ -10,7 +10,12 @@ import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
-import { failuresOf, reportLines, requestMaintenance } from "./operator/maintenance_client.ts";
+import {
+  failuresOf,
+  reportLines,
+  requestMaintenance,
+  unfinishedIn,
+} from "./operator/maintenance_client.ts";
 import { patientFetch } from "./operator/patient_fetch.ts";
 
 const KEY_VARIABLES = [
@@ -73,7 +78,7 @@ const costs = new Command("costs")
         stopped === "out_of_time" || stopped === "enough_for_one_run"
       );
       const goesOn = isUnfinished && jobs.some(({ done = 0 }) => done > 0);
-      if (!goesOn) return;
+      if (!goesOn) return report(unfinishedIn(run));
     }
   });
 

@@ -62,3 +62,13 @@ export function failuresOf({ jobs }: MaintenanceReport): string[] {
     failed === undefined ? [] : [`${name}: ${failed}`]
   );
 }
+
+/** What a run that nobody follows up has not compared, in words. */
+export function unfinishedIn({ ran, jobs }: MaintenanceReport): string[] {
+  if (!ran) return ["another maintenance is running: run this again when it has ended"];
+  return Object.entries(jobs).flatMap(([name, { stopped }]) =>
+    stopped === undefined
+      ? []
+      : [`${name}: ${stopped.replaceAll("_", " ")} before it was done; run this again later`]
+  );
+}

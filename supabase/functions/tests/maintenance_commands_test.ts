@@ -63,6 +63,12 @@ Deno.test("maintain says what was done and what is left, and does the owner's pa
   assert.deepEqual(await db.booked(did), { requests: 1, failed: 1, cost: usage });
 });
 
+Deno.test("maintain --every takes no time that a timer cannot wait for", async () => {
+  const { code, stderr } = await runOperatorCommand("maintain.ts", ["--every", "600h"]);
+  assert.equal(code, 2);
+  assert.match(stderr, /24 days at most/);
+});
+
 Deno.test("maintain --every goes on, whatever fails meanwhile", async () => {
   const { gateway, stack } = world;
   const command = new Deno.Command(Deno.execPath(), {
@@ -96,6 +102,16 @@ Deno.test("reconcile costs finds what maintenance finds, until there is nothing 
   assert.match(stdout, /^lost_calls: 1 done, 0 left/m);
   const { usage } = openrouter.keyOf(await db.keyHash(did));
   assert.equal((await db.booked(did)).cost, usage);
+});
+
+Deno.test("reconcile costs does not pass for done while another maintenance runs", async () => {
+  const { db } = world;
+  const run = crypto.randomUUID();
+  await db.sql`select public.begin_maintenance(${run}::uuid, interval '1 minute')`;
+  const outcome = await runOperatorCommand("reconcile.ts", ["costs"], environment());
+  await db.sql`select public.end_maintenance(${run}::uuid)`;
+  assert.equal(outcome.code, 1);
+  assert.match(outcome.stderr, /^error: another maintenance is running/);
 });
 
 Deno.test("reconcile costs shows a difference that has stood for an hour", async () => {

@@ -43,10 +43,9 @@ export async function* listKeys(
   for (let listing = 1; listing <= MAX_LISTINGS; listing++) {
     for (let offset = 0;; offset += PAGE_SIZE - PAGE_OVERLAP) {
       const page = await pageAt(offset, manage, workspaceId);
-      const unseen = page.filter(({ hash }) => !seen.has(hash));
       // More were deleted than pages overlap: there may be a gap before this one.
-      if (offset > 0 && unseen.length === page.length) break;
-      for (const { hash } of unseen) seen.add(hash);
+      if (offset > 0 && page.every(({ hash }) => !seen.has(hash))) break;
+      const unseen = page.filter(({ hash }) => !seen.has(hash) && seen.add(hash));
       yield* unseen.map((key) => ({
         ...key,
         limit: key.limit && usdOfCredits(key.limit, usdPerCredit),

@@ -69,6 +69,11 @@ for (const gone of [1, 9, 10, 50, 100]) {
   });
 }
 
+Deno.test("a key that a page names twice is listed once", async () => {
+  const { management } = listing(0, (keys) => keys.push("a", "b", "a"));
+  assert.deepEqual(await hashes(management), ["a", "b"]);
+});
+
 Deno.test("a list that never holds still is given up", async () => {
   const { management } = listing(50_000, (keys) => keys.splice(0, 200));
   const error = await failureOf(hashes(management));

@@ -7,6 +7,7 @@
 import { VaultError } from "../../accounts/key_vault.ts";
 import { isObject } from "../../bytes/encodings.ts";
 import {
+  costOfJob,
   nothingObserved,
   observe,
   type Observed,
@@ -34,8 +35,6 @@ export interface JobCostsDeps {
  */
 export type JobCosts = (row: UnpricedRequest, turn: Turn) => Promise<Observed | null>;
 
-/** Ends that are charged only where their usage says so. */
-const UNSUCCESSFUL = ["failed", "cancelled", "expired"];
 const AMOUNTS: ReadonlySet<string> = new Set(["cost", "upstream_inference_cost"]);
 
 export function createJobCosts(deps: JobCostsDeps): JobCosts {
@@ -62,10 +61,10 @@ export function createJobCosts(deps: JobCostsDeps): JobCosts {
     }
     const observed = nothingObserved();
     observe(observed, job);
+    observed.cost = costOfJob(observed);
     if (!isObject(job) || observed.cost !== null) return observed;
-    if (UNSUCCESSFUL.some((status) => status === job.status)) observed.cost = "0";
     // Done, and silent about its usage: its generation is not.
-    else if (job.status === "completed" && typeof job.generation_id === "string") {
+    if (job.status === "completed" && typeof job.generation_id === "string") {
       const { generation_id: id } = job;
       observeGeneration(observed, await turn.ask(() => management.generation(id)));
     }

@@ -44,7 +44,7 @@ Deno.test("a job is asked for with the DID's own key, and costs what its usage s
   assert.deepEqual(asked, ["Bearer sk-own https://openrouter.test/api/v1/videos/job%2F1"]);
 });
 
-for (const status of ["failed", "cancelled", "expired"]) {
+for (const status of ["failed", "cancelled", "canceled", "expired"]) {
   Deno.test(`a job that has ${status} costs nothing, unless its usage says otherwise`, async () => {
     assert.equal((await costOf({ job: { status } }).known)?.cost, "0");
     assert.equal((await costOf({ job: { status, usage: { cost: 0.5 } } }).known)?.cost, "0.5");
