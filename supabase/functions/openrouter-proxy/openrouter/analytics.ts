@@ -14,6 +14,8 @@ export interface ListedGeneration {
   model: string | null;
   /** Credits, the decimal as it was written. */
   cost: string;
+  /** It was not made before: when the span begins in which it is listed, in milliseconds. */
+  sinceMs: number;
 }
 
 /** A span of time, in milliseconds since the epoch; the end is exclusive. */
@@ -75,7 +77,12 @@ export function createAnalytics(call: ManagementCall): Analytics {
       const { rows, isTruncated } = await query(keyHash, span, ["generation_id", "model"]);
       const listed = rows.flatMap(({ generation_id: id, model, credits_usage: cost }) =>
         typeof id === "string" && amount(cost) !== null
-          ? [{ id, cost: amount(cost)!, model: typeof model === "string" ? model : null }]
+          ? [{
+            id,
+            cost: amount(cost)!,
+            model: typeof model === "string" ? model : null,
+            sinceMs: span.fromMs,
+          }]
           : []
       );
       return { listed, isWhole: !isTruncated };

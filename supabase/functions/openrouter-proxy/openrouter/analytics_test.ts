@@ -19,8 +19,8 @@ Deno.test("a key's generations are asked for by its hash, and come with every di
   );
   assert.deepEqual(await analytics.generations("hash", SPAN), {
     listed: [
-      { id: "gen-1", model: "m", cost: "0.10000000000000000001" },
-      { id: "gen-2", model: null, cost: "7e-10" },
+      { id: "gen-1", model: "m", cost: "0.10000000000000000001", sinceMs: SPAN.fromMs },
+      { id: "gen-2", model: null, cost: "7e-10", sinceMs: SPAN.fromMs },
     ],
     isWhole: true,
   });
@@ -41,7 +41,7 @@ Deno.test("a listed generation whose cost is no amount is left out", async () =>
   const rows = costs.map((cost, n) => `{"generation_id":"gen-${n}","credits_usage":${cost}}`);
   const { analytics } = answering(`{"data":{"data":[${rows}]}}`);
   const { listed } = await analytics.generations("hash", SPAN);
-  assert.deepEqual(listed, [{ id: "gen-4", model: null, cost: "1e-9" }]);
+  assert.deepEqual(listed, [{ id: "gen-4", model: null, cost: "1e-9", sinceMs: SPAN.fromMs }]);
 });
 
 Deno.test("an answer says where rows are missing in it", async () => {

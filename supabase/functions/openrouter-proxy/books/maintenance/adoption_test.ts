@@ -62,7 +62,8 @@ async function adoption(ids: string[], options: Options = {}) {
     now: clock.now,
   });
   const found: Adoptions = { adopted: 0, ownRows: 0, later: 0 };
-  const listed = ids.map((id) => ({ id, model: "listed", cost: "0.7" }));
+  const sinceMs = NOW_MS - 3_600_000;
+  const listed = ids.map((id) => ({ id, model: "listed", cost: "0.7", sinceMs }));
   await adopt("did:x:1", listed, turnOf(clock), found);
   return { tried, calls, parts, asked, found };
 }
@@ -160,6 +161,7 @@ Deno.test("what is booked when a turn ends is not looked at again", async () => 
     id: String(n),
     model: null,
     cost: "1",
+    sinceMs: 0,
   }));
   const found = { adopted: 0, ownRows: 0, later: 0 };
   await assert.rejects(adopt("did:x:1", listed, turnOf(clock), found), TurnIsOver);
@@ -204,7 +206,10 @@ Deno.test("nothing is booked of what could not be looked at to the end", async (
     usdPerCredit: "1",
     now: clock.now,
   });
-  const listed = Array.from({ length: 20 }, (_, n) => ({ id: `${n}`, model: null, cost: "1" }));
+  const listed = Array.from(
+    { length: 20 },
+    (_, n) => ({ id: `${n}`, model: null, cost: "1", sinceMs: 0 }),
+  );
   const found = { adopted: 0, ownRows: 0, later: 0 };
   await assert.rejects(adopt("did:x:1", listed, turnOf(clock), found), TurnIsOver);
 });
@@ -215,4 +220,9 @@ Deno.test("a generation that is listed twice is booked once", async () => {
   });
   assert.deepEqual(asked, ["a", "b"]);
   assert.deepEqual(calls.map(({ generations }) => generations.map(({ id }) => id)), [["a"], ["b"]]);
+});
+
+Deno.test("a generation of which nobody knows when it was made is of the time in which it is listed", async () => {
+  const { calls } = await adoption(["odd"]);
+  assert.deepEqual(calls.map(({ createdAt }) => createdAt), [new Date(NOW_MS - 3_600_000)]);
 });

@@ -34,7 +34,7 @@ export function createLook({ management, usdPerCredit, now }: LookDeps): Look {
   return async (did, listed, turn) => {
     const { id } = listed;
     const data = await turn.ask(() => management.generation(id));
-    const createdAt = createdAtOf(data, id);
+    const createdAt = createdAtOf(data, listed);
     if (data === null && createdAt.getTime() > now() - KNOWN_AFTER_MS) return null;
     const observed = nothingObserved();
     observeGeneration(observed, data);
@@ -84,8 +84,16 @@ function sum(a: number | null, b: number | null): number | null {
   return a === null && b === null ? null : (a ?? 0) + (b ?? 0);
 }
 
-/** When it was made: as OpenRouter says, else by the Unix second in its id. */
-function createdAtOf(data: Record<string, unknown> | null, id: string): Date {
+/**
+ * When it was made: as OpenRouter says, else by the Unix second in its id, else when the span began in
+ * which it is listed.
+ */
+function createdAtOf(
+  data: Record<string, unknown> | null,
+  { id, sinceMs }: ListedGeneration,
+): Date {
   const told = typeof data?.created_at === "string" ? Date.parse(data.created_at) : NaN;
-  return new Date(Number.isNaN(told) ? Number(/-(\d{10})-/.exec(id)?.[1] ?? 0) * 1000 : told);
+  if (!Number.isNaN(told)) return new Date(told);
+  const second = /-(\d{10})-/.exec(id)?.[1];
+  return new Date(second === undefined ? sinceMs : Number(second) * 1000);
 }

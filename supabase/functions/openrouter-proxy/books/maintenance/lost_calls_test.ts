@@ -37,7 +37,7 @@ function jobOver(
         const every = keys[keyHash]!;
         const listed: ListedGeneration[] = [];
         for (let at = Math.ceil(fromMs / every) * every; at < toMs; at += every) {
-          listed.push({ id: `${keyHash}${inHours(at)}`, model: null, cost: "1" });
+          listed.push({ id: `${keyHash}${inHours(at)}`, model: null, cost: "1", sinceMs: 0 });
         }
         const isWhole = listed.length <= mostRows;
         spans.push(`${inHours(fromMs)}..${inHours(toMs)}${isWhole ? "" : " truncated"}`);
