@@ -66,6 +66,7 @@ async function pageAt(
   const query = `offset=${offset}&include_disabled=true${workspace}`;
   const options = { route: "/keys", exact: LIMITS };
   const page = await manage("GET", `/keys?${query}`, options) as { data?: ListedKey[] } | null;
-  if (Array.isArray(page?.data)) return page.data;
+  // A key that somebody made by hand may have no name.
+  if (Array.isArray(page?.data)) return page.data.map((key) => ({ ...key, name: key.name ?? "" }));
   throw new ManagementError("OpenRouter's answer to GET /keys lacks the list", null);
 }

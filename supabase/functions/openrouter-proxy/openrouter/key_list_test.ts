@@ -69,6 +69,11 @@ for (const gone of [1, 9, 10, 50, 100]) {
   });
 }
 
+Deno.test("a key without a name has an empty one", async () => {
+  const { management } = answered(() => Response.json({ data: [{ hash: "a", name: null }] }));
+  for await (const { name } of management.listKeys()) assert.equal(name, "");
+});
+
 Deno.test("a key that a page names twice is listed once", async () => {
   const { management } = listing(0, (keys) => keys.push("a", "b", "a"));
   assert.deepEqual(await hashes(management), ["a", "b"]);
