@@ -206,6 +206,8 @@ Deno.test("did token prints a token alone, which the gateway accepts for its aud
   await using gateway = startVerifyingGateway();
   await inFolder(async (did, _folder, env) => {
     env.GATEWAY_URL = gateway.url;
+    // As a file of variables has it that are not set.
+    env.GATEWAY_AUDIENCE = "";
     const made = await did("new");
     const ask = async (token: string) =>
       await fetch(`${gateway.url}/api/v1/usage`, { headers: { authorization: `Bearer ${token}` } });

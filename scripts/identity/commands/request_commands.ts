@@ -82,7 +82,7 @@ export async function signer(
 ): Promise<{ identity: Identity; gateway: string; audience: string }> {
   const gateway = gatewayArgument(options.gateway);
   const identity = await loadIdentity(options.file, note);
-  return { identity, gateway, audience: options.audience ?? gateway };
+  return { identity, gateway, audience: options.audience || gateway };
 }
 
 async function signedRequest(

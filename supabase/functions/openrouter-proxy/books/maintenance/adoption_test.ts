@@ -30,7 +30,7 @@ interface Options {
   outcome?: (id: string, anyRow: boolean) => Adoption;
 }
 
-async function adoption(ids: string[], options: Options = {}) {
+async function adoption(ids: string[], options: Options = {}, listedCost = "0.7") {
   const { known = {}, booked = [], withSums = [], outcome = () => "adopted" } = options;
   const clock = fakeClock(NOW_MS);
   const tried: string[] = [];
@@ -63,7 +63,7 @@ async function adoption(ids: string[], options: Options = {}) {
   });
   const found: Adoptions = { adopted: 0, ownRows: 0, later: 0 };
   const sinceMs = NOW_MS - 3_600_000;
-  const listed = ids.map((id) => ({ id, model: "listed", cost: "0.7", sinceMs }));
+  const listed = ids.map((id) => ({ id, model: "listed", cost: listedCost, sinceMs }));
   await adopt("did:x:1", listed, turnOf(clock), found);
   return { tried, calls, parts, asked, found };
 }
@@ -225,4 +225,16 @@ Deno.test("a generation that is listed twice is booked once", async () => {
 Deno.test("a generation of which nobody knows when it was made is of the time in which it is listed", async () => {
   const { calls } = await adoption(["odd"]);
   assert.deepEqual(calls.map(({ createdAt }) => createdAt), [new Date(NOW_MS - 3_600_000)]);
+});
+
+Deno.test("what is listed with a cost that is none is booked by /generation alone", async () => {
+  for (const cost of ["-0.5", "NaN", ""]) {
+    const { tried, calls, found } = await adoption(
+      ["a", "b"],
+      { known: { a: generation(5) } },
+      cost,
+    );
+    assert.deepEqual([tried, found.later], [["a"], 1]);
+    assert.equal(calls[0]?.generations[0]?.cost, "0.5");
+  }
 });

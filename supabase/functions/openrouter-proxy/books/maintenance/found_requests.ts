@@ -1,5 +1,6 @@
 /** What OpenRouter tells of generations that no row has, request by request. */
 import { nothingObserved, observeGeneration } from "../../metering/usage.ts";
+import { amount } from "../../metering/told_values.ts";
 import type { ListedGeneration } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
 import type { FoundCall } from "../../store/lost_calls.ts";
@@ -38,13 +39,15 @@ export function createLook({ management, usdPerCredit, now }: LookDeps): Look {
     if (data === null && createdAt.getTime() > now() - KNOWN_AFTER_MS) return null;
     const observed = nothingObserved();
     observeGeneration(observed, data);
+    const cost = observed.cost ?? amount(listed.cost);
+    if (cost === null) return null;
     const { model, provider, nativeFinishReason, upstreamCost } = observed;
     const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = observed;
     return {
       requestId: typeof data?.request_id === "string" ? data.request_id : null,
       call: {
         did,
-        generations: [{ id, cost: observed.cost ?? listed.cost, upstreamCost }],
+        generations: [{ id, cost, upstreamCost }],
         createdAt,
         endpoint: endpointOf(data?.api_type),
         streaming: data?.streamed === true,
