@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(36);
+select plan(37);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -162,6 +162,10 @@ values
   (gen_random_uuid(), 'did:key:alice', 'POST', '/videos', 'v', now() - interval '2 hours', 'completed', now(), 'gen-vid-2', null, null);
 select count(public.count_in_usage(log, 1)) from public.request_logs as log where endpoint = '/videos';
 select is(pg_temp.adopt('{gen-j}', 'v', '1 hour', '1', true, '/videos'), 'known', 'a job''s generation is the job''s');
+select is(
+  (select xmax from public.request_logs where generation_id = 'gen-vid-1'), pg_current_xact_id()::xid,
+  'whose row nobody else changes meanwhile'
+);
 select is(pg_temp.adopt('{gen-k}', 'v', '1 hour', '1', true, '/videos'), 'adopted', 'each job has one');
 select is((select total_cost from public.request_logs where generation_id = 'gen-vid-2'), 1::numeric, 'and is priced by it');
 

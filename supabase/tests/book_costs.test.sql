@@ -1,6 +1,6 @@
 -- Many costs at once.
 begin;
-select plan(7);
+select plan(8);
 
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
 select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
@@ -55,6 +55,14 @@ select results_eq(
 select is(
   (public.claim_unpriced_requests(10) -> 'requests' -> 0 ->> 'generation_id'), 'gen-3',
   'and can be claimed again at once'
+);
+select public.give_back_unpriced_requests(to_jsonb(
+  (select jsonb_agg(jsonb_build_object('request_id', id, 'request_time', request_time))
+    from public.request_logs)::text
+));
+select is(
+  (public.claim_unpriced_requests(10) -> 'requests' -> 0 ->> 'generation_id'), 'gen-3',
+  'also where the claims that are given back come as a string of JSON'
 );
 
 select * from finish();

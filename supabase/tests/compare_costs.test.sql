@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(40);
+select plan(42);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -200,6 +200,19 @@ select set_eq(
   $$ select did, drift_usd, checked_at > now() as is_now, checked_at > since as is_later from public.cost_drift $$,
   $$ values ('did:key:alice', 89::numeric, true, true), ('did:key:alice', 2, false, true), ('did:key:bob', 1, false, true) $$,
   'one that is still there was seen again, and no other'
+);
+
+-- Who has called nothing.
+delete from public.usage_daily where did = 'did:key:bob';
+delete from public.request_logs where did = 'did:key:bob';
+update public.user_api_keys set created_at = now() where did = 'did:key:bob';
+select is(
+  public.compare_costs('did:key:bob', '1', jsonb_build_array(pg_temp.key('hash-b', 0, 0))) ->> 'state', 'equal',
+  'books without a day are a sum of nothing'
+);
+select is(
+  public.compare_costs('did:key:bob', '1', jsonb_build_array(pg_temp.key('hash-b', 2, 0.5))) ->> 'drift_usd', '2',
+  'against which all is a difference that was spent'
 );
 
 select * from finish();

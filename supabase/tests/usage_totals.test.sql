@@ -12,7 +12,8 @@ begin
   insert into public.request_logs (id, did, method, endpoint, model, request_time)
   values (v_id, p_did, 'POST', '/x', p_model, p_time);
   perform public.settle_request(
-    v_id, p_time, p_status, 200, p_cost => p_cost, p_first_byte_ms => p_first_byte_ms, p_input_tokens => 2
+    v_id, p_time, p_status, 200, p_cost => p_cost, p_upstream_cost => p_cost,
+    p_first_byte_ms => p_first_byte_ms, p_input_tokens => 2
   );
 end;
 $$;

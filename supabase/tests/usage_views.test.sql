@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(26);
+select plan(28);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -149,9 +149,33 @@ select cmp_ok(
   (select min(duration_p50_ms) from public.usage_latency where model = 'timed'), '>', 1000::bigint,
   'the time to the end is told, too'
 );
+reset role;
+insert into public.usage_hourly (did, hour, model, endpoint, first_byte_ms, duration_ms)
+select 'did:key:' || n, date_trunc('hour', now(), 'utc') - interval '3 hours', 'in buckets', '/x', counts, counts
+from (
+  select n, array(select case bucket when 11 then 5 when 13 then 5 when 15 then 5 * n else 0 end from generate_series(1, 40) as bucket)
+  from generate_series(1, 2) as n
+) as histogram (n, counts);
+set local role service_role;
+select results_eq(
+  $$ select requests, duration_p50_ms, duration_p95_ms, duration_p99_ms from public.usage_latency
+    where model = 'in buckets' order by requests $$,
+  $$ values (15::bigint, round(2 ^ 6.25)::bigint, round(2 ^ 7.425)::bigint, round(2 ^ 7.485)::bigint),
+    (20, round(2 ^ 6.5)::bigint, round(2 ^ 7.45)::bigint, round(2 ^ 7.49)::bigint) $$,
+  'in the bucket where so many percent have ended, as far in it as they reach'
+);
+select is_empty(
+  $$
+    select from public.usage_latency where model = 'in buckets'
+      and (first_byte_p50_ms, first_byte_p95_ms, first_byte_p99_ms)
+        is distinct from (duration_p50_ms, duration_p95_ms, duration_p99_ms)
+  $$,
+  'alike for both times'
+);
+reset role;
+delete from public.usage_hourly where model = 'in buckets';
 
 -- What belongs to sessions and labels.
-reset role;
 insert into public.request_logs (id, did, method, endpoint, request_time, session, label)
 select gen_random_uuid(), 'did:key:alice', 'POST', '/x', now() - n * interval '1 hour', 's' || n % 2, 'l'
 from generate_series(1, 5) as n;
