@@ -53,6 +53,7 @@ Deno.test("a refusal is no error of the gateway's, and its cause is not told", a
   assert.equal((await app.request("http://h/x")).status, 400);
   const { level, status, error } = lines[0]!;
   assert.deepEqual([level, status, error], ["info", 400, "invalid_request: bad dates"]);
+  assert.equal(lines[0]!.did, null, "whose it was is not known, which the line says");
   assert.ok(!JSON.stringify(lines).includes("private"));
 });
 

@@ -93,6 +93,12 @@ const CALLS: [
     (store) => store.accountLimits("did:key:z6Mk"),
   ],
   [
+    "claim_key_provisioning",
+    { p_did: "did:key:z6Mk", p_attempt_id: "attempt", p_broken_key_hash: "hash" },
+    { state: "in_progress" },
+    (store) => store.claimProvisioning("did:key:z6Mk", "attempt", "hash"),
+  ],
+  [
     "claim_budget_alerts",
     { p_limit: 4 },
     { alerts: [{ id: ALERT_ID }], left: 2 },
@@ -134,6 +140,35 @@ for (const [rpc, args, answer, call] of CALLS) {
     const store = createStore("http://supabase.test", "sb_secret_x", answering, Date.now);
     assert.deepEqual(await call(store), answer);
     assert.deepEqual(seen, [`/rest/v1/rpc/${rpc}`, args]);
+  });
+}
+
+for (const alerted of [true, false]) {
+  test(`a call that no budget has room for ${alerted ? "brings" : "does not bring"} an alert about`, async () => {
+    const answer = {
+      decision: "budget_exceeded",
+      scope: "did",
+      period: "day",
+      limit_usd: "2",
+      spent_usd: "1.5",
+      reserved_usd: "0.25",
+      estimate_usd: "0.5",
+      resets_at: "2026-11-28T00:00:00+00:00",
+      ...(alerted && { alerted }),
+    };
+    const fetch = fakeFetch(() => Promise.resolve(Response.json(answer)));
+    const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+    assert.deepEqual(await store.admit(ADMISSION), {
+      decision: "budget_exceeded",
+      scope: "did",
+      period: "day",
+      limitUsd: "2",
+      spentUsd: "1.5",
+      reservedUsd: "0.25",
+      estimateUsd: "0.5",
+      resetsAt: "2026-11-28T00:00:00+00:00",
+      alerted,
+    });
   });
 }
 
