@@ -111,6 +111,18 @@ Deno.test("JsonScanner holds back a value that may be replaced, and nothing befo
   }
 });
 
+Deno.test("JsonScanner tells where the texts and numbers are that nobody looks at, in a piece that has all of them", () => {
+  const passedOver: unknown[] = [];
+  const take: Taking = { maxBytes: 10, value: () => null };
+  const scanner = new JsonScanner(
+    taking("v", take),
+    WIDE,
+    (start, end, isText) => passedOver.push([start, end, isText]),
+  );
+  scanner.feed(utf8('{"a":"xy","n":-12.5,"t":true,"v":"z","l":["",3]}'));
+  assert.deepEqual(passedOver, [[6, 8, true], [14, 19, false], [43, 43, true], [45, 46, false]]);
+});
+
 Deno.test("JsonScanner gives out a held value in parts, and reads it whole all the same", () => {
   let value = "";
   const take: Taking = { ...HELD, value: (json) => (value = text(json!), utf8("<whole>")) };

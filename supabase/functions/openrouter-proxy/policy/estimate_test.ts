@@ -308,7 +308,8 @@ Deno.test("an appraisal says what admission is to hold against the settings", as
 });
 
 Deno.test("a tool that shared_features opens needs no other leave", async () => {
-  const tools = [{ type: "openrouter:bash" }, { type: "file_search" }, { type: "mcp" }];
+  const shared = ["openrouter:bash", "openrouter:shell", "openrouter:files", "file_search"];
+  const tools = [...shared, "mcp"].map((type) => ({ type }));
   const { serverTools } = await appraisalOf({ ...BODY, model: "a/plain", tools });
   assert.deepEqual(serverTools.map(({ name }) => name), ["mcp"]);
 });

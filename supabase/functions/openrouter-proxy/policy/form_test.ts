@@ -36,6 +36,11 @@ Deno.test("readForm finds none in other fields, and none that no model can be ca
   assert.equal(await modelOf(["model", "m".repeat(5_000)]), null);
 });
 
+Deno.test("readForm takes all of a value that has empty lines in it", async () => {
+  const model = "a/b\r\n\r\nc/d\r\n\r\ne/f";
+  assert.equal(await modelOf(["model", model], ["language", "en"]), model);
+});
+
 Deno.test("readForm reads nothing of a body that is no form, or empty", async () => {
   const { body, contentType } = await formOf(["model", "m"]);
   for (const other of [null, "", "application/json", "multipart/mixed; boundary=x"]) {
