@@ -72,7 +72,6 @@ function streamOf(
   reading: Read | null,
   reader: ChunkReader,
 ): ReadableStream<Uint8Array> {
-  reading?.catch(() => {});
   return new ReadableStream({
     async pull(controller) {
       const kept = chunks.shift();
