@@ -303,6 +303,11 @@ Deno.test("every mistake is one line on standard error, and nothing on standard 
       [["sign", "GET", "/a#b"], 1, /fragment/],
       [["sign", "POST", "/x", "@nowhere.json"], 1, /cannot read the body from nowhere\.json/],
       [["curl", "GET", "/x", "--gateway", "gateway"], 1, /must be http\(s\)/],
+      [
+        ["curl", "GET", "/x", "--gateway", "https://me:secret@g.example"],
+        1,
+        /^(?![^]*secret)[^]*no user name or password/,
+      ],
       [["new", "--type", "rsa"], 2, /Allowed choices are/],
       [["new", "--force", "--method", "pkh"], 1, /needs a secp256k1 key/],
       [["new", "--force", "--type", "pkh", "--method", "key"], 1, /goes with the method pkh/],

@@ -20,6 +20,9 @@ export function methodArgument(text: string): string {
  * @throws {IdentityError} for anything but an http(s) URL without query and fragment
  */
 export function gatewayArgument(text: string): string {
+  if (text.includes("@")) {
+    throw new IdentityError("the gateway's URL must have no user name or password");
+  }
   if (!/^https?:\/\/[^\s?#]+$/i.test(text) || !URL.canParse(text)) {
     throw new IdentityError(`the gateway's URL must be http(s) without query, not ${text}`);
   }

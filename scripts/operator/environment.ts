@@ -2,6 +2,7 @@
 import { encryptionKey } from "../../supabase/functions/openrouter-proxy/config/encryption_key.ts";
 import {
   headerValue,
+  httpUrl,
   managementKey,
   openrouterId,
   positiveDecimal,
@@ -29,9 +30,12 @@ function notSet(where: string): Unusable {
   return new Unusable(`is not set (${where}; for a local one, source what deno task dev prints)`);
 }
 
-function url(value: string, protocols: string[], rule: string) {
-  const isUrl = URL.canParse(value) && protocols.includes(new URL(value).protocol);
-  return isUrl ? value.replace(/\/+$/, "") : new Unusable(rule);
+/** Fetch takes no user name or password in a URL, and errors may name it. */
+function serviceUrl(value: string): string | Unusable {
+  const url = httpUrl(value);
+  if (typeof url !== "string") return url;
+  const { username, password } = new URL(url);
+  return username + password === "" ? url : new Unusable("must have no user name or password");
 }
 
 /**
@@ -94,7 +98,7 @@ const VARIABLES = {
     read: (value) =>
       value === undefined
         ? notSet("it is https://<ref>.supabase.co/functions/v1/openrouter-proxy")
-        : url(value, ["http:", "https:"], "must be an http(s) URL"),
+        : serviceUrl(value),
   } satisfies Variable<string>,
   SUPABASE_SECRET_KEYS: {
     what: "a secret key of the project, or the function's variable of that name; " +
@@ -111,8 +115,7 @@ const VARIABLES = {
   } satisfies Variable<unknown>,
   OPENROUTER_API_URL: {
     what: "by default https://openrouter.ai/api/v1",
-    read: (value = "https://openrouter.ai/api/v1") =>
-      url(value, ["http:", "https:"], "must be an http(s) URL"),
+    read: (value = "https://openrouter.ai/api/v1") => serviceUrl(value),
   } satisfies Variable<string>,
   OPENROUTER_PROVISIONING_KEY: {
     what: "the gateway's management key at OpenRouter",

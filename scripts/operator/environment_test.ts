@@ -57,6 +57,23 @@ Deno.test("the dashboard's placeholder is no password", () => {
   );
 });
 
+for (const name of ["GATEWAY_URL", "OPENROUTER_API_URL"] as const) {
+  Deno.test(`${name} has no password, and no error tells it`, () => {
+    assert.throws(
+      () => readEnvironment([name], env({ [name]: "https://me:secret@g.example/v1" })),
+      new UsageError(`${name} must have no user name or password`),
+    );
+    assert.throws(
+      () => readEnvironment([name], env({ [name]: "ftp://g.example" })),
+      new UsageError(`${name} must be an http(s) URL without query or fragment`),
+    );
+    assert.equal(
+      readEnvironment([name], env({ [name]: "https://g.example/v1/" }))[name],
+      "https://g.example/v1",
+    );
+  });
+}
+
 Deno.test("what may be missing has its default", () => {
   const values = readEnvironment(
     ["OPENROUTER_API_URL", "API_KEY_ENCRYPTION_KEY_PREVIOUS", "OPENROUTER_WORKSPACE_ID"],
