@@ -8,9 +8,10 @@
  *
  * Source: RFC 8259.
  */
-import { concat, concatAll } from "./encodings.ts";
+import { concat } from "./encodings.ts";
 import { MAX_NAME_BYTES, nameIn } from "./json_names.ts";
 import { afterInNumber, firstInNumber, mayEndNumber, MINUS } from "./json_number.ts";
+import { JsonPassage, type Taking } from "./json_passage.ts";
 
 /** What is done with one value. */
 export interface JsonVisitor {
@@ -30,23 +31,6 @@ export interface JsonVisitor {
   take?: Taking;
   /** The same for a string, a number, true, false or null alone. */
   scalar?: Taking | undefined;
-}
-
-export interface Taking {
-  /** Of a larger value nothing is taken. */
-  readonly maxBytes: number;
-  /**
-   * @param text the value's JSON text in UTF-8, whose memory may be used again; null: it is too large
-   * @returns what takes its place; null: it stays. Where `replaces` is not set, that is ignored
-   */
-  value(text: Uint8Array | null): Uint8Array | null;
-  /** Whether the value may be replaced: it is held back until it has ended, or is too large. */
-  readonly replaces?: boolean;
-  /**
-   * What comes out of a part of a value that is held back, where the part cannot wait for the rest:
-   * no more comes, or what does is no JSON. Where this is missing, it comes out as it is.
-   */
-  part?(text: Uint8Array): Uint8Array;
 }
 
 /** Why a scanner reads no further: what it was fed is no JSON text, or one beyond its bounds. */
@@ -117,9 +101,8 @@ export class JsonScanner {
   /** The piece that is being read, and how many bytes came before it. */
   #piece: Uint8Array = NO_BYTES;
   #base = 0;
-  /** What is passed on of it, and from where on it has not been passed on yet. */
-  #out: Uint8Array[] = [];
-  #from = 0;
+  /** What is passed on of the text. */
+  readonly #passage = new JsonPassage();
 
   /** How much of a byte order mark the text has begun with; 3: it can have no more of it. */
   #markLength = 0;
@@ -134,18 +117,6 @@ export class JsonScanner {
   /** What earlier pieces held of the name that is being read; where this piece goes on with it. */
   #name: Uint8Array = NO_BYTES;
   #nameFrom = 0;
-
-  /** The value that is being taken, its depth, and what earlier pieces held of it. */
-  #taking: Taking | null = null;
-  #takingDepth = 0;
-  #taken: Uint8Array = NO_BYTES;
-  #takenBytes = 0;
-  /** How much of that has been given out in parts. */
-  #releasedBytes = 0;
-  /** Where this piece goes on with it. */
-  #takenFrom = 0;
-  /** What happens to the rest of a value that is too large. */
-  #excess: "none" | "passes" | "is dropped" = "none";
 
   /** Is told of each string and number that is passed over, within one piece. */
   readonly #onPassedOver: OnPassedOver | null;
@@ -180,7 +151,7 @@ export class JsonScanner {
 
   /** Whether a part of a value is held back that may be replaced. */
   get isHolding(): boolean {
-    return this.#takenBytes > this.#releasedBytes && this.#mayReplace();
+    return this.#passage.isHolding;
   }
 
   /**
@@ -192,21 +163,18 @@ export class JsonScanner {
   feed(piece: Uint8Array): Uint8Array {
     if (this.#error !== null) return piece;
     this.#piece = piece;
-    if (this.#out.length > 0) this.#out = [];
-    this.#from = this.#nameFrom = this.#takenFrom = 0;
+    this.#nameFrom = 0;
+    this.#passage.begin(piece);
     try {
       this.#read(piece);
       if (this.#isName) this.#keepName(piece.length);
-      if (this.#taking !== null) this.#keepTaken(piece.length);
     } catch (error) {
       if (!(error instanceof JsonScanError)) throw error;
       this.#error = error;
-      this.#brokeOff();
+      this.#passage.breakOff();
     }
     this.#base += piece.length;
-    if (this.#from === 0 && this.#out.length === 0) return piece;
-    this.#passOn(piece.length);
-    return concatAll(this.#out);
+    return this.#passage.end();
   }
 
   /**
@@ -214,25 +182,7 @@ export class JsonScanner {
    * out as another part.
    */
   release(): Uint8Array {
-    if (!this.isHolding) return NO_BYTES;
-    const part = this.#taken.slice(this.#releasedBytes, this.#takenBytes);
-    this.#releasedBytes = this.#takenBytes;
-    return partOf(this.#taking!, part);
-  }
-
-  /** Puts out what is held back together with what this piece has after it, of which none is read. */
-  #brokeOff(): void {
-    if (!this.#mayReplace()) return;
-    const held = this.#taken.subarray(this.#releasedBytes, this.#takenBytes);
-    const part = concat(held, this.#piece.subarray(this.#takenFrom));
-    this.#out.push(partOf(this.#taking!, part));
-    this.#from = this.#piece.length;
-    this.#taking = null;
-  }
-
-  /** Whether what is being taken is held back. */
-  #mayReplace(): boolean {
-    return this.#taking?.replaces === true && this.#excess === "none";
+    return this.#passage.release();
   }
 
   #read(piece: Uint8Array): void {
@@ -348,8 +298,8 @@ export class JsonScanner {
     this.#next = null;
     const isScalar = byte !== OPEN_OBJECT && byte !== OPEN_ARRAY;
     const take = visitor?.take ?? (isScalar ? visitor?.scalar : undefined);
-    if (take !== undefined) this.#takingBegan(take, at);
-    else if (isScalar && this.#onPassedOver !== null && this.#taking === null) {
+    if (take !== undefined) this.#passage.take(take, at, this.#depth);
+    else if (isScalar && this.#onPassedOver !== null && !this.#passage.isTaking) {
       this.#passedOverFrom = at;
     }
     switch (byte) {
@@ -404,7 +354,7 @@ export class JsonScanner {
   /** @param at of what follows the value */
   #valueEnded(at: number): void {
     if (this.#passedOverFrom !== -1) this.#passedOver(at);
-    if (this.#taking !== null && this.#depth === this.#takingDepth) this.#takingEnded(at);
+    this.#passage.valueEnded(at, this.#depth);
     this.#state = this.#depth === 0 ? NOTHING : COMMA_OR_END;
   }
 
@@ -438,91 +388,6 @@ export class JsonScanner {
     const last = Math.min(end, this.#nameFrom + MAX_NAME_BYTES + 1);
     this.#name = concat(this.#name, this.#piece.subarray(this.#nameFrom, last));
   }
-
-  #takingBegan(take: Taking, at: number): void {
-    this.#taking = take;
-    this.#takingDepth = this.#depth;
-    this.#takenBytes = this.#releasedBytes = 0;
-    this.#takenFrom = at;
-    this.#excess = "none";
-    if (take.replaces) this.#passOn(at);
-  }
-
-  #takingEnded(at: number): void {
-    const taking = this.#taking!;
-    if (this.#excess === "none") {
-      const here = this.#piece.subarray(this.#takenFrom, at);
-      if (this.#takenBytes + here.length > taking.maxBytes) this.#exceeded(taking);
-      else {
-        const text = this.#takenBytes === 0
-          ? here
-          : concat(this.#taken.subarray(0, this.#takenBytes), here);
-        const replacement = taking.value(text);
-        if (taking.replaces) {
-          this.#out.push(
-            this.#releasedBytes === 0
-              ? replacement ?? text
-              : partOf(taking, text.subarray(this.#releasedBytes)),
-          );
-          this.#from = at;
-        }
-      }
-    }
-    if (this.#excess === "is dropped") this.#from = at;
-    else if (this.#excess === "passes") this.#passPart(at);
-    this.#taking = null;
-    this.#taken = NO_BYTES;
-  }
-
-  /** Keeps the value as far as this piece has it. */
-  #keepTaken(end: number): void {
-    const taking = this.#taking!;
-    if (this.#excess === "none") {
-      const here = this.#piece.subarray(this.#takenFrom, end);
-      const size = this.#takenBytes + here.length;
-      if (size > taking.maxBytes) this.#exceeded(taking);
-      else {
-        if (size > this.#taken.length) {
-          const larger = new Uint8Array(Math.min(taking.maxBytes, Math.max(256, 2 * size)));
-          larger.set(this.#taken.subarray(0, this.#takenBytes));
-          this.#taken = larger;
-        }
-        this.#taken.set(here, this.#takenBytes);
-        this.#takenBytes = size;
-        if (taking.replaces) this.#from = end;
-      }
-    }
-    if (this.#excess === "is dropped") this.#from = end;
-    else if (this.#excess === "passes") this.#passPart(end);
-  }
-
-  /** Puts out what this piece has of a value that is too large to be held back. */
-  #passPart(end: number): void {
-    const taking = this.#taking!;
-    if (!taking.replaces || end <= this.#from) return;
-    this.#out.push(partOf(taking, this.#piece.subarray(this.#from, end)));
-    this.#from = end;
-  }
-
-  #exceeded(taking: Taking): void {
-    const replacement = taking.value(null);
-    if (taking.replaces) {
-      const isDropped = replacement !== null && this.#releasedBytes === 0;
-      this.#excess = isDropped ? "is dropped" : "passes";
-      const held = this.#taken.slice(this.#releasedBytes, this.#takenBytes);
-      this.#out.push(isDropped ? replacement : partOf(taking, held));
-    } else this.#excess = "passes";
-    this.#taken = NO_BYTES;
-  }
-
-  #passOn(end: number): void {
-    if (end > this.#from) this.#out.push(this.#piece.subarray(this.#from, end));
-    this.#from = end;
-  }
-}
-
-function partOf(taking: Taking, text: Uint8Array): Uint8Array {
-  return taking.part?.(text) ?? text;
 }
 
 /** The characters that a backslash may stand before, but for `u`: `" \\ / b f n r t`. */

@@ -8,7 +8,8 @@
  * "Redaction".
  */
 import { textOf, utf8 } from "../bytes/encodings.ts";
-import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
+import type { JsonVisitor } from "../bytes/json_scanner.ts";
+import type { Taking } from "../bytes/json_passage.ts";
 import {
   IDENTIFIERS,
   REDACTED_TEXT,

@@ -1,6 +1,7 @@
 /** How the values of a body's members are taken: as JSON text, or as the texts that they are. */
 import { textOf } from "../bytes/encodings.ts";
-import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
+import type { JsonVisitor } from "../bytes/json_scanner.ts";
+import type { Taking } from "../bytes/json_passage.ts";
 
 /** A longer text is not told: nothing that is looked for is that long. */
 export const MAX_TEXT_BYTES = 4096;

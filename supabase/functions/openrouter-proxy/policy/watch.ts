@@ -9,7 +9,8 @@
  *
  * Source: docs/protocol.md, "Bodies".
  */
-import type { JsonVisitor, Taking } from "../bytes/json_scanner.ts";
+import type { JsonVisitor } from "../bytes/json_scanner.ts";
+import type { Taking } from "../bytes/json_passage.ts";
 import { MAX_NAMES, type Tier } from "./asked.ts";
 import { wholeNumber } from "./bounds.ts";
 import {

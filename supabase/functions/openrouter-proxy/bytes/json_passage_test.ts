@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import { utf8 } from "./encodings.ts";
-import { JsonScanner, type JsonVisitor, type Taking } from "./json_scanner.ts";
+import { JsonScanner, type JsonVisitor } from "./json_scanner.ts";
+import type { Taking } from "./json_passage.ts";
 import { cut } from "../testing/cut.ts";
 import { cuttings, everything, json, places, scan, text, WIDE } from "../testing/json_scans.ts";
 
