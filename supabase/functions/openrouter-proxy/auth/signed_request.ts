@@ -53,7 +53,10 @@ const NONCE = /^[A-Za-z0-9_-]{0,64}$/;
 
 /** Whether a request is of this carrier: any header whose name starts with `x-did` makes it so. */
 export function isSignedRequest(headers: Headers): boolean {
-  return [...headers.keys()].some((name) => name.startsWith("x-did"));
+  let isOne = false;
+  // An iterator of the headers takes Deno ten times as long.
+  headers.forEach((_value, name) => isOne ||= name.startsWith("x-did"));
+  return isOne;
 }
 
 /**

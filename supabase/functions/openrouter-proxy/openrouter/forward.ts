@@ -8,7 +8,8 @@ import { wholeIfSmall } from "./small_body.ts";
 export interface OutgoingRequest {
   url: string;
   method: string;
-  headers: Headers;
+  /** By their names in lower case. */
+  headers: Record<string, string>;
   body: Bytes | null;
 }
 

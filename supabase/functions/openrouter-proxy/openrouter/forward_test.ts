@@ -21,7 +21,7 @@ const PATIENCE: Patience = {
 
 function post(url = "https://openrouter.example/x"): OutgoingRequest {
   const body = new TextEncoder().encode("{}");
-  return { url, method: "POST", headers: new Headers(), body };
+  return { url, method: "POST", headers: {}, body };
 }
 
 /** What Deno's own fetch throws when nobody listens there, with a body as the gateway sends it. */

@@ -1,6 +1,9 @@
 /**
  * Which headers pass, in either direction.
  *
+ * They are looked through by `forEach`, and given to fetch as an object: Deno takes ten times as long to
+ * iterate over Headers, which fetch does as well.
+ *
  * Source: protocol.md, "Headers".
  */
 
@@ -54,16 +57,14 @@ export function requestHeaders(
   client: Headers,
   apiKey: string | null,
   defaults: { httpReferer: string; xTitle: string },
-): Headers {
-  const headers = new Headers();
-  for (const [name, value] of client) {
-    if (TO_OPENROUTER.has(name) || name.startsWith(TO_OPENROUTER_PREFIX)) headers.set(name, value);
-  }
-  if (!headers.has("http-referer")) headers.set("http-referer", defaults.httpReferer);
-  if (!headers.has("x-title") && !headers.has("x-openrouter-title")) {
-    headers.set("x-title", defaults.xTitle);
-  }
-  if (apiKey !== null) headers.set("authorization", `Bearer ${apiKey}`);
+): Record<string, string> {
+  const headers: Record<string, string> = {};
+  client.forEach((value, name) => {
+    if (TO_OPENROUTER.has(name) || name.startsWith(TO_OPENROUTER_PREFIX)) headers[name] = value;
+  });
+  headers["http-referer"] ??= defaults.httpReferer;
+  if (headers["x-openrouter-title"] === undefined) headers["x-title"] ??= defaults.xTitle;
+  if (apiKey !== null) headers.authorization = `Bearer ${apiKey}`;
   return headers;
 }
 
@@ -76,12 +77,12 @@ export function requestHeaders(
 export function responseHeaders(upstream: Headers): Headers {
   const named = (upstream.get("connection") ?? "").toLowerCase().split(",").map((s) => s.trim());
   const headers = new Headers();
-  for (const [name, value] of upstream) {
+  upstream.forEach((value, name) => {
     const stays = NOT_TO_CLIENT.has(name) || name.startsWith(NOT_TO_CLIENT_PREFIX) ||
       OPERATORS.test(name) ||
       named.includes(name);
     if (!stays) headers.append(name, value);
-  }
+  });
   const encoding = headers.get("content-encoding") ?? "";
   if (DECODED_BY_FETCH.has(encoding)) headers.delete("content-encoding");
   // Some versions of Deno decode an encoding in capitals too. And chunks overrule a length (RFC 9112

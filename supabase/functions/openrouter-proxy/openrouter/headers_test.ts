@@ -4,7 +4,7 @@ import { requestHeaders, responseHeaders } from "./headers.ts";
 const DEFAULTS = { httpReferer: "https://gateway.example", xTitle: "Gateway" };
 
 function sent(client: Record<string, string>, apiKey: string | null = "sk-or-v1-x") {
-  return Object.fromEntries(requestHeaders(new Headers(client), apiKey, DEFAULTS));
+  return requestHeaders(new Headers(client), apiKey, DEFAULTS);
 }
 
 Deno.test("requestHeaders passes the listed headers and OpenRouter's own family", () => {
