@@ -1,6 +1,7 @@
 /** What admit_request decides on a request. */
 import { type KeyLimit, limitOf, type LimitRow } from "./key_limit.ts";
 import { rateOf, type RateRow, type RateState } from "./rate.ts";
+import { unusableAnswer } from "./rpc.ts";
 
 /** A DID's key at OpenRouter. */
 export interface AccountKey {
@@ -78,9 +79,12 @@ interface Answer {
   alerted?: boolean;
 }
 
-/** @param told what admit_request returned */
+/**
+ * @param told what admit_request returned
+ * @throws {StoreUnavailable} for what is no decision, or one of a database that is newer than this
+ */
 export function admissionOf(told: unknown): Admission {
-  const answer = told as Answer & RateRow;
+  const answer = (told ?? {}) as Answer & RateRow;
   const { decision } = answer;
   switch (decision) {
     case "admitted":
@@ -118,8 +122,13 @@ export function admissionOf(told: unknown): Admission {
         resetsAt: answer.resets_at,
         alerted: answer.alerted === true,
       };
-    default:
+    case "needs_provisioning":
+    case "token_revoked":
+    case "not_owned":
+    case "replayed":
       return { decision };
+    default:
+      throw unusableAnswer("admit_request");
   }
 }
 

@@ -21,33 +21,28 @@ const TIMER_SLACK_MS = 100;
 export function batchedCalls(call: StoreCall, now: () => number) {
   const admissions = storeBreaker(CALL_TIMEOUT_MS - TIMER_SLACK_MS, now, notAsked);
 
-  const admit = naturalBatches<AdmissionRequest, Admission>({
+  const askToAdmit = naturalBatches<AdmissionRequest, unknown>({
     keyOf: ({ requestId }) => requestId,
-    one: async (request) =>
-      admissionOf(
+    one: (request) =>
+      admissions.run(() => call("admit_request", { p_admission: admissionMembers(request) })),
+    many: async (requests) =>
+      byId(
         await admissions.run(() =>
-          call("admit_request", { p_admission: admissionMembers(request) })
+          call("admit_requests", { p_admissions: JSON.stringify(requests.map(admissionMembers)) })
         ),
       ),
-    many: async (requests) => {
-      const answers = await admissions.run(() =>
-        call("admit_requests", { p_admissions: JSON.stringify(requests.map(admissionMembers)) })
-      );
-      return answersById(answers, admissionOf);
-    },
     didNothing,
   }, BATCHES);
 
-  const settle = naturalBatches<Settlement, Settled>({
+  const askToSettle = naturalBatches<Settlement, unknown>({
     keyOf: ({ requestId }) => requestId,
-    one: async (settlement) =>
-      settledOf(await call("settle_request", { p_settlement: settlementMembers(settlement) })),
-    many: async (settlements) => {
-      const answers = await call("settle_requests", {
-        p_settlements: JSON.stringify(settlements.map(settlementMembers)),
-      });
-      return answersById(answers, settledOf);
-    },
+    one: (settlement) => call("settle_request", { p_settlement: settlementMembers(settlement) }),
+    many: async (settlements) =>
+      byId(
+        await call("settle_requests", {
+          p_settlements: JSON.stringify(settlements.map(settlementMembers)),
+        }),
+      ),
     didNothing,
   }, BATCHES);
 
@@ -55,14 +50,16 @@ export function batchedCalls(call: StoreCall, now: () => number) {
     /** Decides on a request and, when it is metered and admitted, books its pending row. */
     async admit(request: AdmissionRequest): Promise<Admission> {
       if (admissions.isOpen()) throw notAsked();
-      return await admit(request);
+      return admissionOf(await askToAdmit(request));
     },
 
     /**
      * Ends a pending row. One that has ended takes no more, but for a cost that it lacks, and the end
      * of a row that was given up.
      */
-    settle,
+    async settle(settlement: Settlement): Promise<Settled> {
+      return settledOf(await askToSettle(settlement));
+    },
   };
 }
 
@@ -74,9 +71,7 @@ function notAsked(): StoreUnavailable {
   return new StoreUnavailable("several calls in a row have timed out", false);
 }
 
-/** What an RPC for several answers, `{<request id>: answer}`. */
-function answersById<Answer>(told: unknown, answerOf: (told: unknown) => Answer) {
-  return new Map(
-    Object.entries(told as Record<string, unknown>).map(([id, answer]) => [id, answerOf(answer)]),
-  );
+/** What an RPC for several answers, `{<request id>: answer}`. Each answer is read by who asked for it. */
+function byId(told: unknown): ReadonlyMap<string, unknown> {
+  return new Map(Object.entries(told as Record<string, unknown>));
 }

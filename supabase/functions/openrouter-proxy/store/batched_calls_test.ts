@@ -111,6 +111,17 @@ for (const kind of KINDS) {
     assert.deepEqual(calls.slice(2), alone(["b", "d"]));
   });
 
+  test(`${many}: an answer that is none is lost, those of others and of strangers beside it are not`, async () => {
+    const { answers, calls } = await askFor(
+      kind,
+      ["a", "b", "c", "d"],
+      (ids) =>
+        Response.json({ ...Object.fromEntries(ids.map((id) => [id, told(id)])), c: null, x: 1 }),
+    );
+    assert.deepEqual(answers, ["a", "b", "lost", "d"]);
+    assert.equal(calls.length, 2);
+  });
+
   for (
     const [what, code] of [
       ["refuses one for its data", "22003"],

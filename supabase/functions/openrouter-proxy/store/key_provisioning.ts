@@ -1,7 +1,7 @@
 /** Who creates a DID's key at OpenRouter, and what is kept of it. */
 import { type KeyLimit, limitOf, type LimitRow } from "./key_limit.ts";
 import { rateOf, type RateRow, type RateState } from "./rate.ts";
-import { present, type StoreCall } from "./rpc.ts";
+import { present, type StoreCall, unusableAnswer } from "./rpc.ts";
 
 export type ProvisioningClaim =
   | { state: "provisioned"; encryptedApiKey: string }
@@ -56,8 +56,11 @@ export function keyProvisioningCalls(call: StoreCall) {
             orphansSince: answer.orphans_since ? new Date(answer.orphans_since) : null,
             isAlerted: answer.alerted === true,
           };
-        default:
+        case "disabled":
+        case "in_progress":
           return { state };
+        default:
+          throw unusableAnswer("claim_key_provisioning");
       }
     },
 

@@ -1,6 +1,7 @@
 /** One call of an RPC, and what it is when Postgres or its API does not take it. */
 import type { PostgrestClient } from "@supabase/postgrest-js";
 import { GatewayError } from "../errors.ts";
+import { isAnswerOf, type Rpc } from "./rpc_answers.ts";
 import type { Database } from "../database.types.ts";
 
 /** How long one call may take before the store counts as unavailable. */
@@ -12,7 +13,7 @@ const LOST_CONNECTION = /^(?:08|57P|PGRST00[0-2])/;
 type Functions = Database["public"]["Functions"];
 
 /** Calls an RPC. @throws {StoreUnavailable} */
-export type StoreCall = <Name extends keyof Functions>(
+export type StoreCall = <Name extends Rpc>(
   name: Name,
   args: Functions[Name]["Args"],
 ) => Promise<unknown>;
@@ -29,6 +30,11 @@ export class StoreUnavailable extends GatewayError {
   }
 }
 
+/** What something on the way has answered in Postgres's place, or a Postgres that is newer than this. */
+export function unusableAnswer(name: Rpc): StoreUnavailable {
+  return new StoreUnavailable(`${name}: its answer is none that this gateway knows`, true);
+}
+
 /** Calls RPCs through this client, each within its time. */
 export function storeCall(client: PostgrestClient<Database>): StoreCall {
   return async (name, args) => {
@@ -40,6 +46,7 @@ export function storeCall(client: PostgrestClient<Database>): StoreCall {
       const mayHaveArrived = !error.code || LOST_CONNECTION.test(error.code);
       throw new StoreUnavailable(`${name}: ${error.code} ${error.message}`, mayHaveArrived);
     }
+    if (!isAnswerOf(name, data)) throw unusableAnswer(name);
     return data;
   };
 }

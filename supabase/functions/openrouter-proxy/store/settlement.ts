@@ -1,5 +1,5 @@
 /** What settle_request and book_cost are told of a request, and what became of it. */
-import type { StoreCall } from "./rpc.ts";
+import { type StoreCall, unusableAnswer } from "./rpc.ts";
 
 /** What an answer, or OpenRouter's account of it, tells of a request; null: not known. */
 export interface KnownUsage {
@@ -101,14 +101,18 @@ export function usageMembers(known: KnownUsage) {
   };
 }
 
-/** @param told what settle_request returned */
+/**
+ * @param told what settle_request returned
+ * @throws {StoreUnavailable} for what it does not return
+ */
 export function settledOf(told: unknown): Settled {
-  const answer = told as {
+  const answer = (told ?? {}) as {
     settled: boolean;
     total_cost: string | null;
     left_out: string | null;
     alerted?: boolean;
   };
+  if (typeof answer.settled !== "boolean") throw unusableAnswer("settle_request");
   return {
     settled: answer.settled,
     totalCostUsd: answer.total_cost,

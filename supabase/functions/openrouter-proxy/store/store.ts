@@ -58,6 +58,7 @@ export function createStore(
       const { data, error } = await client.from("user_api_keys").select("encrypted_api_key")
         .eq("did", did).limit(1).abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
       if (error) throw new StoreUnavailable(`user_api_keys: ${error.code} ${error.message}`, false);
+      if (!Array.isArray(data)) throw new StoreUnavailable("user_api_keys: no rows", false);
       return data[0]?.encrypted_api_key ?? null;
     },
 

@@ -3,6 +3,7 @@ import { BATCHES } from "./batched_calls.ts";
 import { createStore } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
+import { aSettlement } from "../testing/settlements.ts";
 import { fakeFetch } from "../testing/fake_fetch.ts";
 import { withTimeouts } from "../testing/with_timeouts.ts";
 import { testWithTimers as test } from "../testing/with_timers.ts";
@@ -50,6 +51,41 @@ for (const [what, answer, mayHaveArrived] of ERRORS) {
       assert.equal(error.mayHaveArrived, mayHaveArrived);
       return true;
     });
+  });
+}
+
+/** What has been seen of proxies in front of the Data API, and what postgrest-js takes for a success. */
+const UNUSABLE: [what: string, answer: () => Response][] = [
+  ["an empty body", () => new Response("")],
+  ["no content", () => new Response(null, { status: 204 })],
+  ["a page", () => new Response("<html></html>")],
+  ["null", () => Response.json(null)],
+  ["an empty list", () => Response.json([])],
+  ["an object without its members", () => Response.json({})],
+  ["what a newer database may say", () => Response.json({ decision: "new", state: "new" })],
+  ["an empty 404", () => new Response("", { status: 404 })],
+  ["a 404 with a list", () => Response.json([], { status: 404 })],
+  ["a 500 with null", () => Response.json(null, { status: 500 })],
+  ["a page with 520", () => new Response("<html></html>", { status: 520 })],
+];
+const ASKED: [what: string, ask: (store: NewStore) => Promise<unknown>][] = [
+  ["an admission", (store) => store.admit(ADMISSION)],
+  ["a settlement", (store) => store.settle(aSettlement())],
+  ["a withdrawal", (store) => store.withdraw("id")],
+  ["a claim", (store) => store.claimProvisioning("did:key:z6Mk", "attempt", null)],
+];
+
+for (const [what, answer] of UNUSABLE) {
+  test(`whoever is answered ${what} is told that the store is unavailable, and may have arrived`, async () => {
+    const fetch = fakeFetch(() => Promise.resolve(answer()));
+    const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+    for (const [asked, ask] of ASKED) {
+      await assert.rejects(ask(store), (error) => {
+        assert.ok(error instanceof StoreUnavailable, `${asked}: ${error}`);
+        assert.equal(error.mayHaveArrived, true, asked);
+        return true;
+      });
+    }
   });
 }
 
