@@ -38,6 +38,8 @@ export function createStore(
   const client = new PostgrestClient<Database>(`${supabaseUrl}/rest/v1`, {
     headers: apiKeyHeaders(secretKey),
     fetch,
+    // By itself it asks three times more within seven seconds, or after whatever Retry-After says.
+    retry: false,
   });
   const call = storeCall(client);
 

@@ -89,6 +89,25 @@ for (const [what, answer] of UNUSABLE) {
   });
 }
 
+test("a store that cannot be asked is asked once, whatever is read", async () => {
+  for (
+    const answer of [
+      () => new Response("", { status: 503 }),
+      () => new Response("", { status: 520 }),
+    ]
+  ) {
+    let asked = 0;
+    const fetch = fakeFetch(() => {
+      asked++;
+      return Promise.resolve(answer());
+    });
+    const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+    await assert.rejects(store.ping(), StoreUnavailable);
+    await assert.rejects(store.encryptedKeyOf("did:key:z6Mk"), StoreUnavailable);
+    assert.equal(asked, 2);
+  }
+});
+
 test("nobody waits for a store that hangs much longer than for one call", async () => {
   const begun = new Set<AbortSignal>();
   const hanging = ((_: unknown, { signal }: RequestInit) => {
