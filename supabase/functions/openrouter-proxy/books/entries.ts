@@ -1,8 +1,10 @@
 /**
  * Entries in the books, tried until Postgres takes them.
  *
- * Each entry has its own patience; all entries of an isolate share a queue of a few attempts at once,
- * and after a failure all of them wait, so that a store that has gone under is not kept there.
+ * Each entry has its own patience; all entries of an isolate share a queue of so many attempts at once,
+ * and after a failure all of them wait, so that a store that has gone under is not kept there. What is
+ * only tidied up stands in a queue of its own: an outage makes one of each call that it refuses, and
+ * those must not stand in the way of what OpenRouter bills.
  */
 import { storable } from "../bytes/storable.ts";
 import { describeError } from "../errors.ts";
@@ -21,26 +23,32 @@ export interface Entries {
    * @param entry what an operator can enter by hand: the log has it whole if Postgres never takes it
    */
   enter<T>(write: () => Promise<T>, entry: object): Promise<Entered<T>>;
-  /** Tries as long, and without a trace, until this is true. */
+  /** Tries to tidy up as long, and without a trace, until this is true. */
   until(write: () => Promise<boolean>): Promise<void>;
+  /** How many entries wait for Postgres. */
+  waiting(): number;
   /** From now on an entry that fails is given up: the worker may end at any time. */
   retire(): void;
 }
 
 /** Waits after one failure, two in a row, and so on, in milliseconds; then an entry is given up. */
 export const BACK_OFF_MS = [250, 1_000, 4_000, 15_000, 30_000, 60_000];
-/** How many entries are tried at once: as many settlements go in one call. */
-export const AT_ONCE = 64;
+/** The longest time that one failure keeps all others waiting: the store may be back before that. */
+const LONGEST_PAUSE_MS = 4_000;
+/** How many entries are tried at once: settlements go by 64, so that these are some four calls. */
+export const AT_ONCE = 256;
 /** How many there may be, each some kilobytes; those beyond are given up at once. */
-const MAX_ENTRIES = 4_000;
+export const MAX_ENTRIES = 4_000;
+/** The same of what is tidied up, each of which is a call of its own. */
+export const TIDIED_AT_ONCE = 16;
+const MAX_TIDIED = 1_000;
 
 /** An entry has its whole line in the log, which the platform cuts at 10 000 characters. */
 const MAX_CAUSE_LENGTH = 500;
 
 export function createEntries({ sleep, log }: EntriesDeps): Entries {
-  let entryCount = 0;
-  let attemptsUnderWay = 0;
-  const queue: (() => void)[] = [];
+  const entries = createLine(AT_ONCE, MAX_ENTRIES);
+  const tidied = createLine(TIDIED_AT_ONCE, MAX_TIDIED);
   let failuresInARow = 0;
   /** Ends when something may be tried again; null: it may. */
   let pause: Promise<void> | null = null;
@@ -59,20 +67,9 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
     });
   }
 
-  async function turn(): Promise<void> {
-    if (attemptsUnderWay < AT_ONCE) attemptsUnderWay++;
-    else await new Promise<void>((resolve) => queue.push(resolve));
-  }
-
-  function turnOver(): void {
-    const next = queue.shift();
-    if (next) next();
-    else attemptsUnderWay--;
-  }
-
   /** One attempt, when it is its turn. */
-  async function attempt<T>(write: () => Promise<T>): Promise<T> {
-    await turn();
+  async function attempt<T>(write: () => Promise<T>, line: Line): Promise<T> {
+    await line.turn();
     try {
       while (pause !== null && !isRetiring) await wait(pause);
       const answer = await write();
@@ -80,12 +77,12 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
       return answer;
     } catch (error) {
       // Those that were under way together fail together, which counts once.
-      pause ??= sleep(delayAfter(failuresInARow++)).then(() => {
+      pause ??= sleep(Math.min(delayAfter(failuresInARow++), LONGEST_PAUSE_MS)).then(() => {
         pause = null;
       });
       throw error;
     } finally {
-      turnOver();
+      line.turnOver();
     }
   }
 
@@ -95,15 +92,15 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
    */
   async function persist<T>(
     write: () => Promise<T>,
+    line: Line,
     isDone: (answer: T) => boolean,
   ): Promise<{ answer: T; attempts: number }> {
-    if (entryCount >= MAX_ENTRIES) throw new Error("too many entries wait for Postgres");
-    entryCount++;
+    line.join();
     try {
       for (let attempts = 1;; attempts++) {
         const isLast = () => isRetiring || attempts > BACK_OFF_MS.length;
         try {
-          const answer = await attempt(write);
+          const answer = await attempt(write, line);
           if (isDone(answer) || isLast()) return { answer, attempts };
         } catch (error) {
           if (isLast()) throw error;
@@ -111,14 +108,14 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
         await wait(sleep(delayAfter(attempts - 1)));
       }
     } finally {
-      entryCount--;
+      line.leave();
     }
   }
 
   return {
     async enter(write, entry) {
       try {
-        const { answer, attempts } = await persist(write, () => true);
+        const { answer, attempts } = await persist(write, entries, () => true);
         return { answer, isFirstAttempt: attempts === 1 };
       } catch (error) {
         const { cause = "" } = describeError(error as Error, true);
@@ -129,11 +126,49 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
     },
     async until(write) {
       // Whoever is not told goes on: expire_stale_requests ends what is left open.
-      await persist(write, (isTrue) => isTrue).catch(() => {});
+      await persist(write, tidied, (isTrue) => isTrue).catch(() => {});
     },
+    waiting: entries.count,
     retire() {
       isRetiring = true;
       for (const endWait of waits) endWait();
+    },
+  };
+}
+
+/** Those that take turns. */
+interface Line {
+  /** @throws {Error} where it is full */
+  join(): void;
+  leave(): void;
+  count(): number;
+  /** Resolves when it is the next one's turn, which is over with `turnOver`. */
+  turn(): Promise<void>;
+  turnOver(): void;
+}
+
+/** @param atOnce how many have their turn at once @param most how many there may be */
+function createLine(atOnce: number, most: number): Line {
+  let count = 0;
+  let turnsUnderWay = 0;
+  const queue: (() => void)[] = [];
+  return {
+    join() {
+      if (count >= most) throw new Error("too many entries wait for Postgres");
+      count++;
+    },
+    leave() {
+      count--;
+    },
+    count: () => count,
+    async turn() {
+      if (turnsUnderWay < atOnce) turnsUnderWay++;
+      else await new Promise<void>((resolve) => queue.push(resolve));
+    },
+    turnOver() {
+      const next = queue.shift();
+      if (next) next();
+      else turnsUnderWay--;
     },
   };
 }

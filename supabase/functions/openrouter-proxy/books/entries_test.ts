@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { AT_ONCE, BACK_OFF_MS, createEntries } from "./entries.ts";
+import { AT_ONCE, BACK_OFF_MS, createEntries, MAX_ENTRIES, TIDIED_AT_ONCE } from "./entries.ts";
 
 const DOWN = new Error("down");
 
@@ -127,11 +127,11 @@ Deno.test(`at most ${AT_ONCE} entries are tried at once, in the order in which t
   assert.deepEqual(begun, Array.from({ length: 3 * AT_ONCE }, (_, entry) => entry));
 });
 
-Deno.test("of over 4000 entries those beyond are left to the log at once", async () => {
-  const { enter, until, pass, lines } = entriesWithClock();
+Deno.test(`of over ${MAX_ENTRIES} entries those beyond are left to the log at once`, async () => {
+  const { enter, waiting, pass, lines } = entriesWithClock();
   const store = Promise.withResolvers<void>();
-  const entered = Array.from({ length: 4_000 }, () => enter(() => store.promise, {}));
-  await until(() => Promise.reject(new Error("it is not tried")));
+  const entered = Array.from({ length: MAX_ENTRIES }, () => enter(() => store.promise, {}));
+  assert.equal(waiting(), MAX_ENTRIES);
   assert.equal(await enter(() => Promise.reject(DOWN), { requestId: "beyond" }), null);
   assert.deepEqual(lines.map(({ requestId }) => requestId), ["beyond"]);
   assert.match(String(lines[0]?.cause), /too many entries/);
@@ -139,7 +139,44 @@ Deno.test("of over 4000 entries those beyond are left to the log at once", async
   store.resolve();
   await pass(0);
   assert.equal((await Promise.all(entered)).filter((taken) => taken === null).length, 0);
+  assert.equal(waiting(), 0);
   assert.deepEqual(await enter(() => Promise.resolve(1), {}), { answer: 1, isFirstAttempt: true });
+});
+
+Deno.test("what is to be tidied up, however much, stands in no entry's way, and is bounded too", async () => {
+  // Each call that an outage refuses may have to be withdrawn.
+  const { enter, until, waiting, pass, lines } = entriesWithClock();
+  const store = Promise.withResolvers<boolean>();
+  let asked = 0;
+  const tidied = Array.from({ length: MAX_ENTRIES }, () =>
+    until(() => {
+      asked++;
+      return store.promise;
+    }));
+  await pass(0);
+  assert.deepEqual([asked, waiting()], [TIDIED_AT_ONCE, 0]);
+  assert.deepEqual(await enter(() => Promise.resolve(1), {}), { answer: 1, isFirstAttempt: true });
+  store.resolve(true);
+  await pass(0);
+  await Promise.all(tidied);
+  assert.equal(asked, 1_000);
+  assert.deepEqual(lines, []);
+});
+
+Deno.test("an entry that comes when the store is back waits 4 s at most, however long it was away", async () => {
+  const { enter, pass } = entriesWithClock();
+  let isUp = false;
+  enter(() => isUp ? Promise.resolve() : Promise.reject(DOWN), {});
+  for (let second = 0; second < 60; second++) {
+    enter(() => isUp ? Promise.resolve() : Promise.reject(DOWN), {});
+    await pass(1_000);
+  }
+  isUp = true;
+  let isEntered = false;
+  enter(() => Promise.resolve(), {}).then(() => isEntered = true);
+  await pass(4_000);
+  assert.ok(isEntered);
+  await pass(1_000_000);
 });
 
 Deno.test("until tries as long as an entry is tried, whether it fails or is false, and leaves no trace", async () => {
