@@ -10,7 +10,7 @@ import type { Progress } from "../metering/meter.ts";
 import { costOfJob, nothingObserved, observe, type Observed } from "../metering/usage.ts";
 import type { Store } from "../store/store.ts";
 import type { KnownCost, Settlement } from "../store/settlement.ts";
-import { createEntries } from "./entries.ts";
+import { createEntries, MAX_ENTRIES } from "./entries.ts";
 import type { GenerationReader } from "./generation.ts";
 import { knownUsage } from "./known_usage.ts";
 import { createLateCosts } from "./late_costs.ts";
@@ -65,6 +65,11 @@ export interface BookedCall {
 }
 
 export interface Bookkeeper {
+  /**
+   * Whether there is room for one more call. While Postgres takes entries more slowly than calls end,
+   * or not at all, no more calls may begin than their ends can wait for it.
+   */
+  hasRoom(): boolean;
   /** Opens the booking of a call that was admitted. */
   openCall(call: BookedCall): Booking;
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
@@ -87,6 +92,9 @@ export interface BookkeeperDeps {
   waitUntil: (promise: Promise<unknown>) => void;
   log: (event: Record<string, unknown>) => void;
 }
+
+/** How many calls are under way or wait for Postgres at most; the rest is for those being admitted. */
+export const MAX_CALLS = 0.75 * MAX_ENTRIES;
 
 /** Opens bookings, and keeps count of them until they are settled. */
 export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
@@ -216,7 +224,9 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     entries.retire();
   }
 
-  return { openCall, openJob, withdraw, retire };
+  const hasRoom = () => open.size + entries.waiting() < MAX_CALLS;
+
+  return { hasRoom, openCall, openJob, withdraw, retire };
 }
 
 const NOT_ENTERED = { settled: false, totalCostUsd: null, leftOut: null };

@@ -12,7 +12,7 @@ import {
   LEFT,
   USAGE,
 } from "../testing/bookkeeping.ts";
-import type { Answer } from "./booking.ts";
+import { type Answer, MAX_CALLS } from "./booking.ts";
 import type { Ending } from "./verdict.ts";
 
 interface Expected {
@@ -413,4 +413,16 @@ Deno.test("a settlement that finds its row ended leaves all of it in the log", a
   assert.deepEqual(ignored.map(({ level, requestId, cost }) => [level, requestId, cost]), [
     ["error", CALL.requestId, "0.5"],
   ]);
+});
+
+Deno.test(`there is room for a call while fewer than ${MAX_CALLS} are under way or wait for Postgres`, async () => {
+  const { openCall, hasRoom, settled } = bookkeeping();
+  const bookings = Array.from({ length: MAX_CALLS - 1 }, () => openCall(CALL));
+  assert.ok(hasRoom());
+  bookings.push(openCall(CALL));
+  assert.ok(!hasRoom());
+  for (const booking of bookings) booking.end(ANSWERED);
+  assert.ok(!hasRoom(), "ended, and not in Postgres yet");
+  await settled();
+  assert.ok(hasRoom());
 });

@@ -11,6 +11,7 @@ import type { Ending } from "../books/verdict.ts";
 import type { Config } from "../config/config.ts";
 import { ClientDisconnected } from "../errors.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
+import { tooFarBehind } from "../http/overloaded.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import { isUnconnected, StillAnswering } from "../openrouter/forward.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
@@ -94,6 +95,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
 
   /** Leave to go on, from the caller's account; a call that costs has its pending row then. */
   async function admit(call: Received, identity: Identity, order: Order): Promise<Admitted> {
+    if (order.call !== null && !bookkeeper.hasRoom()) throw tooFarBehind();
     const { requestId, method } = call;
     const request = await admissionRequest(
       requestId,

@@ -1,4 +1,4 @@
-/** The refusals of requests whose bodies the gateway has no room for. */
+/** The refusals of requests that the gateway has no room for: for their bodies, or in its books. */
 import { GatewayError } from "../errors.ts";
 
 export function tooMany(): GatewayError {
@@ -8,6 +8,12 @@ export function tooMany(): GatewayError {
 export function tooSlow(): GatewayError {
   return overloaded(
     "the request body came too slowly while the gateway was receiving too many at once; try again",
+  );
+}
+
+export function tooFarBehind(): GatewayError {
+  return overloaded(
+    "calls end faster than the gateway's database takes what they cost; nothing was forwarded, try again",
   );
 }
 
