@@ -55,6 +55,12 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
   // Apart from the above, so that made-up DIDs cannot push out those in use.
   const failed = new BoundedCache<Cached<GatewayError>>(CACHE_CAPACITY);
 
+  /** What holds for longer than anything does was read before the clock was set back. */
+  function isValid({ expiresAt }: Cached<unknown>): boolean {
+    const leftMs = expiresAt - now();
+    return leftMs > 0 && leftMs <= CACHE_MS;
+  }
+
   async function resolve(uri: string, url: URL): Promise<Methods> {
     hostsUnderWay.push(url.host);
     try {
@@ -81,9 +87,9 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
 
   async function load(uri: string, url: URL): Promise<Methods> {
     const success = resolved.get(uri);
-    if (success && now() < success.expiresAt) return success.value;
+    if (success && isValid(success)) return success.value;
     const failure = failed.get(uri);
-    if (failure && now() < failure.expiresAt) throw failure.value;
+    if (failure && isValid(failure)) throw failure.value;
 
     let inFlight = pending.get(uri);
     if (!inFlight) {

@@ -64,6 +64,18 @@ Deno.test("a document is fetched once in 5 minutes", async () => {
   assert.equal(site.requests.length, 2);
 });
 
+Deno.test("when the clock is set back a document is fetched again, and believed for no longer", async () => {
+  let now = NOW * 1000;
+  const site = siteOf(() => documentOf(DID, keySigner));
+  const gateway = gatewayFor(site, () => now);
+  const call = async () =>
+    await gateway(await signedRequest(as(DID), { timestamp: String(now / 1000) }));
+  await call();
+  now -= 3_600_000;
+  await call();
+  assert.equal(site.requests.length, 2);
+});
+
 Deno.test("a document is fetched once for all that ask while it is on its way", async () => {
   const site = siteOf(() => documentOf(DID, keySigner));
   const resolve = createDidWebResolver({

@@ -56,8 +56,10 @@ export class TokenBuckets {
   #debtOf(key: string): number {
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) return 0;
-    // A clock that was set back pays nothing.
-    const paid = Math.max(0, this.now() - bucket.atMs) * this.perMinute;
+    const nowMs = this.now();
+    // A clock that was set back pays nothing, and pays again from there on.
+    if (nowMs < bucket.atMs) bucket.atMs = nowMs;
+    const paid = (nowMs - bucket.atMs) * this.perMinute;
     return Math.max(0, bucket.debt - paid);
   }
 

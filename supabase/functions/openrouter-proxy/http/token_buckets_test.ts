@@ -76,3 +76,12 @@ Deno.test("no more buckets are kept than there may be", () => {
   for (const key of ["a", "b", "c"]) buckets.take(key);
   assert.deepEqual(["a", "b", "c"].map((key) => buckets.level(key).remaining), [1, 0, 0]);
 });
+
+Deno.test("when the clock is set back a bucket fills as fast as ever", () => {
+  const { buckets, clock } = bucketsOf(1);
+  buckets.take("a");
+  clock.pass(-3_600_000);
+  assert.equal(buckets.level("a").retryAfterSeconds, 60);
+  clock.pass(60_000);
+  assert.equal(buckets.level("a").remaining, 1);
+});

@@ -62,8 +62,14 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
     }
   }
 
+  /** Whether this was so short a time ago: what is to come was before the clock was set back. */
+  function isWithin(ms: number, at: number): boolean {
+    const age = now() - at;
+    return age >= 0 && age < ms;
+  }
+
   function refreshIfOlder(ms: number): Promise<void> | null {
-    if (isUnderWay || now() - fetchedAt < ms || now() - triedAt < RETRIED_AFTER_MS) return null;
+    if (isUnderWay || isWithin(ms, fetchedAt) || isWithin(RETRIED_AFTER_MS, triedAt)) return null;
     isUnderWay = true;
     triedAt = now();
     const refreshed = refresh();

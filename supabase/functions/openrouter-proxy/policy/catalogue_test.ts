@@ -77,6 +77,16 @@ Deno.test("the list is fetched again after an hour, while requests go on with th
   assert.deepEqual([catalogue.find("a/b"), catalogue.find("c/d")?.id], [null, "c/d"]);
 });
 
+Deno.test("when the clock is set back the list is fetched again", async () => {
+  const { catalogue, sent, clock, settled } = bench(() => list("a/b"), () => list("a/b"));
+  await catalogue.ready(["a/b"]);
+  clock.ms -= 1;
+  await catalogue.ready(["a/b"]);
+  await settled();
+  await catalogue.ready(["a/b"]);
+  assert.equal(sent.length, 2);
+});
+
 Deno.test("for a model that is not listed it is fetched again, once a minute", async () => {
   const { catalogue, sent, clock, settled } = bench(() => list("a/b"), () => list("a/b", "x/y"));
   await catalogue.ready(["a/b"]);

@@ -31,8 +31,10 @@ export function createSweep({ store, alerts, now, waitUntil }: SweepDeps): () =>
   }
 
   return () => {
-    if (now() - sweptAtMs < EVERY_MS) return;
-    sweptAtMs = now();
+    const nowMs = now();
+    // A clock that was set back does not stop the sweeping.
+    if (nowMs >= sweptAtMs && nowMs - sweptAtMs < EVERY_MS) return;
+    sweptAtMs = nowMs;
     waitUntil(sweep());
     alerts.soon();
   };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fakeClock } from "../../testing/maintenance.ts";
 import { createSweep } from "./sweep.ts";
 
-Deno.test("an isolate sweeps and tries alerts once a minute at most, and a sweep that fails is nobody's concern", async () => {
+Deno.test("an isolate sweeps and tries alerts once a minute at most, or when the clock was set back, and a sweep that fails is nobody's concern", async () => {
   const clock = fakeClock();
   const waiting: Promise<unknown>[] = [];
   let sweeps = 0;
@@ -18,11 +18,16 @@ Deno.test("an isolate sweeps and tries alerts once a minute at most, and a sweep
     now: clock.now,
     waitUntil: (promise) => waiting.push(promise),
   });
-  for (const [passMs, expected] of [[0, 1], [0, 1], [59_999, 1], [1, 2], [10, 2]] as const) {
+  for (
+    const [passMs, expected] of [[0, 1], [0, 1], [59_999, 1], [1, 2], [10, 2], [-99_999, 3], [
+      59_999,
+      3,
+    ]] as const
+  ) {
     clock.pass(passMs);
     sweep();
     assert.deepEqual([sweeps, alerted], [expected, expected]);
   }
   await Promise.all(waiting);
-  assert.equal(waiting.length, 2);
+  assert.equal(waiting.length, 3);
 });
