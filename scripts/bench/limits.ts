@@ -117,7 +117,7 @@ function together(sql: postgres.Sql): Way {
         return new Map<string, Answer>(Object.entries(row!.answers));
       },
       keyOf: (item) => String(item.request_id),
-      didNothing: () => false,
+      mayPassAlone: () => false,
     }, BATCHES);
   return { admit: batched(admit, "admit_requests"), settle: batched(settle, "settle_requests") };
 }

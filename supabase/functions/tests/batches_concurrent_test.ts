@@ -91,7 +91,7 @@ function gateway() {
       return new Map(Object.entries(answers));
     },
     keyOf: ({ request_id }) => request_id,
-    didNothing: () => false,
+    mayPassAlone: () => false,
   }, BATCHES);
   return { admit, counted };
 }

@@ -11,8 +11,8 @@ export interface BatchCalls<Item, Answer> {
   many(items: Item[]): Promise<ReadonlyMap<string, Answer>>;
   /** What tells items apart; two with the same key never go together. */
   keyOf(item: Item): string;
-  /** Whether `many` did nothing when it failed so, and each of its items may be asked for alone. */
-  didNothing(error: unknown): boolean;
+  /** Whether `many` did nothing when it failed so, and any of its items may pass that is asked for alone. */
+  mayPassAlone(error: unknown): boolean;
 }
 
 export interface BatchLimits {
@@ -33,7 +33,7 @@ interface Waiting<Item, Answer> {
 
 /** @returns what asks for an item, alone or with others; rejects as the call for it does */
 export function naturalBatches<Item, Answer>(
-  { one, many, keyOf, didNothing }: BatchCalls<Item, Answer>,
+  { one, many, keyOf, mayPassAlone }: BatchCalls<Item, Answer>,
   { atOnce, patienceMs }: BatchLimits,
 ): (item: Item) => Promise<Answer> {
   let waiting: Waiting<Item, Answer>[] = [];
@@ -60,7 +60,7 @@ export function naturalBatches<Item, Answer>(
         return;
       }
       const answers = await many(asked.map(({ item }) => item)).catch((error) => {
-        if (didNothing(error)) return new Map<string, Answer>();
+        if (mayPassAlone(error)) return new Map<string, Answer>();
         throw error;
       });
       for (const [key, { item, resolve }] of together) {

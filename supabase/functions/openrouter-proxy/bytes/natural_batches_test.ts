@@ -32,7 +32,7 @@ function callsInHand() {
       one: async (item: string) => (await begin([item])).get(item)!,
       many: begin,
       keyOf: (item: string) => item.split("/")[0]!,
-      didNothing: (error: unknown) => error instanceof Refused,
+      mayPassAlone: (error: unknown) => error instanceof Refused,
     },
   };
 }

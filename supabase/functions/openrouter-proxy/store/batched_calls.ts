@@ -31,7 +31,7 @@ export function batchedCalls(call: StoreCall, now: () => number) {
           call("admit_requests", { p_admissions: JSON.stringify(requests.map(admissionMembers)) })
         ),
       ),
-    didNothing,
+    mayPassAlone,
   }, BATCHES);
 
   const askToSettle = naturalBatches<Settlement, unknown>({
@@ -43,7 +43,7 @@ export function batchedCalls(call: StoreCall, now: () => number) {
           p_settlements: JSON.stringify(settlements.map(settlementMembers)),
         }),
       ),
-    didNothing,
+    mayPassAlone,
   }, BATCHES);
 
   return {
@@ -63,8 +63,8 @@ export function batchedCalls(call: StoreCall, now: () => number) {
   };
 }
 
-function didNothing(error: unknown): boolean {
-  return error instanceof StoreUnavailable && !error.mayHaveArrived;
+function mayPassAlone(error: unknown): boolean {
+  return error instanceof StoreUnavailable && error.mayPassAlone;
 }
 
 function notAsked(): StoreUnavailable {

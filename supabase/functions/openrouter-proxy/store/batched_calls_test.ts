@@ -138,6 +138,14 @@ for (const kind of KINDS) {
     });
   }
 
+  for (const code of ["53100", "53300", "25006", "PGRST000", "PGRST002", "PGRST003"]) {
+    test(`${many}: where nobody is served (${code}), none is asked for again`, async () => {
+      const { answers, calls } = await askFor(kind, ["a", "b", "c"], () => refusal(code));
+      assert.deepEqual(answers, ["a", "not done", "not done"]);
+      assert.equal(calls.length, 2);
+    });
+  }
+
   for (
     const [what, answer] of [
       ["the connection to Postgres is lost", () => refusal("57P01")],

@@ -7,8 +7,15 @@ import type { Database } from "../database.types.ts";
 /** How long one call may take before the store counts as unavailable. */
 export const CALL_TIMEOUT_MS = 10_000;
 
-/** SQLSTATE classes 08 and 57P; PostgREST's own codes of a connection that failed. */
-const LOST_CONNECTION = /^(?:08|57P|PGRST00[0-2])/;
+/** SQLSTATE classes 08 and 57P; PostgREST's own code of a connection that failed under a call. */
+const LOST_CONNECTION = /^(?:08|57P|PGRST001)/;
+/**
+ * No room in Postgres (SQLSTATE class 53: connections, disk, memory), no writes (25006); of PostgREST
+ * no connection at all, no schema yet, and none free in its pool. Whoever asks is told so.
+ *
+ * Source: docs.postgrest.org, "Errors", group 0.
+ */
+const SO_FOR_ALL = /^(?:53|25006|PGRST00[023])/;
 
 type Functions = Database["public"]["Functions"];
 
@@ -20,8 +27,15 @@ export type StoreCall = <Name extends Rpc>(
 
 /** Postgres or its API did not take a call. */
 export class StoreUnavailable extends GatewayError {
-  /** @param mayHaveArrived whether only the answer may have been lost */
-  constructor(cause: string, readonly mayHaveArrived: boolean) {
+  /**
+   * @param mayHaveArrived whether only the answer may have been lost
+   * @param mayPassAlone whether a part of what was asked for may be taken all the same
+   */
+  constructor(
+    cause: string,
+    readonly mayHaveArrived: boolean,
+    readonly mayPassAlone = false,
+  ) {
     super(
       "store_unavailable",
       "the gateway's database did not take the request; nothing was forwarded, try again",
@@ -44,7 +58,9 @@ export function storeCall(client: PostgrestClient<Database>): StoreCall {
       // An error with a code is Postgres's or its API's own: then the call did nothing, unless it is
       // the connection between the two that got lost.
       const mayHaveArrived = !error.code || LOST_CONNECTION.test(error.code);
-      throw new StoreUnavailable(`${name}: ${error.code} ${error.message}`, mayHaveArrived);
+      const mayPassAlone = !mayHaveArrived && !SO_FOR_ALL.test(error.code);
+      const cause = `${name}: ${error.code} ${error.message}`;
+      throw new StoreUnavailable(cause, mayHaveArrived, mayPassAlone);
     }
     if (!isAnswerOf(name, data)) throw unusableAnswer(name);
     return data;

@@ -39,7 +39,10 @@ const ERRORS: [what: string, answer: object, mayHaveArrived: boolean][] = [
   ["a constraint of Postgres", { code: "23514", message: "x" }, false],
   ["a statement that took too long", { code: "57014", message: "x" }, false],
   ["Postgres being shut down", { code: "57P01", message: "x" }, true],
-  ["the Data API without a connection", { code: "PGRST001", message: "x" }, true],
+  ["a connection of the Data API that broke", { code: "PGRST001", message: "x" }, true],
+  ["a Data API that finds no Postgres", { code: "PGRST000", message: "x" }, false],
+  ["a Data API whose connections are all in use", { code: "PGRST003", message: "x" }, false],
+  ["a Postgres without room for connections", { code: "53300", message: "x" }, false],
 ];
 
 for (const [what, answer, mayHaveArrived] of ERRORS) {
