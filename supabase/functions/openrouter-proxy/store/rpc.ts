@@ -4,6 +4,9 @@ import { GatewayError } from "../errors.ts";
 import { isAnswerOf, type Rpc } from "./rpc_answers.ts";
 import type { Database } from "../database.types.ts";
 
+/** What admit_request raises for a request that is booked already: the answer that said so got lost. */
+const ADMITTED_BEFORE = "23505";
+
 /** How long one call may take before the store counts as unavailable. */
 export const CALL_TIMEOUT_MS = 10_000;
 
@@ -57,7 +60,8 @@ export function storeCall(client: PostgrestClient<Database>): StoreCall {
     if (error) {
       // An error with a code is Postgres's or its API's own: then the call did nothing, unless it is
       // the connection between the two that got lost.
-      const mayHaveArrived = !error.code || LOST_CONNECTION.test(error.code);
+      const mayHaveArrived = !error.code || LOST_CONNECTION.test(error.code) ||
+        (name === "admit_request" && error.code === ADMITTED_BEFORE);
       const mayPassAlone = !mayHaveArrived && !SO_FOR_ALL.test(error.code);
       const cause = `${name}: ${error.code} ${error.message}`;
       throw new StoreUnavailable(cause, mayHaveArrived, mayPassAlone);

@@ -38,6 +38,7 @@ test("admissions fail at once, and arrive nowhere, while the store times out", a
 const ERRORS: [what: string, answer: object, mayHaveArrived: boolean][] = [
   ["a constraint of Postgres", { code: "23514", message: "x" }, false],
   ["a statement that took too long", { code: "57014", message: "x" }, false],
+  ["having been admitted before", { code: "23505", message: "x" }, true],
   ["Postgres being shut down", { code: "57P01", message: "x" }, true],
   ["a connection of the Data API that broke", { code: "PGRST001", message: "x" }, true],
   ["a Data API that finds no Postgres", { code: "PGRST000", message: "x" }, false],
