@@ -5,7 +5,7 @@ import { type BatchLimits, naturalBatches } from "../bytes/natural_batches.ts";
 import { admissionMembers, type AdmissionRequest } from "./admission.ts";
 import { type Admission, admissionOf } from "./admission_decision.ts";
 import { storeBreaker } from "./breaker.ts";
-import { CALL_TIMEOUT_MS, type StoreCall, StoreUnavailable } from "./rpc.ts";
+import { CALL_TIMEOUT_MS, type StoreCall, StoreUnavailable, unusableAnswer } from "./rpc.ts";
 import { type Settled, settledOf, type Settlement, settlementMembers } from "./settlement.ts";
 
 /** Few enough that Postgres is done with them in some ten milliseconds. */
@@ -50,7 +50,12 @@ export function batchedCalls(call: StoreCall, now: () => number) {
     /** Decides on a request and, when it is metered and admitted, books its pending row. */
     async admit(request: AdmissionRequest): Promise<Admission> {
       if (admissions.isOpen()) throw notAsked();
-      return admissionOf(await askToAdmit(request));
+      const admission = admissionOf(await askToAdmit(request));
+      const isOfItself = admission.decision === "duplicate" &&
+        admission.duplicateOf === request.requestId;
+      // It was admitted before, by a call whose answer lacked it.
+      if (isOfItself) throw unusableAnswer("admit_request");
+      return admission;
     },
 
     /**

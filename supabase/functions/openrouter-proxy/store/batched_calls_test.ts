@@ -168,3 +168,14 @@ for (const kind of KINDS) {
     assert.deepEqual(calls.slice(1), [{ rpc: many, ids: ["b", "c"] }, ...alone(["b"])]);
   });
 }
+
+test("an admission that is a duplicate of itself is one whose answer got lost", async () => {
+  const request = anAdmissionRequest();
+  const answering = (duplicateOf: string) => () =>
+    Promise.resolve(Response.json({ decision: "duplicate", request_id: duplicateOf }));
+  const admitted = (duplicateOf: string) =>
+    createStore("http://supabase.test", "sb_secret_x", answering(duplicateOf), Date.now)
+      .admit(request);
+  await assert.rejects(admitted(request.requestId), { mayHaveArrived: true });
+  assert.deepEqual(await admitted("another"), { decision: "duplicate", duplicateOf: "another" });
+});
