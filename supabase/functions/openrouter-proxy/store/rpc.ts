@@ -10,6 +10,8 @@ const ADMITTED_BEFORE = "23505";
 /** How long one call may take before the store counts as unavailable. */
 export const CALL_TIMEOUT_MS = 10_000;
 
+/** Codes of Postgres and of PostgREST. What stands between has others, numbers or words, or none. */
+const OWN_CODE = /^(?:[0-9A-Z]{5}|PGRST[0-9A-Z]{3})$/;
 /** SQLSTATE classes 08 and 57P; PostgREST's own code of a connection that failed under a call. */
 const LOST_CONNECTION = /^(?:08|57P|PGRST001)/;
 /**
@@ -58,9 +60,9 @@ export function storeCall(client: PostgrestClient<Database>): StoreCall {
     const { data, error } = await client.rpc(name, args as never)
       .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
     if (error) {
-      // An error with a code is Postgres's or its API's own: then the call did nothing, unless it is
-      // the connection between the two that got lost.
-      const mayHaveArrived = !error.code || LOST_CONNECTION.test(error.code) ||
+      // Where an error is Postgres's or its API's own the call did nothing, unless it is the connection
+      // between the two that got lost.
+      const mayHaveArrived = !OWN_CODE.test(error.code) || LOST_CONNECTION.test(error.code) ||
         (name === "admit_request" && error.code === ADMITTED_BEFORE);
       const mayPassAlone = !mayHaveArrived && !SO_FOR_ALL.test(error.code);
       const cause = `${name}: ${error.code} ${error.message}`;

@@ -38,6 +38,9 @@ test("admissions fail at once, and arrive nowhere, while the store times out", a
 const ERRORS: [what: string, answer: object, mayHaveArrived: boolean][] = [
   ["a constraint of Postgres", { code: "23514", message: "x" }, false],
   ["a statement that took too long", { code: "57014", message: "x" }, false],
+  ["a proxy that numbers its errors", { code: 504, message: "x" }, true],
+  ["a proxy that names its errors", { code: "UPSTREAM_TIMEOUT", message: "x" }, true],
+  ["a proxy that has no code", { message: "x" }, true],
   ["having been admitted before", { code: "23505", message: "x" }, true],
   ["Postgres being shut down", { code: "57P01", message: "x" }, true],
   ["a connection of the Data API that broke", { code: "PGRST001", message: "x" }, true],
