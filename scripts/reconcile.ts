@@ -4,7 +4,7 @@
  * Exit codes: 0 when all was compared and, with --apply, put right; 1 when something failed, 2 when
  * it is called wrongly. Standard output holds the differences, standard error the progress.
  */
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { createManagement } from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
@@ -37,7 +37,22 @@ What is shown:
 Keys are the gateway's by their name, llm-gateway:<DID>#…, and by their
 workspace; no other key is touched. Two gateways must not share a workspace:
 each one's keys are orphans to the other. Keys that a gateway made before it
-was given OPENROUTER_WORKSPACE_ID are shown as missing, and go on working.`;
+was given OPENROUTER_WORKSPACE_ID are shown as missing, and go on working.
+
+Where more keys are orphans than belong to DIDs, --apply changes nothing: the
+database may be another gateway's, or an empty one, and deleting would take
+their keys from all of that gateway's DIDs. Look whether DATABASE_URL and
+OPENROUTER_WORKSPACE_ID belong together; if so, say how many: --max-orphans.`;
+
+interface KeyOptions {
+  apply?: boolean;
+  maxOrphans?: number;
+}
+
+function countOf(text: string): number {
+  if (/^[0-9]{1,9}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Give a whole number.");
+}
 
 const COST_VARIABLES = ["GATEWAY_URL", "SUPABASE_SECRET_KEYS"] as const;
 
@@ -85,8 +100,13 @@ const costs = new Command("costs")
 const keys = new Command("keys")
   .description("compare the DIDs' keys with those at OpenRouter")
   .option("--apply", "delete orphans and set limits, instead of only showing them")
+  .option(
+    "--max-orphans <count>",
+    "change nothing where there are more orphans (default: as many as the DIDs' own keys)",
+    countOf,
+  )
   .addHelpText("after", `${environmentHelp([...KEY_VARIABLES])}\n${KEYS_HELP}`)
-  .action(async ({ apply = false }: { apply?: boolean }) => {
+  .action(async ({ apply = false, maxOrphans }: KeyOptions) => {
     const env = readEnvironment([...KEY_VARIABLES]);
     const management = createManagement(
       env.OPENROUTER_API_URL,
@@ -98,7 +118,12 @@ const keys = new Command("keys")
     report(
       await withDatabase(
         env.DATABASE_URL,
-        (sql) => reconcileKeys(sql, management, { apply, print: console.log }),
+        (sql) =>
+          reconcileKeys(sql, management, {
+            apply,
+            maxOrphans: maxOrphans ?? null,
+            print: console.log,
+          }),
       ),
     );
   });

@@ -15,6 +15,7 @@ import { startTestStack } from "./stack/testing.ts";
 import { WITHOUT_LIMITS } from "./stack/without_limits.ts";
 
 const MANAGEMENT_KEY = "sk-or-v1-management-of-the-test";
+const DAILY: KeyLimit = { creditLimit: "1", creditLimitReset: "daily" };
 const NO_LIMIT: KeyLimit = { creditLimit: null, creditLimitReset: null };
 
 let stack: Stack;
@@ -138,14 +139,14 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
   const shown = await reconcile([]);
   assert.equal(shown.code, 0);
   assert.equal(shown.stderr, "");
-  assert.deepEqual(shown.lines.slice(0, -2).toSorted(), differences.toSorted());
-  assert.deepEqual(shown.lines.slice(-2), [
+  assert.deepEqual(shown.lines.slice(0, -3).toSorted(), differences.toSorted());
+  assert.deepEqual(shown.lines.slice(-3, -1), [
     "126 keys at OpenRouter: 121 orphans, 0 in progress, 2 missing, 3 with another limit",
     "nothing was changed: --apply does",
   ]);
   assert.deepEqual(openrouter.ledger().keys, before);
 
-  const applied = await reconcile(["--apply"]);
+  const applied = await reconcile(["--apply", "--max-orphans", "121"]);
   assert.equal(applied.code, 0, applied.stderr);
   assert.ok(applied.lines.includes(`orphan: did:key:zWhole, key ${orphans[0]}: deleted`));
   assert.ok(
@@ -181,7 +182,7 @@ Deno.test("a key that may be about to be saved is in progress, and is not delete
       ('did:key:zExpired', ${randomUUID()}, clock_timestamp() - interval '1 second')`;
   const expired = await createKey("did:key:zExpired");
 
-  const { lines } = await reconcile(["--apply"]);
+  const { lines } = await reconcile(["--apply", "--max-orphans", "1"]);
   assert.deepEqual(lines.slice(0, 2), [
     `in progress: did:key:zLeased, key ${leased}`,
     `orphan: did:key:zExpired, key ${expired}: deleted`,
@@ -206,7 +207,7 @@ Deno.test("an orphan that is saved before its turn comes is kept", async () => {
       await inner.deleteKey(hash);
       await createAccount("did:key:zB", second);
     },
-  }, { apply: true, print: (line) => lines.push(line) });
+  }, { apply: true, maxOrphans: 2, print: (line) => lines.push(line) });
 
   assert.deepEqual(failures, []);
   assert.deepEqual(lines.slice(0, 2), [
@@ -214,6 +215,67 @@ Deno.test("an orphan that is saved before its turn comes is kept", async () => {
     `orphan: did:key:zB, key ${second}: no longer needed`,
   ]);
   assert.equal(keyOf(second)?.deleted, false);
+});
+
+const TOO_MUCH: [database: string, accounts: number, args: string[], doubt: RegExp | null][] = [
+  ["is empty", 0, [], /^3 orphans are more than the 0 keys that .* --apply --max-orphans 3$/],
+  ["knows fewer keys than not", 2, [], /^3 orphans are more than the 2 keys that/],
+  ["knows as many as not", 3, [], null],
+  [
+    "knows more than may be deleted",
+    3,
+    ["--max-orphans", "2"],
+    /^3 orphans are more than --max-orphans 2$/,
+  ],
+  ["is empty, as its operator knows", 0, ["--max-orphans", "3"], null],
+];
+for (const [database, accounts, args, doubt] of TOO_MUCH) {
+  Deno.test(`where the database ${database}, 3 orphans are ${doubt ? "kept" : "deleted"}`, async () => {
+    const orphans = [];
+    for (const name of ["A", "B", "C"]) orphans.push(await createKey(`did:key:z${name}`));
+    for (let n = 0; n < accounts; n++) {
+      await createAccount(`did:key:zOwn${n}`, await createKey(`did:key:zOwn${n}`, DAILY));
+    }
+    const maxOrphans = args.length > 0 ? Number(args[1]) : null;
+    const inner = createManagement(`${later.url}/api/v1`, MANAGEMENT_KEY, fetch, null);
+    const run = async (apply: boolean) => {
+      const lines: string[] = [];
+      const print = (line: string) => lines.push(line);
+      return { lines, failures: await reconcileKeys(sql, inner, { apply, maxOrphans, print }) };
+    };
+
+    const shown = await run(false);
+    assert.deepEqual(shown.failures, []);
+    const applied = await run(true);
+    const [failure = "", ...more] = applied.failures;
+    assert.deepEqual(more, []);
+    if (doubt === null) {
+      assert.equal(failure, "");
+      for (const hash of orphans) assert.equal(keyOf(hash)?.deleted, true);
+      return;
+    }
+    assert.match(shown.lines.at(-1)!, doubt);
+    assert.match(failure.replace(/^nothing was changed: /, ""), doubt);
+    assert.ok(openrouter.ledger().keys.every(({ deleted }) => !deleted));
+    // Nor are limits set, of which each account's key has another.
+    assert.deepEqual(
+      new Set(openrouter.ledger().keys.map(({ limit }) => limit)),
+      new Set(accounts > 0 ? [null, "1"] : [null]),
+    );
+  });
+}
+
+Deno.test("reconcile keys with too many orphans ends with 1, and takes no count that is none", async () => {
+  const orphan = await createKey("did:key:zNobody");
+  const { code, lines, stderr } = await reconcile(["--apply"]);
+  assert.equal(code, 1);
+  assert.deepEqual(lines, [
+    `orphan: did:key:zNobody, key ${orphan}`,
+    "1 keys at OpenRouter: 1 orphans, 0 in progress, 0 missing, 0 with another limit",
+  ]);
+  assert.match(stderr, /^error: nothing was changed: 1 orphans .* --apply --max-orphans 1\n$/);
+  assert.equal(keyOf(orphan)?.deleted, false);
+  assert.equal((await reconcile(["--apply", "--max-orphans", "all"])).code, 2);
 });
 
 Deno.test("OpenRouter's bad moments are waited out", async () => {
@@ -242,7 +304,7 @@ Deno.test("a key that OpenRouter refuses to change fails alone", async () => {
   const orphans = [await createKey("did:key:zA"), await createKey("did:key:zB")];
   openrouter.addFault({ on: "DELETE /keys/:hash", faults: "status:403" });
 
-  const { code, lines, stderr } = await reconcile(["--apply"]);
+  const { code, lines, stderr } = await reconcile(["--apply", "--max-orphans", "2"]);
 
   assert.equal(code, 1);
   assert.deepEqual(lines.slice(0, 2), [

@@ -8,6 +8,12 @@ import { findDifferences, type KeyDifferences, type UnusedKey } from "./key_diff
 export interface ReconciliationOptions {
   /** Whether to delete orphans and set limits, instead of only showing them. */
   apply: boolean;
+  /**
+   * Where there are more orphans than this, nothing is changed. Null: as many as the keys that accounts
+   * have. A database that knows fewer of a workspace's keys than it does not know is likely another
+   * gateway's, or an empty one.
+   */
+  maxOrphans: number | null;
   print: (line: string) => void;
 }
 
@@ -23,18 +29,22 @@ type Outcome = "deleted" | "set" | "no longer needed" | { failed: string };
 export async function reconcileKeys(
   sql: Sql,
   management: Pick<Management, "listKeys" | "deleteKey" | "setLimit">,
-  { apply, print }: ReconciliationOptions,
+  { apply, maxOrphans, print }: ReconciliationOptions,
 ): Promise<string[]> {
   const failures: string[] = [];
 
+  const { listed, orphans, inProgress, missing, limits } = await findDifferences(sql, management);
+  const known = listed - orphans.length - inProgress.length;
+  const isTooMuch = orphans.length > (maxOrphans ?? known);
+  const changes = apply && !isTooMuch;
+
   async function show(difference: string, putRight: () => Promise<Outcome>) {
-    if (!apply) return print(difference);
+    if (!changes) return print(difference);
     const outcome = await putRight();
     print(`${difference}: ${typeof outcome === "string" ? outcome : "failed"}`);
     if (typeof outcome === "object") failures.push(`${difference}: ${outcome.failed}`);
   }
 
-  const { listed, orphans, inProgress, missing, limits } = await findDifferences(sql, management);
   for (const { did, hash } of inProgress) print(`in progress: ${did}, key ${hash}`);
   for (const { did, hash, state } of missing) {
     print(`missing: ${did}, key ${hash} is ${state} at OpenRouter; its next request heals it`);
@@ -53,7 +63,21 @@ export async function reconcileKeys(
   );
   if (orphans.length + limits.length === 0) print("nothing to do");
   else if (!apply) print("nothing was changed: --apply does");
+  if (isTooMuch) {
+    const doubt = tooMuch(orphans.length, known, maxOrphans);
+    if (apply) failures.push(`nothing was changed: ${doubt}`);
+    else print(doubt);
+  }
   return failures;
+}
+
+/** Why as many orphans as that are not deleted by --apply alone. */
+function tooMuch(orphans: number, known: number, maxOrphans: number | null): string {
+  if (maxOrphans !== null) return `${orphans} orphans are more than --max-orphans ${maxOrphans}`;
+  return `${orphans} orphans are more than the ${known} keys that the accounts of this database ` +
+    "have. If these were another gateway's, all of its DIDs would lose their keys: look whether " +
+    "DATABASE_URL and OPENROUTER_WORKSPACE_ID belong together. If they do: --apply --max-orphans " +
+    orphans;
 }
 
 /** Deletes an orphan, unless it is in use by now. */

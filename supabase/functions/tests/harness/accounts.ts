@@ -34,6 +34,7 @@ export async function reconcileLater(world: Pick<World, "db" | "openrouter">): P
   const printed: string[] = [];
   const failures = await reconcileKeys(world.db.sql, managementLater(world), {
     apply: true,
+    maxOrphans: Infinity,
     print: (line) => printed.push(line),
   });
   return [...printed, ...failures];
