@@ -30,7 +30,8 @@ const KEYS_HELP = `
 What is shown:
   orphan       a key of the gateway that no DID has: --apply deletes it
   in progress  a key that may be about to be saved: never touched
-  missing      a DID's key is gone at OpenRouter: its next request gets another
+  missing      a DID's key is deleted, disabled or expired at OpenRouter: its next
+               request gets another
   limit        a key's limit is not the DID's credit_limit, or else its tightest
                budget: --apply sets it
 

@@ -109,11 +109,20 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
   await management().deleteKey(deleted);
   const disabled = await createKey("did:key:zDisabled");
   await createAccount("did:key:zDisabled", disabled);
-  await fetch(`${openrouter.url}/keys/${disabled}`, {
-    method: "PATCH",
-    headers: { authorization: `Bearer ${MANAGEMENT_KEY}` },
-    body: '{"disabled":true}',
-  }).then((response) => response.body?.cancel());
+  const expired = await createKey("did:key:zExpired");
+  await createAccount("did:key:zExpired", expired);
+  for (
+    const [hash, change] of [
+      [disabled, '{"disabled":true}'],
+      [expired, '{"expires_at":"2026-11-22T10:00:00Z"}'],
+    ] as const
+  ) {
+    await fetch(`${openrouter.url}/keys/${hash}`, {
+      method: "PATCH",
+      headers: { authorization: `Bearer ${MANAGEMENT_KEY}` },
+      body: change,
+    }).then((response) => response.body?.cancel());
+  }
   await createAccount("did:key:zOff", "0".repeat(64));
   await sql`update public.user_api_keys set status = 'disabled' where did = 'did:key:zOff'`;
   const limited = await createKey("did:key:zLimited");
@@ -131,6 +140,7 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
   const differences = [
     `missing: did:key:zDeleted, key ${deleted} is deleted at OpenRouter; its next request heals it`,
     `missing: did:key:zDisabled, key ${disabled} is disabled at OpenRouter; its next request heals it`,
+    `missing: did:key:zExpired, key ${expired} is expired at OpenRouter; its next request heals it`,
     ...orphans.map((hash) => `orphan: ${keyOf(hash)!.name.slice(12, -9)}, key ${hash}`),
     `limit: did:key:zFreed, key ${freed}: 1 USD in all → no limit`,
     `limit: did:key:zLimited, key ${limited}: no limit → 2.5 USD weekly`,
@@ -141,7 +151,7 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
   assert.equal(shown.stderr, "");
   assert.deepEqual(shown.lines.slice(0, -3).toSorted(), differences.toSorted());
   assert.deepEqual(shown.lines.slice(-3, -1), [
-    "126 keys at OpenRouter: 121 orphans, 0 in progress, 2 missing, 3 with another limit",
+    "127 keys at OpenRouter: 121 orphans, 0 in progress, 3 missing, 3 with another limit",
     "nothing was changed: --apply does",
   ]);
   assert.deepEqual(openrouter.ledger().keys, before);
@@ -168,7 +178,7 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
   const again = await reconcile(["--apply"]);
   assert.equal(again.code, 0);
   assert.deepEqual(again.lines.slice(-2), [
-    "5 keys at OpenRouter: 0 orphans, 0 in progress, 2 missing, 0 with another limit",
+    "6 keys at OpenRouter: 0 orphans, 0 in progress, 3 missing, 0 with another limit",
     "nothing to do",
   ]);
 });

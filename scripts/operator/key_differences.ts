@@ -1,6 +1,7 @@
 /** What OpenRouter's keys and user_api_keys say differently. */
 import { didOfKeyName } from "../../supabase/functions/openrouter-proxy/accounts/provision.ts";
 import type { ListedKey } from "../../supabase/functions/openrouter-proxy/openrouter/key_list.ts";
+import { hasExpired } from "../../supabase/functions/openrouter-proxy/openrouter/keys.ts";
 import type { Management } from "../../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import type { KeyLimit } from "../../supabase/functions/openrouter-proxy/store/key_limit.ts";
 import type { Sql } from "./database.ts";
@@ -23,16 +24,21 @@ export interface KeyDifferences {
   /** Keys that an attempt may be about to save. */
   inProgress: UnusedKey[];
   /** Accounts whose key OpenRouter does not take any more. */
-  missing: { did: string; hash: string; state: "deleted" | "disabled" }[];
+  missing: { did: string; hash: string; state: LostState }[];
   /** Keys whose limit at OpenRouter is not the one that key_limit_of says. */
   limits: { did: string; hash: string; atOpenRouter: KeyLimit; wanted: KeyLimit }[];
 }
+
+/** Why OpenRouter does not take an account's key. */
+type LostState = "deleted" | "disabled" | "expired";
 
 interface KeyWithDid extends ListedKey {
   /** Null: it is not named as the gateway names keys. */
   did: string | null;
   /** Whether the attempt that made it may still save it. */
   young: boolean;
+  /** Null: OpenRouter takes it. */
+  lost: LostState | null;
 }
 
 interface Row {
@@ -45,7 +51,7 @@ interface Row {
   listed_hash: string | null;
   listed_did: string;
   listed_name: string;
-  listed_disabled: boolean;
+  listed_lost: LostState | null;
   listed_limit: string | null;
   listed_reset: KeyLimit["creditLimitReset"];
   may_be_saved: boolean;
@@ -67,7 +73,16 @@ export async function findDifferences(
   const listed: KeyWithDid[] = [];
   for await (const key of management.listKeys()) {
     const ageMs = started.getTime() - Date.parse(key.created_at);
-    listed.push({ ...key, did: didOfKeyName(key.name), young: !(ageMs >= LEASE_MS) });
+    listed.push({
+      ...key,
+      did: didOfKeyName(key.name),
+      young: !(ageMs >= LEASE_MS),
+      lost: key.disabled
+        ? "disabled"
+        : hasExpired(key.expires_at, started.getTime())
+        ? "expired"
+        : null,
+    });
   }
   const rows = await rowsThatDiffer(sql, listed, started);
   return { listed: listed.filter(({ did }) => did !== null).length, ...parted(rows) };
@@ -78,7 +93,7 @@ async function rowsThatDiffer(sql: Sql, listed: KeyWithDid[], started: Date): Pr
   return await sql<Row[]>`
     with listed as (
       select * from jsonb_to_recordset(${sql.json(listed as never)}) as key (
-        hash text, did text, name text, young boolean, disabled boolean,
+        hash text, did text, name text, young boolean, lost text,
         "limit" text, limit_reset text
       )
     )
@@ -91,7 +106,7 @@ async function rowsThatDiffer(sql: Sql, listed: KeyWithDid[], started: Date): Pr
       listed.hash as listed_hash,
       listed.did as listed_did,
       listed.name as listed_name,
-      listed.disabled as listed_disabled,
+      listed.lost as listed_lost,
       listed."limit" as listed_limit,
       listed.limit_reset as listed_reset,
       listed.young or exists (
@@ -106,7 +121,7 @@ async function rowsThatDiffer(sql: Sql, listed: KeyWithDid[], started: Date): Pr
     where (account.did is null and listed.did is not null)
       or (account.did is not null and (
         listed.hash is null
-        or listed.disabled
+        or listed.lost is not null
         or (wanted.credit_limit, wanted.credit_limit_reset)
           is distinct from (listed."limit"::numeric, listed.limit_reset)
       ))
@@ -126,10 +141,10 @@ function parted(rows: readonly Row[]): Omit<KeyDifferences, "listed"> {
     if (did === null) {
       const key = { did: row.listed_did, hash: row.listed_hash!, name: row.listed_name };
       (row.may_be_saved ? found.inProgress : found.orphans).push(key);
-    } else if (row.listed_hash === null || row.listed_disabled) {
+    } else if (row.listed_hash === null || row.listed_lost !== null) {
       // An account that the operator has disabled needs no key.
       if (row.account_status === "disabled" || !row.account_is_older) continue;
-      const state = row.listed_hash === null ? "deleted" : "disabled";
+      const state = row.listed_hash === null ? "deleted" : row.listed_lost!;
       found.missing.push({ did, hash, state });
     } else {
       found.limits.push({

@@ -1,4 +1,4 @@
-/** What happens to a DID whose key is gone, disabled, or not its own. */
+/** What happens to a DID whose key is gone, disabled, expired, or not its own. */
 import assert from "node:assert/strict";
 import { liveKeys, managementOf } from "./harness/accounts.ts";
 import { call, CHAT, chat, type Identity, newIdentity } from "./harness/client.ts";
@@ -21,19 +21,21 @@ async function knownIdentity(): Promise<{ identity: Identity; did: string; hash:
   return { identity, did: identity.did, hash };
 }
 
-async function disableAtOpenRouter(hash: string): Promise<void> {
+/** Changes a key as the operator does there. */
+const changeAtOpenRouter = (members: Record<string, unknown>) => async (hash: string) => {
   const { url, managementKey } = world.openrouter;
   const response = await fetch(`${url}/keys/${hash}`, {
     method: "PATCH",
     headers: { authorization: `Bearer ${managementKey}` },
-    body: JSON.stringify({ disabled: true }),
+    body: JSON.stringify(members),
   });
   assert.equal(response.status, 200, await response.text());
-}
+};
 
 const LOSSES: [what: string, lose: (hash: string) => Promise<void>][] = [
   ["deleted", (hash) => managementOf(world).deleteKey(hash)],
-  ["disabled", disableAtOpenRouter],
+  ["disabled", changeAtOpenRouter({ disabled: true })],
+  ["let expire", changeAtOpenRouter({ expires_at: "2026-11-22T10:00:00Z" })],
 ];
 
 for (const [what, lose] of LOSSES) {

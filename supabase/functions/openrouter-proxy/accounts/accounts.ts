@@ -48,10 +48,12 @@ export function createAccounts(
     vault: KeyVault;
   },
 ): Accounts {
-  const { store, management, vault, onAlert } = deps;
+  const { store, management, vault, now, onAlert } = deps;
   const provision = createProvisioner(deps);
-  // The calls of one isolate that come while a new limit is told wait for that together.
+  // The calls of one isolate that come while a new limit is told, or a key is replaced, wait for that
+  // together: a DID's burst is no burst at OpenRouter's management API.
   const underWay = new Map<string, Promise<void>>();
+  const replacing = new Map<string, Promise<string | null>>();
 
   /**
    * Whether the key has its new limit at OpenRouter. One that is gone there is replaced when it is
@@ -82,6 +84,16 @@ export function createAccounts(
     return telling;
   }
 
+  /** The envelope of another key; null: OpenRouter has this one. */
+  async function replace(did: string, keyHash: string): Promise<string | null> {
+    try {
+      if (await management.isAlive(keyHash, now())) return null;
+    } catch (cause) {
+      throw provisioningFailed("OpenRouter refused the DID's key; try again", cause);
+    }
+    return await provision(did, keyHash);
+  }
+
   return {
     async admit(request) {
       let admission = await store.admit(request);
@@ -100,12 +112,13 @@ export function createAccounts(
     },
 
     async replaceKey(did, { hash }) {
-      try {
-        if (await management.isAlive(hash)) return null;
-      } catch (cause) {
-        throw provisioningFailed("OpenRouter refused the DID's key; try again", cause);
+      let replaced = replacing.get(hash);
+      if (replaced === undefined) {
+        replaced = replace(did, hash).finally(() => replacing.delete(hash));
+        replacing.set(hash, replaced);
       }
-      return await vault.open(did, await provision(did, hash));
+      const envelope = await replaced;
+      return envelope === null ? null : await vault.open(did, envelope);
     },
   };
 }

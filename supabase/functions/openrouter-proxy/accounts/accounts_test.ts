@@ -11,6 +11,7 @@ import { createAccounts } from "./accounts.ts";
 import { createKeyVault, VaultError } from "./key_vault.ts";
 
 const DID = "did:key:zTest";
+const NOW = Date.parse("2026-11-22T10:00:00Z");
 const LIMIT: KeyLimit = { creditLimit: "3", creditLimitReset: "daily" };
 const REQUEST = anAdmissionRequest({
   did: DID,
@@ -73,7 +74,7 @@ function scripted(
   };
   const management: Partial<Management> = {
     createKey: () => noted("create", { hash: "new", key: "sk-new" }),
-    isAlive: (hash) => noted(`alive? ${hash}`, isAlive),
+    isAlive: (hash, at) => noted(`alive? ${hash}${at === NOW ? "" : ` at ${at}`}`, isAlive),
     deleteKey: (hash) => noted(`delete ${hash}`, undefined),
     setLimit: async (hash, limit) => {
       await noted(`limit ${hash} ${limit.creditLimit} ${limit.creditLimitReset}`, null);
@@ -85,7 +86,7 @@ function scripted(
     management: management as Management,
     vault,
     guardrailId: null,
-    now: () => 0,
+    now: () => NOW,
     sleep: () => Promise.resolve(),
     onAlert: () => calls.push("alert"),
     log: () => {},
@@ -246,6 +247,16 @@ Deno.test("a key that OpenRouter refuses is replaced by a new one", async () => 
   const { accounts, calls } = scripted({});
   assert.equal(await accounts.replaceKey(DID, await oldKey()), "sk-new");
   assert.deepEqual(calls, ["alive? old", "claim old", "delete old", "create", "save new"]);
+});
+
+Deno.test("calls that come at once have their refused key looked at and replaced once", async () => {
+  const { accounts, calls } = scripted({});
+  const key = await oldKey();
+  const others = await Promise.all([1, 2, 3].map(() => accounts.replaceKey(DID, key)));
+  assert.deepEqual(others, ["sk-new", "sk-new", "sk-new"]);
+  assert.deepEqual(calls, ["alive? old", "claim old", "delete old", "create", "save new"]);
+  await accounts.replaceKey(DID, key);
+  assert.equal(calls.length, 10, "but again when it is refused again");
 });
 
 Deno.test("a key that somebody else has replaced is taken", async () => {

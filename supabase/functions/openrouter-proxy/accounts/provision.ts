@@ -10,7 +10,8 @@ import { GatewayError } from "../errors.ts";
 import type { CreatedKey } from "../openrouter/keys.ts";
 import type { Management } from "../openrouter/management.ts";
 import { ManagementError } from "../openrouter/management_call.ts";
-import type { ProvisionedKey } from "../store/key_provisioning.ts";
+import type { ProvisionedKey, ProvisioningClaim } from "../store/key_provisioning.ts";
+import { StoreUnavailable } from "../store/rpc.ts";
 import type { Store } from "../store/store.ts";
 import type { KeyLimit } from "../store/key_limit.ts";
 import type { KeyVault } from "./key_vault.ts";
@@ -87,7 +88,7 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
     const attemptId = crypto.randomUUID();
     const deadline = now() + MAX_WAIT_MS;
     for (let pollMs = FIRST_POLL_MS;; pollMs = Math.min(pollMs * 2, LONGEST_POLL_MS)) {
-      const claim = await store.claimProvisioning(did, attemptId, brokenKeyHash);
+      const claim = await claimed(did, attemptId, brokenKeyHash);
       switch (claim.state) {
         case "provisioned":
           return claim.encryptedApiKey;
@@ -107,6 +108,23 @@ export function createProvisioner(deps: ProvisionerDeps): Provision {
         );
       }
       await sleep(pollMs);
+    }
+  }
+
+  /** What a claim is answered. One whose answer is lost is given back, as all would wait for its end. */
+  async function claimed(
+    did: string,
+    attemptId: string,
+    brokenKeyHash: string | null,
+  ): Promise<ProvisioningClaim> {
+    try {
+      return await store.claimProvisioning(did, attemptId, brokenKeyHash);
+    } catch (error) {
+      if (error instanceof StoreUnavailable && error.mayHaveArrived) {
+        // As if a key might be there: an earlier attempt may have left one, and only Postgres knows.
+        await store.releaseProvisioning(did, attemptId, true).catch(() => {});
+      }
+      throw error;
     }
   }
 

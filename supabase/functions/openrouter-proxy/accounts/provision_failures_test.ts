@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { ManagementError } from "../openrouter/management_call.ts";
+import { StoreUnavailable } from "../store/rpc.ts";
 import {
   CLAIMED,
   DID,
@@ -12,6 +13,20 @@ import {
 } from "../testing/provisioning.ts";
 
 const storeDown = () => new GatewayError("store_unavailable", "the database is down");
+
+for (const mayHaveArrived of [true, false]) {
+  Deno.test(`a claim that Postgres ${mayHaveArrived ? "may have" : "has not"} taken is ${mayHaveArrived ? "" : "not "}given back`, async () => {
+    const { provision, calls } = scripted({
+      claims: [new StoreUnavailable("claim_key_provisioning: gone", mayHaveArrived)],
+      release: () => Promise.reject(storeDown()),
+    });
+    assert.equal((await refusalOf(provision(DID, null))).type, "store_unavailable");
+    assert.deepEqual(calls, [
+      `claim ${DID} null`,
+      ...(mayHaveArrived ? [`release ${DID} orphan possible`] : []),
+    ]);
+  });
+}
 
 Deno.test("no successor is created while the broken key cannot be deleted", async () => {
   const { provision, calls } = scripted({

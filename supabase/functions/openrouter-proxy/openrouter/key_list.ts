@@ -12,6 +12,8 @@ export interface ListedKey {
   name: string;
   disabled: boolean;
   created_at: string;
+  /** RFC 3339; null, or not there: never. */
+  expires_at?: string | null;
   /** USD, the decimal as it was written; null: no limit. */
   limit: string | null;
   limit_reset: string | null;

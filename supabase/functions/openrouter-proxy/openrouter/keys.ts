@@ -33,8 +33,13 @@ export interface Keys {
   createKey(name: string, limit: KeyLimit): Promise<CreatedKey>;
   /** @throws {ManagementError} */
   setLimit(hash: string, limit: KeyLimit): Promise<void>;
-  /** Whether OpenRouter still takes a key: it is there, and not disabled. @throws {ManagementError} */
-  isAlive(hash: string): Promise<boolean>;
+  /**
+   * Whether OpenRouter takes a key: it is there, not disabled, and has not expired.
+   *
+   * @param now milliseconds since the epoch
+   * @throws {ManagementError}
+   */
+  isAlive(hash: string, now: number): Promise<boolean>;
   /** What a key has spent; null: it is gone. @throws {ManagementError} */
   keyUsage(hash: string): Promise<KeyUsage | null>;
   /** Deletes a key; one that is gone already counts as deleted. @throws {ManagementError} */
@@ -81,12 +86,12 @@ export function keysAt(
       await manage("PATCH", pathOf(hash), { route: ROUTE, body: `{${limitMembers(limit)}}` });
     },
 
-    async isAlive(hash) {
+    async isAlive(hash, now) {
       try {
         const answer = await manage("GET", pathOf(hash), { route: ROUTE }) as {
-          data?: { disabled?: unknown };
+          data?: { disabled?: unknown; expires_at?: unknown };
         } | null;
-        return answer?.data?.disabled !== true;
+        return answer?.data?.disabled !== true && !hasExpired(answer?.data?.expires_at, now);
       } catch (error) {
         if (error instanceof ManagementError && error.status === 404) return false;
         throw error;
@@ -111,6 +116,16 @@ export function keysAt(
       }
     },
   };
+}
+
+/**
+ * Whether a key has expired that says this of itself.
+ *
+ * @param expiresAt RFC 3339; anything else never comes
+ * @param now milliseconds since the epoch
+ */
+export function hasExpired(expiresAt: unknown, now: number): boolean {
+  return typeof expiresAt === "string" && Date.parse(expiresAt) <= now;
 }
 
 function pathOf(hash: string): string {

@@ -78,21 +78,28 @@ Deno.test("a key that is gone counts as deleted, one that is refused does not", 
   assert.equal((await failureOf(refusing.management.deleteKey("h"))).status, 403);
 });
 
-Deno.test("a key is alive that OpenRouter has and that is not disabled", async () => {
+Deno.test("a key is alive that OpenRouter has, that is not disabled, and has not expired", async () => {
+  const expiring = (expires_at: unknown) => () =>
+    Response.json({ data: { hash: "a/b", disabled: false, expires_at } });
   for (
     const [answer, isAlive] of [
       [() => Response.json({ data: { hash: "a/b", disabled: false } }), true],
       [() => Response.json({ data: { hash: "a/b", disabled: true } }), false],
       [() => new Response("{}", { status: 404 }), false],
+      [expiring(null), true],
+      [expiring("2026-11-22T10:00:01Z"), true],
+      [expiring("2026-11-22T10:00:00Z"), false],
+      [expiring("2026-11-22T11:59:59+02:00"), false],
+      [expiring("some day"), true],
     ] as const
   ) {
     const { management, sent } = answered(answer);
-    assert.equal(await management.isAlive("a/b"), isAlive);
+    assert.equal(await management.isAlive("a/b", Date.parse("2026-11-22T10:00:00Z")), isAlive);
     assert.equal(sent[0]?.line, "GET /keys/a%2Fb");
     assert.equal(sent[0]?.body, undefined);
   }
   const refusing = answered(() => new Response("{}", { status: 401 }));
-  assert.equal((await failureOf(refusing.management.isAlive("h"))).status, 401);
+  assert.equal((await failureOf(refusing.management.isAlive("h", 0))).status, 401);
 });
 
 Deno.test("limits are told and read in credits, at the operator's rate", async () => {
