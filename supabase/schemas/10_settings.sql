@@ -20,6 +20,41 @@ $$;
 comment on function public.are_model_patterns is
   'Whether all of these are `vendor/model` or `vendor/*`.';
 
+-- A DID as accounts have it: an Ethereum address in lower case. A policy for a DID in a spelling, or of a
+-- method, that the gateway refuses would hold for nobody: who blocks one shall hear that.
+create function public.plain_did(p_did text)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_did text := trim(p_did);
+  v_hint text;
+begin
+  if v_did ~ '^did:pkh:eip155:[1-9][0-9]{0,31}:0[xX][0-9a-fA-F]{40}$' then
+    return lower(v_did);
+  end if;
+  if (v_did ~ '^did:[a-z0-9]+:[A-Za-z0-9._:%-]+$' and length(v_did) <= 512) is not true then
+    raise exception '% is no DID', coalesce(quote_literal(p_did), 'null')
+      using hint = 'A DID looks like did:key:z6Mk… or did:web:example.com, without a fragment.';
+  end if;
+  v_hint := case
+    when v_did like 'did:key:%' or v_did like 'did:jwk:%' then null
+    when v_did like 'did:pkh:%' then 'A did:pkh is did:pkh:eip155:<chain id>:0x<40 hex digits>.'
+    when v_did not like 'did:web:%' then 'Accounts are of did:key, did:jwk, did:pkh and did:web.'
+    when v_did ~ '^did:web:[^:]*[A-Z]' and v_did !~ '%' then 'The host of a did:web is in lower case.'
+    when v_did !~ '^did:web:[a-z0-9.-]+(:[A-Za-z0-9._-]+)*$'
+      then 'A did:web is a host in lower case, without a port, and segments of A-Z a-z 0-9 . _ -.'
+  end;
+  if v_hint is not null then
+    raise exception '% is no DID of an account', quote_literal(p_did) using hint = v_hint;
+  end if;
+  return v_did;
+end;
+$$;
+comment on function public.plain_did is 'A DID as accounts have it; raises what is none.';
+
 create table public.gateway_settings (
   only_row boolean primary key default true check (only_row),
   default_credit_limit numeric check (default_credit_limit >= 0),
@@ -173,8 +208,13 @@ create table public.did_policies (
     constraint did_policies_allowed_models_are_patterns
     check (public.are_model_patterns(allowed_models))
 );
+-- Not valid: rows that are older than the rule stay as they are until they are written anew.
+alter table public.did_policies
+  add constraint did_policies_did_is_of_an_account check (did = public.plain_did(did)) not valid;
 comment on table public.did_policies is
-  'What the operator has set for one DID, before or after its first call; what is missing falls back to gateway_settings. Set it by set_limits, block_did and allow_did.';
+  'What the operator has set for one DID, before or after its first call; what is missing falls back to gateway_settings. Set it by set_limits, block_did, allow_did and revoke_tokens.';
+comment on constraint did_policies_did_is_of_an_account on public.did_policies is
+  'In another spelling it would hold for nobody.';
 comment on column public.did_policies.did is 'Whose it is.';
 comment on column public.did_policies.tokens_valid_after is
   'DID tokens issued before this instant are refused; null: none are.';

@@ -1,33 +1,6 @@
 -- What an operator calls. A value that is not given stays as it is; `clear` takes values away. All can be
 -- called again with the same effect, and hold from the next request on.
 
--- A DID as accounts have it: an Ethereum address in lower case. A policy for a did:web in a spelling that
--- the gateway refuses would hold for nobody: who blocks one shall hear that.
-create function public.plain_did(p_did text)
-returns text
-language plpgsql
-immutable
-set search_path = ''
-as $$
-declare
-  v_did text := trim(p_did);
-begin
-  if v_did ~ '^did:pkh:eip155:[0-9]+:0[xX][0-9a-fA-F]{40}$' then
-    return lower(v_did);
-  end if;
-  if (v_did ~ '^did:[a-z0-9]+:[A-Za-z0-9._:%-]+$' and length(v_did) <= 512) is not true then
-    raise exception '% is no DID', coalesce(quote_literal(p_did), 'null')
-      using hint = 'A DID looks like did:key:z6Mk… or did:web:example.com, without a fragment.';
-  end if;
-  if regexp_replace(v_did, '%[0-9A-Fa-f]{2}', '', 'g') ~ '^did:web:[^:]*[A-Z]' then
-    raise exception '% is no DID of an account', quote_literal(p_did)
-      using hint = 'The host of a did:web is in lower case.';
-  end if;
-  return v_did;
-end;
-$$;
-comment on function public.plain_did is 'A DID as accounts have it; raises what is none.';
-
 -- Raises names that are not in a list.
 create function public.check_names(p_names text[], p_known text[], p_what text)
 returns void
@@ -120,6 +93,23 @@ as $$
 $$;
 comment on function public.allow_did is
   'Lets a DID call, where access_mode is allowlist or it was blocked.';
+
+create function public.revoke_tokens(did text, issued_before timestamptz default null)
+returns public.did_policies
+language sql
+set search_path = ''
+as $$
+  -- A token may be issued a minute ahead of this clock.
+  insert into public.did_policies as policy (did, tokens_valid_after)
+  values (
+    public.plain_did(revoke_tokens.did),
+    coalesce(revoke_tokens.issued_before, now() + interval '1 minute')
+  )
+  on conflict (did) do update set tokens_valid_after = excluded.tokens_valid_after, updated_at = now()
+  returning *;
+$$;
+comment on function public.revoke_tokens is
+  'Refuses the DID tokens and wallet sessions of a DID that were issued before an instant: without one, those of up to now. New ones pass from then on.';
 
 create function public.set_gateway_limits(
   access_mode text default null,

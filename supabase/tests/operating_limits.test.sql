@@ -1,6 +1,6 @@
 -- What an operator sets, and what a DID is told of it.
 begin;
-select plan(185);
+select plan(205);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -120,7 +120,8 @@ select is((public.set_limits(given)).did, kept, given || ' is a DID')
 from (values
   ('did:key:z6MkNew', 'did:key:z6MkNew'),
   (' did:key:z6MkNew ', 'did:key:z6MkNew'),
-  ('did:web:example.com%3A8443:a', 'did:web:example.com%3A8443:a'),
+  ('did:web:example.com:users:a_b-c.d', 'did:web:example.com:users:a_b-c.d'),
+  ('did:jwk:eyJrdHkiOiJPS1AifQ', 'did:jwk:eyJrdHkiOiJPS1AifQ'),
   ('did:pkh:eip155:1:0xAbCdEf0123456789aBcDeF0123456789AbCdEf01', 'did:pkh:eip155:1:0xabcdef0123456789abcdef0123456789abcdef01'),
   ('did:pkh:eip155:10:0XABCDEF0123456789ABCDEF0123456789ABCDEF01', 'did:pkh:eip155:10:0xabcdef0123456789abcdef0123456789abcdef01'),
   ('did:key:' || repeat('z', 504), 'did:key:' || repeat('z', 504))
@@ -134,7 +135,30 @@ from unnest('{set_limits, block_did, allow_did}'::text[]) as function,
 where function = 'set_limits' or did is null or did in ('alice', 'did:key:x#y');
 select throws_ok(format('select public.%s(%L)', function, 'did:web:Example.com:a'), 'P0001', '''did:web:Example.com:a'' is no DID of an account', function || ' does not take a host in capitals, which nobody calls with')
 from unnest('{set_limits, block_did, allow_did}'::text[]) as function;
+select throws_ok(format('select public.set_limits(%L)', did), 'P0001', quote_literal(did) || ' is no DID of an account', 'set_limits does not take ' || did || ', which the gateway refuses')
+from unnest(array[
+  'did:web:example.com%3A8443:a', 'did:web:example.com:a%20b', 'did:web:example.com:', 'did:web:example.com::a',
+  'did:pkh:eip155:01:0xabcdef0123456789abcdef0123456789abcdef01', 'did:pkh:eip155:1:0xabcdef', 'did:pkh:solana:1:x',
+  'did:ethr:0xabcdef0123456789abcdef0123456789abcdef01', 'did:example:alice'
+]) as did;
 select is((public.set_limits('did:web:example.com:A')).did, 'did:web:example.com:A', 'but a path in capitals');
+select is(pg_temp.hint(format('select public.set_limits(%L)', did)), hint, did || ' is told what it lacks')
+from (values
+  ('did:web:Example.com', 'The host of a did:web is in lower case.'),
+  ('did:web:example.com%3A8443', 'A did:web is a host in lower case, without a port, and segments of A-Z a-z 0-9 . _ -.'),
+  ('did:pkh:eip155:1:0xabc', 'A did:pkh is did:pkh:eip155:<chain id>:0x<40 hex digits>.'),
+  ('did:ethr:0xabc', 'Accounts are of did:key, did:jwk, did:pkh and did:web.')
+) as told (did, hint);
+-- Also by hand, where Studio or an insert would have taken any spelling.
+select throws_ok($$ insert into public.did_policies (did) values ('did:pkh:eip155:1:0xABCDEF0123456789ABCDEF0123456789ABCDEF01') $$, '23514', null, 'no row has a spelling that no account has');
+select throws_ok($$ insert into public.did_policies (did) values ('did:web:Example.com') $$, 'P0001', null, 'nor one that the gateway refuses');
+-- Tokens that were issued are revoked in whatever spelling a wallet shows.
+select is((revoked.policy).did || ' ' || (revoked.policy).tokens_valid_after, 'did:pkh:eip155:1:0xabcdef0123456789abcdef0123456789abcdef02 ' || (now() + interval '1 minute'), 'tokens of up to now are revoked')
+from (select public.revoke_tokens('did:pkh:eip155:1:0xABCDEF0123456789aBcDeF0123456789AbCdEf02') as policy) as revoked;
+select is(public.token_is_revoked('did:pkh:eip155:1:0xabcdef0123456789abcdef0123456789abcdef02', now()), true, 'for the gateway');
+select public.block_did('did:key:revoked');
+select is((public.revoke_tokens('did:key:revoked', '2026-11-22 10:00:00+00')).access, 'blocked', 'what else is set stays');
+select is((select tokens_valid_after from public.did_policies where did = 'did:key:revoked'), '2026-11-22 10:00:00+00', 'and those of up to an instant');
 select is(pg_temp.hint($$ select public.set_limits('alice') $$), 'A DID looks like did:key:z6Mk… or did:web:example.com, without a fragment.', 'but says what it looks like');
 
 -- What is refused.

@@ -815,6 +815,26 @@ export type Database = {
 "reserve_of":
 { Args: { "p_estimate": Json,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: number
                            },
+"revoke_tokens":
+{ Args: { "did": string,"issued_before"?: string }; Returns: {
+              "access": string | null,
+"allowed_models": (string)[] | null,
+"concurrent_requests": number | null,
+"created_at": string,
+"daily_budget_usd": number | null,
+"did": string,
+"free_models_per_day": number | null,
+"monthly_budget_usd": number | null,
+"requests_per_minute": number | null,
+"tokens_valid_after": string | null,
+"updated_at": string
+            }
+                          SetofOptions: {
+        from: "*"
+        to: "did_policies"
+        isOneToOne: true
+        isSetofReturn: false
+      } },
 "rolled":
 { Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_day": string }; Returns: {
               "day": string,
