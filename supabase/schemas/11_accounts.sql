@@ -33,7 +33,7 @@ comment on column public.user_api_keys.encrypted_api_key is
   'Envelope of AES-256-GCM, bound to the DID; readable by service_role alone.';
 comment on column public.user_api_keys.key_name is 'What the key is called at OpenRouter.';
 comment on column public.user_api_keys.credit_limit is
-  'USD limit that the operator wants the key to have at OpenRouter; null: that of the DID''s tightest budget. A change reaches OpenRouter before the DID''s next request.';
+  'USD limit that the operator wants the key to have at OpenRouter, which it has before the DID''s next request; null: that of the DID''s tightest budget, as soon as OpenRouter takes it.';
 comment on column public.user_api_keys.credit_limit_reset is
   'When OpenRouter resets credit_limit (midnight UTC); null: never.';
 comment on column public.user_api_keys.applied_credit_limit is

@@ -79,7 +79,9 @@ begin
         is distinct from (p_account.applied_credit_limit, p_account.applied_credit_limit_reset)
       then jsonb_build_object(
         'credit_limit', v_key_limit.credit_limit::text,
-        'credit_limit_reset', v_key_limit.credit_limit_reset
+        'credit_limit_reset', v_key_limit.credit_limit_reset,
+        -- What follows from budgets is kept here as well.
+        'may_wait', p_account.credit_limit is null
       )
     end
   ) || case when p_limits.requests_per_minute is not null then jsonb_build_object(
@@ -108,8 +110,8 @@ comment on function public.admitted_answer is 'What admit_request answers to an 
 --   replayed             message_hash was accepted before
 --   duplicate            with request_id: the metered request that had the same idempotency key and body
 --   admitted             with request_time, encrypted_api_key, openrouter_key_hash, both null where the
---                        DID has no key; new_limit {credit_limit, credit_limit_reset} where OpenRouter
---                        must be told; where there is such a limit: rate as rate_state returns it, and
+--                        DID has no key; new_limit {credit_limit, credit_limit_reset, may_wait: whether
+--                        the request may go on all the same} where OpenRouter must be told; where there is such a limit: rate as rate_state returns it, and
 --                        remaining_usd of the DID's budgets, a decimal string
 create function public.enter_admission(p_asked public.admission, p_now timestamptz)
 returns jsonb

@@ -177,7 +177,7 @@ select is(answer ->> 'new_limit', null, 'there is no news of an unchanged limit'
 update public.user_api_keys set credit_limit = 2.50 where did = 'did:key:bob';
 select is(
   public.admit_request(pg_temp.request(60), 'did:key:bob', 'GET', '/models', false) -> 'new_limit',
-  '{"credit_limit": "2.50", "credit_limit_reset": null}',
+  '{"may_wait": false, "credit_limit": "2.50", "credit_limit_reset": null}',
   'a limit that OpenRouter does not know yet comes with the admission'
 );
 

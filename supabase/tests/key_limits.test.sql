@@ -1,6 +1,6 @@
 -- The limit of a DID's key at OpenRouter: the operator's, else that of its tightest budget.
 begin;
-select plan(44);
+select plan(47);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob}'::text[]) as name;
@@ -21,6 +21,14 @@ create function pg_temp.told(did text, more jsonb default '{}') returns text lan
       'endpoint', '/chat/completions', 'metered', true, 'estimate', '[{"usd": "0"}]'::jsonb
     ) || more), now()
   ) as answer;
+$$;
+
+-- Whether the DID's calls may go on before the limit is told.
+create function pg_temp.may_wait(whose text) returns boolean language sql as $$
+  select (public.admitted_answer(account, policy, settings, null, null, now()) #>> '{new_limit,may_wait}')::boolean
+  from public.gateway_settings as settings
+  join public.user_api_keys as account on account.did = whose
+  left join public.did_policies as policy on policy.did = whose;
 $$;
 
 -- The limit by a DID's own budgets, its defaults, and the gateway's.
@@ -82,6 +90,7 @@ select is(pg_temp.told('did:key:alice', '{"metered": false, "may_lack_key": true
 select is(public.record_key_limit('did:key:alice', 'hash alice', '20', 'monthly'), true, 'that OpenRouter knows');
 select is(pg_temp.told('did:key:alice'), 'nothing', 'then no more');
 select is(pg_temp.told('did:key:bob'), '20 monthly', 'which is each key''s own');
+select is(pg_temp.may_wait('did:key:bob'), true, 'and may wait, as a default reaches all keys');
 select public.set_limits('did:key:alice', daily_budget_usd => 3);
 select is(pg_temp.told('did:key:alice'), '3 daily', 'a budget of the DID is told');
 select is(public.record_key_limit('did:key:alice', 'hash alice', '3.00', 'daily'), true, 'and noted');
@@ -92,10 +101,12 @@ select public.set_limits('did:key:alice', requests_per_minute => 60);
 select is(pg_temp.told('did:key:alice'), '3 monthly', 'what is no budget is no limit of the key');
 update public.user_api_keys set credit_limit = 7 where did = 'did:key:alice';
 select is(pg_temp.told('did:key:alice'), '7', 'the operator''s limit is told');
+select is(pg_temp.may_wait('did:key:alice'), false, 'before the call goes on');
 select is(public.record_key_limit('did:key:alice', 'hash alice', '7', null), true, 'and noted');
 select is(pg_temp.told('did:key:alice'), 'nothing', 'and is not changed by budgets');
 update public.user_api_keys set credit_limit = null where did = 'did:key:alice';
 select is(pg_temp.told('did:key:alice'), '3 monthly', 'until it is taken away');
+select is(pg_temp.may_wait('did:key:alice'), true, 'and then the call may go on: the gateway keeps budgets itself');
 select public.set_limits('did:key:alice', clear => '{monthly_budget_usd}');
 select public.set_gateway_limits(clear => '{daily_budget_usd, default_monthly_budget_usd}');
 select is(pg_temp.told('did:key:alice'), 'no limit', 'that there is no limit any more is told');

@@ -1,6 +1,7 @@
 /**
  * A DID's account: leave to spend, and the OpenRouter key to spend with.
  */
+import { GatewayError } from "../errors.ts";
 import type { Management } from "../openrouter/management.ts";
 import { ManagementError } from "../openrouter/management_call.ts";
 import type { Store } from "../store/store.ts";
@@ -26,8 +27,8 @@ export interface Accounts {
   /**
    * The DID's plaintext key, with the credit limit that the operator has set.
    *
-   * @throws {GatewayError} provisioning_failed when OpenRouter does not take a changed limit,
-   *   store_unavailable
+   * @throws {GatewayError} provisioning_failed when OpenRouter does not take a changed limit that may
+   *   not wait, store_unavailable
    * @throws {VaultError}
    */
   openKey(did: string, key: AccountKey): Promise<string>;
@@ -40,6 +41,9 @@ export interface Accounts {
   replaceKey(did: string, key: AccountKey): Promise<string | null>;
 }
 
+/** How long OpenRouter is left alone with limits that may wait, once it has not taken one. */
+const TELL_AGAIN_MS = 30_000;
+
 /** Accounts over a store, OpenRouter's management API, and the vault that their keys are sealed in. */
 export function createAccounts(
   deps: Omit<ProvisionerDeps, "store" | "management" | "vault"> & {
@@ -48,7 +52,7 @@ export function createAccounts(
     vault: KeyVault;
   },
 ): Accounts {
-  const { store, management, vault, now, onAlert } = deps;
+  const { store, management, vault, now, onAlert, log } = deps;
   const provision = createProvisioner(deps);
   // The calls of one isolate that come while a new limit is told, or a key is replaced, wait for that
   // together: a DID's burst is no burst at OpenRouter's management API.
@@ -69,6 +73,20 @@ export function createAccounts(
         "the DID's new credit limit could not be set at OpenRouter; try again",
         cause,
       );
+    }
+  }
+
+  /** A limit that may wait is told again when that could help, and no call fails for it. */
+  let tellAgainAt = 0;
+  async function tellLater(did: string, keyHash: string, limit: KeyLimit): Promise<void> {
+    if (now() < tellAgainAt) return;
+    try {
+      await tellLimit(did, keyHash, limit);
+    } catch (error) {
+      if (!(error instanceof GatewayError && error.cause instanceof ManagementError)) throw error;
+      tellAgainAt = now() + TELL_AGAIN_MS;
+      const cause = error.cause.message;
+      log({ level: "warn", event: "key_limit_deferred", did, key_hash: keyHash, cause });
     }
   }
 
@@ -107,7 +125,10 @@ export function createAccounts(
     },
 
     async openKey(did, { encryptedApiKey, hash, newLimit }) {
-      if (newLimit !== null) await tellLimit(did, hash, newLimit);
+      if (newLimit !== null) {
+        const { mayWait, ...limit } = newLimit;
+        await (mayWait ? tellLater : tellLimit)(did, hash, limit);
+      }
       return await vault.open(did, encryptedApiKey);
     },
 

@@ -25,7 +25,8 @@ const REQUEST = anAdmissionRequest({
 
 const vault = createKeyVault(crypto.getRandomValues(new Uint8Array(32)), null);
 
-async function oldKey(newLimit: KeyLimit | null = null): Promise<AccountKey> {
+async function oldKey(limit: KeyLimit | null = null, mayWait = false): Promise<AccountKey> {
+  const newLimit = limit && { ...limit, mayWait };
   return { encryptedApiKey: await vault.seal(DID, "sk-old"), hash: "old", newLimit };
 }
 
@@ -52,6 +53,8 @@ function scripted(
   { admissions = [], claim, isAlive = false, setLimit, recordKeyLimit }: Script,
 ) {
   const calls: string[] = [];
+  const logged: Record<string, unknown>[] = [];
+  let passedMs = 0;
   const noted = <T>(call: string, result: T) => {
     calls.push(call);
     return Promise.resolve(result);
@@ -86,12 +89,12 @@ function scripted(
     management: management as Management,
     vault,
     guardrailId: null,
-    now: () => NOW,
+    now: () => NOW + passedMs,
     sleep: () => Promise.resolve(),
     onAlert: () => calls.push("alert"),
-    log: () => {},
+    log: (event) => logged.push(event),
   });
-  return { accounts, calls };
+  return { accounts, calls, logged, passTime: (ms: number) => passedMs += ms };
 }
 
 async function refusalOf(promise: Promise<unknown>): Promise<GatewayError> {
@@ -229,6 +232,33 @@ for (
     assert.deepEqual(calls, ["limit old 3 daily"]);
   });
 }
+
+Deno.test("a limit that may wait keeps no key shut, and is told again in half a minute", async () => {
+  const { accounts, calls, logged, passTime } = scripted({
+    setLimit: () => Promise.reject(new ManagementError("OpenRouter is busy", 429, "7")),
+  });
+  const key = await oldKey(LIMIT, true);
+  for (let n = 0; n < 3; n++) assert.equal(await accounts.openKey(DID, key), "sk-old");
+  assert.deepEqual(calls, ["limit old 3 daily"]);
+  passTime(29_999);
+  await accounts.openKey(DID, key);
+  assert.equal(calls.length, 1);
+  passTime(1);
+  await accounts.openKey(DID, key);
+  assert.equal(calls.length, 2);
+  const line = { level: "warn", event: "key_limit_deferred", did: DID, key_hash: "old" };
+  const cause = "OpenRouter is busy";
+  assert.deepEqual(logged, [{ ...line, cause }, { ...line, cause }]);
+  // One that may not wait is told all the same.
+  await refusalOf(accounts.openKey(DID, await oldKey(LIMIT)));
+  assert.equal(calls.length, 3);
+});
+
+Deno.test("a limit that may wait is told and noted as any other where OpenRouter takes it", async () => {
+  const { accounts, calls } = scripted({});
+  assert.equal(await accounts.openKey(DID, await oldKey(LIMIT, true)), "sk-old");
+  assert.deepEqual(calls, ["limit old 3 daily", "record old 3 daily"]);
+});
 
 Deno.test("a limit that Postgres does not note is told as that", async () => {
   const { accounts } = scripted({

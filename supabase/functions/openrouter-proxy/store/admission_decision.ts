@@ -9,7 +9,12 @@ export interface AccountKey {
   encryptedApiKey: string;
   hash: string;
   /** The limit that OpenRouter has to be told for the key; null: it knows. */
-  newLimit: KeyLimit | null;
+  newLimit: NewLimit | null;
+}
+
+export interface NewLimit extends KeyLimit {
+  /** Whether the gateway itself keeps what it follows from, so that calls may go on before. */
+  mayWait: boolean;
 }
 
 /** A refusal by a rate. */
@@ -61,7 +66,7 @@ interface Answer {
   encrypted_api_key: string | null;
   openrouter_key_hash: string | null;
   request_time: string;
-  new_limit: LimitRow | null;
+  new_limit: LimitRow & { may_wait?: boolean } | null;
   rate?: RateRow;
   remaining_usd?: string;
   request_id: string;
@@ -137,6 +142,8 @@ function accountKeyOf(answer: Answer): AccountKey | null {
   return {
     encryptedApiKey: answer.encrypted_api_key,
     hash: answer.openrouter_key_hash!,
-    newLimit: answer.new_limit ? limitOf(answer.new_limit) : null,
+    newLimit: answer.new_limit &&
+      // Databases of before do not say.
+      { ...limitOf(answer.new_limit), mayWait: answer.new_limit.may_wait ?? false },
   };
 }
