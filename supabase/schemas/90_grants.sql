@@ -40,7 +40,8 @@ grant select on table
 grant execute on all functions in schema public to service_role;
 revoke execute on function
   public.maintain, public.maintain_request_log_partitions, public.purge_request_logs,
-  public.schedule_housekeeping, public.schedule_maintenance, public.set_updated_at
+  public.retire_deleted_key, public.schedule_housekeeping, public.schedule_maintenance,
+  public.set_updated_at
   from service_role;
 
 -- Types of arguments and results.

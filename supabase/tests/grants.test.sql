@@ -59,7 +59,7 @@ create temporary table listed_functions (name text primary key, service_role boo
 -- What changes tables, and what schedules, is the owner's.
 insert into listed_functions
 select name, false from unnest(string_to_array(
-  'maintain, maintain_request_log_partitions, purge_request_logs, schedule_housekeeping, schedule_maintenance, set_updated_at',
+  'maintain, maintain_request_log_partitions, purge_request_logs, retire_deleted_key, schedule_housekeeping, schedule_maintenance, set_updated_at',
   ', '
 )) as name;
 insert into listed_functions

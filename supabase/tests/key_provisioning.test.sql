@@ -1,6 +1,6 @@
 -- Of any number of claimants at a time one creates a DID's key, and what a dead one left is known.
 begin;
-select plan(48);
+select plan(50);
 
 create function pg_temp.attempt(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -198,6 +198,17 @@ select results_eq(
   'as what OpenRouter knows, beside what it shall be'
 );
 select is(public.record_key_limit('did:key:nobody', 'hash b'), false, 'nor for a DID without one');
+
+-- An account that somebody deletes.
+set local role service_role;
+delete from public.user_api_keys where did = 'did:key:alice';
+reset role;
+select results_eq(
+  $$ select openrouter_key_hash, credit_limit from public.retired_api_keys where did = 'did:key:alice' order by retired_at, openrouter_key_hash $$,
+  $$ values ('hash a', 3::numeric), ('hash b', 3) $$,
+  'leaves its key among those that the DID had, whose spending still counts'
+);
+select is(pg_temp.claim('did:key:alice', 30), 'claimed', 'and is made anew by the next call');
 
 select * from finish();
 rollback;
