@@ -76,8 +76,9 @@ export function createAccounts(
     }
   }
 
-  /** A limit that may wait is told again when that could help, and no call fails for it. */
   let tellAgainAt = 0;
+
+  /** Tells a limit that may wait: no call fails for it. */
   async function tellLater(did: string, keyHash: string, limit: KeyLimit): Promise<void> {
     if (now() < tellAgainAt) return;
     try {
