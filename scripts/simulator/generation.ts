@@ -25,6 +25,9 @@ const NOTHING: Omit<Figures, "isByok"> = {
   cost: 0n,
 };
 
+/** OpenAI caches no shorter prompts. */
+const CACHED_FROM_TOKENS = 1024;
+
 /** `api_type` where it is not the name of the route. */
 const API_TYPES: Readonly<Record<string, string>> = {
   "POST /chat/completions": "completions",
@@ -83,7 +86,7 @@ export class Generation {
     if (faults.has("cache-hit")) return { ...NOTHING, isByok };
     const { prompt, units = 0 } = this.planned;
     const cached = Math.min(faults.number("cached") ?? 0, prompt);
-    const cacheWrite = Math.min(faults.number("cache-write") ?? 0, prompt - cached);
+    const cacheWrite = Math.min(faults.number("cache-write") ?? this.#unasked(), prompt - cached);
     const reasoning = Math.min(faults.number("reasoning") ?? 0, completion);
     const [compactedPrompt = 0, compactedCompletion = 0] =
       faults.text("iterations")?.split(":").map(Number) ?? [];
@@ -120,6 +123,13 @@ export class Generation {
       cost: (isByok ? total / 20n : total) + toolCost,
       isByok,
     };
+  }
+
+  /** The prompt's tokens that go into the model's cache by themselves: all of a long one. */
+  #unasked(): number {
+    const { mode } = Object(this.call.body.prompt_cache_options);
+    if (!this.#model.cachesUnasked || mode === "explicit") return 0;
+    return this.planned.prompt < CACHED_FROM_TOKENS ? 0 : this.planned.prompt;
   }
 
   /** Books the generation, unless that was done. */

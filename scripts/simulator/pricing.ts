@@ -37,6 +37,8 @@ export interface Model {
   cacheWrite?: string;
   /** What stays there for longer than 5 minutes; as `cacheWrite` where absent. */
   cacheWriteHour?: string;
+  /** It writes long prompts to its cache by itself, at the price of that. */
+  cachesUnasked?: true;
   /** A token that the model thought; as `completion` where absent. */
   reasoning?: string;
   /** A token of sound in the prompt; as `prompt` where absent. */
@@ -64,6 +66,15 @@ export interface Model {
 }
 
 const CHAT = { contextLength: 128_000, maxCompletionTokens: 16_384 };
+const LUNA = {
+  contextLength: 1_050_000,
+  maxCompletionTokens: 128_000,
+  prompt: "0.00000025",
+  completion: "0.000002",
+  cacheRead: "0.000000025",
+  cacheWrite: "0.0000003125",
+  cachesUnasked: true,
+} as const;
 const OTHER = { contextLength: 8192, maxCompletionTokens: null, prompt: "0", completion: "0" };
 
 /** What `/models` lists and every other endpoint accepts, besides `simulate/<faults>`. */
@@ -84,6 +95,8 @@ export const MODELS: readonly Model[] = [
     completion: "0.00001",
     cacheRead: "0.00000125",
   },
+  { id: "openai/gpt-5.6-luna", provider: "OpenAI", ...LUNA },
+  { id: "openai/gpt-5.6-luna-pro", provider: "OpenAI", ...LUNA },
   {
     id: "openai/gpt-3.5-turbo",
     provider: "OpenAI",

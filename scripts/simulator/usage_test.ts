@@ -58,6 +58,20 @@ Deno.test("cache-write: tokens written to a cache are part of the prompt, at a p
     });
   }));
 
+Deno.test("a long prompt is written to the cache of a model that caches unasked", () =>
+  withSimulator(async (bench) => {
+    const written = async (characters: number, members: object = {}) => {
+      const messages = [{ role: "user", content: "x".repeat(characters) }];
+      const body = chat(1, { model: "openai/gpt-5.6-luna", messages, ...members });
+      const { prompt_tokens_details, cost } = await usageOf(bench, CHAT, body, "chunks:1");
+      return [prompt_tokens_details.cache_write_tokens, cost];
+    };
+    assert.deepEqual(await written(4 * 1023), [0, 0.00025775]);
+    assert.deepEqual(await written(4 * 1024), [1024, 0.000322]);
+    const explicit = { prompt_cache_options: { mode: "explicit" } };
+    assert.deepEqual(await written(4 * 1024, explicit), [0, 0.000258]);
+  }));
+
 Deno.test("iterations: a compaction is paid, and left out of the top level's tokens", () =>
   withSimulator(async (bench) => {
     const usage = await usageOf(bench, "/messages", chat(3), "iterations:100:10");

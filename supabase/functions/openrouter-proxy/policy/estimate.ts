@@ -11,7 +11,7 @@ import type { Asks, ServerToolAsked } from "./asks.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { isRouter } from "./model_names.ts";
 import type { ListedModel, PriceName } from "./price_list.ts";
-import { dearest, isFreeOfCharge, isPriced } from "./prices.ts";
+import { dearest, isFreeOfCharge, isPriced, writesUnasked } from "./prices.ts";
 import { MAX_USES, serverToolKind } from "./server_tools.ts";
 import { tokensOf } from "./tokens.ts";
 import { type Listed, listedUnder } from "./variants.ts";
@@ -123,7 +123,7 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const steps = BigInt(prompts.length);
   const times = tierFactor(asks, listed) * BigInt(charges === "images" ? asks.answers : 1);
   const prompt = BigInt(prompts.reduce((sum, tokens) => sum + tokens, 0)) *
-    price(...promptPrices(asks));
+    price(...promptPrices(asks, model));
   const each = price("request") + price("image") * BigInt(asks.mediaParts);
   const fixed = (prompt + each * steps) * times + tools;
   const perOutput = charges === "prompt" ? 0n : price(...OUTPUT_PRICES) * times;
@@ -169,10 +169,10 @@ function promptsOf(
 }
 
 /** What a token of the prompt may be charged as. */
-function promptPrices({ caching, mediaParts }: Asks): PriceName[] {
+function promptPrices({ caching, mediaParts }: Asks, model: ListedModel): PriceName[] {
   return [
     "prompt",
-    ...caching === "none" ? [] : ["input_cache_write" as const],
+    ...caching === "none" && !writesUnasked(model) ? [] : ["input_cache_write" as const],
     ...caching === "long" ? ["input_cache_write_1h" as const] : [],
     ...mediaParts > 0 ? ["audio" as const] : [],
   ];

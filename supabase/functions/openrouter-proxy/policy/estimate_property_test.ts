@@ -58,7 +58,13 @@ const NAME = fc.oneof(
   { weight: 1, arbitrary: ID.map((id) => `${id}:floor`) },
   { weight: 1, arbitrary: fc.constantFrom("~openai/gpt-latest", "@preset/x", "x/y", "a/b:online") },
 );
-const CACHE = fc.constantFrom({}, {}, { cache_control: {} }, { cache_control: { ttl: "1h" } });
+const CACHE = fc.constantFrom(
+  {},
+  {},
+  { cache_control: {} },
+  { cache_control: { ttl: "1h" } },
+  { prompt_cache_breakpoint: { mode: "explicit" } },
+);
 const MEDIA = fc.constantFrom(
   [],
   [],
@@ -168,7 +174,8 @@ function dearest(name: string, path: string, body: Body, completion: number | nu
   const prompt = hasMedia ? model.contextLength : fitting;
   const own = model.maxCompletionTokens ?? model.contextLength;
   const tokens = isEmbedding ? 0 : Math.min(completion ?? own, own);
-  const written = json.includes("cache_control") ? [0, prompt] : [0];
+  const isMarked = /cache_control|cache_breakpoint/.test(json);
+  const written = isMarked || model.cachesUnasked ? [0, prompt] : [0];
   const costs = written.flatMap((cacheWrite) =>
     [0, tokens].flatMap((reasoning) =>
       (hasMedia && cacheWrite === 0 ? [0, prompt] : [0]).map((audio) => {

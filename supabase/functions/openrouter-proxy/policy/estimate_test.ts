@@ -62,8 +62,21 @@ const ESTIMATES: [
   }, [{ usd: "0.13" }, { usd: "0.00000004" }, { usd: "0.23" }]],
   ["thoughts", { ...BODY, model: "a/thinks" }, [{ usd: "0.23" }]],
   ["a request", { ...BODY, model: "a/request" }, [{ usd: "0.25" }]],
-  ["a cache that is not written", { ...BODY, model: "a/cached" }, [{ usd: "0.13" }]],
-  ["a cache", { ...BODY, model: "a/cached", cache_control: {} }, [{ usd: "0.16" }]],
+  ["no cache that is written where it is marked alone", { ...BODY, model: "anthropic/cached" }, [{
+    usd: "0.13",
+  }]],
+  ["a cache that may be written unasked", { ...BODY, model: "a/cached" }, [{ usd: "0.16" }]],
+  ["a cache by a breakpoint", {
+    ...BODY,
+    model: "anthropic/cached",
+    messages: [{ content: [{ prompt_cache_breakpoint: { mode: "explicit" } }] }],
+  }, [{ usd: "0.16" }]],
+  ["a long cache by the request's options", {
+    ...BODY,
+    model: "anthropic/cached",
+    prompt_cache_options: { mode: "explicit", ttl: "1h" },
+  }, [{ usd: "0.22" }]],
+  ["a cache", { ...BODY, model: "anthropic/cached", cache_control: {} }, [{ usd: "0.16" }]],
   ["a long cache", { ...BODY, model: "a/cached", cache_control: { ttl: "1h" } }, [{ usd: "0.22" }]],
   [
     "a long cache of unknown price",

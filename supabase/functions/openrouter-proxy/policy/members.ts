@@ -57,7 +57,8 @@ const MEANINGS = {
   parameters: ["parameters"],
   input: ["input"],
   previous_job_id: ["previous_job_id"],
-  cache_control: ["cache_control"],
+  /** What is marked, or set for the whole request, to be written to a cache. */
+  cache_control: ["cache_control", "prompt_cache_breakpoint", "prompt_cache_options"],
   web_search_options: ["web_search_options"],
   max_uses: ["max_uses"],
   enabled: ["enabled"],

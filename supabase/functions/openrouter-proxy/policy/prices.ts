@@ -16,6 +16,17 @@ const PRICED_BY: Record<Charges, readonly PriceName[]> = {
   other: [],
 };
 
+/**
+ * Authors whose models' caches are written only where a request marks what is to be cached. Those of
+ * others are written by themselves, and some charge for it: OpenAI's since GPT-5.6.
+ */
+const WRITTEN_WHERE_MARKED = /^(?:anthropic|google|qwen)\//i;
+
+/** Whether a prompt may be charged as written to a cache though nothing in the request asks for it. */
+export function writesUnasked({ id }: ListedModel): boolean {
+  return !WRITTEN_WHERE_MARKED.test(id);
+}
+
 /** Zero says nothing but of free models: some are priced elsewhere. */
 export function isPriced({ prices, isRouter }: ListedModel, charges: Charges): boolean {
   return !isRouter && PRICED_BY[charges].some((name) => (prices[name] ?? 0n) > 0n);

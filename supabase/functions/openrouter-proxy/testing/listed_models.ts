@@ -20,6 +20,7 @@ export const CATALOGUE = catalogueOf([
   listed("a/plain", {}),
   listed("a/cheap", { prompt: "1e-9", completion: "1e-9" }),
   listed("a/cached", { input_cache_write: "0.002", input_cache_write_1h: "0.004" }),
+  listed("anthropic/cached", { input_cache_write: "0.002", input_cache_write_1h: "0.004" }),
   listed("a/cached-short", { input_cache_write: "0.002" }),
   listed("a/thinks", { internal_reasoning: "0.02" }),
   listed("a/media", { image: "0.5", audio: "0.003", audio_output: "0.05" }),
