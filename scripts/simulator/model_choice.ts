@@ -7,7 +7,8 @@ import { usd } from "./money.ts";
 import { findModel, type Model } from "./pricing.ts";
 
 /**
- * The model that serves a call: the first of `model` and its fallbacks that may run.
+ * The model that serves a call: the first of `model` and its fallbacks that may run; where it has a
+ * variant for the `reasoning.mode` that is asked for, that one.
  *
  * @throws {ApiError} 400 without a model or with an unknown one, 403 where the key's guardrail
  * allows none of them, 404 where it is dearer than `provider.max_price`
@@ -18,7 +19,8 @@ export function modelOf({ body, ledger }: Call, key: Key): Model {
   const found = asked.map((id) => {
     const model = typeof id === "string" ? findModel(id) : undefined;
     if (model === undefined) throw apiError(400, `${id} is not a valid model ID`);
-    return model;
+    const { mode } = Object(body.reasoning);
+    return typeof mode === "string" ? findModel(`${model.id}-${mode}`) ?? model : model;
   });
   const allowed = found.find(({ id }) => mayRun(id, key, ledger));
   if (allowed !== undefined) {

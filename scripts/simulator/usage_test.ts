@@ -58,6 +58,15 @@ Deno.test("cache-write: tokens written to a cache are part of the prompt, at a p
     });
   }));
 
+Deno.test("a mode of reasoning is served by the model that is listed for it", () =>
+  withSimulator(async ({ call }) => {
+    const modelOf = async (model: string, mode: string) =>
+      (await (await call(CHAT, chat(1, { model, reasoning: { mode } }))).json()).model;
+    assert.equal(await modelOf("openai/gpt-5.6-luna", "pro"), "openai/gpt-5.6-luna-pro");
+    assert.equal(await modelOf("openai/gpt-5.6-luna", "standard"), "openai/gpt-5.6-luna");
+    assert.equal(await modelOf("openai/gpt-4o-mini", "pro"), "openai/gpt-4o-mini");
+  }));
+
 Deno.test("a long prompt is written to the cache of a model that caches unasked", () =>
   withSimulator(async (bench) => {
     const written = async (characters: number, members: object = {}) => {

@@ -10,10 +10,13 @@ const world = useWorld();
 const MINI = "openai/gpt-4o-mini";
 const OTHER = "anthropic/claude-opus-4.5";
 
-/** A DID that may use one model, and all of one vendor. */
+/** `reasoning.mode` makes `…-pro` of it. */
+const LUNA = "openai/gpt-5.6-luna";
+
+/** A DID that may use two models, and all of one vendor. */
 async function limited(): Promise<Identity> {
   const identity = await newIdentity();
-  await setLimits(world.db, identity.did, { allowed_models: [MINI, "mistralai/*"] });
+  await setLimits(world.db, identity.did, { allowed_models: [MINI, LUNA, "mistralai/*"] });
   return identity;
 }
 
@@ -30,6 +33,7 @@ const OTHERS: [what: string, members: Record<string, unknown> | string][] = [
   ["no model", { model: undefined }],
   ["an empty model", { model: "" }],
   ["null", { model: null }],
+  ["a mode of reasoning", { model: LUNA, reasoning: { mode: "pro" } }],
   ["an alias", { model: "~openai/gpt-latest" }],
   ["an allowed vendor's alias", { model: "~mistralai/small-latest" }],
   ["the automatic router", { model: "openrouter/auto" }],

@@ -7,6 +7,8 @@ import { GatewayError } from "../errors.ts";
 
 /** Far more models, and kinds of tools, than a request has. */
 export const MAX_NAMES = 100;
+/** There is one beside the usual one, but parsers differ in which of repeated members holds. */
+const MAX_MODES = 4;
 /** A longer name names no model. */
 const MAX_MODEL_LENGTH = 256;
 
@@ -31,6 +33,8 @@ export class Asked {
   listsModels = false;
   /** By canonical name. */
   readonly tools = new Map<string, AskedTool>();
+  /** `reasoning.mode`: it may lead to another model than those. */
+  readonly modes = new Set<string>();
   /** Says why a model that runs is not named. */
   unnamed: (() => string) | null = null;
   /** Objects that are an image, a sound, a film or a document, or lead to one. */
@@ -55,6 +59,11 @@ export class Asked {
     else if (this.tools.size <= MAX_NAMES) this.tools.set(name, { where, uses });
   }
 
+  /** @param mode trimmed, in lower case */
+  reasons(mode: string): void {
+    if (mode !== "" && mode !== "standard" && this.modes.size < MAX_MODES) this.modes.add(mode);
+  }
+
   cached(caching: Caching): void {
     if (this.caching !== "long") this.caching = caching;
   }
@@ -70,6 +79,7 @@ export class Asked {
   add(other: Asked): void {
     for (const name of other.models) this.model(name, () => name);
     for (const [name, { uses, where }] of other.tools) this.tool(name, uses, where);
+    for (const mode of other.modes) this.reasons(mode);
     this.unnamed ??= other.unnamed;
     this.mediaParts += other.mediaParts;
     if (other.caching !== "none") this.cached(other.caching);

@@ -37,6 +37,8 @@ export interface Asks {
    * list what they choose from by patterns (`author/*`). OpenRouter may not tell apart their case.
    */
   models: string[];
+  /** `reasoning.mode` but for the usual one, which OpenRouter serves by other models: see inMode. */
+  modes: string[];
   serverTools: ServerToolAsked[];
   /**
    * Why what runs does not follow from `models`, as far as the body tells: completes "…, so that what
@@ -78,6 +80,7 @@ export function asksOf(
   return {
     charges: call.charges,
     models: models.map((name) => storable(name)),
+    modes: [...asked?.modes ?? []],
     serverTools: [...asked?.tools ?? []].map(([name, { uses, where }]) => ({
       name: storable(name),
       param: storable(where()),

@@ -9,7 +9,7 @@
 import { usdText, usdUnits } from "../bytes/usd.ts";
 import type { Asks, ServerToolAsked } from "./asks.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { isRouter } from "./model_names.ts";
+import { inMode, isRouter } from "./model_names.ts";
 import type { ListedModel, PriceName } from "./price_list.ts";
 import { dearest, isFreeOfCharge, isPriced, writesUnasked } from "./prices.ts";
 import { MAX_USES, serverToolKind } from "./server_tools.ts";
@@ -69,7 +69,8 @@ const OUTPUT_PRICES: readonly PriceName[] = [
 
 /** @param catalogue is ready */
 export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Appraisal {
-  const { models, serverTools, freeModel } = asks;
+  const { serverTools, freeModel } = asks;
+  const models = modelsOf(asks, catalogue.find);
   const listed = models.map((name) => listedUnder(name, catalogue.find));
   const router = models.find((name, i) => choosesAnother(name, listed[i]!));
   const runsUnnamed = asks.unnamed ?? (router === undefined ? null : `${router} chooses a model`);
@@ -101,6 +102,19 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
     isBound,
     looseBecause,
   };
+}
+
+/**
+ * The models that may run: those that are named, and those that `reasoning.mode` makes of them. Of a
+ * listed model there is such a one only where that is listed, too; of another one nobody knows.
+ */
+function modelsOf({ models, modes }: Asks, find: Catalogue["find"]): string[] {
+  const inModes = models.flatMap((name) =>
+    modes.map((mode) => inMode(name, mode)).filter((other) =>
+      listedUnder(other, find) !== null || listedUnder(name, find) === null
+    )
+  );
+  return [...new Set([...models, ...inModes])];
 }
 
 /** A router, unless it has prices of its own. */

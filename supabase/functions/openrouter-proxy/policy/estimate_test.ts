@@ -60,6 +60,17 @@ const ESTIMATES: [
     models: ["a/cheap"],
     fallbacks: [{ model: "a/thinks" }],
   }, [{ usd: "0.13" }, { usd: "0.00000004" }, { usd: "0.23" }]],
+  [
+    "the model that a mode of reasoning leads to",
+    {
+      ...BODY,
+      model: "A/Plain:nitro",
+      models: ["a/cheap"],
+      reasoning: { mode: " Pro" },
+    },
+    [{ usd: "0.26" }, { usd: "0.00000004" }, { usd: "0.46" }],
+    [LOOSE.tier],
+  ],
   ["thoughts", { ...BODY, model: "a/thinks" }, [{ usd: "0.23" }]],
   ["a request", { ...BODY, model: "a/request" }, [{ usd: "0.25" }]],
   ["no cache that is written where it is marked alone", { ...BODY, model: "anthropic/cached" }, [{
@@ -302,6 +313,24 @@ Deno.test("routers are not known before, unless they have prices of their own", 
   }
   assert.equal(await why({ model: "a/router:online" }), "a/router:online chooses a model");
   assert.equal(await why({}), "the body names no model");
+});
+
+Deno.test("the models that may run are those that modes of reasoning lead to, too", async () => {
+  const modelsIn = async (body: object) => (await appraisalOf({ ...BODY, ...body })).models;
+  const pro = { reasoning: { mode: "pro" } };
+  assert.deepEqual(await modelsIn({ model: "a/plain", ...pro }), ["a/plain", "a/plain-pro"]);
+  assert.deepEqual(await modelsIn({ model: "a/cheap", ...pro }), ["a/cheap"]);
+  assert.deepEqual(await modelsIn({ model: "x/y :nitro", ...pro }), [
+    "x/y :nitro",
+    "x/y-pro:nitro",
+  ]);
+  for (const reasoning of [{ mode: "standard" }, { mode: null }, { effort: "high" }, null]) {
+    assert.deepEqual(await modelsIn({ model: "a/plain", reasoning }), ["a/plain"]);
+  }
+  const repeated = '{"model":"a/plain","reasoning":{"mode":"pro"},"reasoning":{"mode":"standard"}}';
+  assert.deepEqual(appraise(await asked(repeated), CATALOGUE).models, ["a/plain", "a/plain-pro"]);
+  const functionsOwn = { type: "function", parameters: { reasoning: { mode: "pro" } } };
+  assert.deepEqual(await modelsIn({ model: "a/plain", tools: [functionsOwn] }), ["a/plain"]);
 });
 
 Deno.test("an appraisal says what admission is to hold against the settings", async () => {

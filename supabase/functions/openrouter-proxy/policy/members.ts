@@ -52,6 +52,7 @@ const MEANINGS = {
   output: ["max_tokens", "max_completion_tokens", "max_output_tokens"],
   tier: ["service_tier", "speed"],
   provider: ["provider"],
+  mode: ["mode"],
   type: ["type"],
   id: ["id"],
   parameters: ["parameters"],

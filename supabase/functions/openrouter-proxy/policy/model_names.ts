@@ -35,3 +35,9 @@ export function isOnline(name: string): boolean {
 export function isFreeName(name: string): boolean {
   return FREE.test(name);
 }
+
+/** The model whose place `reasoning.mode` gives it: `a/b-pro:nitro` of `a/b:nitro` and `pro`. */
+export function inMode(name: string, mode: string): string {
+  const [, base, variants] = /^\s*([^:]*?)\s*(:.*)?$/s.exec(name)!;
+  return `${base}-${mode}${variants ?? ""}`;
+}

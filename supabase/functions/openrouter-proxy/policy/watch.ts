@@ -117,6 +117,9 @@ export class Watch implements JsonVisitor {
         if (!TOOLS.has(tool.role) && tool.role !== "plugins") break;
         return { scalar: taking((json) => tool.#asTool().boundedBy(wholeNumber(json))) };
       }
+      case "mode":
+        if (this.key !== "reasoning") break;
+        return { scalar: takingText((mode) => this.report.asked.reasons(plain(mode))) };
       case "enabled":
         if (this.role !== "plugins") break;
         return { scalar: taking((json) => this.#asTool().enabled(json !== "false")) };

@@ -18,6 +18,7 @@ const listed = (id: string, pricing: object, rest: object = {}) => ({
 /** Prices are round, so that sums are told at a glance. */
 export const CATALOGUE = catalogueOf([
   listed("a/plain", {}),
+  listed("a/plain-pro", { completion: "0.02" }),
   listed("a/cheap", { prompt: "1e-9", completion: "1e-9" }),
   listed("a/cached", { input_cache_write: "0.002", input_cache_write_1h: "0.004" }),
   listed("anthropic/cached", { input_cache_write: "0.002", input_cache_write_1h: "0.004" }),
