@@ -18,6 +18,8 @@ export interface AskedTool {
   readonly where: () => string;
   /** How often it may be used, by all that name it. */
   readonly uses: number;
+  /** The most results that one use is asked for; 0: the request does not say. */
+  readonly results: number;
 }
 
 /** How long what is written to a provider's cache stays there: 5 minutes, or longer, which is dearer. */
@@ -53,10 +55,12 @@ export class Asked {
     else if (this.models.size <= MAX_NAMES) this.models.add(name);
   }
 
-  tool(name: string, uses: number, where: () => string): void {
+  tool(name: string, { where, uses, results }: AskedTool): void {
     const known = this.tools.get(name);
-    if (known !== undefined) this.tools.set(name, { ...known, uses: known.uses + uses });
-    else if (this.tools.size <= MAX_NAMES) this.tools.set(name, { where, uses });
+    if (known !== undefined) {
+      const most = Math.max(known.results, results);
+      this.tools.set(name, { ...known, uses: known.uses + uses, results: most });
+    } else if (this.tools.size <= MAX_NAMES) this.tools.set(name, { where, uses, results });
   }
 
   /** @param mode trimmed, in lower case */
@@ -78,7 +82,7 @@ export class Asked {
   /** Counts what another one has found. */
   add(other: Asked): void {
     for (const name of other.models) this.model(name, () => name);
-    for (const [name, { uses, where }] of other.tools) this.tool(name, uses, where);
+    for (const [name, tool] of other.tools) this.tool(name, tool);
     for (const mode of other.modes) this.reasons(mode);
     this.unnamed ??= other.unnamed;
     this.mediaParts += other.mediaParts;

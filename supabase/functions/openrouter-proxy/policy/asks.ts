@@ -22,6 +22,8 @@ export interface ServerToolAsked {
   param: string;
   /** How often it may be used. */
   uses: number;
+  /** The most results that one use is asked for; 0: the request does not say. */
+  results: number;
 }
 
 export interface Asks {
@@ -81,10 +83,11 @@ export function asksOf(
     charges: call.charges,
     models: models.map((name) => storable(name)),
     modes: [...asked?.modes ?? []],
-    serverTools: [...asked?.tools ?? []].map(([name, { uses, where }]) => ({
+    serverTools: [...asked?.tools ?? []].map(([name, { uses, results, where }]) => ({
       name: storable(name),
       param: storable(where()),
       uses,
+      results,
     })),
     unnamed: whyUnnamed(json?.namesModel ?? Boolean(model), (json ?? form)?.sharedFeatures, asked),
     freeModel: models.some(isFreeName),

@@ -51,6 +51,10 @@ export interface Appraisal {
 const TOKENS_PER_USE = 8_192;
 /** What a model writes to use a tool: the rest of its output comes at the end. */
 const OUTPUT_TOKENS_PER_USE = 1_024;
+/** What a search finds for its price, what each result more costs, and how many an engine gives. */
+const INCLUDED_RESULTS = 10;
+const USD_PER_RESULT = "0.001";
+const MAX_RESULTS = 100;
 /** By what the prices of a dearer tier are multiplied, as far as is known. */
 const PRIORITY_FACTOR = 2n;
 const FAST_FACTOR = 6n;
@@ -202,8 +206,17 @@ function tierFactor({ isPriority, isFast }: Asks, { isNitro }: Listed): bigint {
   return (isPriority || isNitro ? PRIORITY_FACTOR : 1n) * (isFast ? FAST_FACTOR : 1n);
 }
 
-function toolPrice({ name, uses }: ServerToolAsked, allUses: number, model: ListedModel): bigint {
-  const ofModel = name === "web_search" ? model.prices.web_search ?? 0n : 0n;
-  const usd = ofModel > 0n ? ofModel : usdUnits(serverToolKind(name).usdPerUse ?? "0")!;
-  return usd * BigInt(Math.min(uses, allUses));
+function toolPrice(tool: ServerToolAsked, allUses: number, model: ListedModel): bigint {
+  const { name, uses, results } = tool;
+  const usual = usdUnits(serverToolKind(name).usdPerUse ?? "0")!;
+  return (name === "web_search" ? searchPrice(usual, results, model) : usual) *
+    BigInt(Math.min(uses, allUses));
+}
+
+/** The dearer of the model's own search and of the engine that the request may choose. */
+function searchPrice(ofEngine: bigint, results: number, { prices }: ListedModel): bigint {
+  const more = Math.min(Math.max(results - INCLUDED_RESULTS, 0), MAX_RESULTS);
+  const withResults = ofEngine + usdUnits(USD_PER_RESULT)! * BigInt(more);
+  const ofModel = prices.web_search ?? 0n;
+  return ofModel > withResults ? ofModel : withResults;
 }

@@ -169,6 +169,42 @@ const ESTIMATES: [
     LOOSE.tools,
   ]],
   [
+    "a search by an engine that is dearer than the model's own",
+    {
+      ...BODY,
+      model: "a/searches-cheaply:online",
+    },
+    [{ usd: "1.245" }],
+    [LOOSE.tools],
+  ],
+  [
+    "a search's results beyond the usual ones",
+    {
+      model: "a/zero:free",
+      tools: [{ type: "web_search", max_uses: 2, max_results: 20 }],
+    },
+    [{ usd: "0.05" }],
+    [LOOSE.tools],
+  ],
+  [
+    "no more results than an engine gives",
+    {
+      model: "a/zero:free",
+      plugins: [{ id: "web", max_results: 1e9 }],
+    },
+    [{ usd: "0.115" }],
+    [LOOSE.tools],
+  ],
+  [
+    "a search of X, whose price nobody knows",
+    {
+      model: "a/zero:free",
+      plugins: [{ id: "web", x_search: {} }],
+    },
+    [{ usd: "0.015" }, UNKNOWN],
+    [LOOSE.price, LOOSE.tools],
+  ],
+  [
     "the output of each use of a tool",
     { model: "a/plain", tools: [{ type: "openrouter:web_fetch", max_uses: 2 }] },
     [{ usd: "4.032", usd_per_output_token: "0.01", output_tokens: 100 }],
@@ -340,7 +376,7 @@ Deno.test("an appraisal says what admission is to hold against the settings", as
   });
   assert.deepEqual(appraisal, {
     models: ["a/zero:free"],
-    serverTools: [{ name: "web_search", param: "tools[0]", uses: 1 }],
+    serverTools: [{ name: "web_search", param: "tools[0]", uses: 1, results: 0 }],
     runsUnnamed: null,
     freeModel: true,
     estimate: [{ usd: "0.015" }],

@@ -62,6 +62,8 @@ const MEANINGS = {
   cache_control: ["cache_control", "prompt_cache_breakpoint", "prompt_cache_options"],
   web_search_options: ["web_search_options"],
   max_uses: ["max_uses"],
+  max_results: ["max_results"],
+  x_search: ["x_search"],
   enabled: ["enabled"],
 } as const;
 

@@ -14,7 +14,7 @@ export const MAX_USES = 30;
 const USUAL_USES = 5;
 
 interface ServerToolKind {
-  /** USD for one use; null: nobody knows. A search costs what the model's list says, else this. */
+  /** USD for one use; null: nobody knows. */
   readonly usdPerUse: string | null;
   /** The member that names the models it runs, which are others where it is missing; null: it runs none. */
   readonly modelMember: "model" | "analysis_models" | null;
@@ -29,6 +29,8 @@ const SHARED: ServerToolKind = { ...PLAIN, isShared: true };
 const KINDS: Readonly<Record<string, ServerToolKind>> = {
   web_search: { ...PLAIN, usdPerUse: "0.015" },
   web_fetch: { ...PLAIN, usdPerUse: "0.001" },
+  // Billed for each post and profile that it fetches.
+  x_search: PLAIN,
   datetime: { ...PLAIN, usdPerUse: "0" },
   code_execution: PLAIN,
   mcp: PLAIN,
@@ -97,6 +99,8 @@ export class ServerTool {
   readonly #names = new Set<string>();
   #isPlugin = false;
   #maxUses: number | null = null;
+  #results = 0;
+  #searchesX = false;
   #isEnabled: boolean | null = null;
   readonly #modelMembers = new Set<string>();
 
@@ -121,6 +125,16 @@ export class ServerTool {
     this.#maxUses = Math.max(this.#maxUses ?? 0, uses ?? USUAL_USES);
   }
 
+  /** @param results of one search, at most; null: what is no number */
+  finds(results: number | null): void {
+    this.#results = Math.max(this.#results, results ?? 0);
+  }
+
+  /** A search of the web that searches X, too. */
+  searchesX(): void {
+    this.#searchesX = true;
+  }
+
   /** It is off only if every parser says so. */
   enabled(isEnabled: boolean): void {
     this.#isEnabled = this.#isEnabled === true || isEnabled;
@@ -132,13 +146,16 @@ export class ServerTool {
   }
 
   /** What it is asked for, once its object has ended; several for one whose type is repeated. */
-  asked(): { name: string; uses: number; runsUnnamed: boolean }[] {
+  asked(): { name: string; uses: number; results: number; runsUnnamed: boolean }[] {
     if (this.#isPlugin && this.#isEnabled === false) return [];
-    return [...this.#names].map((name) => {
+    const names = new Set(this.#names);
+    if (this.#searchesX && names.size > 0) names.add("x_search");
+    return [...names].map((name) => {
       const { modelMember } = serverToolKind(name);
       return {
         name,
         uses: this.#usesOf(name),
+        results: this.#results,
         runsUnnamed: modelMember !== null && !this.#modelMembers.has(modelMember),
       };
     });

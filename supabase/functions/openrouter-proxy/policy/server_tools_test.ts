@@ -70,6 +70,42 @@ Deno.test("tools that the client runs are none, nor plugins that cost nothing", 
   assert.deepEqual(await toolsOf({ tools, plugins }), []);
 });
 
+Deno.test("a search of the web that searches X asks for both, wherever it says so", async () => {
+  const x_search = { allowed_x_handles: ["a"] };
+  const both = (param: string, uses: number) => [
+    `${uses} web_search at ${param}`,
+    `5 x_search at ${param}`,
+  ];
+  const ofTools = both("tools[0]", 5);
+  for (const type of ["web_search", "openrouter:web_search", "web_search_2025_08_26"]) {
+    assert.deepEqual(await toolsOf({ tools: [{ type, x_search }] }), ofTools);
+    assert.deepEqual(await toolsOf({ tools: [{ parameters: { x_search }, type }] }), ofTools);
+  }
+  assert.deepEqual(await toolsOf({ plugins: [{ id: "web", x_search }] }), both("plugins[0]", 1));
+  assert.deepEqual(await toolsOf({ web_search_options: { x_search } }), [
+    "1 web_search at web_search_options",
+    "1 x_search at web_search_options.x_search",
+  ]);
+  assert.deepEqual(await toolsOf({ tools: [{ type: "x_search" }] }), ["5 x_search at tools[0]"]);
+});
+
+Deno.test("X is not searched by what is off, null, or the client's own", async () => {
+  const x_search = {};
+  for (
+    const body of [
+      { tools: [{ type: "function", parameters: { x_search } }, { name: "f", x_search }] },
+      { plugins: [{ id: "web", enabled: false, x_search }] },
+      { plugins: [{ id: "moderation", x_search }] },
+      { metadata: { x_search }, x_search },
+    ]
+  ) {
+    assert.deepEqual(await toolsOf(body), []);
+  }
+  assert.deepEqual(await toolsOf({ plugins: [{ id: "web", x_search: null }] }), [
+    "1 web_search at plugins[0]",
+  ]);
+});
+
 const USES: [what: string, body: unknown, ...tools: string[]][] = [
   [
     "max_uses",

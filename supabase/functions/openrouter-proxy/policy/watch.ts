@@ -110,12 +110,26 @@ export class Watch implements JsonVisitor {
       case "web_search_options":
         return presenceBeside(
           this.#below(name),
-          () => this.report.asked.tool("web_search", 1, () => this.#path(name)),
+          () => this.#searched("web_search", () => this.#path(name)),
         );
       case "max_uses": {
-        const tool = this.key === "parameters" ? this.parent! : this;
-        if (!TOOLS.has(tool.role) && tool.role !== "plugins") break;
-        return { scalar: taking((json) => tool.#asTool().boundedBy(wholeNumber(json))) };
+        const tool = this.#toolHere();
+        if (tool === null) break;
+        return { scalar: taking((json) => tool.boundedBy(wholeNumber(json))) };
+      }
+      case "max_results": {
+        const tool = this.#toolHere();
+        if (tool === null) break;
+        return { scalar: taking((json) => tool.finds(wholeNumber(json))) };
+      }
+      case "x_search": {
+        const tool = this.#toolHere();
+        const isOption = this.key === "web_search_options";
+        if (tool === null && !isOption) break;
+        return presenceBeside(this.#below(name), () => {
+          if (tool !== null) tool.searchesX();
+          else this.#searched("x_search", () => this.#path(name));
+        });
       }
       case "mode":
         if (this.key !== "reasoning") break;
@@ -142,8 +156,8 @@ export class Watch implements JsonVisitor {
     if (this.#tool === null) return;
     const { asked } = this.report;
     const where = () => this.#path();
-    for (const { name, uses, runsUnnamed } of this.#tool.asked()) {
-      asked.tool(name, uses, where);
+    for (const { name, uses, results, runsUnnamed } of this.#tool.asked()) {
+      asked.tool(name, { uses, results, where });
       if (runsUnnamed) asked.unnamed ??= () => `${where()} runs models that it does not name`;
     }
   }
@@ -194,7 +208,7 @@ export class Watch implements JsonVisitor {
     if (text === null) return;
     const { asked } = this.report;
     asked.model(text, where);
-    if (isOnline(text)) asked.tool("web_search", 1, where);
+    if (isOnline(text)) this.#searched("web_search", where);
     this.#tellOwner();
   }
 
@@ -216,6 +230,17 @@ export class Watch implements JsonVisitor {
       if (!TOOLS.has(parent.role) && parent.role !== "plugins") continue;
       return parent.#asTool().namesModel(member);
     }
+  }
+
+  /** The request searches without a tool: once. */
+  #searched(name: string, where: () => string): void {
+    this.report.asked.tool(name, { uses: 1, results: 0, where });
+  }
+
+  /** The tool or plugin whose settings these are; null: they are those of something else. */
+  #toolHere(): ServerTool | null {
+    const watch = this.key === "parameters" ? this.parent! : this;
+    return TOOLS.has(watch.role) || watch.role === "plugins" ? watch.#asTool() : null;
   }
 
   #asTool(): ServerTool {

@@ -27,6 +27,7 @@ export const CATALOGUE = catalogueOf([
   listed("a/media", { image: "0.5", audio: "0.003", audio_output: "0.05" }),
   listed("a/request", { prompt: "0", completion: "0", request: "0.25" }),
   listed("a/search", { web_search: "0.125" }),
+  listed("a/searches-cheaply", { web_search: "0.005" }),
   listed("a/long", {
     overrides: [
       { min_prompt_tokens: 50, prompt: "0.002", completion: "0.02" },
