@@ -36,7 +36,7 @@ export function refusalOf(
     case "rate_limited":
       return rateExceeded(admission);
     case "budget_exceeded":
-      return budgetExceeded(admission);
+      return budgetExceeded(admission, request);
     case "duplicate":
       return new GatewayError(
         "duplicate_request",
@@ -155,16 +155,21 @@ function rateExceeded(rate: RateExceeded): GatewayError {
   });
 }
 
-function budgetExceeded(refusal: BudgetExceeded): GatewayError {
+function budgetExceeded(refusal: BudgetExceeded, { outputBound }: AdmissionRequest): GatewayError {
   const { scope, period, limitUsd, spentUsd, reservedUsd, estimateUsd, resetsAt } = refusal;
   const whose = scope === "did" ? "this DID's" : "this gateway's";
+  const ways = [
+    ...outputBound === null ? [] : [`bound its output (${outputBound})`],
+    ...Number(reservedUsd) > 0 ? ["try again once calls under way have ended"] : [],
+    `wait until ${resetsAt}`,
+  ];
   return new GatewayError(
     "budget_exceeded",
     `the request may cost $${estimateUsd}, and ${whose} ${
       period === "day" ? "daily" : "monthly"
     } ` +
-      `budget of $${limitUsd} has $${spentUsd} spent and $${reservedUsd} reserved: bound its output ` +
-      `(max_tokens), or wait until ${resetsAt}`,
+      `budget of $${limitUsd} has $${spentUsd} spent and $${reservedUsd} reserved: ` +
+      ways.join(", or "),
     {
       details: {
         scope,

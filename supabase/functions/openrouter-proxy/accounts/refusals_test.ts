@@ -99,6 +99,21 @@ Deno.test("a refusal by a budget has its figures, to the last digit", () => {
   );
 });
 
+Deno.test("a refusal by a budget names the ways that its call has", () => {
+  const waysOf = (reservedUsd: string, outputBound: string | null) => {
+    const refusal = { ...BUDGET, scope: "did", period: "day", reservedUsd } as const;
+    return refusalOf(refusal, { ...REQUEST, outputBound }).message.split(" reserved: ")[1];
+  };
+  const wait = "wait until 2026-11-23T00:00:00Z";
+  const again = "try again once calls under way have ended";
+  assert.equal(
+    waysOf("0.4", "max_output_tokens"),
+    `bound its output (max_output_tokens), or ${again}, or ${wait}`,
+  );
+  assert.equal(waysOf("0", "max_tokens"), `bound its output (max_tokens), or ${wait}`);
+  assert.equal(waysOf("0.4", null), `${again}, or ${wait}`);
+});
+
 Deno.test("a DID for which there is no room is told when there will be", () => {
   const today = noNewAccounts({ state: "no_room", why: "day", retryAfterMs: 1_001 });
   assert.deepEqual([today.type, today.headers], ["access_denied", { "retry-after": "2" }]);

@@ -46,6 +46,7 @@ export async function admissionRequest(
     ownedGenerations: order.ownedGenerations,
     sharedFeatures: order.sharedFeatures,
     idempotency: order.idempotency,
+    outputBound: call?.charges === "tokens" ? call.boundedBy[0]! : null,
     ...order.origin,
     ...(asks === null ? COSTS_NOTHING : pricesOf(asks, catalogue, usdPerCredit)),
   };

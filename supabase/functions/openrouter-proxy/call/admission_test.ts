@@ -66,6 +66,17 @@ Deno.test("a model that nobody lists is not booked, although it is held against 
   assert.equal((await told({ model: "a/plain:nitro" })).request.model, "a/plain:nitro");
 });
 
+Deno.test("a call is told with the member that bounds its output, where one does", async () => {
+  const boundOf = async (path: string) => (await told({}, { path })).request.outputBound;
+  assert.equal(await boundOf("/chat/completions"), "max_tokens");
+  assert.equal(await boundOf("/responses"), "max_output_tokens");
+  for (const path of ["/embeddings", "/images", "/audio/speech", "/videos", "/made/up"]) {
+    assert.equal(await boundOf(path), null);
+  }
+  const { request } = await told(null, { method: "GET", path: "/models" });
+  assert.equal(request.outputBound, null);
+});
+
 Deno.test("a path that is not in the table is booked by what opened it", async () => {
   assert.equal((await told({ model: "a/plain" }, { path: "/made/up" })).request.endpoint, "other");
   assert.equal((await told({ model: "a/plain" })).request.endpoint, "/chat/completions");

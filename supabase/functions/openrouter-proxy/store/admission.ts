@@ -40,6 +40,8 @@ export interface AdmissionRequest {
   freeModel: boolean;
   /** What it may cost; the dearest counts. */
   estimate: ExpectedCost[];
+  /** The member of its body that would bound its output; null: it has none, or no such output. */
+  outputBound: string | null;
   /** What the client says that it belongs to; null: nothing. */
   session: string | null;
   label: string | null;

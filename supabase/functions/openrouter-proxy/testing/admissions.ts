@@ -21,6 +21,7 @@ export function anAdmissionRequest(members: Partial<AdmissionRequest> = {}): Adm
     runsUnnamed: null,
     freeModel: false,
     estimate: [{ usd: "0" }],
+    outputBound: "max_tokens",
     session: null,
     label: null,
     ...members,

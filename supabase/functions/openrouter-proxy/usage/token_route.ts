@@ -66,6 +66,7 @@ function admissionRequest(requestId: string, identity: Identity): AdmissionReque
     tokenIssuedAt,
     ownedGenerations: [],
     sharedFeatures: [],
+    outputBound: null,
     serverTools: [],
     idempotency: null,
     models: [],
