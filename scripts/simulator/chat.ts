@@ -77,7 +77,7 @@ function withoutTools({ tools: _t, response_format: _f, ...body }: Call["body"])
 async function answer(call: Call, shape: Shape): Promise<Answer> {
   const { body, faults } = call;
   const streamed = body.stream === true;
-  const completion = await planCompletion(body, faults);
+  const completion = await planCompletion(call);
   const planned = {
     prompt: promptTokens(body),
     completion: completion.tokens,

@@ -7,9 +7,10 @@
  * - A request for JSON is answered by a value that is valid under its schema.
  * - Every other one hears the words of its last text again, at most 256 of them, a token each.
  *
- * `max_tokens` (or `max_completion_tokens`, `max_output_tokens`) bounds that, and cuts what is
- * longer: only then the reason to end is `length`.
+ * The member that the endpoint has for it (`max_tokens`, `max_output_tokens`) bounds that, and cuts
+ * what is longer: only then the reason to end is `length`.
  */
+import type { Call } from "./call.ts";
 import type { Faults } from "./faults.ts";
 import { askedFormat } from "./output_format.ts";
 import { schemaSample } from "./schema_sample.ts";
@@ -44,15 +45,15 @@ export function textCompletion(tokens: number, piece: Part["piece"]): Completion
 }
 
 /**
- * Decides on the answer to a request body. Faults: chunks, big, huge, multibyte.
+ * Decides on the answer to a call. Faults: chunks, big, huge, multibyte.
  *
  * @throws {ApiError} 400 for a bound, a tool or a schema that is none
  */
 export async function planCompletion(
-  body: Record<string, unknown>,
-  faults: Faults,
+  call: Pick<Call, "body" | "faults" | "route">,
 ): Promise<Completion> {
-  const bound = outputBound(body);
+  const { body, faults } = call;
+  const bound = outputBound(call);
   const bigMb = faults.number("big");
   if (bigMb !== undefined) {
     const filler = "x".repeat(BIG_CHUNK_BYTES);

@@ -286,6 +286,26 @@ for (const [path, dialect] of Object.entries(DIALECTS)) {
     }));
 }
 
+Deno.test("a bound of another API's bounds nothing", () =>
+  withSimulator(async ({ call }) => {
+    const names = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+    const bounding = async (path: string) => {
+      const bounds = await Promise.all(names.map(async (name) => {
+        const body = { model: "openai/gpt-4o-mini", [name]: 1 };
+        const words = "one two three";
+        const messages = [{ role: "user", content: words }];
+        const answer = await call(path, { ...body, messages, input: words, prompt: words });
+        const { usage } = await answer.json();
+        return (usage.completion_tokens ?? usage.output_tokens) === 1 ? name : [];
+      }));
+      return bounds.flat();
+    };
+    assert.deepEqual(await bounding("/chat/completions"), ["max_tokens", "max_completion_tokens"]);
+    assert.deepEqual(await bounding("/completions"), ["max_tokens"]);
+    assert.deepEqual(await bounding("/messages"), ["max_tokens"]);
+    assert.deepEqual(await bounding("/responses"), ["max_output_tokens"]);
+  }));
+
 const FORMATS: [string, string, (schema: object) => object][] = [
   ["/chat/completions", "response_format", (schema) => ({
     response_format: { type: "json_schema", json_schema: { name: "x", strict: true, schema } },

@@ -75,7 +75,7 @@ export async function systemOne(call: Call): Promise<Answer> {
   if (body.input === undefined && !Array.isArray(body.messages)) {
     throw apiError(400, "input is required");
   }
-  const completion = await planCompletion(body, faults);
+  const completion = await planCompletion(call);
   const planned = { prompt: promptTokens(body), completion: completion.tokens };
   const generation = new Generation(call, planned, false);
   const failure = failedJson(generation);

@@ -20,7 +20,7 @@ export async function messages(call: Call): Promise<Answer> {
   const { body, faults } = call;
   if (!Array.isArray(body.messages)) throw apiError(400, "messages: Field required");
   const streamed = body.stream === true;
-  const completion = await planCompletion(body, faults);
+  const completion = await planCompletion(call);
   const planned = {
     prompt: promptTokens(body),
     completion: completion.tokens,

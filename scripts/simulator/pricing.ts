@@ -260,10 +260,16 @@ export const MODELS: readonly Model[] = [
 
 const BY_ID = new Map(MODELS.map((model) => [model.id, model]));
 
-/** The model that serves `id`, or undefined; `simulate/…` is sold at gpt-4o-mini's prices. */
+/** They choose among providers, or have the web searched. */
+const VARIANTS = /(?::(?:online|nitro|floor|exacto|thinking|extended|beta))+$/;
+
+/**
+ * The model that serves `id`, whatever its variant, or undefined; `simulate/…` is sold at
+ * gpt-4o-mini's prices.
+ */
 export function findModel(id: string): Model | undefined {
   if (id.startsWith("simulate/")) return { ...MODELS[0]!, id };
-  const model = BY_ID.get(id);
+  const model = BY_ID.get(id.replace(VARIANTS, ""));
   return model?.routesTo === undefined ? model : BY_ID.get(model.routesTo);
 }
 

@@ -18,7 +18,7 @@ export async function responses(call: Call): Promise<Answer> {
     throw apiError(400, "previous_response_id is not supported");
   }
   const streamed = body.stream === true;
-  const completion = await planCompletion(body, faults);
+  const completion = await planCompletion(call);
   const planned = {
     prompt: promptTokens(body),
     completion: completion.tokens,

@@ -18,6 +18,8 @@ const PRICES: Readonly<Record<string, string>> = {
   bash: "0",
 };
 const PREFIX = "openrouter:";
+/** What the tools of other APIs are called by OpenRouter, which turns them into its own. */
+const TOOL = /^(?:openrouter:([a-z_]+)|(web_search|web_fetch)(?:_preview)?(?:_[\d_]+)?)$/;
 
 /** What a request's tools did: each was called once. */
 export interface ToolUse {
@@ -28,20 +30,22 @@ export interface ToolUse {
 }
 
 /**
- * The use of the tools that a body names, the plugin `web` among them.
+ * The use of the tools that a body names; what else has the web searched, once, among them.
  *
  * @param webSearch the model's own price of a search
  */
 export function toolUse(
-  { tools, plugins }: Record<string, unknown>,
+  { tools, plugins, model, web_search_options }: Record<string, unknown>,
   webSearch: string = PRICES.web_search!,
 ): ToolUse {
   const price = (name: string) => name === "web_search" ? webSearch : PRICES[name] ?? "0";
   const types = (Array.isArray(tools) ? tools : []).map((tool) => String(Object(tool).type));
-  const names = types.filter((type) => type.startsWith(PREFIX))
-    .map((type) => type.slice(PREFIX.length));
+  const names = types.flatMap((type) => {
+    const [, own, other] = TOOL.exec(type) ?? [];
+    return own ?? other ?? [];
+  });
   const web = Array.isArray(plugins) && plugins.some((plugin) => Object(plugin).id === "web");
-  if (web) names.push("web_search");
+  if (web || web_search_options || /:online\b/.test(String(model))) names.push("web_search");
   return {
     calls: names.length,
     searches: names.filter((name) => name === "web_search").length,

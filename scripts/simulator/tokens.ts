@@ -2,6 +2,7 @@
  * The simulator's prompt tokens: one for every 4 UTF-8 bytes of the request's text, rounded up, at
  * least 1. The tools that the client runs are text too, as JSON, and so is what they gave.
  */
+import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 
 function* texts(value: unknown): Generator<string> {
@@ -34,13 +35,22 @@ export function imageCount(value: unknown): number {
   return Object.values(value).reduce((sum: number, child) => sum + imageCount(child), own);
 }
 
+/** The members that bound an endpoint's output; another API's are passed over. */
+const OUTPUT_BOUNDS: Readonly<Record<string, readonly string[]>> = {
+  "POST /chat/completions": ["max_tokens", "max_completion_tokens"],
+  "POST /completions": ["max_tokens"],
+  "POST /messages": ["max_tokens"],
+  "POST /responses": ["max_output_tokens"],
+};
+
 /**
- * The most tokens that a body allows its answer; undefined where it sets no bound.
+ * The most tokens that a call allows its answer; undefined where it sets no bound.
  *
  * @throws {ApiError} 400 for what is no count
  */
-export function outputBound(body: Record<string, unknown>): number | undefined {
-  const asked = body.max_tokens ?? body.max_completion_tokens ?? body.max_output_tokens;
+export function outputBound({ body, route }: Pick<Call, "body" | "route">): number | undefined {
+  const asked = OUTPUT_BOUNDS[route]?.map((name) => body[name])
+    .find((value) => value !== undefined && value !== null);
   if (asked === undefined || asked === null) return undefined;
   if (Number.isSafeInteger(asked) && Number(asked) > 0) return Number(asked);
   throw apiError(400, "max_tokens must be a whole number of at least 1");

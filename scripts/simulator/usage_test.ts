@@ -28,6 +28,23 @@ Deno.test("tools of OpenRouter's own are paid as a part of the cost, and counted
     assert.equal(own.cost_details.server_tool_cost, undefined);
   }));
 
+Deno.test("a search is paid by whatever name it is asked for", () =>
+  withSimulator(async (bench) => {
+    for (
+      const members of [
+        { tools: [{ type: "web_search_20250305" }] },
+        { tools: [{ type: "web_search_preview_2025_03_11" }] },
+        { web_search_options: {} },
+        { model: "openai/gpt-4o-mini:online" },
+        { model: "openai/gpt-4o-mini:floor:online", plugins: [{ id: "web" }] },
+      ]
+    ) {
+      const body = chat(3, { model: "openai/gpt-4o-mini", ...members });
+      const answer = await (await bench.call(CHAT, body, { simulate: "chunks:3" })).json();
+      assert.deepEqual([answer.model, answer.usage.cost], ["openai/gpt-4o-mini", 0.0050021]);
+    }
+  }));
+
 Deno.test("a faster tier is named in the answer, and twice as dear", () =>
   withSimulator(async (bench) => {
     const body = chat(3, { service_tier: "priority" });
