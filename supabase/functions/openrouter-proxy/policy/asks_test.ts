@@ -54,6 +54,7 @@ const MODELS: [what: string, body: unknown, ...models: string[]][] = [
     "openrouter/auto",
     "a/*",
   ],
+  ["none that a router must not choose", { plugins: [{ excluded_models: ["a/b"] }] }],
   [
     "models of a tool",
     { tools: [fusion({ analysis_models: ["a/b", "c/d"], judge_model: "e/f", model: "g/h" })] },

@@ -23,6 +23,7 @@ const MEANINGS = {
     "annotations",
     "arguments",
     "citations",
+    "excluded_models",
     "function",
     "functions",
     "input_examples",

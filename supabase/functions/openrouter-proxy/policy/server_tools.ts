@@ -72,6 +72,11 @@ const PLUGINS: Readonly<Record<string, string | null>> = {
   "response-healing": null,
   "context-compression": null,
   moderation: null,
+  // They bound what their routers choose from; which model runs is not known without them, either.
+  "auto-router": null,
+  "auto-beta-router": null,
+  "pareto-router": null,
+  "switchyard-router": null,
 };
 const MAX_NAME_LENGTH = 100;
 
