@@ -9,6 +9,7 @@ const PRESET = /@preset\//i;
 const ALIAS = /^\s*~/;
 const ROUTER = /^\s*openrouter\//i;
 const ONLINE = /:online\s*(?=:|$)/i;
+const FUSION = /^\s*openrouter\/fusion\s*(?=:|$)/i;
 const FREE = /:free\s*(?=:|$)|^\s*openrouter\/free\s*(?=:|$)/i;
 
 /** `@preset/…`, `…@preset/…`: the operator's presets say what runs. */
@@ -29,6 +30,11 @@ export function isRouter(name: string): boolean {
 /** `…:online`: OpenRouter searches the web first. */
 export function isOnline(name: string): boolean {
   return ONLINE.test(name);
+}
+
+/** `openrouter/fusion`: OpenRouter runs its tool `fusion`, which asks several models. */
+export function isFusion(name: string): boolean {
+  return FUSION.test(name);
 }
 
 /** `…:free` and `openrouter/free` count against the account's free calls of a day. */

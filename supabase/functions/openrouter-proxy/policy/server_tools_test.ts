@@ -159,6 +159,12 @@ const USES: [what: string, body: unknown, ...tools: string[]][] = [
   ["one, of a plugin in place of a list", { plugins: { id: "web" } }, "1 web_search at plugins"],
   ["one, of :online", { model: "a/b:online" }, "1 web_search at model"],
   ["one, of :online before white space", { model: "a/b:online\n" }, "1 web_search at model"],
+  ["one, of the model that is fusion", { model: "openrouter/fusion" }, "1 fusion at model"],
+  [
+    "one, of a fallback that is fusion in whatever spelling",
+    { model: "a/b", models: [" OpenRouter/Fusion:nitro", "openrouter/fusions"] },
+    "1 fusion at models[0]",
+  ],
   [
     "one, of a fallback's :online",
     { model: "a/b", fallbacks: [{ model: "a/b:Online:nitro" }] },

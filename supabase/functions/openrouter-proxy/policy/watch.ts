@@ -25,7 +25,7 @@ import {
   Types,
 } from "./findings.ts";
 import { meaningOf, MEDIA_TYPES, REFERENCES, type Role, ROLE_OF_ITEMS, TOOLS } from "./members.ts";
-import { isOnline, isPresetName } from "./model_names.ts";
+import { isFusion, isOnline, isPresetName } from "./model_names.ts";
 import { ServerTool } from "./server_tools.ts";
 import { cacheControl, previousJob, reference } from "./special_members.ts";
 import { plain, presenceBeside, taking, takingText } from "./takings.ts";
@@ -110,7 +110,7 @@ export class Watch implements JsonVisitor {
       case "web_search_options":
         return presenceBeside(
           this.#below(name),
-          () => this.#searched("web_search", () => this.#path(name)),
+          () => this.#usesOnce("web_search", () => this.#path(name)),
         );
       case "max_uses": {
         const tool = this.#toolHere();
@@ -128,7 +128,7 @@ export class Watch implements JsonVisitor {
         if (tool === null && !isOption) break;
         return presenceBeside(this.#below(name), () => {
           if (tool !== null) tool.searchesX();
-          else this.#searched("x_search", () => this.#path(name));
+          else this.#usesOnce("x_search", () => this.#path(name));
         });
       }
       case "mode":
@@ -208,7 +208,8 @@ export class Watch implements JsonVisitor {
     if (text === null) return;
     const { asked } = this.report;
     asked.model(text, where);
-    if (isOnline(text)) this.#searched("web_search", where);
+    if (isOnline(text)) this.#usesOnce("web_search", where);
+    if (isFusion(text)) this.#usesOnce("fusion", where);
     this.#tellOwner();
   }
 
@@ -232,8 +233,8 @@ export class Watch implements JsonVisitor {
     }
   }
 
-  /** The request searches without a tool: once. */
-  #searched(name: string, where: () => string): void {
+  /** The request asks for a tool without naming it among its tools: once. */
+  #usesOnce(name: string, where: () => string): void {
     this.report.asked.tool(name, { uses: 1, results: 0, where });
   }
 
