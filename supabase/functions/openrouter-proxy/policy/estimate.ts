@@ -192,7 +192,7 @@ function promptPrices({ caching, mediaParts }: Asks, model: ListedModel): PriceN
     "prompt",
     ...caching === "none" && !writesUnasked(model) ? [] : ["input_cache_write" as const],
     ...caching === "long" ? ["input_cache_write_1h" as const] : [],
-    ...mediaParts > 0 ? ["audio" as const] : [],
+    ...mediaParts > 0 ? ["audio" as const, "image_token" as const] : [],
   ];
 }
 

@@ -101,6 +101,11 @@ const ESTIMATES: [
     model: "a/media",
     input: [{ type: "image_url" }, { type: "input_image" }],
   }, [{ usd: "4.5" }]],
+  ["the tokens of images", {
+    ...BODY,
+    model: "a/sees",
+    input: [{ type: "image_url" }],
+  }, [{ usd: "4.1" }]],
   [
     "media without a known context",
     { ...BODY, model: "a/endless", input: [{ type: "image_url" }] },

@@ -13,6 +13,7 @@ const PRICES = [
   "request",
   "image",
   "image_output",
+  "image_token",
   "audio",
   "audio_output",
   "input_cache_write",
