@@ -286,6 +286,15 @@ for (const [path, dialect] of Object.entries(DIALECTS)) {
     }));
 }
 
+Deno.test("what an agent puts beside its user's words is not answered", () =>
+  withSimulator(async ({ call }) => {
+    const content = ["say hi", "<system-reminder>Use Read.</system-reminder>"]
+      .map((text) => ({ type: "text", text }));
+    const body = { model: "openai/gpt-4o-mini", messages: [{ role: "user", content }] };
+    const answer = await (await call("/messages", body)).json();
+    assert.equal(answer.content[0].text, "say hi");
+  }));
+
 Deno.test("a bound of another API's bounds nothing", () =>
   withSimulator(async ({ call }) => {
     const names = ["max_tokens", "max_completion_tokens", "max_output_tokens"];

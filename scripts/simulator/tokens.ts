@@ -56,7 +56,11 @@ export function outputBound({ body, route }: Pick<Call, "body" | "route">): numb
   throw apiError(400, "max_tokens must be a whole number of at least 1");
 }
 
+/** What coding agents put beside what their user says. */
+const REMINDER = /^\s*<system-reminder>/;
+
 /** The last text of a body: what its user said last, or what the last tool gave. */
 export function lastText(body: Record<string, unknown>): string {
-  return [...texts(body.messages ?? body.input ?? body.prompt)].at(-1) ?? "";
+  const said = [...texts(body.messages ?? body.input ?? body.prompt)];
+  return said.findLast((text) => !REMINDER.test(text)) ?? said.at(-1) ?? "";
 }
