@@ -5,14 +5,15 @@
 -- 70_operator_calls.sql. The values that a new gateway starts with bound what strangers can cost to a few
 -- dollars a day.
 
--- A pattern of allowed models: `vendor/model`, with its variant where it has one, or `vendor/*`.
+-- Patterns of allowed models: `vendor/model`, with its variant where it has one, or `vendor/*`. One list of
+-- them.
 create function public.are_model_patterns(p_patterns text[])
 returns boolean
 language sql
 immutable
 set search_path = ''
 as $$
-  select coalesce(bool_and(
+  select coalesce(array_ndims(p_patterns), 1) = 1 and coalesce(bool_and(
     coalesce(pattern ~ '^[A-Za-z0-9._-]+/([*]|[A-Za-z0-9._-]+(:[A-Za-z0-9._-]+)?)$', false)
   ), true)
   from unnest(p_patterns) as pattern;
@@ -128,6 +129,14 @@ create table public.gateway_settings (
 alter table public.gateway_settings
   add constraint gateway_settings_credit_limit_is_finite
     check (default_credit_limit < 'Infinity') not valid;
+alter table public.gateway_settings
+  add constraint gateway_settings_lists_are_plain check (
+    coalesce(greatest(array_ndims(shared_features), array_ndims(allowed_server_tools)), 1) = 1
+  ),
+  add constraint gateway_settings_allowed_server_tools_are_not_shared check (
+    not allowed_server_tools && '{container, file, preset, vector_store}'
+    and array_to_string(allowed_server_tools, ',') !~ '(^|,)openrouter:'
+  );
 comment on table public.gateway_settings is
   'One row: what holds for the whole gateway, and for every DID that has nothing of its own. Set it by set_gateway_limits.';
 comment on column public.gateway_settings.only_row is 'There is one row.';
@@ -178,6 +187,10 @@ comment on column public.gateway_settings.default_free_models_per_day is
   'One DID''s share of them; null: all.';
 comment on column public.gateway_settings.refused_requests_per_minute is
   'Calls of one DID that OpenRouter may refuse as mistakes in a minute, before the DID has to wait: each leaves a row; null: no limit.';
+comment on constraint gateway_settings_lists_are_plain on public.gateway_settings is
+  'A list of lists would be taken for its members, and told otherwise.';
+comment on constraint gateway_settings_allowed_server_tools_are_not_shared on public.gateway_settings is
+  'What all DIDs share is opened by shared_features alone.';
 comment on constraint gateway_settings_credit_limit_is_finite on public.gateway_settings is
   'OpenRouter takes neither NaN nor infinity for a limit; without one, it is null.';
 insert into public.gateway_settings default values;

@@ -1,7 +1,7 @@
 -- What an operator calls. A value that is not given stays as it is; `clear` takes values away. All can be
 -- called again with the same effect, and hold from the next request on.
 
--- Raises names that are not in a list.
+-- Raises names that are not in a list, and lists of lists, which nobody means.
 create function public.check_names(p_names text[], p_known text[], p_what text)
 returns void
 language plpgsql
@@ -11,6 +11,10 @@ as $$
 declare
   v_name text;
 begin
+  if array_ndims(p_names) > 1 then
+    raise exception '% is a list of lists', quote_literal(p_names::text)
+      using hint = format('Each is one %s: array[''…'', ''…''].', p_what);
+  end if;
   foreach v_name in array coalesce(p_names, '{}') loop
     if v_name is null or not v_name = any (p_known) then
       raise exception '% is no %', coalesce(quote_literal(v_name), 'null'), p_what
@@ -19,7 +23,30 @@ begin
   end loop;
 end;
 $$;
-comment on function public.check_names is 'Raises names that are not in a list.';
+comment on function public.check_names is
+  'Raises names that are not in a list, and lists of lists.';
+
+-- Raises what is set and cleared at once: one of the two is a mistake, and a guess could take a limit away.
+--
+-- p_given: what is set, by name; null: nothing is.
+create function public.check_clear(p_given jsonb, p_clear text[])
+returns void
+language plpgsql
+immutable
+set search_path = ''
+as $$
+declare
+  v_name text := (
+    select name from unnest(p_clear) as name where jsonb_typeof(p_given -> name) <> 'null' limit 1
+  );
+begin
+  if v_name is not null then
+    raise exception '% is both set and cleared', quote_literal(v_name)
+      using hint = 'Give a value, or the name in clear.';
+  end if;
+end;
+$$;
+comment on function public.check_clear is 'Raises what is set and cleared at once.';
 
 create function public.set_limits(
   did text,
@@ -45,6 +72,14 @@ begin
     'daily_budget_usd', 'monthly_budget_usd', 'requests_per_minute', 'concurrent_requests',
     'free_models_per_day', 'allowed_models'
   ], 'limit of a DID');
+  perform public.check_clear(jsonb_build_object(
+    'daily_budget_usd', set_limits.daily_budget_usd,
+    'monthly_budget_usd', set_limits.monthly_budget_usd,
+    'requests_per_minute', set_limits.requests_per_minute,
+    'concurrent_requests', set_limits.concurrent_requests,
+    'free_models_per_day', set_limits.free_models_per_day,
+    'allowed_models', set_limits.allowed_models
+  ), v_clear);
   insert into public.did_policies (did) values (v_did) on conflict do nothing;
   update public.did_policies as policy
   set daily_budget_usd = case when not 'daily_budget_usd' = any (v_clear)
@@ -150,6 +185,34 @@ begin
     'free_models_per_minute', 'free_models_per_day', 'default_free_models_per_day',
     'refused_requests_per_minute'
   ], 'limit of the gateway that can be cleared');
+  perform public.check_clear(jsonb_build_object(
+    'daily_budget_usd', set_gateway_limits.daily_budget_usd,
+    'monthly_budget_usd', set_gateway_limits.monthly_budget_usd,
+    'requests_per_minute', set_gateway_limits.requests_per_minute,
+    'default_daily_budget_usd', set_gateway_limits.default_daily_budget_usd,
+    'default_monthly_budget_usd', set_gateway_limits.default_monthly_budget_usd,
+    'default_requests_per_minute', set_gateway_limits.default_requests_per_minute,
+    'default_concurrent_requests', set_gateway_limits.default_concurrent_requests,
+    'default_allowed_models', set_gateway_limits.default_allowed_models,
+    'new_accounts_per_day', set_gateway_limits.new_accounts_per_day,
+    'new_accounts_per_minute', set_gateway_limits.new_accounts_per_minute,
+    'free_models_per_minute', set_gateway_limits.free_models_per_minute,
+    'free_models_per_day', set_gateway_limits.free_models_per_day,
+    'default_free_models_per_day', set_gateway_limits.default_free_models_per_day,
+    'refused_requests_per_minute', set_gateway_limits.refused_requests_per_minute
+  ), v_clear);
+  perform public.check_names(
+    array_remove(array[set_gateway_limits.access_mode], null), array['open', 'allowlist'], 'access mode'
+  );
+  perform public.check_names(set_gateway_limits.shared_features, array[
+    'openrouter:files', 'openrouter:shell', 'openrouter:bash', 'container', 'file', 'preset', 'vector_store'
+  ], 'shared feature');
+  -- By the names that the gateway gives them (policy/server_tools.ts). A tool that is newer than this list
+  -- is set in the table; shared_features opens those that DIDs share.
+  perform public.check_names(set_gateway_limits.allowed_server_tools, array[
+    'web_search', 'web_fetch', 'datetime', 'code_execution', 'image_generation', 'mcp', 'fusion', 'advisor',
+    'subagent', 'apply_patch', 'file-parser'
+  ], 'server tool');
   update public.gateway_settings as settings
   set access_mode = coalesce(set_gateway_limits.access_mode, settings.access_mode),
     daily_budget_usd = case when not 'daily_budget_usd' = any (v_clear)

@@ -68,7 +68,7 @@ select name, true from unnest(regexp_split_to_array(
     account_limits, add_alerts, add_up_days, admit_request, admit_requests, admitted_answer,
     adopt_generation, allow_did, are_model_patterns, begin_maintenance, block_did, book_cost,
     book_costs, book_late_cost, bounded_log_start, budget_change_at_end, budget_change_of,
-    budget_of, change_budgets, check_names, claim_budget_alerts, claim_cost_checks,
+    budget_of, change_budgets, check_clear, check_names, claim_budget_alerts, claim_cost_checks,
     claim_cost_searches, claim_key_provisioning, claim_unpriced_requests, compare_costs,
     complete_key_provisioning, count_in_usage, count_new_account, count_rows_in_usage,
     counted_model, difference_of_sums, discard_request, end_budget_alert, end_cost_search,

@@ -1,6 +1,6 @@
 -- What an operator sets, and what a DID is told of it.
 begin;
-select plan(205);
+select plan(243);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -104,8 +104,12 @@ select is(
 )
 from unnest('{daily_budget_usd, monthly_budget_usd, requests_per_minute, concurrent_requests, free_models_per_day, allowed_models}'::text[]) as name;
 select is(pg_temp.policy('did:key:alice'), '{}', 'until nothing is left');
-select public.set_limits('did:key:alice', daily_budget_usd => 3, concurrent_requests => 2, clear => '{daily_budget_usd, monthly_budget_usd}');
-select is(pg_temp.policy('did:key:alice'), '{"concurrent_requests": 2}', 'what is both set and cleared is cleared');
+select throws_ok(
+  format('select public.set_limits(''did:key:alice'', %s => %s, clear => ''{%1$s}'')', name, value), 'P0001', quote_literal(name) || ' is both set and cleared', name || ' is not both set and cleared'
+)
+from (values ('concurrent_requests', '2'), ('daily_budget_usd', '0'), ('monthly_budget_usd', '1'), ('requests_per_minute', '1'), ('free_models_per_day', '0'), ('allowed_models', '''{}''')) as given (name, value);
+select public.set_limits('did:key:alice', concurrent_requests => 2, clear => '{daily_budget_usd, monthly_budget_usd}');
+select is(pg_temp.policy('did:key:alice'), '{"concurrent_requests": 2}', 'what is set beside what is cleared is set');
 select public.set_limits('did:key:alice', clear => null);
 select is(pg_temp.policy('did:key:alice'), '{"concurrent_requests": 2}', 'nothing is cleared by null');
 select is(
@@ -171,7 +175,7 @@ from (values
   ('allowed_models', '''{gpt-4o}'''), ('allowed_models', '''{openai/}'''), ('allowed_models', '''{openai/gpt*}'''), ('allowed_models', '''{*}'''),
   ('allowed_models', '''{*/*}'''), ('allowed_models', '''{"openai/gpt 4o"}'''), ('allowed_models', '''{openai/a/b}'''), ('allowed_models', '''{openai/x, null}'''),
   ('allowed_models', '''{~openai/gpt}'''), ('allowed_models', '''{openai/x@preset/y}'''), ('allowed_models', '''{openai/x:}'''), ('allowed_models', '''{""}'''),
-  ('allowed_models', '''{openai/*:free}''')
+  ('allowed_models', '''{openai/*:free}'''), ('allowed_models', '''{{openai/x},{openai/y}}''')
 ) as refused (name, value);
 select is(pg_temp.policy('did:key:alice') - 'tokens_valid_after', '{"concurrent_requests": 3}', 'nothing of what is refused stays');
 select throws_ok($$ select public.set_limits('did:key:alice', clear => '{daily_budget}') $$, 'P0001', '''daily_budget'' is no limit of a DID', 'an unknown name is not cleared');
@@ -246,14 +250,40 @@ from unnest('{access_mode, default_reserved_output_tokens, unknown_price_reserve
 select matches(pg_temp.hint($$ select public.set_gateway_limits(clear => '{x}') $$), '^There are: daily_budget_usd, .*, refused_requests_per_minute$', 'which says what can');
 select throws_ok(format('select public.set_gateway_limits(%s => %s)', name, value), '23514', null, format('no gateway has %s %s', name, value))
 from (values
-  ('access_mode', '''closed'''), ('daily_budget_usd', '-1'), ('daily_budget_usd', '''NaN'''), ('monthly_budget_usd', '''Infinity'''), ('monthly_budget_usd', '''NaN'''),
+  ('daily_budget_usd', '-1'), ('daily_budget_usd', '''NaN'''), ('monthly_budget_usd', '''Infinity'''), ('monthly_budget_usd', '''NaN'''),
   ('default_daily_budget_usd', '-1'), ('default_daily_budget_usd', '''NaN'''), ('default_monthly_budget_usd', '-1'), ('default_monthly_budget_usd', '''NaN'''),
   ('requests_per_minute', '0'), ('default_requests_per_minute', '0'), ('default_concurrent_requests', '0'), ('default_allowed_models', '''{gpt}'''),
+  ('default_allowed_models', '''{{a/b}}'''),
   ('new_accounts_per_day', '-1'), ('new_accounts_per_minute', '0'), ('default_reserved_output_tokens', '0'), ('unknown_price_reserve_usd', '''NaN'''),
-  ('unknown_price_reserve_usd', '-1'), ('allowed_server_tools', '''{Web Search}'''), ('allowed_server_tools', '''{null}'''), ('shared_features', '''{everything}'''),
+  ('unknown_price_reserve_usd', '-1'),
   ('free_models_per_minute', '0'), ('free_models_per_day', '-1'), ('default_free_models_per_day', '-1'), ('refused_requests_per_minute', '0')
 ) as refused (name, value);
+select throws_ok(format('select public.set_gateway_limits(%s => %L)', name, value), 'P0001', message, format('nor %s %s', name, value))
+from (values
+  ('access_mode', 'closed', '''closed'' is no access mode'),
+  ('shared_features', '{everything}', '''everything'' is no shared feature'), ('shared_features', '{null}', 'null is no shared feature'),
+  ('shared_features', '{{container},{file}}', '''{{container},{file}}'' is a list of lists'),
+  ('allowed_server_tools', '{web_search, web_serch}', '''web_serch'' is no server tool'), ('allowed_server_tools', '{Web Search}', '''Web Search'' is no server tool'),
+  ('allowed_server_tools', '{openrouter:web_search}', '''openrouter:web_search'' is no server tool'), ('allowed_server_tools', '{web_search_20250305}', '''web_search_20250305'' is no server tool'),
+  ('allowed_server_tools', '{openrouter:bash}', '''openrouter:bash'' is no server tool'), ('allowed_server_tools', '{container}', '''container'' is no server tool'),
+  ('allowed_server_tools', '{null}', 'null is no server tool'), ('allowed_server_tools', '{{web_search},{datetime}}', '''{{web_search},{datetime}}'' is a list of lists'),
+  ('clear', '{{daily_budget_usd},{monthly_budget_usd}}', '''{{daily_budget_usd},{monthly_budget_usd}}'' is a list of lists')
+) as refused (name, value, message);
+select throws_ok(
+  format('select public.set_gateway_limits(%I => %L, clear => array[%1$L])', key, case when jsonb_typeof(value) = 'array' then '{}' else value #>> '{}' end),
+  'P0001', quote_literal(key) || ' is both set and cleared', key || ' is not both set and cleared'
+)
+from given, jsonb_each(settings) where key ~ 'budget|per_minute|per_day|concurrent|models';
 select is(pg_temp.settings(), settings, 'and nothing of that stays') from given;
+select matches(pg_temp.hint($$ select public.set_gateway_limits(allowed_server_tools => '{x}') $$), '^There are: web_search, web_fetch, datetime, ', 'whoever misspells a tool is told which there are');
+select throws_ok(format('update public.gateway_settings set %s = %L', name, value), '23514', null, format('the table has no %s %s either', name, value))
+from (values
+  ('allowed_server_tools', '{web_search, openrouter:bash}'), ('allowed_server_tools', '{container}'), ('allowed_server_tools', '{{web_search},{datetime}}'),
+  ('shared_features', '{{container},{file}}')
+) as refused (name, value);
+select lives_ok($$ update public.gateway_settings set allowed_server_tools = allowed_server_tools || '{made_tomorrow}' $$, 'but a tool that is newer than the gateway');
+select lives_ok($$ select public.set_gateway_limits(daily_budget_usd => 1) $$, 'beside which all else can be set');
+update public.gateway_settings set allowed_server_tools = '{datetime}';
 select lives_ok(format('select public.set_gateway_limits(%s => %s)', name, value), format('but a gateway may have %s %s', name, value))
 from (values
   ('daily_budget_usd', '0'), ('daily_budget_usd', '1000000000'), ('new_accounts_per_day', '0'), ('free_models_per_day', '0'), ('default_free_models_per_day', '0'),

@@ -551,6 +551,9 @@ export type Database = {
 "change_budgets":
 { Args: { "p_changes": (Database["public"]['CompositeTypes']["budget_change"])[] }; Returns: boolean
                            },
+"check_clear":
+{ Args: { "p_clear": (string)[],"p_given": Json }; Returns: undefined
+                           },
 "check_names":
 { Args: { "p_known": (string)[],"p_names": (string)[],"p_what": string }; Returns: undefined
                            },
