@@ -18,7 +18,7 @@ export interface Check {
   /** What it throws counts as bad, with `remedyOfError`. */
   look(patient: Patient): Promise<Finding>;
   /** Where it can be said; otherwise the function's log may. */
-  remedyOfError?: string;
+  remedyOfError?: string | ((patient: Patient) => string);
 }
 
 export const ok = (detail: string): Finding => ({ state: "ok", detail });

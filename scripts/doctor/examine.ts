@@ -35,6 +35,8 @@ async function lookSafely(check: Check, patient: Patient): Promise<Finding> {
   try {
     return await check.look(patient);
   } catch (error) {
-    return bad(oneLine(error), check.remedyOfError ?? ELSE);
+    const { remedyOfError = ELSE } = check;
+    const remedy = typeof remedyOfError === "string" ? remedyOfError : remedyOfError(patient);
+    return bad(oneLine(error), remedy);
   }
 }

@@ -1,14 +1,15 @@
 /** Who may do what in the database. */
 import { join } from "node:path";
 import { PROJECT_ROOT } from "../../stack/data_folder.ts";
-import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok } from "../check.ts";
+import type { Patient } from "../patient.ts";
+import { push } from "../remedies.ts";
 import { type ExpectedGrants, expectedGrants } from "../expected_grants.ts";
 
-const REMEDY =
+const remedy = (patient: Patient) =>
   "What grants more, or less, came from outside the migrations (the dashboard, another\n" +
   "project in the same database): take it back with revoke or grant. What is missing comes with\n" +
-  `${SUPABASE} db push --remote`;
+  push(patient);
 
 /** One row for each relation and role: what it may do; for each function and role: x, or nothing. */
 const GRANTS = `
@@ -73,14 +74,14 @@ export const grants: Check = {
   looksAt:
     "the API's roles may do what the list of supabase/tests/grants.test.sql says, and no more",
   after: ["migrations"],
-  remedyOfError: REMEDY,
-  async look({ query }) {
+  remedyOfError: remedy,
+  async look(patient) {
     const expected = await listed();
-    const actual = await query!(GRANTS) as unknown as Grant[];
+    const actual = await patient.query!(GRANTS) as unknown as Grant[];
     const found = differences(actual, expected);
     if (found.length > 0) {
       const more = found.length > 3 ? ` and ${found.length - 3} more` : "";
-      return bad(found.slice(0, 3).join("; ") + more, REMEDY);
+      return bad(found.slice(0, 3).join("; ") + more, remedy(patient));
     }
     return ok(`${expected.relations.size} tables and views, ${expected.functions.size} functions`);
   },
@@ -99,7 +100,7 @@ export const rowSecurity: Check = {
   name: "row level security",
   looksAt: "each table has it, and each view reads with the rights of who asks",
   after: ["migrations"],
-  remedyOfError: REMEDY,
+  remedyOfError: remedy,
   async look({ query }) {
     const { relations } = await listed();
     const open = (await query!(OPEN)).map(({ name }) => String(name))

@@ -8,9 +8,8 @@ import { PLACEHOLDER } from "../../seed/statements.ts";
 import { describeDifference } from "../../stack/migrate.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
+import { push } from "../remedies.ts";
 import { whereFrom } from "./environment.ts";
-
-const PUSH = `${SUPABASE} db push --remote`;
 
 export const database: Check = {
   name: "database",
@@ -33,14 +32,14 @@ export const migrations: Check = {
   name: "migrations",
   looksAt: "the database is at this checkout's last migration",
   after: ["database"],
-  remedyOfError: PUSH,
-  async look({ query, migrations }) {
-    const wanted = await migrations();
-    const rows = await query!("select version from supabase_migrations.schema_migrations");
+  remedyOfError: push,
+  async look(patient) {
+    const wanted = await patient.migrations();
+    const rows = await patient.query!("select version from supabase_migrations.schema_migrations");
     const applied = rows.map(({ version }) => String(version));
     const missing = wanted.filter((version) => !applied.includes(version));
     if (missing.length > 0) {
-      return bad(`${missing.length} are missing, the first is ${missing[0]}`, PUSH);
+      return bad(`${missing.length} are missing, the first is ${missing[0]}`, push(patient));
     }
     const difference = describeDifference(wanted, applied);
     if (difference === null) return ok(`${wanted.length}, the last is ${wanted.at(-1)}`);
@@ -52,7 +51,7 @@ export const limits: Check = {
   name: "limits",
   looksAt: "all DIDs together have a budget, or only those that were allowed may call",
   after: ["migrations"],
-  remedyOfError: PUSH,
+  remedyOfError: push,
   async look({ query }) {
     const [row] = await query!(`
       select access_mode, daily_budget_usd::text as day, monthly_budget_usd::text as month
@@ -75,7 +74,7 @@ export const storedKeys: Check = {
   name: "stored keys",
   looksAt: "API_KEY_ENCRYPTION_KEY opens the DIDs' keys",
   after: ["migrations"],
-  remedyOfError: PUSH,
+  remedyOfError: push,
   async look({ query, variables }) {
     const key = readEncryptionKey(variables.API_KEY_ENCRYPTION_KEY ?? "");
     if (key === null) return unchecked("API_KEY_ENCRYPTION_KEY is not known here");

@@ -7,6 +7,7 @@ import {
 import type { Variables } from "../../operator/env_file.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
+import { setSecrets } from "../remedies.ts";
 
 /** What the platform gives, where the file leaves it out: the shapes alone are looked at. */
 const GIVEN = { SUPABASE_SECRET_KEYS: '{"default":"sb_secret_given_by_the_platform"}' };
@@ -74,7 +75,8 @@ export const secrets: Check = {
   name: "secrets",
   looksAt: "the project has the secrets of the file, with the same values",
   remedyOfError: `Log in: ${SUPABASE} login`,
-  async look({ project, file, isLocal }) {
+  async look(patient) {
+    const { project, file, isLocal } = patient;
     if (isLocal) return ok("on this machine the gateway has its environment from its process");
     if (project === null) return unchecked("which project it is: --remote <ref>");
     const digests = await project.secretDigests();
@@ -91,7 +93,7 @@ export const secrets: Check = {
     ];
     return bad(
       faults.join("; "),
-      `${SUPABASE} secrets set --env-file secrets.env\n` +
+      `${setSecrets(patient)}\n` +
         "But do not replace API_KEY_ENCRYPTION_KEY so: deno task rotate-keys --help",
     );
   },

@@ -1,7 +1,7 @@
 /** What has to be done at its time, whoever asks for it. */
 import type { Query } from "../../operator/hosted_project.ts";
-import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
+import { push } from "../remedies.ts";
 
 const DOES_WITHOUT = "on this machine nothing is scheduled: deno task maintain";
 /** The longest schedule is ten minutes. */
@@ -61,7 +61,7 @@ export const jobs: Check = {
   name: "jobs",
   looksAt: "pg_cron has the housekeeping, and its last runs were good",
   after: ["migrations"],
-  remedyOfError: `${SUPABASE} db push --remote`,
+  remedyOfError: push,
   async look({ query, isLocal }) {
     const { hasCron, names } = await scheduling(query!);
     if (!hasCron) {
@@ -89,7 +89,7 @@ export const maintenance: Check = {
   name: "maintenance",
   looksAt: "something asks for POST /api/v1/maintenance, which finds costs that came late",
   after: ["migrations"],
-  remedyOfError: `${SUPABASE} db push --remote`,
+  remedyOfError: push,
   async look({ query, isLocal, gatewayUrl }) {
     const [row] = await query!(`
       select to_char(max(started_at) at time zone 'utc', 'YYYY-MM-DD HH24:MI') as last,

@@ -1,10 +1,8 @@
 /** Whether the function answers, and as itself. */
 import { VERSION } from "../../../supabase/functions/openrouter-proxy/version.ts";
-import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, type Finding, ok } from "../check.ts";
 import { type Answer, errorOf, type Patient } from "../patient.ts";
-
-const DEPLOY = `${SUPABASE} functions deploy openrouter-proxy --use-api`;
+import { deployFunction, setSecrets } from "../remedies.ts";
 
 /**
  * Whether the gateway itself answered: the platform in front of it has no x-request-id, other programs
@@ -17,7 +15,8 @@ const isOurs = ({ headers, json }: Answer) =>
 const isPlatforms = ({ json }: Answer) => "code" in json || "msg" in json;
 
 /** What answers instead of the gateway. */
-function stranger(answer: Answer, { gatewayUrl, isLocal }: Patient): Finding {
+function stranger(answer: Answer, patient: Patient): Finding {
+  const { gatewayUrl, isLocal } = patient;
   const { status, headers } = answer;
   const location = headers.get("location");
   if (location !== null && status >= 300 && status < 400) {
@@ -37,7 +36,7 @@ function stranger(answer: Answer, { gatewayUrl, isLocal }: Patient): Finding {
       `there is no function at ${gatewayUrl}`,
       isLocal && !isPlatforms(answer)
         ? "Look at GATEWAY_URL, or start it: deno task dev"
-        : `Deploy it: ${DEPLOY}`,
+        : `Deploy it: ${deployFunction(patient)}`,
     );
   }
   return bad(
@@ -62,13 +61,13 @@ export const verifyJwt: Check = {
   name: "verify_jwt",
   looksAt: "the platform lets requests without a Supabase JWT through to the gateway",
   after: ["reachable"],
-  async look({ health }) {
-    const answer = await health();
+  async look(patient) {
+    const answer = await patient.health();
     if (isOurs(answer)) return ok("off: the gateway verifies DIDs itself");
     return bad(
       `on: the platform asks for a JWT of its own (${errorOf(answer)})`,
       "Let supabase/config.toml say, below [functions.openrouter-proxy]: verify_jwt = false\n" +
-        `and deploy again, without flags of before: ${DEPLOY}`,
+        `and deploy again, without flags of before: ${deployFunction(patient)}`,
     );
   },
 };
@@ -77,20 +76,20 @@ export const configured: Check = {
   name: "configured",
   looksAt: "the function's environment is usable",
   after: ["verify_jwt"],
-  async look({ health }) {
-    const answer = await health();
+  async look(patient) {
+    const answer = await patient.health();
     const { data } = answer.json as { data?: { version?: string } };
     if (answer.status !== 200) {
       return bad(
         errorOf(answer),
         "The function's log names each variable that is missing or bad. Set them with\n" +
-          `${SUPABASE} secrets set --env-file secrets.env`,
+          setSecrets(patient),
       );
     }
     if (data?.version === VERSION) return ok(`version ${VERSION}`);
     return bad(
       `version ${data?.version} runs there, and this checkout is ${VERSION}`,
-      `Deploy it: ${DEPLOY}\nOr use the checkout that it was deployed from.`,
+      `Deploy it: ${deployFunction(patient)}\nOr use the checkout that it was deployed from.`,
     );
   },
 };

@@ -1,0 +1,27 @@
+/**
+ * Commands of the Supabase CLI to paste, each with the project that the doctor looks at: without one they
+ * would go to whichever the checkout is linked to.
+ */
+import { SUPABASE } from "../stack/supabase_cli.ts";
+import type { Patient } from "./patient.ts";
+
+type Where = Pick<Patient, "project" | "isLocal">;
+
+/** What a project's ref stands for in commands where no --remote was given. */
+const UNKNOWN_REF = "<ref>";
+
+/** How the migrations that are missing get into the database. */
+export function push({ project, isLocal }: Where): string {
+  if (isLocal) return "Stop deno task dev, and start it again: it applies what is missing.";
+  return `${SUPABASE} db push --remote=${project?.ref ?? '"$DATABASE_URL"'}`;
+}
+
+export function deployFunction({ project }: Where): string {
+  return `${SUPABASE} functions deploy openrouter-proxy --use-api --remote=${
+    project?.ref ?? UNKNOWN_REF
+  }`;
+}
+
+export function setSecrets({ project }: Where): string {
+  return `${SUPABASE} secrets set --remote=${project?.ref ?? UNKNOWN_REF} --env-file secrets.env`;
+}
