@@ -4,13 +4,17 @@
 -- [p_since, p_until). How long an answer took is told by what has completed, and was not found out later.
 create function public.usage_of_log(p_did text, p_since timestamptz, p_until timestamptz)
 returns setof public.usage_hourly
-language sql
+language plpgsql
 stable
 set search_path = ''
+-- Of one DID by its index; of all, the log from end to end.
+set plan_cache_mode = force_custom_plan
 as $$
+begin
+  return query
   select did, hour, model, endpoint, count(*), count(*) filter (where status = 'failed'),
-    coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
-    coalesce(sum(cached_tokens), 0), coalesce(sum(reasoning_tokens), 0),
+    coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
+    coalesce(sum(cached_tokens), 0)::bigint, coalesce(sum(reasoning_tokens), 0)::bigint,
     coalesce(sum(total_cost), 0), coalesce(sum(upstream_cost), 0),
     count(*) filter (where total_cost is null),
     public.histogram(
@@ -37,6 +41,7 @@ as $$
       and request_time >= p_since and request_time < p_until and status <> 'pending'
   ) as ended
   group by did, hour, model, endpoint;
+end;
 $$;
 comment on function public.usage_of_log is
   'What usage_hourly says of a time if it is right: the log, added up.';
@@ -45,13 +50,17 @@ comment on function public.usage_of_log is
 -- day.
 create function public.usage_daily_of_log(p_did text, p_since timestamptz)
 returns setof public.usage_daily
-language sql
+language plpgsql
 stable
 set search_path = ''
+-- Of one DID by its index; of all, the log from end to end.
+set plan_cache_mode = force_custom_plan
 as $$
+begin
+  return query
   select did, day, model, endpoint, count(*), count(*) filter (where status = 'failed'),
-    coalesce(sum(input_tokens), 0), coalesce(sum(output_tokens), 0),
-    coalesce(sum(cached_tokens), 0), coalesce(sum(reasoning_tokens), 0),
+    coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
+    coalesce(sum(cached_tokens), 0)::bigint, coalesce(sum(reasoning_tokens), 0)::bigint,
     coalesce(sum(total_cost), 0), coalesce(sum(upstream_cost), 0),
     count(*) filter (where total_cost is null)
   from (
@@ -69,6 +78,7 @@ as $$
     where (p_did is null or did = p_did) and request_time >= p_since and status <> 'pending'
   ) as ended
   group by did, day, model, endpoint;
+end;
 $$;
 comment on function public.usage_daily_of_log is
   'What usage_daily says since a day if it is right: the log, added up.';
@@ -91,7 +101,7 @@ comment on function public.recount_hours is
 -- Compares usage_daily, usage_hourly and usage_daily_of_all with the log, of one DID or of all (null).
 -- Returns the totals that differ, with the sums that they have and those that they should have; null:
 -- there is no such total. None: all agree. `apply => true` puts them right, under the locks of their DIDs,
--- which are held until the end of the transaction.
+-- which are held until the end of the transaction: those of a thousand DIDs a call.
 --
 -- Days of which the log may not be whole, because of its retention, are left out. It reads all of the
 -- log: minutes, where that has many millions of rows.
@@ -116,8 +126,11 @@ declare
   ), 'utc');
   v_hours_since timestamptz := greatest(public.usage_hourly_kept_since(), v_since);
   v_difference jsonb;
+  -- So many at once, because Postgres has room for some thousand locks.
+  v_dids constant integer := 1000;
   v_differences jsonb[] := '{}';
   v_did text;
+  v_days date[];
 begin
   if v_since is null then
     return;
@@ -169,17 +182,20 @@ begin
   );
 
   if apply then
-    -- The order of the locks is that of the DIDs.
-    for v_did in
-      select distinct difference ->> 'did' as did from unnest(v_differences) as difference
+    -- The order of the locks is that of the DIDs. The differences are gone through once: there may be as many
+    -- for each of thousands of DIDs.
+    for v_did, v_days in
+      select difference ->> 'did', array_agg(
+        distinct ((difference ->> 'starts_at')::timestamptz at time zone 'utc')::date
+      ) filter (where difference ->> 'relation' = 'usage_daily')
+      from unnest(v_differences) as difference
       where difference ->> 'did' <> '*'
+      group by 1
       order by 1
+      limit v_dids
     loop
       perform public.lock_budget(v_did);
-      insert into public.usage_day_changes
-      select distinct ((difference ->> 'starts_at')::timestamptz at time zone 'utc')::date
-      from unnest(v_differences) as difference
-      where difference ->> 'did' = v_did and difference ->> 'relation' = 'usage_daily';
+      insert into public.usage_day_changes select unnest(v_days);
       delete from public.usage_daily as total
       where total.did = v_did and total.day >= (v_since at time zone 'utc')::date;
       insert into public.usage_daily select * from public.usage_daily_of_log(v_did, v_since);

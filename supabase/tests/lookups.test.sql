@@ -1,7 +1,7 @@
 -- Admissions and settlements look rows up by their keys, also where they were planned while nothing was there:
 -- a plan is kept while the tables grow.
 begin;
-select plan(6);
+select plan(8);
 
 -- How often the transaction has read a table from end to end, or used an index, in all partitions.
 create function pg_temp.scans(relation regclass) returns bigint language sql as $$
@@ -49,6 +49,21 @@ select is(pg_temp.scans_since('public.request_logs'), 0::bigint, 'for which the 
 select is(pg_temp.scans_since('public.request_logs_did_request_time'), 0::bigint, 'nor its index of times');
 select is(pg_temp.scans_since('public.usage_hourly'), 0::bigint, 'nor the totals');
 select is(pg_temp.scans_since('public.usage_hourly_hour'), 0::bigint, 'nor their index of hours');
+
+-- What adds a DID's log up anew reads that DID's rows.
+insert into public.request_logs (id, did, method, endpoint, status, response_time)
+select gen_random_uuid(), 'did:key:' || n, 'POST', '/chat/completions', 'completed', now() from generate_series(1, 3000) as n;
+analyze public.request_logs;
+-- Rows that were read from end to end, in all partitions.
+create function pg_temp.rows_read() returns bigint language sql as $$
+  select sum(pg_stat_get_xact_tuples_returned(relid))::bigint from pg_partition_tree('public.request_logs');
+$$;
+create temporary table filled on commit drop as select pg_temp.rows_read() as rows;
+select is(
+  (select sum(requests)::integer from public.usage_of_log('did:key:7', now() - interval '1 day', 'infinity'))
+    + (select sum(requests)::integer from public.usage_daily_of_log('did:key:7', now() - interval '1 day')), 2, 'a DID''s log is added up'
+);
+select is(pg_temp.rows_read(), rows, 'without all the others''') from filled;
 
 select * from finish();
 rollback;
