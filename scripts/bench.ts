@@ -75,4 +75,12 @@ for (const [name, { what, options = [] }] of Object.entries(BENCHES)) {
     else bench.option(flags, what);
   }
 }
+const [first = ""] = Deno.args;
+if (first !== "" && !first.startsWith("-") && !Object.hasOwn(BENCHES, first)) {
+  // Commander would take it for an argument of the one that needs no name.
+  console.error(
+    `error: there is no bench "${first}"; there are: ${Object.keys(BENCHES).join(", ")}`,
+  );
+  Deno.exit(2);
+}
 await runCommand(program);

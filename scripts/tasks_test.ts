@@ -24,6 +24,15 @@ async function run(task: string, ...args: string[]) {
   }
 }
 
+Deno.test("deno task bench names the benches to who asks for none of them", async () => {
+  const { code, out, err } = await run("bench", "nosuch");
+  assert.deepEqual([code, out], [2, ""]);
+  assert.equal(
+    err,
+    'error: there is no bench "nosuch"; there are: auth, gateways, limits, stranger, usage\n',
+  );
+});
+
 for (const task of Object.keys(tasks)) {
   Deno.test(`deno task ${task} helps, and refuses what it does not know`, async () => {
     const [help, refusal] = await Promise.all([run(task, "--help"), run(task, "--no-such-option")]);
