@@ -7,7 +7,7 @@ import { Command } from "commander";
 import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
-import { readReport } from "./report/data.ts";
+import { accountDid, readReport } from "./report/data.ts";
 import { written } from "./report/formats.ts";
 import { deliver, type ReportOptions, reportOptions } from "./report/options.ts";
 import { rangeOf } from "./report/range.ts";
@@ -21,7 +21,10 @@ const command = new Command("report")
     const { DATABASE_URL } = readEnvironment(["DATABASE_URL"]);
     const report = await withDatabase(
       DATABASE_URL,
-      (sql) => readReport(sql, did ?? null, range, console.error),
+      async (sql) => {
+        const whose = did === undefined ? null : await accountDid(sql, did);
+        return await readReport(sql, whose, range, console.error);
+      },
     );
     await deliver(await written(report, format), output);
   });

@@ -93,6 +93,9 @@ async function assertReports(env: { DATABASE_URL: string }) {
   assert.equal(one.dids, null);
   const none: Report = JSON.parse(await report("--did", "did:key:nobody", "--format", "json"));
   assert.equal(none.totals.requests, 0);
+  const noDid = await runOperatorCommand("report.ts", ["--did", "alice"], env);
+  assert.deepEqual([noDid.code, noDid.stdout], [1, ""]);
+  assert.match(noDid.stderr, /^error: 'alice' is no DID$/m);
 
   const table = await report("--days", "40");
   assert.match(table, /^All DIDs, .* \(UTC\)$/m);

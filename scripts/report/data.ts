@@ -72,6 +72,12 @@ export async function readReport(
   return report;
 }
 
+/** @returns a DID as accounts have it: an Ethereum address in lower case. @throws {Error} for what is none */
+export async function accountDid(sql: Sql, given: string): Promise<string> {
+  const [row] = await sql<{ did: string }[]>`select public.plain_did(${given}) as did`;
+  return row!.did;
+}
+
 interface Scope {
   sql: Sql;
   did: string | null;
