@@ -58,13 +58,19 @@ await runCommand(
       const databaseUrl = ownersDatabase();
       const target = { gatewayUrl: env.GATEWAY_URL, secretKey: env.SUPABASE_SECRET_KEYS };
 
+      /** Both parts, whatever becomes of the other: months go on while no gateway answers. */
       async function once(): Promise<void> {
-        const report = await requestMaintenance(target);
-        for (const line of reportLines(report)) console.log(line);
+        const failures: string[] = [];
+        const note = (error: unknown) => void failures.push(oneLine(error));
+        await requestMaintenance(target).then((report) => {
+          for (const line of reportLines(report)) console.log(line);
+          failures.push(...failuresOf(report));
+        }).catch(note);
         if (databaseUrl !== null) {
-          for (const line of await ownersPart(databaseUrl)) console.log(line);
+          await ownersPart(databaseUrl).then((lines) => {
+            for (const line of lines) console.log(line);
+          }).catch(note);
         }
-        const failures = failuresOf(report);
         if (failures.length > 0) throw new Error(failures.join("; "));
       }
 

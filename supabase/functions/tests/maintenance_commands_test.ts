@@ -134,9 +134,13 @@ Deno.test("the commands name what they lack, and say what was refused without th
     const refused = await runOperatorCommand(script, [...args], {
       ...environment(),
       SUPABASE_SECRET_KEYS: "sb_secret_hunter2",
+      DATABASE_URL: world.stack.databaseUrl,
     });
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /was answered with status 401: this is the operator's/);
     assert.ok(!refused.stderr.includes("hunter2"));
+    // The months of the log do not wait for a gateway that answers.
+    const isMaintain = script === "maintain.ts";
+    assert.equal(/^partitions created: /m.test(refused.stdout), isMaintain);
   }
 });
