@@ -19,7 +19,9 @@ where array_ndims(shared_features) > 1 or array_ndims(allowed_server_tools) > 1
   or array_ndims(default_allowed_models) > 1 or array_to_string(allowed_server_tools, ',') ~ '(^|,)openrouter:'
   or allowed_server_tools && '{container, file, preset, vector_store}';
 update public.did_policies set allowed_models = array(select unnest(allowed_models))
-where array_ndims(allowed_models) > 1;
+where array_ndims(allowed_models) > 1
+  -- A row that holds for nobody may not be written at all.
+  and did ~ '^did:(key|jwk):|^did:pkh:eip155:[1-9][0-9]{0,31}:0x[0-9a-f]{40}$|^did:web:[a-z0-9.-]+(:[A-Za-z0-9._-]+)*$';
 
 create or replace function public.are_model_patterns(p_patterns text[])
 returns boolean
