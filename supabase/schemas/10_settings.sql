@@ -123,7 +123,8 @@ create table public.gateway_settings (
     check (default_free_models_per_day between 0 and 1000000),
   refused_requests_per_minute integer default 20
     constraint gateway_settings_refused_requests_per_minute_makes_sense
-    check (refused_requests_per_minute between 1 and 1000000)
+    check (refused_requests_per_minute between 1 and 1000000),
+  request_log_dropped_before timestamptz
 );
 -- Not valid: a row that is older than the rule stays as it is until it is written anew.
 alter table public.gateway_settings
@@ -146,6 +147,8 @@ comment on column public.gateway_settings.default_credit_limit_reset is
   'When OpenRouter resets a new key''s limit (midnight UTC); null: never.';
 comment on column public.gateway_settings.request_log_retention_months is
   'Full months of request_logs to keep besides the current one; null: all. usage_daily is kept.';
+comment on column public.gateway_settings.request_log_dropped_before is
+  'Before which instant rows of request_logs were dropped, whatever the retention is now; null: none were. Housekeeping sets it.';
 comment on column public.gateway_settings.updated_at is 'When the row last changed, whoever changed it.';
 comment on column public.gateway_settings.shared_features is
   'What requests may use although all DIDs share it, because their keys belong to one OpenRouter account: openrouter:files, openrouter:shell, openrouter:bash (server tools), container, file, preset, vector_store (references to what exists). Empty: nothing.';

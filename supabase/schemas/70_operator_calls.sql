@@ -210,8 +210,8 @@ begin
   -- By the names that the gateway gives them (policy/server_tools.ts). A tool that is newer than this list
   -- is set in the table; shared_features opens those that DIDs share.
   perform public.check_names(set_gateway_limits.allowed_server_tools, array[
-    'web_search', 'web_fetch', 'datetime', 'code_execution', 'image_generation', 'mcp', 'fusion', 'advisor',
-    'subagent', 'apply_patch', 'file-parser'
+    'web_search', 'web_fetch', 'x_search', 'datetime', 'code_execution', 'image_generation', 'mcp',
+    'fusion', 'advisor', 'subagent', 'apply_patch', 'file-parser'
   ], 'server tool');
   update public.gateway_settings as settings
   set access_mode = coalesce(set_gateway_limits.access_mode, settings.access_mode),

@@ -8,14 +8,17 @@ language sql
 stable
 set search_path = ''
 as $$
-  select (
-    date_trunc('month', now() at time zone 'utc')
-      - make_interval(months => request_log_retention_months)
-  ) at time zone 'utc'
+  select greatest(
+    (
+      date_trunc('month', now() at time zone 'utc')
+        - make_interval(months => request_log_retention_months)
+    ) at time zone 'utc',
+    request_log_dropped_before
+  )
   from public.gateway_settings;
 $$;
 comment on function public.request_log_kept_since is
-  'Before which instant request_logs are not kept, by the retention of gateway_settings; null: all are.';
+  'Before which instant request_logs are not kept, by the retention of gateway_settings or because they were dropped by an earlier one; null: all are.';
 
 -- Makes the partitions of this month and the next ones; when there is none to make, drops those older
 -- than the retention of gateway_settings that hold no pending row.
@@ -96,6 +99,11 @@ begin
         exit;
       end;
     end loop;
+    if v_dropped <> '{}' then
+      update public.gateway_settings
+      set request_log_dropped_before = public.request_log_kept_since()
+      where request_log_dropped_before is distinct from public.request_log_kept_since();
+    end if;
   end if;
   return jsonb_build_object(
     'created', v_created, 'dropped', v_dropped, 'postponed', v_postponed

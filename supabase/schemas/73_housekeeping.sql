@@ -77,6 +77,11 @@ begin
     for update skip locked
   ));
   get diagnostics v_count = row_count;
+  if v_count > 0 then
+    update public.gateway_settings
+    set request_log_dropped_before = public.request_log_kept_since()
+    where request_log_dropped_before is distinct from public.request_log_kept_since();
+  end if;
   return v_count;
 end;
 $$;

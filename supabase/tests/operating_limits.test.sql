@@ -8,7 +8,8 @@ select is(
     select jsonb_object_agg(column_name, substring(column_default from '^''?(.*?)(?:''::.*)?$'))
     from information_schema.columns
     where table_schema = 'public' and table_name = 'gateway_settings' and column_name not in (
-      'only_row', 'updated_at', 'default_credit_limit', 'default_credit_limit_reset', 'request_log_retention_months'
+      'only_row', 'updated_at', 'default_credit_limit', 'default_credit_limit_reset', 'request_log_retention_months',
+      'request_log_dropped_before'
     )
   ),
   '{"access_mode": "open", "daily_budget_usd": "5", "monthly_budget_usd": "50", "requests_per_minute": "1000",
@@ -275,7 +276,7 @@ select throws_ok(
 )
 from given, jsonb_each(settings) where key ~ 'budget|per_minute|per_day|concurrent|models';
 select is(pg_temp.settings(), settings, 'and nothing of that stays') from given;
-select matches(pg_temp.hint($$ select public.set_gateway_limits(allowed_server_tools => '{x}') $$), '^There are: web_search, web_fetch, datetime, ', 'whoever misspells a tool is told which there are');
+select matches(pg_temp.hint($$ select public.set_gateway_limits(allowed_server_tools => '{x}') $$), '^There are: web_search, web_fetch, x_search, datetime, ', 'whoever misspells a tool is told which there are');
 select throws_ok(format('update public.gateway_settings set %s = %L', name, value), '23514', null, format('the table has no %s %s either', name, value))
 from (values
   ('allowed_server_tools', '{web_search, openrouter:bash}'), ('allowed_server_tools', '{container}'), ('allowed_server_tools', '{{web_search},{datetime}}'),

@@ -1,6 +1,6 @@
 -- The log's partitions: months of UTC, made ahead, dropped by retention.
 begin;
-select plan(34);
+select plan(36);
 
 create temporary view month_partitions as
 select relname,
@@ -227,6 +227,17 @@ select results_eq(
   'select month from month_partitions where month >= pg_temp.this_month() order by month',
   'select pg_temp.this_month(n) from generate_series(0, 8) as n',
   'and what was made ahead stays'
+);
+
+-- What is gone stays gone.
+update public.gateway_settings set request_log_retention_months = 12;
+select is(
+  public.request_log_kept_since(), pg_temp.this_month(-1)::timestamp at time zone 'utc',
+  'a longer retention does not say that what was dropped is there'
+);
+update public.gateway_settings set request_log_retention_months = null;
+select is(
+  public.request_log_kept_since(), pg_temp.this_month(-1)::timestamp at time zone 'utc', 'nor does none'
 );
 
 select * from finish();
