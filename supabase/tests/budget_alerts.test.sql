@@ -195,23 +195,23 @@ select is(pg_temp.claim(), '3x2 2x2, 0 left', 'then those that were not delivere
 -- After each claim, how long nothing can be claimed, in minutes.
 create function pg_temp.waits(n integer) returns text language plpgsql as $$
 declare
-  v_waits integer[] := '{}';
-  v_minutes integer;
+  v_waits interval[] := '{}';
+  v_wait interval;
 begin
   for i in 1..n loop
-    v_minutes := 0;
-    loop
-      perform pg_temp.pass('59 seconds');
-      if pg_temp.claim() not like 'nothing%' then
-        return 'claimed too early';
-      end if;
-      perform pg_temp.pass('1 second');
-      v_minutes := v_minutes + 1;
-      exit when pg_temp.claim() not like 'nothing%' or v_minutes > 99;
-    end loop;
-    v_waits := v_waits || v_minutes;
+    v_wait := (select min(attempt_after) - now() from public.budget_alerts where attempts > 0 and delivered_at is null);
+    perform pg_temp.pass(v_wait - interval '1 second');
+    if pg_temp.claim() not like 'nothing%' then
+      return 'claimed too early';
+    end if;
+    perform pg_temp.pass('1 second');
+    if pg_temp.claim() like 'nothing%' then
+      return 'not claimed again';
+    end if;
+    v_waits := v_waits || v_wait;
   end loop;
-  return array_to_string(v_waits, ' ');
+  return (select string_agg(trim_scale(extract(epoch from wait) / 60)::text, ' ' order by place)
+    from unnest(v_waits) with ordinality as waited (wait, place));
 end;
 $$;
 select is(pg_temp.waits(8), '2 4 8 16 32 60 60 60', 'each time after twice as long, up to an hour');

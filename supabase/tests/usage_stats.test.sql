@@ -109,7 +109,7 @@ returns jsonb language sql as $$
 $$;
 
 create temporary table groupings on commit drop as
-select array_remove(array[
+select n, array_remove(array[
   case when n & 1 > 0 then 'day' end, case when n & 2 > 0 then 'hour' end,
   case when n & 4 > 0 then 'model' end, case when n & 8 > 0 then 'endpoint' end,
   case when n & 16 > 0 then 'session' end, case when n & 32 > 0 then 'label' end
@@ -117,6 +117,7 @@ select array_remove(array[
 from generate_series(0, 63) as n;
 
 create temporary table ranges on commit drop as
+select row_number() over () as place, made.* from (
 select timestamptz '2026-03-05 12:00:00+00' + a * interval '120 hours' as range_start,
   timestamptz '2026-03-05 12:00:00+00' + b * interval '120 hours' as range_end
 from (select random() as a, random() as b from generate_series(1, 40)) as random
@@ -137,7 +138,8 @@ select * from (values
   ('2026-03-08 03:00:00+00', '2026-03-08 03:00:00+00'),
   ('2026-03-09 00:00:00+00', '2026-03-06 00:00:00+00'),
   ('2027-01-01 00:00:00+00', '2027-02-01 00:00:00+00')
-) as special;
+) as special
+) as made;
 
 grant select on groupings, ranges to service_role;
 set local role service_role;
@@ -166,14 +168,16 @@ select set_eq(
   'the daily totals are the log''s, to the last digit'
 );
 
+-- Every range with each way to group by one thing, and an eighth of them with each of the others.
 select is_empty(
   format(
     $$ select range_start, range_end from ranges
-      where pg_temp.stats('did:key:alice', range_start, range_end, %1$L)
+      where (cardinality(%1$L::text[]) < 2 or (place + %2$s) %% 8 = 0)
+        and pg_temp.stats('did:key:alice', range_start, range_end, %1$L)
         is distinct from pg_temp.expected('did:key:alice', range_start, range_end, %1$L) $$,
-    group_by
+    group_by, n
   ),
-  format('grouped by %s, every range has the sums of the log', group_by)
+  format('grouped by %s, ranges have the sums of the log', group_by)
 )
 from groupings;
 
@@ -182,10 +186,10 @@ select is_empty(
     from ranges, groupings,
       (values ('session 1', null), ('session 2', 'Zoë'), (null, 'Zoë'), ('nobody''s', null))
         as origin (session, label)
-    where cardinality(group_by) in (0, 2)
+    where (cardinality(group_by) = 0 or cardinality(group_by) = 2 and (place + n) % 4 = 0)
       and pg_temp.stats('did:key:alice', range_start, range_end, group_by, session, label)
         is distinct from pg_temp.expected('did:key:alice', range_start, range_end, group_by, session, label) $$,
-  'so has every range of what belongs to a session or a label'
+  'so have ranges of what belongs to a session or a label'
 );
 select is_empty(
   $$ select relation, did, starts_at from public.verify_usage() $$,
