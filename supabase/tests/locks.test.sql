@@ -1,0 +1,124 @@
+-- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
+-- DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
+begin;
+select plan(26);
+
+-- What is an advisory lock of this transaction.
+create function pg_temp.locks() returns bigint language sql as $$
+  select count(*) from pg_catalog.pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and mode = 'ExclusiveLock';
+$$;
+create function pg_temp.has_lock(name text) returns boolean language sql as $$
+  select exists (
+    select from pg_catalog.pg_locks
+    where locktype = 'advisory' and pid = pg_backend_pid()
+      and (classid::bigint << 32 | objid::bigint) = hashtextextended(name, 0)
+  );
+$$;
+select is(pg_temp.locks(), 0::bigint, 'a transaction begins without a lock');
+select public.lock_budget('did:key:a');
+select public.lock_budget('did:key:b');
+select public.lock_budget('*');
+select public.lock_costs_of('did:key:a');
+select is(pg_temp.locks(), 4::bigint, 'each budget has a lock of its own, and each sum of costs another one');
+select ok(pg_temp.has_lock('llm-gateway: budget of did:key:a'), 'which other versions of the gateway know by the same name');
+select ok(pg_temp.has_lock('llm-gateway: costs of did:key:a'), 'both of them');
+
+-- From here on locks of budgets are noted, too.
+create or replace function public.lock_budget(p_did text) returns void language plpgsql set search_path = '' as $$
+begin
+  perform set_config('test.locks', concat_ws(' ', nullif(current_setting('test.locks', true), ''), right(p_did, 1)), true);
+  perform pg_advisory_xact_lock(hashtextextended('llm-gateway: budget of ' || p_did, 0));
+end;
+$$;
+-- The last letters of the DIDs that were locked since this was called last.
+create function pg_temp.locked() returns text language plpgsql as $$
+declare
+  v_locks text := current_setting('test.locks', true);
+begin
+  perform set_config('test.locks', '', true);
+  return v_locks;
+end;
+$$;
+
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{c, a, b}'::text[]) as name;
+insert into public.budgets (did, day, month)
+select did, (now() at time zone 'utc')::date, date_trunc('month', now() at time zone 'utc')::date
+from unnest('{did:key:c, did:key:a, did:key:b, *}'::text[]) as did;
+
+create function pg_temp.id(n integer) returns uuid language sql return lpad(n::text, 32, '0')::uuid;
+create function pg_temp.item(n integer, name text, more jsonb default '{}') returns jsonb language sql
+return jsonb_build_object(
+  'request_id', pg_temp.id(n), 'did', 'did:key:' || name, 'method', 'POST', 'endpoint', '/chat/completions',
+  'metered', true, 'model', 'm', 'models', '["m"]'::jsonb, 'estimate', '[{"usd": "0.1"}]'::jsonb,
+  'message_hash', lpad((99 - n)::text, 64, '0'), 'message_expires_at', now() + interval '5 minutes',
+  'idempotency_key', 'key ' || (99 - n), 'body_hash', 'ab', 'free_model', false,
+  'owned_generations', '[]'::jsonb, 'shared_features', '[]'::jsonb, 'server_tools', '[]'::jsonb
+) || more;
+create function pg_temp.settlement(n integer, more jsonb default '{}') returns jsonb language sql as $$
+  select jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200, 'cost', '0.1'
+  ) || more
+  from public.request_logs where id = pg_temp.id(n);
+$$;
+
+-- Admission.
+select is(
+  public.admit_request(pg_temp.item(1, 'b')) ->> 'decision' || ' ' || pg_temp.locked(), 'admitted b *',
+  'an admission locks its DID, then all together'
+);
+select is(
+  public.admit_request(pg_temp.item(2, 'b', '{"metered": false}')) ->> 'decision', 'admitted', 'what costs nothing'
+);
+select is(pg_temp.locked(), '', 'locks neither');
+select is(
+  (select count(*) from jsonb_object_keys(public.admit_requests(jsonb_build_array(
+    pg_temp.item(14, 'c'), pg_temp.item(11, 'b'), pg_temp.item(13, 'a'), pg_temp.item(12, 'b')
+  )::text))), 4::bigint, 'those that are admitted together'
+);
+select is(pg_temp.locked(), 'a b c *', 'lock each DID once, in their order');
+select is(
+  (select string_agg(ltrim(right(encode(message_hash, 'hex'), 4), '0'), ' ' order by ctid) from public.accepted_messages),
+  '98 97 85 86 87 88', 'and messages in theirs'
+);
+select is(
+  (select string_agg(right(did, 1) || idempotency_key, ', ' order by ctid) from public.idempotency_keys),
+  'bkey 98, akey 86, bkey 87, bkey 88, ckey 85', 'and keys of a DID in theirs'
+);
+select is(
+  (select string_agg(right(id::text, 2), ' ' order by ctid) from public.request_logs where id > pg_temp.id(10)),
+  '11 12 13 14', 'and rows of the log in that of their ids'
+);
+
+-- Settlement.
+select is(public.settle_request(pg_temp.settlement(1)) ->> 'settled', 'true', 'a settlement');
+select is(pg_temp.locked(), 'b b *', 'locks its DID, and all together after everything else');
+select is(
+  (select count(*) from jsonb_object_keys(public.settle_requests(jsonb_build_array(
+    pg_temp.settlement(14, '{"cost": null}'), pg_temp.settlement(11, '{"cost": null}'), pg_temp.settlement(13, '{"cost": null}')
+  )::text))), 3::bigint, 'those that are settled together'
+);
+select is(pg_temp.locked(), 'a b c a b c *', 'lock all DIDs before a total, and once more for the budgets');
+select is(public.discard_request(pg_temp.id(12), now()), true, 'a call that is discarded');
+select is(pg_temp.locked(), 'b *', 'was in the budgets alone');
+select is(
+  public.book_costs(jsonb_build_array(pg_temp.settlement(14), pg_temp.settlement(11), pg_temp.settlement(13))), 3,
+  'costs that are booked together'
+);
+select is(pg_temp.locked(), 'a b c a b c *', 'lock in the same order, whatever order they come in');
+insert into public.request_logs (id, did, method, endpoint, request_time, reserved_usd)
+select pg_temp.id(20 + n::integer), 'did:key:' || name, 'POST', '/x', now() - n * interval '1 hour', 0.1
+from unnest('{b, c, a, b}'::text[]) with ordinality as stale (name, n);
+select is(public.expire_stale_requests(), 4, 'rows whose workers are lost');
+select is(pg_temp.locked(), 'a b b c a b c *', 'lock so, too, be they old or new');
+
+-- What puts totals and budgets right.
+update public.usage_daily set requests = requests + 1;
+update public.budgets set requests_under_way = 7, day_reserved_usd = 7;
+select is((select count(distinct did) from public.verify_usage(true)), 3::bigint, 'totals that are put right');
+select is(pg_temp.locked(), 'a a b b c c', 'are so DID by DID');
+select is((select count(*) from public.verify_reservations(true)), 4::bigint, 'and so are budgets');
+select is(pg_temp.locked(), 'a b c *', 'with that of all last');
+
+select * from finish();
+rollback;
