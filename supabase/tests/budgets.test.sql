@@ -1,6 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(62);
+select plan(99);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -208,6 +208,239 @@ select is(
 );
 select throws_ok($$ select pg_temp.reserve('[{"usd": "-1"}]') $$, '22003', null, 'no price is negative');
 select throws_ok($$ select pg_temp.reserve('[{"usd": "NaN"}]') $$, '22003', null, 'or no number');
+
+-- The rules by themselves.
+create function pg_temp.budget(more jsonb default '{}') returns public.budgets language sql
+return jsonb_populate_record(row(
+  'did:key:x', '2028-02-28', 1, 2, 50, 3, 4, 80, '2028-02-01', 5, 6, 50, 7,
+  '2028-02-28 01:00:00+00', '2028-02-28 02:00:00+00', '2028-02-28 03:00:00+00', '2028-02-28 04:00:00+00'
+)::public.budgets, more);
+create function pg_temp.limits(more jsonb default '{}') returns public.limits language sql
+return jsonb_populate_record(null::public.limits, more);
+-- What is in p_after and not in p_before.
+create function pg_temp.changed(p_before public.budgets, p_after public.budgets) returns jsonb language sql
+return (
+  select coalesce(jsonb_object_agg(after.key, after.value), '{}')
+  from jsonb_each(to_jsonb(p_after)) as after where after.value is distinct from to_jsonb(p_before) -> after.key
+);
+select is(
+  pg_temp.changed(pg_temp.budget(), public.rolled(pg_temp.budget(), day)), changed::jsonb, description
+)
+from (values
+  (date '2028-02-28', '{}', 'on its day a budget stays as it is'),
+  ('2028-02-27', '{}', 'and on one before it'),
+  ('2028-01-31', '{}', 'in a month before it, too'),
+  (
+    '2028-02-29', '{"day": "2028-02-29", "day_spent_usd": 0, "day_reserved_usd": 0, "day_alerted": 0, "day_free_requests": 0,
+      "day_new_accounts": 0, "new_accounts_alerted": 0}', 'all that is of a day ends with it'
+  ),
+  (
+    '2028-03-01', '{"day": "2028-03-01", "day_spent_usd": 0, "day_reserved_usd": 0, "day_alerted": 0, "day_free_requests": 0,
+      "day_new_accounts": 0, "new_accounts_alerted": 0, "month": "2028-03-01", "month_spent_usd": 0, "month_reserved_usd": 0,
+      "month_alerted": 0}', 'and all that is of a month with that'
+  )
+) as rolled (day, changed, description);
+select is(
+  to_jsonb(public.rolled(null, '2028-02-29')),
+  '{"did": null, "day": "2028-02-29", "day_spent_usd": 0, "day_reserved_usd": 0, "day_alerted": 0, "day_free_requests": 0,
+    "day_new_accounts": 0, "new_accounts_alerted": 0, "month": "2028-02-01", "month_spent_usd": 0, "month_reserved_usd": 0,
+    "month_alerted": 0, "requests_under_way": 0, "requests_used_until": "-infinity", "free_requests_used_until": "-infinity",
+    "refusals_used_until": "-infinity", "new_accounts_used_until": "-infinity"}'::jsonb,
+  'one with which nothing was done yet begins with nothing'
+);
+select is(
+  pg_temp.changed(pg_temp.budget(who), public.with_call(
+    pg_temp.budget(who), pg_temp.limits(limits), 0.5, is_free, '2028-02-28 05:00:00+00'
+  )), changed::jsonb, description
+)
+from (values
+  ('{}'::jsonb, '{}'::jsonb, false, '{"day_reserved_usd": 2.5, "month_reserved_usd": 6.5, "requests_under_way": 8}', 'a call is reserved for, and under way'),
+  ('{"did": "*"}', '{}', false, '{"day_reserved_usd": 2.5, "month_reserved_usd": 6.5}', 'under way of its DID alone'),
+  (
+    '{"did": "*"}', '{"requests_per_minute": 60, "free_models_per_minute": 30}', false,
+    '{"day_reserved_usd": 2.5, "month_reserved_usd": 6.5, "requests_used_until": "2028-02-28T05:00:01+00:00"}', 'it takes its part of a rate'
+  ),
+  (
+    '{"did": "*"}', '{"requests_per_minute": 60, "free_models_per_minute": 30}', true,
+    '{"day_reserved_usd": 2.5, "month_reserved_usd": 6.5, "requests_used_until": "2028-02-28T05:00:01+00:00",
+      "day_free_requests": 4, "free_requests_used_until": "2028-02-28T05:00:02+00:00"}', 'and of that of free models, where its is one'
+  ),
+  (
+    '{"did": "*"}', '{}', true, '{"day_reserved_usd": 2.5, "month_reserved_usd": 6.5, "day_free_requests": 4}',
+    'which are counted without a rate, too'
+  )
+) as calls (who, limits, is_free, changed, description);
+select is(
+  pg_temp.changed(pg_temp.budget(who), public.with_change(
+    pg_temp.budget(who), row('did:key:x', day, spent, reserved, ended, 0)::public.budget_change
+  )), changed::jsonb, description
+)
+from (values
+  (
+    '{}'::jsonb, date '2028-02-28', 0.5, -1.5, 2,
+    '{"day_spent_usd": 1.5, "day_reserved_usd": 0.5, "month_spent_usd": 5.5, "month_reserved_usd": 4.5, "requests_under_way": 5}',
+    'a change of today is one of the month'
+  ),
+  (
+    '{}', '2028-02-27', 0.5, -1.5, 2, '{"month_spent_usd": 5.5, "month_reserved_usd": 4.5, "requests_under_way": 5}',
+    'one of yesterday is of the month alone'
+  ),
+  ('{}', '2028-01-31', 0.5, -1.5, 2, '{"requests_under_way": 5}', 'one of last month is in neither'),
+  ('{"did": "*"}', '2028-01-31', 0.5, -1.5, 2, '{}', 'and in nothing of the gateway''s'),
+  (
+    '{}', '2028-02-28', 0, -9, 9, '{"day_reserved_usd": 0, "month_reserved_usd": 0, "requests_under_way": 0}',
+    'none makes less than nothing'
+  )
+) as changes (who, day, spent, reserved, ended, changed, description);
+
+create function pg_temp.log(more jsonb) returns public.request_logs language sql
+return jsonb_populate_record(
+  null::public.request_logs, '{"did": "did:key:x", "request_time": "2028-02-28T23:30:00-02:00", "status": "pending", "reserved_usd": 0}' || more
+);
+select is(
+  to_jsonb(public.budget_change_of(pg_temp.log(before), pg_temp.log(before || change))) - 'did',
+  expected || jsonb_build_object('day', coalesce(before ->> 'reserved_on', '2028-02-29')), description
+)
+from (values
+  (
+    '{"reserved_on": "2028-02-28", "reserved_usd": 0.5}'::jsonb, '{"status": "completed", "http_status": 200, "total_cost": 0.2, "reserved_usd": 0}'::jsonb,
+    '{"spent_usd": 0.2, "reserved_usd": -0.5, "ended": 1, "refused": 0}'::jsonb, 'an end spends, and frees'
+  ),
+  (
+    '{"reserved_on": "2028-02-28", "reserved_usd": 0.5}', '{"status": "failed"}',
+    '{"spent_usd": 0, "reserved_usd": 0.0, "ended": 1, "refused": 0}', 'one of unknown cost changes nothing else'
+  ),
+  (
+    '{"reserved_on": "2028-02-28"}', '{"status": "failed", "http_status": 400, "total_cost": 0}',
+    '{"spent_usd": 0, "reserved_usd": 0, "ended": 1, "refused": 1}', 'a mistake is one, from 400'
+  ),
+  (
+    '{"reserved_on": "2028-02-28"}', '{"status": "failed", "http_status": 499, "total_cost": 0}',
+    '{"spent_usd": 0, "reserved_usd": 0, "ended": 1, "refused": 1}', 'to 499'
+  ),
+  (
+    '{"reserved_on": "2028-02-28"}', '{"status": "failed", "http_status": 500, "total_cost": 0}',
+    '{"spent_usd": 0, "reserved_usd": 0, "ended": 1, "refused": 0}', 'a fault of others is none'
+  ),
+  (
+    '{"reserved_on": "2028-02-28"}', '{"status": "failed", "http_status": 429, "total_cost": 0}',
+    '{"spent_usd": 0, "reserved_usd": 0, "ended": 1, "refused": 0}', 'nor is too much at once'
+  ),
+  (
+    '{"reserved_on": "2028-02-28"}', '{"status": "failed", "http_status": 400, "total_cost": 0.1}',
+    '{"spent_usd": 0.1, "reserved_usd": 0, "ended": 1, "refused": 0}', 'nor what is billed'
+  ),
+  (
+    '{}', '{"status": "completed", "total_cost": 0.2}', '{"spent_usd": 0.2, "reserved_usd": 0, "ended": 0, "refused": 0}',
+    'what was not counted when it began is not under way, and is of the day of its time'
+  ),
+  (
+    '{"reserved_on": "2028-02-28", "status": "failed", "http_status": 400, "total_cost": 0.1}', '{"total_cost": 0.3}',
+    '{"spent_usd": 0.2, "reserved_usd": 0, "ended": 0, "refused": 0}', 'what has ended changes by the difference'
+  )
+) as rows_of_the_log (before, change, expected, description);
+select is(
+  to_jsonb(public.budget_change_of(null, pg_temp.log('{"status": "completed", "http_status": 400, "total_cost": 0.3, "reserved_usd": 0.1}'))),
+  '{"did": "did:key:x", "day": "2028-02-29", "spent_usd": 0.3, "reserved_usd": 0.1, "ended": 0, "refused": 0}'::jsonb,
+  'a row that was not there adds all that it has'
+);
+select is(
+  to_jsonb(public.budget_change_at_end(pg_temp.log(
+    '{"status": "completed", "reserved_on": "2028-02-28", "estimate_usd": 0.5, "reserved_usd": 0.1, "total_cost": 0.3}'
+  ))),
+  '{"did": "did:key:x", "day": "2028-02-28", "spent_usd": 0.3, "reserved_usd": -0.4, "ended": 1, "refused": 0}'::jsonb,
+  'at its end a row gives back what was estimated'
+);
+
+create function pg_temp.settings() returns public.gateway_settings language sql
+return jsonb_populate_record(null::public.gateway_settings, '{
+  "daily_budget_usd": 11, "monthly_budget_usd": 12, "requests_per_minute": 13, "free_models_per_minute": 14, "free_models_per_day": 15,
+  "default_daily_budget_usd": 21, "default_monthly_budget_usd": 22, "default_requests_per_minute": 23,
+  "default_concurrent_requests": 24, "default_free_models_per_day": 25, "refused_requests_per_minute": 26}');
+select is(
+  to_jsonb(public.limits_of(jsonb_populate_record(null::public.did_policies, '{"daily_budget_usd": 1, "monthly_budget_usd": 2,
+    "requests_per_minute": 3, "concurrent_requests": 4, "free_models_per_day": 5}'), pg_temp.settings())),
+  '{"daily_budget_usd": 1, "monthly_budget_usd": 2, "requests_per_minute": 3, "concurrent_requests": 4,
+    "free_models_per_minute": null, "free_models_per_day": 5, "refused_requests_per_minute": 26}'::jsonb,
+  'a DID''s own limits come first'
+);
+select is(
+  to_jsonb(public.limits_of(null, pg_temp.settings())),
+  '{"daily_budget_usd": 21, "monthly_budget_usd": 22, "requests_per_minute": 23, "concurrent_requests": 24,
+    "free_models_per_minute": null, "free_models_per_day": 25, "refused_requests_per_minute": 26}'::jsonb,
+  'then what all have without'
+);
+select is(
+  to_jsonb(public.gateway_limits(pg_temp.settings())),
+  '{"daily_budget_usd": 11, "monthly_budget_usd": 12, "requests_per_minute": 13, "concurrent_requests": null,
+    "free_models_per_minute": 14, "free_models_per_day": 15, "refused_requests_per_minute": null}'::jsonb,
+  'the gateway has limits of its own'
+);
+
+-- One look and all of them say the same. Of a free model refusal_by looks at everything.
+create temporary table tried on commit drop as
+select calls, pg_temp.budget(jsonb_build_object(
+    'day_spent_usd', spent, 'day_reserved_usd', 0.25, 'month_spent_usd', 3 * spent, 'month_reserved_usd', 0.25,
+    'requests_under_way', under_way, 'requests_used_until', timestamptz '2028-02-28 12:00:00+00' + used, 'refusals_used_until', refusals
+  )) as budget, pg_temp.limits(limits) as limits
+from unnest('{1, 2}'::integer[]) as calls, unnest('{0.25, 0.5, 0.500001}'::numeric[]) as spent, unnest('{1, 2}'::integer[]) as under_way,
+  unnest('{-1 hour, 20 seconds, 20.000001 seconds, 40 seconds, 40.000001 seconds}'::interval[]) as used,
+  unnest('{2028-02-28 12:00:00+00, 2028-02-28 12:00:00.000001+00}'::timestamptz[]) as refusals,
+  unnest(array[
+    '{}', '{"daily_budget_usd": 1}', '{"monthly_budget_usd": 2}', '{"requests_per_minute": 3}', '{"concurrent_requests": 3}',
+    '{"daily_budget_usd": 1, "monthly_budget_usd": 1.75, "requests_per_minute": 3, "concurrent_requests": 2, "refused_requests_per_minute": 1}'
+  ]::jsonb[]) as limits;
+create function pg_temp.pass_in_turn(p_budget public.budgets, p_limits public.limits, calls integer) returns boolean language plpgsql as $$
+begin
+  for i in 1..calls loop
+    if public.refusal_by(p_budget, p_limits, 'did', 0.25, true, '2028-02-28 12:00:00+00') is not null then
+      return false;
+    end if;
+    p_budget := public.with_call(p_budget, p_limits, 0.25, false, '2028-02-28 12:00:00+00');
+  end loop;
+  return true;
+end;
+$$;
+select is_empty(
+  $$ select * from tried
+    where ((budget).refusals_used_until <= '2028-02-28 12:00:00+00' or (limits).refused_requests_per_minute is not null)
+      and public.has_room(budget, limits, calls, 0.25 * calls, '2028-02-28 12:00:00+00')
+      and not pg_temp.pass_in_turn(budget, limits, calls) $$,
+  'what there is room for passes, one after the other'
+);
+select is_empty(
+  $$ select * from tried
+    where (budget).refusals_used_until <= '2028-02-28 12:00:00+00'
+      and not public.has_room(budget, limits, calls, 0.25 * calls, '2028-02-28 12:00:00+00')
+      and pg_temp.pass_in_turn(budget, limits, calls) $$,
+  'and what passes there is room for'
+);
+select is_empty(
+  $$ select * from tried
+    where (budget).refusals_used_until > '2028-02-28 12:00:00+00'
+      and public.has_room(budget, limits, calls, 0.25 * calls, '2028-02-28 12:00:00+00') $$,
+  'but for who has made mistakes, whom all rules look at'
+);
+select is(
+  public.refusal_by(
+    pg_temp.budget('{"day_spent_usd": 0.40, "day_reserved_usd": 0.300, "month_spent_usd": 1.40, "month_reserved_usd": 0.600}'),
+    pg_temp.limits(limit_usd), 'did', 1.10, false, '2028-02-28 12:00:00+00'
+  ), expected, 'amounts are told without zeros at their end'
+)
+from (values
+  ('{"daily_budget_usd": 1.50}'::jsonb, '{"decision": "budget_exceeded", "scope": "did", "period": "day", "limit_usd": "1.5", "spent_usd": "0.4",
+    "reserved_usd": "0.3", "estimate_usd": "1.1", "resets_at": "2028-02-29T00:00:00+00:00"}'::jsonb),
+  ('{"monthly_budget_usd": 2.50}', '{"decision": "budget_exceeded", "scope": "did", "period": "month", "limit_usd": "2.5", "spent_usd": "1.4",
+    "reserved_usd": "0.6", "estimate_usd": "1.1", "resets_at": "2028-03-01T00:00:00+00:00"}')
+) as refused (limit_usd, expected);
+select is(
+  array(select public.threshold_of(amount, 1) from unnest('{0, 0.4999, 0.5, 0.7999, 0.8, 0.9999, 1, 2}'::numeric[]) as amount),
+  '{0,0,50,50,80,80,100,100}', 'thresholds are reached to the digit'
+);
+select is(
+  array(select public.threshold_of(1, limit_usd) from unnest('{null, 0, -1}'::numeric[]) as limit_usd), '{0,0,0}',
+  'where there is no limit, or one of nothing, there are none'
+);
 
 -- Sums.
 select is(
