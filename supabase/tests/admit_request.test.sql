@@ -1,6 +1,6 @@
 -- The decision on a request, and the row that books it.
 begin;
-select plan(41);
+select plan(45);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 values
@@ -179,6 +179,25 @@ select is(
   public.admit_request(pg_temp.request(60), 'did:key:bob', 'GET', '/models', false) -> 'new_limit',
   '{"may_wait": false, "credit_limit": "2.50", "credit_limit_reset": null}',
   'a limit that OpenRouter does not know yet comes with the admission'
+);
+
+-- What gateways of before do not tell: that a model is free, and what may run besides.
+select is(
+  (public.admit_request(pg_temp.request(90), 'did:key:bob', 'POST', '/chat/completions', true, 'a/b:free') ->> 'request_time')::timestamptz,
+  now(), 'a request of a gateway of before has the time of its transaction'
+);
+select public.set_gateway_limits(free_models_per_day => 1);
+select is(
+  public.admit_request(pg_temp.request(91), 'did:key:bob', 'POST', '/chat/completions', true, 'a/b:free'), '{"decision": "access_denied"}',
+  'its calls of free models are counted by the model''s name'
+);
+select is(
+  public.admit_request(pg_temp.request(92), 'did:key:bob', 'POST', '/a/b:free', true, 'a/b') ->> 'decision', 'admitted', 'and no others'
+);
+select public.set_gateway_limits(default_allowed_models => '{a/*}');
+select is(
+  public.admit_request(pg_temp.request(93), 'did:key:bob', 'POST', '/chat/completions', true, 'a/b'), '{"decision": "access_denied"}',
+  'where models are restricted it is refused, because it does not tell all that may run'
 );
 
 select * from finish();

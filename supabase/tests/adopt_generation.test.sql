@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(37);
+select plan(52);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -182,6 +182,96 @@ select is(
   (public.claim_cost_searches(5) #>> '{searches,0,from}')::timestamptz, now() - interval '2 hours',
   'a search that broke off goes on where it was'
 );
+
+-- A variant of a model is that model, whichever of the two is known.
+delete from public.request_logs;
+delete from public.usage_daily;
+select pg_temp.lost(1, 'a/one:free', '9 minutes'), pg_temp.lost(2, 'a/two', '9 minutes'), pg_temp.lost(3, 'b/one', '9 minutes');
+select is(pg_temp.adopt('{gen-n}', 'a/one:nitro', '9 minutes', '1'), 'adopted', 'a variant is a variant''s');
+select is(pg_temp.owner_of('gen-n'), '1', 'of the same model');
+select is(pg_temp.adopt('{gen-o}', 'a/two:free', '9 minutes', '1'), 'adopted', 'or the model''s own');
+select is(pg_temp.adopt('{gen-p}', 'b/one-more', '9 minutes', '1') || ' ' || pg_temp.owner_of('gen-p'), 'adopted 3', 'as a version is');
+select is(pg_temp.adopt('{gen-q}', 'b/one', '9 minutes', '1'), 'no_row', 'where none is lost none fits');
+
+-- A row of its own has all that was found.
+select is(
+  public.adopt_generation('{
+    "did": "did:key:alice", "created_at": "2026-11-20T10:00:00Z", "model": "a/one", "provider": "p", "native_finish_reason": "stop",
+    "streaming": true, "usd_per_credit": "0.5", "input_tokens": 7, "output_tokens": 8, "cached_tokens": 9, "reasoning_tokens": 10,
+    "generations": [{"id": "gen-r", "cost": "1.50", "upstream_cost": "0.30"}, {"id": "gen-s", "cost": "0.10"}]
+  }', true), 'own_row', 'what fits no row'
+);
+select results_eq(
+  $$ select did, method, endpoint, model, provider, native_finish_reason, streaming, status, request_time, response_time, input_tokens,
+      output_tokens, cached_tokens, reasoning_tokens, total_cost::text, upstream_cost::text, cost_source, reserved_usd
+    from public.request_logs where generation_id = 'gen-r' $$,
+  $$ values ('did:key:alice', 'POST', 'other', 'a/one', 'p', 'stop', true, 'completed', timestamptz '2026-11-20 10:00:00+00',
+    timestamptz '2026-11-20 10:00:00+00', 7::bigint, 8::bigint, 9::bigint, 10::bigint, '0.8', '0.15', 'reconciliation', 0::numeric) $$,
+  'is told in full in one of its own, in dollars'
+);
+select is(
+  (select string_agg(generation_id, ' ' order by generation_id) from public.found_generations
+    where request_id = (select id from public.request_logs where generation_id = 'gen-r')),
+  'gen-r gen-s', 'with all of its generations'
+);
+
+-- When those ran whose answers told a sum.
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, generation_id, total_cost, cost_source)
+select gen_random_uuid(), did, 'POST', '/x', timestamptz '2026-11-21 10:00:00+00' + began, 'completed',
+  timestamptz '2026-11-21 10:00:00+00' + ended, id, 1, source
+from (values
+  ('did:key:sums', 'gen-1', interval '-20 minutes -1 microsecond', interval '5 minutes', 'response'),
+  ('did:key:sums', 'gen-2', '-20 minutes', '-10 seconds', 'response'),
+  ('did:key:sums', 'gen-3', '-20 minutes', '-10.000001 seconds', 'response'),
+  ('did:key:sums', 'gen-4', '1 minute', '2 minutes', 'generation'),
+  ('did:key:sums', null, '1 minute', '2 minutes', 'response'),
+  ('did:key:other', 'gen-6', '1 minute', '2 minutes', 'response'),
+  ('did:key:sums', 'gen-7', '1 hour 10 seconds', '2 hours', 'response'),
+  ('did:key:sums', 'gen-8', '1 hour 10.000001 seconds', '2 hours', 'response')
+) as ran (did, id, began, ended, source);
+select is(
+  public.generations_with_sums('did:key:sums', '2026-11-21 10:00:00+00', '2026-11-21 11:00:00+00'),
+  '[{"generation_id": "gen-7", "from": "2026-11-21T11:00:00+00:00", "to": "2026-11-21T12:00:10+00:00"},
+    {"generation_id": "gen-2", "from": "2026-11-21T09:39:50+00:00", "to": "2026-11-21T10:00:00+00:00"}]'::jsonb,
+  'is told of whatever may have run in a span, the latest first, give or take what clocks differ by'
+);
+select is(public.generations_with_sums('did:key:nobody', '-infinity', 'infinity'), '[]', 'of nobody nothing');
+
+-- Whose calls are looked for, how long, and how soon again.
+delete from public.cost_checks;
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:carol', 'now', 'x', 'n');
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at, retired_at) values
+  ('did:key:carol', 'before', 'n', now() - interval '90 days', now() - interval '31 days 23 hours'),
+  ('did:key:carol', 'long before', 'n', now() - interval '90 days', now() - interval '32 days');
+insert into public.cost_checks (did, claimed_at, equal_at, search_after) values
+  ('did:key:alice', now(), now() - interval '3 hours', now() - interval '1 second'),
+  ('did:key:bob', now(), null, now() - interval '2 seconds'),
+  ('did:key:carol', now(), now() - interval '40 days', now() - interval '3 seconds'),
+  ('did:key:dave', now(), null, now() + interval '1 hour'), ('did:key:erin', now(), null, null);
+select is(
+  public.claim_cost_searches(2), jsonb_build_object('searches', jsonb_build_array(
+    jsonb_build_object('did', 'did:key:bob', 'keys', '[]'::jsonb, 'from', now() - interval '31 days'),
+    jsonb_build_object('did', 'did:key:carol', 'keys', '["before", "now"]'::jsonb, 'from', now() - interval '31 days')
+  ), 'left', 1), 'who has waited longest comes first, with the keys that analytics still tell of'
+);
+create function pg_temp.waits(p_did text, n integer) returns text language plpgsql as $$
+declare
+  v_waits text[] := '{}';
+begin
+  for i in 1..n loop
+    update public.cost_checks set search_after = now() where did = p_did;
+    perform public.claim_cost_searches(9);
+    v_waits := v_waits || round((select extract(epoch from search_after - clock_timestamp()) / 60 from public.cost_checks where did = p_did))::text;
+  end loop;
+  return array_to_string(v_waits, ' ');
+end;
+$$;
+select is(pg_temp.waits('did:key:dave', 11), '5 10 20 40 80 160 320 640 1280 1440 1440', 'each time after twice as long, up to a day');
+select public.end_cost_search('did:key:dave', null);
+select ok((select search_after > now() + interval '23 hours' and searched_to is null from public.cost_checks where did = 'did:key:dave'), 'where a search has come to its end');
+select public.end_cost_search('did:key:dave', now() - interval '5 hours');
+select ok((select search_after between now() and clock_timestamp() and searched_to = now() - interval '5 hours' from public.cost_checks where did = 'did:key:dave'), 'and at once where it broke off');
+select is((select count(*) from public.cost_checks where searched_to is not null), 1::bigint, 'which is noted of its DID alone');
 
 select * from finish();
 rollback;

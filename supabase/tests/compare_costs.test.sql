@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(42);
+select plan(44);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -213,6 +213,29 @@ select is(
 select is(
   public.compare_costs('did:key:bob', '1', jsonb_build_array(pg_temp.key('hash-b', 2, 0.5))) ->> 'drift_usd', '2',
   'against which all is a difference that was spent'
+);
+
+-- Differences by themselves, and who is told of them.
+select is(
+  array(select public.difference_of_sums(openrouter, booked)::text from (values
+    (1.00::numeric, 0.50::numeric), (0.50, 1.00), (1, 1), (1e-10, 0), (1.1e-10, 0), (0, 1.1e-10), (100, 99.9999999998), (100, 99.99999999979),
+    (null, 1), (1, null)
+  ) as sums (openrouter, booked)),
+  '{0.5,-0.5,0,0,0.00000000011,-0.00000000011,0,0.00000000021,null,null}'::text[],
+  'a difference is exact, and none where doubles may have lost it'
+);
+delete from public.cost_drift;
+insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_usd, drift_usd, booked_byok_usd, byok_drift_usd)
+values
+  ('did:key:a', now() - interval '2 hours', now(), 1, 0, 1, 0, null), ('did:key:b', now() - interval '2 hours', now(), 0, 2, -2, 0, 0),
+  ('did:key:c', now() - interval '2 hours', now(), 1, 1, 1, 0, -3), ('did:key:d', now() - interval '2 hours', now(), 1, 0, 1, 0, 0),
+  ('did:key:e', now() - interval '59 minutes', now(), 9, 0, 9, 0, 0);
+select is(
+  public.standing_cost_drifts(3), jsonb_build_array(
+    jsonb_build_object('did', 'did:key:c', 'drift_usd', '1', 'byok_drift_usd', '-3', 'stands_since', now() - interval '2 hours'),
+    jsonb_build_object('did', 'did:key:b', 'drift_usd', '-2', 'byok_drift_usd', '0', 'stands_since', now() - interval '2 hours'),
+    jsonb_build_object('did', 'did:key:a', 'drift_usd', '1', 'byok_drift_usd', null, 'stands_since', now() - interval '2 hours')
+  ), 'the largest come first, whichever way and whoever''s costs they are, and so many'
 );
 
 select * from finish();

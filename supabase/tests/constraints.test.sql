@@ -1,6 +1,6 @@
 -- Rules that hold whoever writes.
 begin;
-select plan(30);
+select plan(31);
 
 select is((select count(*) from public.gateway_settings), 1::bigint, 'there is one row of settings');
 select throws_ok(
@@ -86,6 +86,11 @@ select throws_ok(
 select throws_ok(
   $$ update public.gateway_settings set default_credit_limit = 'NaN' $$, '23514', null,
   'and so is that of new keys'
+);
+
+select is(
+  array(select public.are_model_patterns(patterns::text[]) from unnest(array['{}', '{a/b}', '{a/b:free, a/*}', '{a/b, a}', '{null}']) as patterns),
+  '{true,true,true,false,false}', 'a list of models is one of patterns, each of them, or of nothing'
 );
 
 -- What has a lowest and a highest value, or a longest one.

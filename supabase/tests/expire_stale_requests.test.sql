@@ -1,6 +1,6 @@
 -- A row whose gateway died ends all the same.
 begin;
-select plan(13);
+select plan(15);
 
 insert into public.request_logs (id, did, method, endpoint, model, request_time, reserved_usd)
 values
@@ -52,6 +52,20 @@ select is(
 set local timezone = 'Pacific/Kiritimati';
 select is(public.expire_stale_requests('14 minutes'), 0, 'the limit itself is not past the limit');
 select is(public.expire_stale_requests('13 minutes'), 1, 'a shorter limit ends what is younger');
+
+-- What is reserved for rows that have ended without a cost, by when they began.
+delete from public.request_logs;
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, given_up, reserved_usd)
+select ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'did:key:carol', 'POST', '/x', now() - age, 'failed', now(), given_up, 0.5
+from (values
+  (1, interval '14 minutes', true), (2, '15 minutes', true), (3, '15 minutes 1 second', true),
+  (4, '1 hour', false), (5, '24 hours', false), (6, '24 hours 1 second', false)
+) as ended (n, age, given_up);
+select is(public.expire_stale_requests(), 0, 'none of those that have ended ends again');
+select is(
+  (select string_agg(right(id::text, 1), ' ' order by id) from public.request_logs where reserved_usd = 0), '3 6',
+  'but what was given up is freed once nobody can settle it, and everything else after a day'
+);
 
 -- A backlog.
 insert into public.request_logs (id, did, method, endpoint, request_time)

@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
 -- DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(26);
+select plan(34);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -119,6 +119,46 @@ select is((select count(distinct did) from public.verify_usage(true)), 3::bigint
 select is(pg_temp.locked(), 'a a b b c c', 'are so DID by DID');
 select is((select count(*) from public.verify_reservations(true)), 4::bigint, 'and so are budgets');
 select is(pg_temp.locked(), 'a b c *', 'with that of all last');
+
+-- Totals of a DID are locked in the order of their keys, whatever order rows come in.
+delete from public.request_logs;
+create function pg_temp.note_total() returns trigger language plpgsql as $$
+begin
+  perform set_config('test.totals', concat_ws(' ', nullif(current_setting('test.totals', true), ''),
+    extract(day from new.day) || new.model || new.endpoint), true);
+  return null;
+end;
+$$;
+create trigger note_total after insert or update on public.usage_daily for each row execute function pg_temp.note_total();
+create function pg_temp.counted() returns text language plpgsql as $$
+declare
+  v_totals text := current_setting('test.totals', true);
+begin
+  perform set_config('test.totals', '', true);
+  return v_totals;
+end;
+$$;
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+select pg_temp.id(30 + n::integer), 'did:key:a', 'POST', endpoint, model, timestamptz '2026-11-01 12:00:00+00' + day * interval '24 hours'
+from (values (1, 2, 'm', '/a'), (2, 1, 'm', '/b'), (3, 1, 'n', '/a'), (4, 1, 'm', '/a'), (5, 0, 'z', '/z')) as rows_of (n, day, model, endpoint);
+create temporary table in_order on commit drop as select '1z/z 2m/a 2m/b 2n/a 3m/a' as totals;
+select is(public.expire_stale_requests(), 5, 'rows that end together');
+select is(pg_temp.counted(), totals, 'are counted by day, model and path') from in_order;
+select is(
+  public.book_costs((select jsonb_agg(pg_temp.settlement(n)) from generate_series(31, 35) as n)), 5, 'costs that are booked together'
+);
+select is(pg_temp.counted(), (select string_agg(total || ' ' || total, ' ' order by place) from string_to_table(totals, ' ') with ordinality as one (total, place)), 'so, too, each row taken out and put in')
+from in_order;
+update public.request_logs set status = 'pending', response_time = null, total_cost = null, given_up = false;
+select is(
+  (select count(*) from jsonb_object_keys(public.settle_requests((select jsonb_agg(pg_temp.settlement(n)) from generate_series(31, 35) as n)::text))),
+  5::bigint, 'settlements that came together'
+);
+select is(pg_temp.counted(), totals, 'too') from in_order;
+select is(public.settle_request(pg_temp.settlement(40 - 5, '{"model": "a"}')) ->> 'settled', 'false', 'a row that has ended stays so');
+update public.request_logs set given_up = true, total_cost = null where id in (pg_temp.id(34), pg_temp.id(35));
+select public.settle_request(pg_temp.settlement(n, jsonb_build_object('model', model))) from (values (34, 'n'), (35, 'a')) as moved (n, model);
+select is(pg_temp.counted(), '2m/a 2n/a 1a/z 1z/z', 'a row whose model becomes another one is so in both');
 
 select * from finish();
 rollback;

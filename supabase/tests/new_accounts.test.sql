@@ -1,6 +1,6 @@
 -- First keys are made within limits: so many new DIDs a day, so many a minute.
 begin;
-select plan(68);
+select plan(81);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:known', 'hash known', 'sealed', 'known');
@@ -182,5 +182,34 @@ select results_eq(
   $$ select credit_limit, credit_limit_reset, applied_credit_limit, applied_credit_limit_reset from public.user_api_keys where did = 'did:key:oscar' $$,
   $$ values (7::numeric, 'weekly'::text, 7::numeric, 'weekly'::text) $$, 'as the account''s own'
 );
+
+-- Leases that are of one attempt's name: each is its DID's.
+update public.gateway_settings set default_credit_limit = null, default_credit_limit_reset = null;
+select pg_temp.claim(name, 300) from unnest('{peggy, quentin, rupert}'::text[]) as name;
+create function pg_temp.leases() returns text language sql as $$
+  select coalesce(string_agg(right(did, -8) || case when expires_at < now() then ' over' else '' end || case when counted_on is null then ' uncounted' else '' end, ', ' order by did), 'none')
+  from public.key_provisioning where attempt_id = pg_temp.attempt(300);
+$$;
+select is(pg_temp.leases(), 'peggy, quentin, rupert', 'three DIDs that get a key');
+select public.set_gateway_limits(new_accounts_per_day => 0);
+select is(pg_temp.claim('sybil', 300), 'no_room day', 'one for which there is no room');
+select is(pg_temp.leases(), 'peggy, quentin, rupert', 'leaves nothing, and the others to themselves');
+insert into public.key_provisioning (did, attempt_id, first_claimed_at, expires_at)
+values ('did:key:sybil', pg_temp.attempt(299), now() - interval '1 hour', now() - interval '1 minute');
+select is(pg_temp.claim('sybil', 300), 'no_room day', 'nor for one that may have left a key');
+select is(pg_temp.leases(), 'peggy, quentin, rupert, sybil over uncounted', 'is remembered for that, and no other');
+select public.set_gateway_limits(clear => '{new_accounts_per_day}');
+update public.key_provisioning set counted_on = null where did = 'did:key:rupert';
+select is(pg_temp.claim('sybil', 300), 'claimed', 'one that takes over');
+select is(pg_temp.leases(), 'peggy, quentin, rupert uncounted, sybil', 'is counted alone');
+select pg_temp.release('peggy', 300, true);
+select is(pg_temp.leases(), 'peggy over, quentin, rupert uncounted, sybil', 'one that is given back with a key possibly left is over');
+select pg_temp.release('quentin', 300);
+select is(pg_temp.leases(), 'peggy over, rupert uncounted, sybil', 'without one it is gone');
+select is(pg_temp.complete('rupert', 300), true, 'one that is completed');
+select is(pg_temp.leases(), 'peggy over, sybil', 'is gone, too');
+select is(pg_temp.complete('peggy', 301), false, 'another attempt completes nothing');
+select is(pg_temp.leases(), 'peggy over, sybil', 'and ends nothing');
+
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- Settlements that came together: what they end and count, what is left for settle_request, and that
 -- budgets, totals and keys are the same as after each alone.
 begin;
-select plan(40);
+select plan(41);
 
 create function pg_temp.id(n integer) returns uuid language sql return lpad(n::text, 32, '0')::uuid;
 
@@ -288,6 +288,14 @@ select is(
 select is(
   (select concat_ws(' ', trim_scale(day_spent_usd), trim_scale(day_reserved_usd), requests_under_way) from public.budgets where did = '*'),
   '1.31 4.1 0', 'and so are all of them'
+);
+
+-- One that came alone.
+select pg_temp.begin(91, 'alone');
+select public.set_limits('did:key:alone', daily_budget_usd => 1);
+select is(
+  public.settle_requests(jsonb_build_array(pg_temp.settlement(91, '{"cost": "0.5"}'))::text) -> pg_temp.id(91)::text ->> 'alerted', 'true',
+  'the only one says that an alert is new'
 );
 
 select * from finish();

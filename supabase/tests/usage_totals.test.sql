@@ -12,8 +12,9 @@ begin
   insert into public.request_logs (id, did, method, endpoint, model, request_time)
   values (v_id, p_did, 'POST', '/x', p_model, p_time);
   perform public.settle_request(
-    v_id, p_time, p_status, 200, p_cost => p_cost, p_upstream_cost => p_cost,
-    p_first_byte_ms => p_first_byte_ms, p_input_tokens => 2
+    v_id, p_time, p_status, 200, p_cost => p_cost, p_upstream_cost => (3 * p_cost::numeric)::text,
+    p_first_byte_ms => p_first_byte_ms, p_input_tokens => 2, p_output_tokens => 3, p_cached_tokens => 5,
+    p_reasoning_tokens => 7
   );
 end;
 $$;
@@ -119,18 +120,21 @@ create temporary table calendar on commit drop as
 select (now() at time zone 'utc')::date as today;
 select pg_temp.add('did:key:' || who, (today - days)::timestamp at time zone 'utc' + interval '1 hour', 'm', '0.125')
 from calendar, unnest('{alice, bob}'::text[]) as who, unnest('{3, 4, 5, 6, 20, 40}'::integer[]) as days;
-create function pg_temp.by_day() returns setof record language sql as
-  $$ select day, model, endpoint, sum(requests), sum(total_cost) from public.usage_daily group by 1, 2, 3 $$;
-create function pg_temp.by_day_of_view() returns setof record language sql as
-  $$ select day, model, endpoint, sum(requests), sum(total_cost) from public.usage_of_days group by 1, 2, 3 $$;
-create function pg_temp.unequal() returns bigint language sql as $$
-  select count(*) from (
-    (select * from pg_temp.by_day() as (a date, b text, c text, d numeric, e numeric)
-      except select * from pg_temp.by_day_of_view() as (a date, b text, c text, d numeric, e numeric))
-    union all
-    (select * from pg_temp.by_day_of_view() as (a date, b text, c text, d numeric, e numeric)
-      except select * from pg_temp.by_day() as (a date, b text, c text, d numeric, e numeric))
-  ) as unequal
+create function pg_temp.sums(relation text) returns text language sql
+return format(
+  $$ select day, model, endpoint, sum(requests), sum(failed_requests), sum(input_tokens), sum(output_tokens), sum(cached_tokens),
+    sum(reasoning_tokens), trim_scale(sum(total_cost)), trim_scale(sum(upstream_cost)), sum(requests_without_cost)
+    from public.%I group by 1, 2, 3 $$, relation
+);
+create function pg_temp.unequal() returns bigint language plpgsql as $$
+declare
+  v_count bigint;
+begin
+  execute format(
+    'select count(*) from ((%1$s except %2$s) union all (%2$s except %1$s)) as unequal', pg_temp.sums('usage_daily'), pg_temp.sums('usage_of_days')
+  ) into v_count;
+  return v_count;
+end;
 $$;
 select is(pg_temp.unequal(), 0::bigint, 'before any day is added up the view has all days');
 select is(public.add_up_days(2), 2, 'days are added up, so many at a time');
