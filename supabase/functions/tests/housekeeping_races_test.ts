@@ -93,21 +93,62 @@ Deno.test("of two at once that make partitions, the second does nothing, and doe
   assert.deepEqual(await maintainPartitions(second), nothing);
 });
 
-Deno.test("a purge passes over what is in use, and of two at once the second does nothing", async () => {
+/** By function: three rows that it deletes, and the lock on one of them. */
+const PURGES = {
+  purge_accepted_messages: {
+    fill: `insert into public.accepted_messages (message_hash, expires_at)
+      select sha256(n::text::bytea), '2020-01-01 00:00:00+00' from generate_series(1, 3) as n`,
+    lock: "select from public.accepted_messages where message_hash = sha256('1') for update",
+  },
+  purge_idempotency_keys: {
+    fill:
+      `insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id, created_at)
+      select 'did:example:x', n::text, '\\xab', gen_random_uuid(), '2020-01-01 00:00:00+00' from generate_series(1, 3) as n`,
+    lock: "select from public.idempotency_keys where idempotency_key = '1' for update",
+  },
+  purge_request_logs: {
+    fill:
+      `insert into public.request_logs (id, did, method, endpoint, request_time, response_time, status)
+      select gen_random_uuid(), 'did:example:old', 'POST', '/' || n, '2019-01-01 00:00:00+00', now(), 'failed' from generate_series(1, 3) as n`,
+    lock:
+      "select from public.request_logs where did = 'did:example:old' and endpoint = '/1' for update",
+  },
+  purge_usage_hourly: {
+    fill: `insert into public.usage_hourly (did, hour, model, endpoint)
+      select 'did:example:old', '2019-01-01 00:00:00+00', 'm', '/' || n from generate_series(1, 3) as n`,
+    lock:
+      "select from public.usage_hourly where did = 'did:example:old' and endpoint = '/1' for update",
+  },
+};
+for (const [name, { fill, lock }] of Object.entries(PURGES)) {
+  Deno.test(`${name} passes over what is in use, and of two at once the second does nothing`, async () => {
+    await db.sql`update public.gateway_settings set request_log_retention_months = 12`;
+    await db.sql.unsafe(fill);
+    const purge = async (sql: postgres.ISql) => {
+      const [row] = await sql<{ count: number | null }[]>`
+        select public.${db.sql(name)}()::integer as count`;
+      return row!.count;
+    };
+    await first.begin(async (sql) => {
+      await sql.unsafe(lock);
+      await second.begin(async (sql) => {
+        assert.equal(await purge(sql), 2);
+        assert.equal(await purge(db.sql), 0);
+      });
+    });
+    assert.equal(await purge(db.sql), 1);
+  });
+}
+
+Deno.test("of two that add up days at once the second does nothing", async () => {
   await db.sql`
-    insert into public.accepted_messages (message_hash, expires_at)
-    select sha256(n::text::bytea), '2020-01-01 00:00:00+00' from generate_series(1, 3) as n`;
-  const purge = async (sql: postgres.ISql) => {
-    const [row] = await sql<{ count: number }[]>`
-      select public.purge_accepted_messages()::integer as count`;
-    return row!.count;
+    insert into public.usage_daily (did, day, model, endpoint) values ('did:example:x', '2019-01-01', 'm', '/x')`;
+  const addUp = async (sql: postgres.ISql) => {
+    const [row] = await sql<{ days: number | null }[]>`select public.add_up_days(1) as days`;
+    return row!.days;
   };
   await first.begin(async (sql) => {
-    await sql`select from public.accepted_messages where message_hash = sha256('1') for update`;
-    await second.begin(async (sql) => {
-      assert.equal(await purge(sql), 2);
-      assert.equal(await purge(db.sql), 0);
-    });
+    assert.equal(await addUp(sql), 1);
+    assert.equal(await addUp(second), 0);
   });
-  assert.equal(await purge(db.sql), 1);
 });
