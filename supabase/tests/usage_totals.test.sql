@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(41);
+select plan(45);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -96,7 +96,33 @@ select is(pg_temp.settle_many('0001'), 30::bigint, 'what is settled together');
 select is(pg_temp.settle_many('0002'), 30::bigint, 'and then as much again');
 select is_empty('select * from pg_temp.differences()', 'counts in every total as what is settled alone');
 
+-- What OpenRouter refused as a mistake, and what is next to it: a row of the log each, under the model's name or none.
+insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, http_status, generation_id, total_cost, session)
+select gen_random_uuid(), 'did:key:mistaken', 'POST', '/x', model, date_trunc('hour', now(), 'utc') - interval '30 minutes', 'failed', now(),
+  http_status, generation_id, cost, 'session'
+from unnest('{399, 400, 428, 429, 430, 499, 500, null}'::smallint[]) as http_status,
+  unnest('{gen-1, null}'::text[]) as generation_id, unnest('{0, 0.1, null}'::numeric[]) as cost, unnest('{m, null}'::text[]) as model;
+select count(public.count_in_usage(log, 1)) from public.request_logs as log where did = 'did:key:mistaken';
+select results_eq(
+  $$ select model, requests from public.usage_daily where did = 'did:key:mistaken' order by model $$,
+  $$ values ('m', 44::bigint), ('unknown', 52) $$, 'mistakes that were free count under no model''s name'
+);
+select is_empty('select * from pg_temp.differences()', 'as the log is verified');
+select is(
+  array(
+    select public.usage_stats('did:key:mistaken', date_trunc('hour', now(), 'utc') - since, null, group_by, session) -> 'requests_by_model'
+    from (values
+      (interval '1 hour', '{}'::text[], null), ('30 minutes', '{}', null), ('30 minutes', '{session}', 'session'), ('29 minutes', '{}', null)
+    ) as asked (since, group_by, session)
+  ),
+  array['{"m": 44, "unknown": 52}', '{"m": 44, "unknown": 52}', '{"m": 44, "unknown": 52}', '{}']::jsonb[],
+  'and as statistics tell, be they read from totals or from the log'
+);
+
 -- What is old.
+select is(
+  public.usage_hourly_kept_since(), date_trunc('hour', now(), 'utc') - 62 * interval '24 hours', 'hours are kept for 62 days'
+);
 select pg_temp.add('did:key:old', public.usage_hourly_kept_since(), 'kept');
 select pg_temp.add('did:key:old', public.usage_hourly_kept_since() - interval '1 microsecond', 'not kept');
 select results_eq(
