@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(28);
+select plan(50);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -323,6 +323,116 @@ select set_eq(
   $$ values ('did:key:alice', 'day', 2::numeric, 87.5), ('did:key:alice', 'month', 30, 16.7),
     ('did:key:bob', 'day', 4, 0), ('did:key:bob', 'month', 20, 25) $$,
   'and spend against the same'
+);
+
+-- Every column of an account's row, with all that it can have, and with nothing.
+reset role;
+delete from public.budgets;
+delete from public.did_policies;
+update public.gateway_settings set access_mode = 'allowlist';
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status, created_at) values
+  ('did:key:full', 'hash f', 'sealed', 'f', 'active', '2026-02-02 00:00:00+00'), ('did:key:bare', 'hash e', 'sealed', 'e', 'disabled', '2026-02-03 00:00:00+00');
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at) values
+  ('did:key:full', 'hash f1', 'f', '2026-01-02 00:00:00+00'), ('did:key:full', 'hash f2', 'f', '2026-01-03 00:00:00+00');
+insert into public.did_policies (did, access, daily_budget_usd, monthly_budget_usd, requests_per_minute, allowed_models)
+values ('did:key:full', 'allowed', 100, 200, 300, '{f/*}');
+insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, requests_without_cost, total_cost) values
+  ('did:key:full', '2026-01-05', 'm', '/x', 11, 2, 3, 0.4), ('did:key:full', '2026-01-07', 'm', '/x', 20, 0, 0, 0.1);
+insert into public.request_logs (id, did, method, endpoint, request_time) values
+  (gen_random_uuid(), 'did:key:full', 'POST', '/x', '2026-01-05 10:00:00+00'), (gen_random_uuid(), 'did:key:full', 'POST', '/x', '2026-01-07 10:00:00+00');
+create temporary table today on commit drop as
+select day, date_trunc('month', day)::date as month from (select (now() at time zone 'utc')::date as day) as now;
+grant select on today to service_role;
+insert into public.budgets (did, day, month, day_spent_usd, day_reserved_usd, month_spent_usd, month_reserved_usd, requests_under_way)
+select 'did:key:full', day, month, 10, 20, 30, 40, 5 from today;
+set local role service_role;
+create function pg_temp.account(name text) returns jsonb language sql return (
+  select to_jsonb(account) - 'did' from public.accounts as account where did = 'did:key:' || name
+);
+create temporary table full_account on commit drop as select '{
+  "access": "allowed", "key_status": "active", "created_at": "2026-01-02T00:00:00+00:00", "first_day": "2026-01-05", "last_day": "2026-01-07",
+  "last_request_at": "2026-01-07T10:00:00+00:00", "requests": 31, "failed_requests": 2, "requests_without_cost": 3, "total_cost": 0.5,
+  "daily_budget_usd": 100, "day_spent_usd": 10, "day_reserved_usd": 20, "monthly_budget_usd": 200, "month_spent_usd": 30,
+  "month_reserved_usd": 40, "requests_per_minute": 300, "requests_under_way": 5, "allowed_models": ["f/*"]}'::jsonb as told;
+select is(pg_temp.account('full'), told, 'an account is told in full') from full_account;
+select is(
+  pg_temp.account('bare'),
+  '{"access": "blocked", "key_status": "disabled", "created_at": "2026-02-03T00:00:00+00:00", "first_day": null, "last_day": null,
+    "last_request_at": null, "requests": 0, "failed_requests": 0, "requests_without_cost": 0, "total_cost": 0, "daily_budget_usd": 4,
+    "day_spent_usd": 0, "day_reserved_usd": 0, "monthly_budget_usd": 20, "month_spent_usd": 0, "month_reserved_usd": 0,
+    "requests_per_minute": 5, "requests_under_way": 0, "allowed_models": ["a/*", "b/*"]}'::jsonb,
+  'be there nothing to tell'
+);
+select is(pg_temp.account('unused') ->> 'access', 'not_allowed', 'who was not allowed is told so where that is needed');
+create function pg_temp.against(p_period text) returns jsonb language sql return (
+  select to_jsonb(told) - '{did,period}'::text[] from public.usage_against_budgets as told where did = 'did:key:full' and period = p_period
+);
+select is(
+  pg_temp.against('day'), jsonb_build_object('limit_usd', 100, 'spent_usd', 10, 'reserved_usd', 20, 'remaining_usd', 70, 'used_percent', 30.0,
+    'resets_at', (day + 1)::timestamp at time zone 'utc'), 'as is the budget of its day'
+) from today;
+select is(
+  pg_temp.against('month'), jsonb_build_object('limit_usd', 200, 'spent_usd', 30, 'reserved_usd', 40, 'remaining_usd', 130, 'used_percent', 35.0,
+    'resets_at', (month + interval '1 month') at time zone 'utc'), 'and of its month'
+) from today;
+update public.budgets set day = day - 1;
+select is(pg_temp.account('full'), told || '{"day_spent_usd": 0, "day_reserved_usd": 0}', 'a day that is over has nothing of today') from full_account;
+select is(pg_temp.against('day') @> '{"spent_usd": 0, "reserved_usd": 0, "remaining_usd": 100, "used_percent": 0.0}', true, 'against its budget, too');
+update public.budgets set month = month - interval '1 month';
+select is(
+  pg_temp.account('full'), told || '{"day_spent_usd": 0, "day_reserved_usd": 0, "month_spent_usd": 0, "month_reserved_usd": 0}',
+  'and a month nothing of this one'
+) from full_account;
+select is(pg_temp.against('month') @> '{"spent_usd": 0, "reserved_usd": 0, "remaining_usd": 200, "used_percent": 0.0}', true, 'alike');
+update public.budgets set day = today.day + 1, month = today.month + interval '1 month' from today;
+select is(pg_temp.account('full'), told, 'what has begun a day before others is of that day') from full_account;
+select is(pg_temp.against('day') ->> 'spent_usd' || ' ' || (pg_temp.against('month') ->> 'spent_usd'), '10 30', 'everywhere');
+update public.budgets set day_spent_usd = 90;
+update public.did_policies set monthly_budget_usd = 0;
+select is(pg_temp.against('day') ->> 'remaining_usd', '0', 'no less than nothing is left');
+select is(pg_temp.against('month') - 'resets_at', '{"limit_usd": 0, "spent_usd": 30, "reserved_usd": 40, "remaining_usd": 0, "used_percent": null}', 'of a budget of nothing, too');
+
+-- How far views reach back.
+reset role;
+update public.user_api_keys set created_at = now() - interval '31 days' where did = 'did:key:full';
+update public.user_api_keys set created_at = now() - interval '30 days 23 hours' where did = 'did:key:bare';
+update public.retired_api_keys set created_at = now() - interval '31 days' where did = 'did:key:full';
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at) values ('did:key:bare', 'hash e1', 'e', now() - interval '31 days');
+set local role service_role;
+select set_eq(
+  $$ select did, key_status, requests, failed_requests, total_cost from public.new_dids where did in ('did:key:full', 'did:key:bare') $$,
+  $$ values ('did:key:bare', 'disabled', 0::bigint, 0::bigint, 0::numeric) $$, 'who is new is so for 31 days, with whatever key'
+);
+reset role;
+update public.user_api_keys set created_at = now() where did = 'did:key:full';
+set local role service_role;
+select set_eq(
+  $$ select created_at, key_status, requests, failed_requests, total_cost from public.new_dids where did = 'did:key:full' $$,
+  $$ values (now(), 'active', 31::bigint, 2::bigint, 0.5) $$, 'and told with all that it has used'
+);
+reset role;
+delete from public.usage_hourly;
+insert into public.usage_hourly (did, hour, model, endpoint, requests, first_byte_ms, duration_ms)
+select 'did:key:full', date_trunc('hour', now(), 'utc') - n * interval '1 hour', n::text, '/x', 1, public.histogram('{3}'), public.histogram('{3}')
+from unnest('{0, 1488, 1489}'::integer[]) as n;
+set local role service_role;
+select is((select count(*) from public.usage_by_hour), 2::bigint, 'hours are told for 62 days');
+select is((select count(*) from public.usage_by_did_hour), 2::bigint, 'of each DID');
+select set_eq('select model from public.usage_latency', '{0, 1488}'::text[], 'with how long answers took');
+reset role;
+delete from public.request_logs;
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, session, label, http_status, cost_asks, reserved_usd)
+select gen_random_uuid(), 'did:key:full', 'POST', '/' || n, now() - n * interval '1 hour', 'failed', now(), n::text, n::text, 502, 7, 0.5
+from unnest('{0, 167, 168, 744, 745}'::integer[]) as n;
+set local role service_role;
+select set_eq('select session from public.usage_by_did_session', '{0, 167, 168, 744}'::text[], 'sessions for 31');
+select set_eq('select label from public.usage_by_did_label', '{0, 167, 168, 744}'::text[], 'as labels are');
+select results_eq('select endpoint from public.usage_recent_failures', $$ values ('/0'), ('/167') $$, 'and failures for seven');
+select results_eq(
+  $$ select did, request_time, endpoint, model, status, http_status, generation_id, session, label, reserved_usd, cost_asks, cost_ask_after, error_message
+    from public.usage_unknown_costs where endpoint = '/745' $$,
+  $$ values ('did:key:full', now() - interval '745 hours', '/745', null::text, 'failed', 502::smallint, null::text, '745', '745', 0.5, 7::smallint, null::timestamptz, null::text) $$,
+  'costs that are not known are so for ever'
 );
 
 select * from finish();
