@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(52);
+select plan(54);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -168,6 +168,20 @@ select is(
 );
 select is(pg_temp.adopt('{gen-k}', 'v', '1 hour', '1', true, '/videos'), 'adopted', 'each job has one');
 select is((select total_cost from public.request_logs where generation_id = 'gen-vid-2'), 1::numeric, 'and is priced by it');
+
+insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id)
+select ('00000000-0000-4000-8000-00000000008' || n)::uuid, 'did:key:alice', 'POST', '/videos', model, now() - age, 'completed', now(), 'gen-vid-8' || n
+from (values (1, null, interval '3 hours'), (2, 'w', '2 hours'), (3, 'v', '1 hour')) as jobs (n, model, age);
+select count(public.count_in_usage(log, 1)) from public.request_logs as log where generation_id like 'gen-vid-8_';
+select is(
+  array(select pg_temp.adopt(array['gen-' || model || n], model, '30 minutes', '0.1', true, '/videos') from (values ('v', 1), ('v', 2), ('v', 3)) as made (model, n)),
+  '{adopted,adopted,adopted}', 'of several jobs'
+);
+select is(
+  (select string_agg(right(generation_id, 1) || ':' || right(request_id::text, 1), ' ' order by generation_id) from public.found_generations
+    where generation_id in ('gen-v1', 'gen-v2', 'gen-v3')),
+  '1:3 2:1 3:2', 'that of the model comes first, then the oldest'
+);
 
 -- Searches.
 insert into public.cost_checks (did, claimed_at, equal_at, search_after)

@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(45);
+select plan(50);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -134,6 +134,10 @@ select is_empty('select * from pg_temp.differences()', 'which is no difference')
 insert into public.usage_hourly (did, hour, model, endpoint, requests)
 select 'did:key:old', public.usage_hourly_kept_since() - n * interval '1 hour', 'm', '/x', 1 from generate_series(1, 5) as n;
 select is(public.purge_usage_hourly(2), 2::bigint, 'what is older is forgotten, so many at a time');
+select results_eq(
+  $$ select hour from public.usage_hourly where did = 'did:key:old' and model = 'm' order by hour $$,
+  'select public.usage_hourly_kept_since() - n * interval ''1 hour'' from unnest(''{3, 2, 1}''::integer[]) as n', 'the oldest first'
+);
 select is(public.purge_usage_hourly(), 2::bigint, 'the others next time');
 select is(public.purge_usage_hourly(), 0::bigint, 'until there are none');
 select results_eq(
@@ -211,6 +215,33 @@ select public.add_up_days(100);
 update public.usage_daily_of_all set requests = requests + 5 where day = (select today - 20 from calendar) and model = 'm';
 select is((select count(*) from public.verify_usage(apply => true)), 1::bigint, 'a sum of all DIDs that alone is wrong is told');
 select is(pg_temp.unequal(), 0::bigint, 'and is right then');
+
+-- What the log may not have any more is not verified: months that are over, where it is kept so long.
+delete from public.request_logs;
+delete from public.usage_hourly;
+delete from public.usage_daily;
+delete from public.usage_daily_of_all;
+delete from public.usage_day_changes;
+create temporary table kept on commit drop as
+select ((date_trunc('month', now() at time zone 'utc') - interval '2 months') at time zone 'utc') as since;
+insert into public.usage_daily (did, day, model, endpoint, requests)
+select 'did:key:old', (since at time zone 'utc')::date + n, 'day ' || n, '/x', 1 from kept, unnest('{-40, -1, 0, 1}'::integer[]) as n;
+insert into public.usage_hourly (did, hour, model, endpoint, requests)
+select 'did:key:old', date_trunc('hour', now(), 'utc') - interval '3 hours', 'hour', '/x', 1;
+select is_empty('select * from pg_temp.differences()', 'where there is no log there is nothing to verify');
+update public.gateway_settings set request_log_retention_months = 2;
+insert into public.request_logs (id, did, method, endpoint, request_time) select gen_random_uuid(), 'did:key:old', 'POST', '/x', since - interval '50 days' from kept;
+select results_eq(
+  'select * from pg_temp.differences()', $$ values ('usage_daily did:key:old day 0'), ('usage_daily did:key:old day 1'), ('usage_hourly did:key:old hour') $$,
+  'what the log is kept of is verified, to the day'
+);
+update public.gateway_settings set request_log_retention_months = null;
+select is((select count(*) from pg_temp.differences()), 5::bigint, 'where it is kept for ever, all since the first month that it has');
+update public.request_logs set request_time = since + interval '10 days' from kept;
+select results_eq(
+  'select * from pg_temp.differences()', $$ values ('usage_daily did:key:old day 0'), ('usage_daily did:key:old day 1'), ('usage_hourly did:key:old hour') $$,
+  'from its beginning'
+);
 
 select * from finish();
 rollback;
