@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(54);
+select plan(55);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -206,6 +206,16 @@ select is(pg_temp.owner_of('gen-n'), '1', 'of the same model');
 select is(pg_temp.adopt('{gen-o}', 'a/two:free', '9 minutes', '1'), 'adopted', 'or the model''s own');
 select is(pg_temp.adopt('{gen-p}', 'b/one-more', '9 minutes', '1') || ' ' || pg_temp.owner_of('gen-p'), 'adopted 3', 'as a version is');
 select is(pg_temp.adopt('{gen-q}', 'b/one', '9 minutes', '1'), 'no_row', 'where none is lost none fits');
+
+-- Of those that fit alike the one on the path comes first, then those that began before it, then the nearest.
+delete from public.request_logs;
+select pg_temp.lost(1, 'a/one', '10 minutes', '/embeddings'), pg_temp.lost(2, 'a/one', '8 minutes 30 seconds'), pg_temp.lost(3, 'a/one', '20 minutes'),
+  pg_temp.lost(4, 'a/one', '12 minutes'), pg_temp.lost(5, 'a/one', '39 minutes'), pg_temp.lost(6, 'a/one', '39 minutes 1 second'),
+  pg_temp.lost(7, 'a/one', '8 minutes'), pg_temp.lost(8, 'a/one', '7 minutes 59 seconds'), pg_temp.lost(9, 'a/one:free', '10 minutes');
+select is(
+  (select string_agg(concat(pg_temp.adopt(array['gen-t' || n], 'a/one', '9 minutes', '0.01'), pg_temp.owner_of('gen-t' || n)), ' ' order by n) from generate_series(1, 9) as n),
+  'adopted4 adopted3 adopted5 adopted2 adopted7 adopted1 adopted9 no_row no_row', 'of half an hour before it, to a minute after'
+);
 
 -- A row of its own has all that was found.
 select is(

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(44);
+select plan(58);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -214,6 +214,60 @@ select is(
   public.compare_costs('did:key:bob', '1', jsonb_build_array(pg_temp.key('hash-b', 2, 0.5))) ->> 'drift_usd', '2',
   'against which all is a difference that was spent'
 );
+
+-- What a comparison leaves of its DID: whether it was equal and since when, and when to look for calls.
+delete from public.cost_drift;
+delete from public.key_usages;
+insert into public.usage_daily (did, day, model, endpoint, requests, total_cost, upstream_cost) values ('did:key:bob', '2026-01-01', 'm', '/x', 1, 3, 0.5);
+delete from public.cost_checks;
+create function pg_temp.check(usage numeric, byok numeric, read_for interval default '1 hour') returns text language plpgsql as $$
+declare
+  v_state text;
+begin
+  v_state := public.compare_costs('did:key:bob', '1', jsonb_build_array(pg_temp.key('hash-b', usage, byok)), read_for) ->> 'state';
+  return (
+    select concat_ws(' ', v_state, coalesce(is_equal::text, 'null'),
+      case when equal_at between clock_timestamp() - read_for - interval '1 minute' and clock_timestamp() - read_for then 'equal when read' when equal_at is not null then 'equal once' end,
+      surplus_usd::text, surplus_byok_usd::text, searches,
+      case when search_after = '2020-01-01 00:00:00+00' then 'waits' when search_after between now() and clock_timestamp() then 'at once' end)
+    from public.cost_checks where did = 'did:key:bob'
+  );
+end;
+$$;
+insert into public.cost_checks (did, claimed_at, searches) values ('did:key:bob', now(), 3);
+select is(pg_temp.check(3, 0.5), 'equal true equal when read 0 0 0', 'equal sums were so when they were read');
+update public.cost_checks set equal_at = '2020-01-01 00:00:00+00', is_equal = null;
+select is(pg_temp.check(4, 0.5), 'differs false equal once 1 0 0 at once', 'where OpenRouter has more, calls are looked for at once');
+update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3;
+select is(pg_temp.check(4, 0.5), 'differs false equal once 1 0 3 waits', 'and while it is the same, when it is time');
+update public.cost_checks set search_after = null;
+select is(pg_temp.check(4, 0.5), 'differs false equal once 1 0 3 at once', 'which it is where nobody has said');
+update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3;
+select is(pg_temp.check(4, 0.75), 'differs false equal once 1 0.25 0 at once', 'what has changed is looked for anew');
+update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3;
+select is(pg_temp.check(2, 0.5), 'differs false equal once -1 0 0', 'where it has less there is nothing to look for');
+select is(pg_temp.check(2, 0.75), 'differs false equal once -1 0.25 0 at once', 'unless it has more upstream costs');
+insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:bob', 'POST', '/x');
+update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3, is_equal = true;
+select is(pg_temp.check(3, 0.5), 'busy null equal once 0 0 0', 'while a call is under way it is not known whether they are equal');
+select is(pg_temp.check(4, 0.5), 'busy null equal once 1 0 0', 'nor are calls looked for');
+update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3;
+select is(pg_temp.check(5, 0.5), 'busy null equal once 2 0 0 waits', 'but for when it was time already');
+create function pg_temp.lost_call(age interval, http_status integer, generation text default null) returns void language sql as $$
+  delete from public.request_logs where did = 'did:key:bob' and status <> 'pending';
+  insert into public.request_logs (id, did, method, endpoint, request_time, response_time, status, http_status, generation_id)
+  values (gen_random_uuid(), 'did:key:bob', 'POST', '/x', now() - age, now() - interval '2 hours', 'failed', http_status, generation);
+$$;
+select pg_temp.lost_call('30 days 23 hours', 399);
+select is(pg_temp.check(6, 0.5), 'busy null equal once 3 0 0 at once', 'unless a call was lost that analytics may tell of');
+update public.cost_checks set search_after = '2020-01-01 00:00:00+00';
+select pg_temp.lost_call('31 days', null);
+select is(pg_temp.check(7, 0.5), 'busy null equal once 4 0 0 waits', 'none of before');
+select pg_temp.lost_call('1 day', 400);
+select is(pg_temp.check(8, 0.5), 'busy null equal once 5 0 0 waits', 'none that was refused');
+select pg_temp.lost_call('1 day', null, 'gen-9');
+select is(pg_temp.check(9, 0.5), 'busy null equal once 6 0 0 waits', 'and none whose generation is known');
+delete from public.request_logs;
 
 -- Differences by themselves, and who is told of them.
 select is(

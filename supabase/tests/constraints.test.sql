@@ -1,6 +1,6 @@
 -- Rules that hold whoever writes.
 begin;
-select plan(31);
+select plan(51);
 
 select is((select count(*) from public.gateway_settings), 1::bigint, 'there is one row of settings');
 select throws_ok(
@@ -199,6 +199,123 @@ select throws_ok(
   $$ insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached)
     select did, kind, period_start, threshold, 2, 1.6 from public.budget_alerts $$,
   '23505', null, 'a threshold of a period is reached once'
+);
+
+-- What a row has of which nothing is told but what it must have: the rest, and which of it may be null.
+create function pg_temp.made(table_name text, given jsonb) returns jsonb language plpgsql as $$
+declare
+  v_columns text := (select string_agg(quote_ident(key), ', ') from jsonb_object_keys(given) as key);
+  v_row jsonb;
+  v_column text;
+  v_nullable text[] := '{}';
+begin
+  execute format('delete from public.%I', table_name);
+  if given = '{}' then
+    execute format('insert into public.%I as made default values returning to_jsonb(made)', table_name) into v_row;
+  else
+    execute format(
+      'insert into public.%1$I as made (%2$s) select %2$s from jsonb_populate_record(null::public.%1$I, $1) returning to_jsonb(made)',
+      table_name, v_columns
+    ) into v_row using given;
+  end if;
+  for v_column in
+    select attname from pg_catalog.pg_attribute
+    where attrelid = ('public.' || table_name)::regclass and attnum > 0 and not attisdropped order by attname
+  loop
+    begin
+      execute format('delete from public.%I', table_name);
+      execute format('insert into public.%1$I select (jsonb_populate_record(null::public.%1$I, $1)).*', table_name)
+      using v_row || jsonb_build_object(v_column, null);
+      v_nullable := v_nullable || v_column;
+    exception when not_null_violation then
+      null;
+    end;
+  end loop;
+  return jsonb_build_object(
+    'begins', (
+      select coalesce(jsonb_object_agg(key, case value when to_jsonb(now()) then '"now"' when '"-infinity"' then '"never"' else value end), '{}')
+      from jsonb_each(jsonb_strip_nulls(v_row)) where not given ? key and key not in ('id', 'started_at')
+    ),
+    'nullable', array_to_string(v_nullable, ' ')
+  );
+end;
+$$;
+create temporary table counts on commit drop as select '{"requests": 0, "failed_requests": 0, "input_tokens": 0, "output_tokens": 0,
+  "cached_tokens": 0, "reasoning_tokens": 0, "total_cost": 0, "upstream_cost": 0, "requests_without_cost": 0}'::jsonb as none;
+select is(
+  pg_temp.made(table_name, given), jsonb_build_object('begins', begins, 'nullable', nullable), format('a row of %s begins so', table_name)
+)
+from counts cross join lateral (values
+  ('accepted_messages', '{"message_hash": "\\x01", "expires_at": "2026-01-01"}'::jsonb, '{}'::jsonb, ''),
+  (
+    'budget_alerts', '{"did": "*", "kind": "day", "period_start": "2026-01-01", "threshold": 50, "limit_value": 1, "reached": 1}',
+    '{"reached_at": "now", "attempts": 0, "attempt_after": "never"}', 'delivered_at'
+  ),
+  (
+    'budgets', '{"did": "*", "day": "2026-01-01", "month": "2026-01-01"}',
+    '{"day_spent_usd": 0, "day_reserved_usd": 0, "day_alerted": 0, "day_free_requests": 0, "day_new_accounts": 0, "new_accounts_alerted": 0,
+      "month_spent_usd": 0, "month_reserved_usd": 0, "month_alerted": 0, "requests_under_way": 0, "requests_used_until": "never",
+      "free_requests_used_until": "never", "refusals_used_until": "never", "new_accounts_used_until": "never"}', ''
+  ),
+  (
+    'cost_checks', '{"did": "did:key:a", "claimed_at": "2026-01-01"}', '{"searches": 0}',
+    'equal_at is_equal search_after searched_to surplus_byok_usd surplus_usd'
+  ),
+  (
+    'cost_drift', '{"did": "did:key:a", "since": "2026-01-01", "checked_at": "2026-01-01", "openrouter_usd": 1, "booked_usd": 1, "drift_usd": 0, "booked_byok_usd": 0}',
+    '{}', 'byok_drift_usd openrouter_byok_usd'
+  ),
+  (
+    'did_policies', '{"did": "did:key:a"}', '{"created_at": "now", "updated_at": "now"}',
+    'access allowed_models concurrent_requests daily_budget_usd free_models_per_day monthly_budget_usd requests_per_minute tokens_valid_after'
+  ),
+  ('found_generations', '{"generation_id": "gen-1", "did": "did:key:a"}', '{"found_at": "now"}', 'request_id'),
+  (
+    'gateway_settings', '{}',
+    '{"only_row": true, "updated_at": "now", "shared_features": [], "access_mode": "open", "daily_budget_usd": 5, "monthly_budget_usd": 50,
+      "requests_per_minute": 1000, "default_daily_budget_usd": 2, "default_monthly_budget_usd": 20, "default_requests_per_minute": 60,
+      "default_concurrent_requests": 10, "new_accounts_per_day": 100, "new_accounts_per_minute": 10, "default_reserved_output_tokens": 65536,
+      "unknown_price_reserve_usd": 1, "job_reserve_usd": 5, "allowed_server_tools": ["web_search", "web_fetch", "datetime"],
+      "free_models_per_minute": 20, "free_models_per_day": 50, "default_free_models_per_day": 10, "refused_requests_per_minute": 20}',
+    'daily_budget_usd default_allowed_models default_concurrent_requests default_credit_limit default_credit_limit_reset default_daily_budget_usd '
+      || 'default_free_models_per_day default_monthly_budget_usd default_requests_per_minute free_models_per_day free_models_per_minute '
+      || 'monthly_budget_usd new_accounts_per_day new_accounts_per_minute refused_requests_per_minute request_log_retention_months requests_per_minute'
+  ),
+  ('idempotency_keys', '{"did": "did:key:a", "idempotency_key": "k", "body_hash": "\\x01", "request_id": "00000000-0000-4000-8000-00000000000a"}', '{"created_at": "now"}', ''),
+  (
+    'key_provisioning', '{"did": "did:key:a", "attempt_id": "00000000-0000-4000-8000-00000000000a", "expires_at": "2026-01-01"}',
+    '{"first_claimed_at": "now"}', 'counted_on'
+  ),
+  ('key_usages', '{"openrouter_key_hash": "h", "did": "did:key:a", "read_at": "2026-01-01"}', '{"is_final": false}', 'byok_usage gone_since usage'),
+  ('maintenance_runs', '{"run_id": "00000000-0000-4000-8000-00000000000a", "expires_at": "2026-01-01"}', '{"only_row": true}', ''),
+  (
+    'request_logs', '{"id": "00000000-0000-4000-8000-00000000000a", "did": "did:key:a", "method": "POST", "endpoint": "/x"}',
+    '{"request_time": "now", "status": "pending", "created_at": "now", "streaming": false, "reserved_usd": 0, "given_up": false, "cost_asks": 0}',
+    'cached_tokens cost_ask_after cost_source error_message estimate_usd first_byte_ms generation_id http_status input_tokens label model '
+      || 'native_finish_reason output_tokens provider reasoning_tokens reserved_on response_time session total_cost upstream_cost'
+  ),
+  ('retired_api_keys', '{"did": "did:key:a", "openrouter_key_hash": "h", "key_name": "n", "created_at": "2026-01-01"}', '{"retired_at": "now"}', 'credit_limit'),
+  ('usage_daily', '{"did": "did:key:a", "day": "2026-01-01", "model": "m", "endpoint": "/x"}', none, ''),
+  (
+    'usage_daily_of_all', '{"day": "2026-01-01", "model": "m", "endpoint": "/x"}' || none, '{}', ''
+  ),
+  ('usage_day_changes', '{"day": "2026-01-01"}', '{}', ''),
+  (
+    'usage_hourly', '{"did": "did:key:a", "hour": "2026-01-01", "model": "m", "endpoint": "/x"}',
+    none || jsonb_build_object('first_byte_ms', array_fill(0, array[40]), 'duration_ms', array_fill(0, array[40])), ''
+  ),
+  (
+    'user_api_keys', '{"did": "did:key:a", "openrouter_key_hash": "h", "encrypted_api_key": "e", "key_name": "n"}',
+    '{"status": "active", "created_at": "now", "updated_at": "now"}', 'applied_credit_limit applied_credit_limit_reset credit_limit credit_limit_reset'
+  )
+) as tables (table_name, given, begins, nullable);
+select is_empty(
+  $$ select relname from pg_catalog.pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
+    and not relname = any (string_to_array(
+      'accepted_messages budget_alerts budgets cost_checks cost_drift did_policies found_generations gateway_settings idempotency_keys '
+      'key_provisioning key_usages maintenance_runs request_logs retired_api_keys usage_daily usage_daily_of_all usage_day_changes usage_hourly '
+      'user_api_keys', ' ')) $$,
+  'that is every table'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- A row whose gateway died ends all the same.
 begin;
-select plan(15);
+select plan(16);
 
 insert into public.request_logs (id, did, method, endpoint, model, request_time, reserved_usd)
 values
@@ -78,6 +78,18 @@ select results_eq(
   'the oldest first'
 );
 select is(public.expire_stale_requests(), 1, 'and the next sweep the rest');
+
+-- So many are freed at a time, too.
+delete from public.request_logs;
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, reserved_usd)
+select gen_random_uuid(), 'did:key:bob', 'POST', '/x', timestamptz '2020-02-01 00:00:00+00' + n * interval '1 second', 'failed',
+  timestamptz '2020-03-01 00:00:00+00' - n * interval '1 second', 0.5
+from generate_series(1, 1001) as n;
+select public.expire_stale_requests();
+select results_eq(
+  'select request_time from public.request_logs where reserved_usd <> 0', $$ values (timestamptz '2020-02-01 00:16:41+00') $$,
+  'of what is reserved without need a thousand are freed, the oldest first'
+);
 
 select * from finish();
 rollback;

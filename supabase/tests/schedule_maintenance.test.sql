@@ -1,11 +1,28 @@
 -- Maintenance by pg_cron, pg_net and Vault: with stand-ins of what the test uses of them.
 begin;
-select plan(12);
+select plan(17);
 
 select throws_ok(
   $$ select public.schedule_maintenance('https://ref.supabase.co/functions/v1/openrouter-proxy', 'sb_secret_0123456789abcdef') $$,
   'the project lacks the extension(s) pg_cron, pg_net, supabase_vault',
   'what is missing is named'
+);
+-- What somebody is advised who calls it wrongly.
+create function pg_temp.hint(url text, key text) returns text language plpgsql as $$
+declare
+  v_hint text;
+begin
+  perform public.schedule_maintenance(url, key);
+  return null;
+exception when raise_exception then
+  get stacked diagnostics v_hint = pg_exception_hint;
+  return v_hint;
+end;
+$$;
+select is(
+  pg_temp.hint('https://ref.supabase.co/functions/v1/openrouter-proxy', 'sb_secret_0123456789abcdef'),
+  'Enable them in the dashboard under Database, Extensions, and call this again; without them, let a scheduler of your own run `deno task maintain`.',
+  'and where it is to be had'
 );
 
 create schema cron;
@@ -46,6 +63,14 @@ create function net.http_post(
   insert into net.requests values (url, body, headers, timeout_milliseconds); select 1::bigint;
 $$;
 
+select is(
+  pg_temp.hint('https://ref.supabase.co', 'sb_secret_0123456789abcdef'),
+  'It looks like https://<ref>.supabase.co/functions/v1/openrouter-proxy.', 'an address that is wrong is told what it looks like'
+);
+select is(
+  pg_temp.hint('https://ref.supabase.co/functions/v1/openrouter-proxy', key),
+  'Take one from the dashboard, Project Settings, API Keys: it begins with sb_secret_.', 'and a key where it is'
+) from unnest(array[null, '', 'sb_secret_012345678 ']) as key;
 select throws_like(
   $$ select public.schedule_maintenance('https://ref.supabase.co', 'sb_secret_0123456789abcdef') $$,
   '%is not the URL of an Edge Function', 'the URL must be the function''s'

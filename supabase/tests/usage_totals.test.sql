@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(50);
+select plan(53);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -202,6 +202,18 @@ select results_eq(
     ('usage_hourly', 'did:key:carol', 'answered', null, '1'), ('usage_hourly', 'did:key:late', 'late', '1', '1') $$,
   'every total that differs is told, with what it should be'
 );
+select results_eq(
+  'select relation, starts_at from public.verify_usage()',
+  $$ select relation, case relation when 'usage_daily_of_all' then day::timestamp at time zone 'utc' else starts_at end
+    from (
+      select 'usage_daily' as relation, (today - 20)::timestamp at time zone 'utc' as starts_at, null::date as day, 1 as place from calendar
+      union all select 'usage_daily', today::timestamp at time zone 'utc', null, 2 from calendar
+      union all select 'usage_daily_of_all', null, today - 20, 3 from calendar
+      union all select 'usage_hourly', date_trunc('hour', now() - interval '20 minutes', 'utc'), null, 4
+      union all select 'usage_hourly', (today - 3)::timestamp at time zone 'utc', null, 5 from calendar
+    ) as told order by place $$,
+  'with when it begins'
+);
 select set_eq(
   $$ select relation, model from public.verify_usage(p_did => 'did:key:bob') $$,
   $$ values ('usage_daily', 'm') $$, 'of one DID, where one is asked for'
@@ -215,6 +227,13 @@ select public.add_up_days(100);
 update public.usage_daily_of_all set requests = requests + 5 where day = (select today - 20 from calendar) and model = 'm';
 select is((select count(*) from public.verify_usage(apply => true)), 1::bigint, 'a sum of all DIDs that alone is wrong is told');
 select is(pg_temp.unequal(), 0::bigint, 'and is right then');
+
+-- A total that is wrong in both: what is put right of a DID is added up anew for all.
+update public.usage_daily set requests = requests + 1 where did = 'did:key:bob' and day = (select today - 20 from calendar);
+insert into public.usage_day_changes select today - 20 from calendar;
+select public.add_up_days(100);
+select set_eq('select relation from public.verify_usage(true)', '{usage_daily}'::text[], 'a total that was added up while it was wrong');
+select is(pg_temp.unequal(), 0::bigint, 'is right in the view at once');
 
 -- What the log may not have any more is not verified: months that are over, where it is kept so long.
 delete from public.request_logs;

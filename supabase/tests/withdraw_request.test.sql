@@ -1,6 +1,6 @@
 -- A call whose admission the gateway did not hear of ends, and may be sent again.
 begin;
-select plan(10);
+select plan(11);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash a', 'sealed a', 'alice');
@@ -48,6 +48,16 @@ select results_eq(
   $$ select status, total_cost from public.request_logs where id = pg_temp.request(2) $$,
   $$ values ('completed', 0.5) $$,
   'stays as it ended'
+);
+
+-- It looks at a day, and at what another clock may say.
+reset role;
+insert into public.request_logs (id, did, method, endpoint, request_time)
+select pg_temp.request(10 + n::integer), 'did:key:alice', 'POST', '/x', now() + away
+from unnest('{-24 hours, -24 hours -1 second, 1 minute, 1 minute 1 second}'::interval[]) with ordinality as row_of (away, n);
+set local role service_role;
+select is(
+  array(select public.withdraw_request(pg_temp.request(10 + n)) from generate_series(1, 4) as n), '{t,f,t,f}', 'a row of the last day is withdrawn, and no other'
 );
 
 select * from finish();
