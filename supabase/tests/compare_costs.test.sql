@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(58);
+select plan(79);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -268,6 +268,91 @@ select is(pg_temp.check(8, 0.5), 'busy null equal once 5 0 0 waits', 'none that 
 select pg_temp.lost_call('1 day', null, 'gen-9');
 select is(pg_temp.check(9, 0.5), 'busy null equal once 6 0 0 waits', 'and none whose generation is known');
 delete from public.request_logs;
+
+-- Who is looked at, and in which order. Each DID has one reason, or none.
+delete from public.usage_daily;
+delete from public.cost_checks;
+delete from public.user_api_keys;
+delete from public.retired_api_keys;
+delete from public.key_usages;
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+select 'did:key:' || name, 'hash ' || name, 'x', 'n' from unnest('{new, unequal, unknown, yesterday, today, called, calling, unpriced, young, job, running, costly}'::text[]) as name;
+insert into public.cost_checks (did, claimed_at, is_equal)
+select 'did:key:' || name, clock_timestamp() - age, is_equal
+from (values
+  ('unequal', interval '10 minutes', false), ('unknown', '11 minutes', null), ('yesterday', '24 hours 1 minute', true), ('today', '23 hours 59 minutes', true),
+  ('called', '12 minutes', true), ('calling', '13 minutes', true), ('unpriced', '14 minutes', true), ('young', '15 minutes', true), ('job', '16 minutes', true),
+  ('running', '-1 minute', false), ('costly', '17 minutes', true)
+) as checked (name, age, is_equal);
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, total_cost)
+select gen_random_uuid(), 'did:key:' || name, 'POST', endpoint, clock_timestamp() - began, status, clock_timestamp() - ended, cost
+from (values
+  ('called', '/x', interval '12 minutes 59 seconds', 'completed', interval '12 minutes', 1), ('calling', '/x', '14 minutes 1 second', 'pending', null, null),
+  ('unpriced', '/x', '3 hours', 'failed', '61 minutes', null), ('young', '/x', '3 hours', 'failed', '59 minutes', null),
+  ('job', '/videos', '3 hours', 'failed', '2 hours', null), ('costly', '/x', '3 hours', 'failed', '2 hours', 1)
+) as made (name, endpoint, began, status, ended, cost);
+select public.end_maintenance((select run_id from public.maintenance_runs));
+select public.begin_maintenance(gen_random_uuid(), '1 minute');
+create function pg_temp.claimed(n integer) returns text language sql as $$
+  select string_agg(right(checked ->> 'did', -8), ' ' order by place) || ', ' || (answer ->> 'left')
+  from public.claim_cost_checks(n) as answer, jsonb_array_elements(answer -> 'checks') with ordinality as one (checked, place) group by answer;
+$$;
+select is(pg_temp.claimed(2), 'new yesterday, 4', 'who was never compared comes first, then who has waited longest');
+select results_eq(
+  $$ select is_equal, claimed_at > now() from public.cost_checks where did in ('did:key:new', 'did:key:yesterday') $$,
+  'values (null::boolean, true), (null, true)', 'what they were is not known any more'
+);
+select is(pg_temp.claimed(9), 'unpriced called unknown unequal, 0', 'then all who have called since, or whose costs are not known or were not equal');
+select is(pg_temp.claimed(9), null, 'and nobody twice in a run');
+
+-- What a sum may still lack: one row of the log at a time.
+create function pg_temp.state_with(more jsonb) returns text language plpgsql as $$
+begin
+  delete from public.request_logs;
+  delete from public.cost_drift;
+  insert into public.request_logs
+  select (jsonb_populate_record(null::public.request_logs, jsonb_build_object(
+    'id', gen_random_uuid(), 'did', 'did:key:new', 'method', 'POST', 'endpoint', '/x', 'status', 'completed', 'created_at', now(),
+    'request_time', now() - interval '2 days', 'response_time', now() - interval '2 days', 'streaming', false, 'reserved_usd', 0,
+    'given_up', false, 'cost_asks', 0, 'generation_id', 'gen-1'
+  ) || more)).*;
+  return public.compare_costs('did:key:new', '1', jsonb_build_array(pg_temp.key('hash new', 1, 0)), interval '1 hour') ->> 'state';
+end;
+$$;
+select is(pg_temp.state_with(more), state, description)
+from (values
+  ('{}'::jsonb, 'differs', 'what is old is in both sums'),
+  ('{"did": "did:key:other", "status": "pending", "response_time": null}', 'differs', 'what is another DID''s in neither'),
+  ('{"status": "pending", "response_time": null}', 'busy', 'what is pending may cost'),
+  (jsonb_build_object('response_time', now() - interval '59 minutes'), 'busy', 'what has no cost yet may get it'),
+  (jsonb_build_object('response_time', now() - interval '61 minutes'), 'differs', 'for an hour'),
+  (jsonb_build_object('response_time', now() - interval '23 hours 59 minutes', 'endpoint', '/videos'), 'busy', 'and a job''s for a day'),
+  (jsonb_build_object('response_time', now() - interval '24 hours 1 minute', 'endpoint', '/videos'), 'differs', 'no longer'),
+  (jsonb_build_object('response_time', now() - interval '1 minute', 'http_status', 399), 'busy', 'where it was answered well'),
+  (jsonb_build_object('response_time', now() - interval '1 minute', 'http_status', 400), 'differs', 'not what was refused'),
+  (jsonb_build_object('response_time', now() - interval '1 minute', 'generation_id', null), 'differs', 'or was never heard of'),
+  (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 1), 'busy', 'what ended since the sum was read'),
+  (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '61 minutes', 'total_cost', 1), 'differs', 'and not before'),
+  (jsonb_build_object('request_time', now() - interval '81 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 1), 'differs', 'or began too long ago'),
+  (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 0), 'differs', 'or was free'),
+  (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 1, 'cost_source', 'reconciliation'), 'differs', 'or was found there')
+) as cases (more, state, description);
+
+-- What nobody has learnt has cost nothing, once it can be known, where nothing lacks.
+delete from public.request_logs;
+insert into public.request_logs (id, did, method, endpoint, status, response_time, http_status)
+select gen_random_uuid(), 'did:key:new', 'POST', endpoint, 'failed', now() - age, 502
+from (values
+  ('/x', interval '59 minutes'), ('/x', '61 minutes'), ('/videos', '61 minutes'), ('/videos', '23 hours 59 minutes'), ('/videos', '24 hours 1 minute')
+) as unknown (endpoint, age);
+select is(
+  public.compare_costs('did:key:new', '1', jsonb_build_array(pg_temp.key('hash new', 0, 0)), '0') ->> 'state', 'equal', 'where nothing is spent'
+);
+select results_eq(
+  $$ select endpoint, now() - response_time, total_cost, cost_source from public.request_logs where total_cost is not null order by 1 $$,
+  $$ values ('/videos', interval '24 hours 1 minute', 0::numeric, 'reconciliation'), ('/x', '61 minutes', 0, 'reconciliation') $$,
+  'what is unknown was nothing, after an hour, or a day of a job'
+);
 
 -- Differences by themselves, and who is told of them.
 select is(

@@ -1,6 +1,6 @@
 -- Of any number of claimants at a time one creates a DID's key, and what a dead one left is known.
 begin;
-select plan(50);
+select plan(54);
 
 create function pg_temp.attempt(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -209,6 +209,24 @@ select results_eq(
   'leaves its key among those that the DID had, whose spending still counts'
 );
 select is(pg_temp.claim('did:key:alice', 30), 'claimed', 'and is made anew by the next call');
+
+-- All that a key leaves, and all that takes its place.
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, credit_limit, credit_limit_reset, created_at)
+values ('did:key:zoe', 'hash z', 'sealed z', 'named z', 3, 'weekly', '2026-01-01 00:00:00+00');
+select is(pg_temp.claim('did:key:zoe', 31, 'hash z'), 'claimed', 'a key that OpenRouter no longer takes');
+select is(
+  public.complete_key_provisioning('did:key:zoe', pg_temp.attempt(31), 'hash d', 'sealed d', 'named d', '12.5', 'monthly'), true, 'is replaced'
+);
+select results_eq(
+  $$ select did, openrouter_key_hash, key_name, credit_limit, created_at, retired_at from public.retired_api_keys where did = 'did:key:zoe' $$,
+  $$ values ('did:key:zoe', 'hash z', 'named z', 3::numeric, timestamptz '2026-01-01 00:00:00+00', now()) $$, 'it is kept as it was'
+);
+select results_eq(
+  $$ select openrouter_key_hash, encrypted_api_key, key_name, credit_limit, credit_limit_reset, applied_credit_limit, applied_credit_limit_reset,
+      status, created_at, updated_at from public.user_api_keys where did = 'did:key:zoe' $$,
+  $$ values ('hash d', 'sealed d', 'named d', 3::numeric, 'weekly', 12.5::numeric, 'monthly', 'active', now(), now()) $$,
+  'and the account is of the new one, with the operator''s limit'
+);
 
 select * from finish();
 rollback;

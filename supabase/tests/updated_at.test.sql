@@ -1,6 +1,6 @@
 -- updated_at, which the database keeps.
 begin;
-select plan(8);
+select plan(9);
 
 select results_eq(
   $$
@@ -37,6 +37,8 @@ reset role;
 alter table public.gateway_settings disable trigger set_updated_at;
 update public.gateway_settings set updated_at = '2026-01-01 00:00:00+00';
 alter table public.gateway_settings enable trigger set_updated_at;
+update public.gateway_settings set job_reserve_usd = job_reserve_usd;
+select is((select updated_at from public.gateway_settings), '2026-01-01 00:00:00+00'::timestamptz, 'settings that stay as they are leave it, too');
 update public.gateway_settings set job_reserve_usd = job_reserve_usd + 1;
 select is((select updated_at from public.gateway_settings), now(), 'so have the settings');
 
