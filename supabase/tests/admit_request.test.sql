@@ -1,6 +1,6 @@
 -- The decision on a request, and the row that books it.
 begin;
-select plan(45);
+select plan(46);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 values
@@ -181,10 +181,16 @@ select is(
   'a limit that OpenRouter does not know yet comes with the admission'
 );
 
+select is(
+  (public.admit_request(jsonb_build_object(
+    'request_id', pg_temp.request(89), 'did', 'did:key:bob', 'method', 'POST', 'endpoint', '/chat/completions', 'metered', true
+  )) ->> 'request_time')::timestamptz, now(), 'a request has the time of its transaction'
+);
+
 -- What gateways of before do not tell: that a model is free, and what may run besides.
 select is(
   (public.admit_request(pg_temp.request(90), 'did:key:bob', 'POST', '/chat/completions', true, 'a/b:free') ->> 'request_time')::timestamptz,
-  now(), 'a request of a gateway of before has the time of its transaction'
+  now(), 'one of a gateway of before, too'
 );
 select public.set_gateway_limits(free_models_per_day => 1);
 select is(

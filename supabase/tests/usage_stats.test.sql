@@ -1,6 +1,6 @@
 -- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(89);
+select plan(90);
 
 -- Totals of hours are kept for 62 days; here since the day after the first one.
 create or replace function public.usage_hourly_kept_since() returns timestamptz
@@ -212,6 +212,15 @@ select is_empty(
           'did:key:alice', greatest(range_start, '2026-03-08 05:00:00+00'), range_end, '{hour}'
         ) -> 'groups' $$,
   'groups by hour are of the hours that are kept'
+);
+select is_empty(
+  $$ select range_start, range_end from ranges
+    where range_start < range_end and place % 4 = 0
+      and pg_temp.stats('did:key:alice', range_start, range_end, '{hour,session}') -> 'groups'
+        is distinct from pg_temp.expected(
+          'did:key:alice', greatest(range_start, '2026-03-08 05:00:00+00'), range_end, '{hour,session}'
+        ) -> 'groups' $$,
+  'of each session, too'
 );
 select is_empty(
   $$ select range_start, range_end from ranges

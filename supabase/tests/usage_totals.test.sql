@@ -97,15 +97,19 @@ select is(pg_temp.settle_many('0002'), 30::bigint, 'and then as much again');
 select is_empty('select * from pg_temp.differences()', 'counts in every total as what is settled alone');
 
 -- What OpenRouter refused as a mistake, and what is next to it: a row of the log each, under the model's name or none.
-insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, http_status, generation_id, total_cost, session)
+insert into public.request_logs (
+  id, did, method, endpoint, model, request_time, status, response_time, http_status, generation_id, total_cost, session, input_tokens
+)
 select gen_random_uuid(), 'did:key:mistaken', 'POST', '/x', model, date_trunc('hour', now(), 'utc') - interval '30 minutes', 'failed', now(),
-  http_status, generation_id, cost, 'session'
+  http_status, generation_id, cost, 'session', row_number() over () ^ 3
 from unnest('{399, 400, 428, 429, 430, 499, 500, null}'::smallint[]) as http_status,
   unnest('{gen-1, null}'::text[]) as generation_id, unnest('{0, 0.1, null}'::numeric[]) as cost, unnest('{m, null}'::text[]) as model;
 select count(public.count_in_usage(log, 1)) from public.request_logs as log where did = 'did:key:mistaken';
 select results_eq(
-  $$ select model, requests from public.usage_daily where did = 'did:key:mistaken' order by model $$,
-  $$ values ('m', 44::bigint), ('unknown', 52) $$, 'mistakes that were free count under no model''s name'
+  $$ select model, requests, input_tokens from public.usage_daily where did = 'did:key:mistaken' order by model $$,
+  $$ select case when model is null or http_status in (400, 428, 430, 499) and generation_id is null and total_cost = 0 then 'unknown' else 'm' end,
+      count(*), sum(input_tokens)::bigint
+    from public.request_logs where did = 'did:key:mistaken' group by 1 order by 1 $$, 'mistakes that were free count under no model''s name'
 );
 select is_empty('select * from pg_temp.differences()', 'as the log is verified');
 select is(
