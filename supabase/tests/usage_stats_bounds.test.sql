@@ -1,9 +1,9 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(17);
+select plan(18);
 
-insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost)
-select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001
+insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost, input_tokens, output_tokens)
+select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001, n, 2 * n
 from generate_series(1, 6000) as n;
 insert into public.usage_daily (did, day, model, endpoint, requests, requests_without_cost, total_cost)
 values ('did:key:alice', '2026-03-01', 'used', '/chat/completions', 7, 3, 1);
@@ -34,6 +34,17 @@ select is(
 select is(
   (select array[requests, requests_without_cost] from groups where model = 'used'), '{7,3}',
   'the most used group is among them'
+);
+select is(
+  (select jsonb_build_object(
+    'requests', sum((told ->> 'requests')::bigint), 'failed_requests', sum((told ->> 'failed_requests')::bigint),
+    'requests_without_cost', sum((told ->> 'requests_without_cost')::bigint), 'input_tokens', sum((told ->> 'input_tokens')::bigint),
+    'output_tokens', sum((told ->> 'output_tokens')::bigint), 'cost', sum((told ->> 'cost')::numeric))
+    from stats, jsonb_array_elements(answer -> 'groups') as told),
+  (select jsonb_build_object(
+    'requests', answer -> 'total_requests', 'failed_requests', answer -> 'failed_requests', 'requests_without_cost', answer -> 'requests_without_cost',
+    'input_tokens', answer -> 'total_input_tokens', 'output_tokens', answer -> 'total_output_tokens', 'cost', (answer ->> 'total_cost')::numeric) from stats),
+  'in every number'
 );
 select is(
   (select count(*) from groups where (day, model, endpoint) = ('2026-03-01', 'other', 'other')), 1::bigint,

@@ -198,11 +198,11 @@ select results_eq(
   'so do labels'
 );
 
--- Requests of which everything differs, and some is not known, several of each hour, session and label.
+-- Requests of which everything differs, and some is not known, several of each hour, session and label, in several days.
 reset role;
 insert into public.request_logs (id, did, method, endpoint, model, request_time, session, label)
 select gen_random_uuid(), 'did:key:various', 'POST', '/y', 'model-' || n % 2,
-  date_trunc('hour', now(), 'utc') - n % 3 * interval '1 hour', 's' || n % 2, 'l' || n % 2
+  date_trunc('hour', now(), 'utc') - n % 3 * interval '25 hours', 's' || n % 2, 'l' || n % 2
 from generate_series(1, 24) as n;
 do $$
 begin
