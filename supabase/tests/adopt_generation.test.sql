@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(55);
+select plan(63);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -217,6 +217,13 @@ select is(
   'adopted4 adopted3 adopted5 adopted2 adopted7 adopted1 adopted9 no_row no_row', 'of half an hour before it, to a minute after'
 );
 
+-- What OpenRouter has refused was not lost.
+delete from public.request_logs;
+select pg_temp.lost(n, 'a/one', '10 minutes') from unnest('{1, 2}'::integer[]) as n;
+update public.request_logs set http_status = case right(id::text, 1) when '1' then 400 else 399 end;
+select is(pg_temp.adopt('{gen-w1}', 'a/one', '9 minutes', '0.01') || pg_temp.owner_of('gen-w1'), 'adopted2', 'a row that was answered well');
+select is(pg_temp.adopt('{gen-w2}', 'a/one', '9 minutes', '0.01'), 'no_row', 'and none that was refused');
+
 -- A row of its own has all that was found.
 select is(
   public.adopt_generation('{
@@ -238,6 +245,22 @@ select is(
     where request_id = (select id from public.request_logs where generation_id = 'gen-r')),
   'gen-r gen-s', 'with all of its generations'
 );
+
+-- What OpenRouter's sum has room for, in dollars, of a DID of which nothing is booked.
+insert into public.key_usages (openrouter_key_hash, did, usage, byok_usage, read_at) values
+  ('e1', 'did:key:erin', 3, 1, now()), ('e2', 'did:key:erin', 1, 1, now());
+create function pg_temp.adopt_erins(p_id text, p_cost text, p_upstream_cost text) returns text language sql as $$
+  select public.adopt_generation(jsonb_build_object(
+    'did', 'did:key:erin', 'created_at', now() - interval '9 minutes', 'model', 'a/one', 'streaming', false, 'usd_per_credit', '0.5',
+    'generations', jsonb_build_array(jsonb_build_object('id', p_id, 'cost', p_cost, 'upstream_cost', p_upstream_cost))
+  ), true);
+$$;
+select is(pg_temp.adopt_erins('gen-u1', '4.01', '0'), 'exceeds', 'more than all keys have spent is none of its calls');
+select is(pg_temp.adopt_erins('gen-u1', '4', '2.01'), 'exceeds', 'of upstream costs, too');
+select is(pg_temp.adopt_erins('gen-u1', '3', '1'), 'own_row', 'less is one');
+select is(pg_temp.adopt_erins('gen-u2', '1.01', '0'), 'exceeds', 'which leaves room');
+select is(pg_temp.adopt_erins('gen-u2', '0', '1.01'), 'exceeds', 'for no more');
+select is(pg_temp.adopt_erins('gen-u2', '1', '1'), 'own_row', 'than is left');
 
 -- When those ran whose answers told a sum.
 insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, generation_id, total_cost, cost_source)

@@ -1,6 +1,6 @@
 -- Alerts: each threshold of a budget once a period, and their delivery.
 begin;
-select plan(77);
+select plan(78);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -174,7 +174,18 @@ create function pg_temp.pass(span interval) returns void language sql as $$
   update public.budget_alerts set attempt_after = attempt_after - span where attempts > 0;
 $$;
 select is(pg_temp.claim(1), '4x1, 3 left', 'the oldest that nobody has taken are claimed first, for a week');
-select is(pg_temp.claim(2), '3x1 2x1, 1 left', 'of one time the lower threshold');
+create temporary table claimed on commit drop as select public.claim_budget_alerts(2) as answer;
+select is(
+  (select string_agg(ltrim(right(alert ->> 'id', 12), '0'), ' ' order by place) || ', ' || (answer ->> 'left')
+    from claimed, jsonb_array_elements(answer -> 'alerts') with ordinality as one (alert, place) group by answer),
+  '3 2, 1', 'of one time the lower threshold'
+);
+select is(
+  answer -> 'alerts' -> 0, jsonb_build_object(
+    'id', pg_temp.alert(3), 'scope', 'did', 'did', 'did:key:alice', 'kind', 'day', 'period_start', '2028-01-01', 'threshold', 50,
+    'limit', '12.5', 'reached', '10.25', 'reached_at', now() - interval '2 hours', 'attempts', 1
+  ), 'with whose it is'
+) from claimed;
 select is(
   public.claim_budget_alerts(),
   jsonb_build_object('alerts', jsonb_build_array(jsonb_build_object(

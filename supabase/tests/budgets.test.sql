@@ -1,6 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(99);
+select plan(100);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -433,6 +433,12 @@ from (values
   ('{"monthly_budget_usd": 2.50}', '{"decision": "budget_exceeded", "scope": "did", "period": "month", "limit_usd": "2.5", "spent_usd": "1.4",
     "reserved_usd": "0.6", "estimate_usd": "1.1", "resets_at": "2028-03-01T00:00:00+00:00"}')
 ) as refused (limit_usd, expected);
+select is(
+  public.refusal_by(
+    pg_temp.budget('{"day_spent_usd": 9}'), pg_temp.limits('{"daily_budget_usd": 1, "free_models_per_day": 1, "free_models_per_minute": 1}'),
+    'did', 0, false, '2028-02-28 12:00:00+00'
+  ), null, 'what costs nothing, and is of no free model, passes whatever is used up of both'
+);
 select is(
   array(select public.threshold_of(amount, 1) from unnest('{0, 0.4999, 0.5, 0.7999, 0.8, 0.9999, 1, 2}'::numeric[]) as amount),
   '{0,0,50,50,80,80,100,100}', 'thresholds are reached to the digit'

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(79);
+select plan(90);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -337,6 +337,51 @@ from (values
   (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 0), 'differs', 'or was free'),
   (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 1, 'cost_source', 'reconciliation'), 'differs', 'or was found there')
 ) as cases (more, state, description);
+
+-- What is noted has no zeros at its end; and what a key that is gone has spent.
+delete from public.request_logs;
+delete from public.cost_drift;
+insert into public.usage_daily (did, day, model, endpoint, requests, total_cost, upstream_cost) values ('did:key:new', '2026-01-01', 'm', '/x', 1, 1.500, 2.500);
+create function pg_temp.drift(p_keys jsonb) returns text language plpgsql as $$
+declare
+  v_state text := public.compare_costs('did:key:new', '0.50', p_keys) ->> 'state';
+begin
+  return (
+    select concat_ws(' ', v_state, openrouter_usd, booked_usd, drift_usd, openrouter_byok_usd, booked_byok_usd, byok_drift_usd)
+    from public.cost_drift_latest where did = 'did:key:new'
+  );
+end;
+$$;
+select is(pg_temp.drift(jsonb_build_array(pg_temp.key('hash new', 3.40, 5.20))), 'differs 1.7 1.5 0.2 2.6 2.5 0.1', 'a new difference is told in dollars');
+select is(pg_temp.drift(jsonb_build_array(pg_temp.key('hash new', 3.40, 5.20))), 'differs 1.7 1.5 0.2 2.6 2.5 0.1', 'and one that stays');
+select is(pg_temp.drift(jsonb_build_array(pg_temp.key('hash new', 3.00, 4.80))), 'differs 1.5 1.5 0 2.4 2.5 -0.1', 'one of upstream costs, too');
+select is(pg_temp.drift(jsonb_build_array(pg_temp.key('hash new', 3.00, 4.80, true))), 'equal 1.5 1.5 0 2.4 2.5', 'which means nothing once the key is gone');
+select is(pg_temp.drift(jsonb_build_array(pg_temp.key('hash new', 3.00, 5.20, true))), 'differs 1.5 1.5 0 2.6 2.5 0.1', 'unless it is what they are too much');
+select is(pg_temp.drift(jsonb_build_array(pg_temp.key('hash new', 3.00, 5.00))), 'equal 1.5 1.5 0 2.5 2.5 0', 'a key that is there again tells all');
+select results_eq(
+  $$ select usage, byok_usage, gone_since, is_final, read_at between now() and clock_timestamp() from public.key_usages where openrouter_key_hash = 'hash new' $$,
+  $$ values (3::numeric, 5::numeric, null::timestamptz, false, true) $$, 'and is not gone any more'
+);
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at) values
+  ('did:key:new', 'hash before', 'n', now() - interval '30 days 23 hours'), ('did:key:new', 'hash long before', 'n', now() - interval '31 days 1 hour');
+select pg_temp.drift(jsonb_build_array(pg_temp.key('hash before', 1, null, true), pg_temp.key('hash long before', 1, null, true)));
+select results_eq(
+  $$ select openrouter_key_hash, usage, gone_since > now() from public.key_usages where openrouter_key_hash <> 'hash new' and did = 'did:key:new' order by 1 $$,
+  $$ values ('hash before', 1::numeric, true), ('hash long before', null, true) $$, 'of a key that was retired analytics tell all if it is no older than they are'
+);
+select set_config('test.gone_since', gone_since::text, true) from public.key_usages where openrouter_key_hash = 'hash before';
+select pg_temp.drift(jsonb_build_array(pg_temp.key('hash before', 1, null, true)));
+update public.key_usages set gone_since = gone_since - interval '59 minutes' where openrouter_key_hash = 'hash before';
+select pg_temp.drift(jsonb_build_array(pg_temp.key('hash before', 1, null, true)));
+select is((select is_final from public.key_usages where openrouter_key_hash = 'hash before'), false, 'what it has spent is final');
+update public.key_usages set gone_since = gone_since - interval '1 minute' where openrouter_key_hash = 'hash before';
+select pg_temp.drift(jsonb_build_array(pg_temp.key('hash before', 1, null, true)));
+select is((select is_final from public.key_usages where openrouter_key_hash = 'hash before'), true, 'an hour after it was first seen to be gone');
+select is(
+  (select gone_since from public.key_usages where openrouter_key_hash = 'hash before'), current_setting('test.gone_since')::timestamptz - interval '1 hour', 'which stays as it was'
+);
+delete from public.usage_daily;
+delete from public.retired_api_keys;
 
 -- What nobody has learnt has cost nothing, once it can be known, where nothing lacks.
 delete from public.request_logs;

@@ -1,6 +1,6 @@
 -- What an operator sets, and what a DID is told of it.
 begin;
-select plan(243);
+select plan(244);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -329,6 +329,13 @@ select is(
   'who never called, and has no limits, is told that'
 );
 select is_empty($$ select from public.budgets where did = 'did:key:fresh' $$, 'and leaves no trace');
+select public.set_limits('did:key:narrow', concurrent_requests => 2);
+select public.set_limits('did:key:quick', requests_per_minute => 2);
+select is(
+  array(select public.account_limits('did:key:' || name, '2028-02-29 10:00:35+00') -> 'rates' from unnest('{narrow, quick}'::text[]) as name),
+  array['[]', '[{"scope": "did", "requests_per_minute": 2, "remaining": 2, "resets_at": "2028-02-29T10:00:35+00:00"}]']::jsonb[],
+  'a rate is told where there is one'
+);
 delete from public.budgets;
 select public.set_limits('did:key:carol', daily_budget_usd => 2, monthly_budget_usd => 20.50, requests_per_minute => 4, concurrent_requests => 5, free_models_per_day => 6, allowed_models => '{openai/*}');
 select pg_temp.settle(pg_temp.admit('did:key:carol', '1', '2028-02-28 10:00:00+00'), '0.3');

@@ -86,8 +86,11 @@ begin
   from generate_series(1, 30) as n;
   return (select count(*) from jsonb_object_keys(public.settle_requests((
     select jsonb_agg(jsonb_build_object(
-      'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
-      'cost', '0.001', 'first_byte_ms', 7 * extract(minute from request_time)
+      'request_id', id, 'request_time', request_time, 'http_status', 200,
+      'status', case when right(id::text, 1) in ('1', '2') then 'failed' else 'completed' end,
+      'cost', case when right(id::text, 1) in ('2', '3') then null else '0.001' end, 'upstream_cost', '0.002',
+      'first_byte_ms', case when right(id::text, 1) not in ('2', '4') then 7 * extract(minute from request_time) end,
+      'input_tokens', 2, 'output_tokens', 3, 'cached_tokens', 5, 'reasoning_tokens', 7
     ))::text from public.request_logs where status = 'pending'
   ))));
 end;

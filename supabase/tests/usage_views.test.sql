@@ -209,7 +209,7 @@ begin
   perform public.settle_request(
     log.id, log.request_time, case n % 4 when 0 then 'failed' else 'completed' end, 200,
     p_input_tokens => nullif(n, 9) * 1000, p_output_tokens => nullif(n, 10) * 100, p_cached_tokens => nullif(n, 11) * 10,
-    p_reasoning_tokens => nullif(n, 12), p_cost => (nullif(n, 13) * 0.1)::text, p_upstream_cost => (nullif(n, 14) * 0.01)::text
+    p_reasoning_tokens => nullif(n, 12), p_cost => case when n % 2 = 0 then (n * 0.1)::text end, p_upstream_cost => (nullif(n, 14) * 0.01)::text
   )
   from (
     select id, request_time, row_number() over (order by id) as n from public.request_logs where did = 'did:key:various'
