@@ -413,7 +413,7 @@ insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_us
 values
   ('did:key:a', now() - interval '2 hours', now(), 1, 0, 1, 0, null), ('did:key:b', now() - interval '2 hours', now(), 0, 2, -2, 0, 0),
   ('did:key:c', now() - interval '2 hours', now(), 1, 1, 1, 0, -3), ('did:key:d', now() - interval '2 hours', now(), 1, 0, 1, 0, 0),
-  ('did:key:e', now() - interval '59 minutes', now(), 9, 0, 9, 0, 0);
+  ('did:key:e', now() - interval '59 minutes', now(), 9, 0, 9, 0, 0), ('did:key:f', now() - interval '10 minutes', now(), 1, 1, 0, 0, 0);
 select is(
   public.standing_cost_drifts(3), jsonb_build_array(
     jsonb_build_object('did', 'did:key:c', 'drift_usd', '1', 'byok_drift_usd', '-3', 'stands_since', now() - interval '2 hours'),
