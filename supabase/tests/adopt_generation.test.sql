@@ -227,7 +227,7 @@ select is(pg_temp.adopt('{gen-w2}', 'a/one', '9 minutes', '0.01'), 'no_row', 'an
 -- A row of its own has all that was found.
 select is(
   public.adopt_generation('{
-    "did": "did:key:alice", "created_at": "2026-11-20T10:00:00Z", "model": "a/one", "provider": "p", "native_finish_reason": "stop",
+    "did": "did:key:alice", "created_at": "2020-01-20T10:00:00Z", "model": "a/one", "provider": "p", "native_finish_reason": "stop",
     "streaming": true, "usd_per_credit": "0.5", "input_tokens": 7, "output_tokens": 8, "cached_tokens": 9, "reasoning_tokens": 10,
     "generations": [{"id": "gen-r", "cost": "1.50", "upstream_cost": "0.30"}, {"id": "gen-s", "cost": "0.10"}]
   }', true), 'own_row', 'what fits no row'
@@ -236,8 +236,8 @@ select results_eq(
   $$ select did, method, endpoint, model, provider, native_finish_reason, streaming, status, request_time, response_time, input_tokens,
       output_tokens, cached_tokens, reasoning_tokens, total_cost::text, upstream_cost::text, cost_source, reserved_usd
     from public.request_logs where generation_id = 'gen-r' $$,
-  $$ values ('did:key:alice', 'POST', 'other', 'a/one', 'p', 'stop', true, 'completed', timestamptz '2026-11-20 10:00:00+00',
-    timestamptz '2026-11-20 10:00:00+00', 7::bigint, 8::bigint, 9::bigint, 10::bigint, '0.8', '0.15', 'reconciliation', 0::numeric) $$,
+  $$ values ('did:key:alice', 'POST', 'other', 'a/one', 'p', 'stop', true, 'completed', timestamptz '2020-01-20 10:00:00+00',
+    timestamptz '2020-01-20 10:00:00+00', 7::bigint, 8::bigint, 9::bigint, 10::bigint, '0.8', '0.15', 'reconciliation', 0::numeric) $$,
   'is told in full in one of its own, in dollars'
 );
 select is(
@@ -264,8 +264,8 @@ select is(pg_temp.adopt_erins('gen-u2', '1', '1'), 'own_row', 'than is left');
 
 -- When those ran whose answers told a sum.
 insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, generation_id, total_cost, cost_source)
-select gen_random_uuid(), did, 'POST', '/x', timestamptz '2026-11-21 10:00:00+00' + began, 'completed',
-  timestamptz '2026-11-21 10:00:00+00' + ended, id, 1, source
+select gen_random_uuid(), did, 'POST', '/x', timestamptz '2020-01-21 10:00:00+00' + began, 'completed',
+  timestamptz '2020-01-21 10:00:00+00' + ended, id, 1, source
 from (values
   ('did:key:sums', 'gen-1', interval '-20 minutes -1 microsecond', interval '5 minutes', 'response'),
   ('did:key:sums', 'gen-2', '-20 minutes', '-10 seconds', 'response'),
@@ -277,9 +277,9 @@ from (values
   ('did:key:sums', 'gen-8', '1 hour 10.000001 seconds', '2 hours', 'response')
 ) as ran (did, id, began, ended, source);
 select is(
-  public.generations_with_sums('did:key:sums', '2026-11-21 10:00:00+00', '2026-11-21 11:00:00+00'),
-  '[{"generation_id": "gen-7", "from": "2026-11-21T11:00:00+00:00", "to": "2026-11-21T12:00:10+00:00"},
-    {"generation_id": "gen-2", "from": "2026-11-21T09:39:50+00:00", "to": "2026-11-21T10:00:00+00:00"}]'::jsonb,
+  public.generations_with_sums('did:key:sums', '2020-01-21 10:00:00+00', '2020-01-21 11:00:00+00'),
+  '[{"generation_id": "gen-7", "from": "2020-01-21T11:00:00+00:00", "to": "2020-01-21T12:00:10+00:00"},
+    {"generation_id": "gen-2", "from": "2020-01-21T09:39:50+00:00", "to": "2020-01-21T10:00:00+00:00"}]'::jsonb,
   'is told of whatever may have run in a span, the latest first, give or take what clocks differ by'
 );
 select is(public.generations_with_sums('did:key:nobody', '-infinity', 'infinity'), '[]', 'of nobody nothing');
@@ -308,7 +308,7 @@ begin
   for i in 1..n loop
     update public.cost_checks set search_after = now() where did = p_did;
     perform public.claim_cost_searches(9);
-    v_waits := v_waits || round((select extract(epoch from search_after - clock_timestamp()) / 60 from public.cost_checks where did = p_did))::text;
+    v_waits := v_waits || ceil((select extract(epoch from search_after - clock_timestamp()) / 60 from public.cost_checks where did = p_did))::text;
   end loop;
   return array_to_string(v_waits, ' ');
 end;

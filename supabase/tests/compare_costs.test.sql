@@ -280,17 +280,19 @@ select 'did:key:' || name, 'hash ' || name, 'x', 'n' from unnest('{new, unequal,
 insert into public.cost_checks (did, claimed_at, is_equal)
 select 'did:key:' || name, clock_timestamp() - age, is_equal
 from (values
-  ('unequal', interval '10 minutes', false), ('unknown', '11 minutes', null), ('yesterday', '24 hours 1 minute', true), ('today', '23 hours 59 minutes', true),
+  ('unequal', interval '10 minutes', false), ('unknown', '11 minutes', null), ('yesterday', '25 hours', true), ('today', '23 hours 59 minutes', true),
   ('called', '12 minutes', true), ('calling', '13 minutes', true), ('unpriced', '14 minutes', true), ('young', '15 minutes', true), ('job', '16 minutes', true),
-  ('running', '-1 minute', false), ('costly', '17 minutes', true)
+  ('running', '-1 hour', false), ('costly', '17 minutes', true)
 ) as checked (name, age, is_equal);
 insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, total_cost)
 select gen_random_uuid(), 'did:key:' || name, 'POST', endpoint, clock_timestamp() - began, status, clock_timestamp() - ended, cost
 from (values
-  ('called', '/x', interval '12 minutes 59 seconds', 'completed', interval '12 minutes', 1), ('calling', '/x', '14 minutes 1 second', 'pending', null, null),
-  ('unpriced', '/x', '3 hours', 'failed', '61 minutes', null), ('young', '/x', '3 hours', 'failed', '59 minutes', null),
+  ('unpriced', '/x', interval '3 hours', 'failed', interval '90 minutes', null), ('young', '/x', '3 hours', 'failed', '59 minutes', null),
   ('job', '/videos', '3 hours', 'failed', '2 hours', null), ('costly', '/x', '3 hours', 'failed', '2 hours', 1)
 ) as made (name, endpoint, began, status, ended, cost);
+insert into public.request_logs (id, did, method, endpoint, request_time)
+select gen_random_uuid(), did, 'POST', '/x', claimed_at - case did when 'did:key:called' then interval '1 minute' else '1 minute 1 microsecond' end
+from public.cost_checks where did in ('did:key:called', 'did:key:calling');
 select public.end_maintenance((select run_id from public.maintenance_runs));
 select public.begin_maintenance(gen_random_uuid(), '1 minute');
 create function pg_temp.claimed(n integer) returns text language sql as $$
@@ -324,18 +326,18 @@ from (values
   ('{}'::jsonb, 'differs', 'what is old is in both sums'),
   ('{"did": "did:key:other", "status": "pending", "response_time": null}', 'differs', 'what is another DID''s in neither'),
   ('{"status": "pending", "response_time": null}', 'busy', 'what is pending may cost'),
-  (jsonb_build_object('response_time', now() - interval '59 minutes'), 'busy', 'what has no cost yet may get it'),
-  (jsonb_build_object('response_time', now() - interval '61 minutes'), 'differs', 'for an hour'),
-  (jsonb_build_object('response_time', now() - interval '23 hours 59 minutes', 'endpoint', '/videos'), 'busy', 'and a job''s for a day'),
-  (jsonb_build_object('response_time', now() - interval '24 hours 1 minute', 'endpoint', '/videos'), 'differs', 'no longer'),
-  (jsonb_build_object('response_time', now() - interval '1 minute', 'http_status', 399), 'busy', 'where it was answered well'),
-  (jsonb_build_object('response_time', now() - interval '1 minute', 'http_status', 400), 'differs', 'not what was refused'),
-  (jsonb_build_object('response_time', now() - interval '1 minute', 'generation_id', null), 'differs', 'or was never heard of'),
-  (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 1), 'busy', 'what ended since the sum was read'),
-  (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '61 minutes', 'total_cost', 1), 'differs', 'and not before'),
-  (jsonb_build_object('request_time', now() - interval '81 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 1), 'differs', 'or began too long ago'),
-  (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 0), 'differs', 'or was free'),
-  (jsonb_build_object('request_time', now() - interval '79 minutes', 'response_time', now() - interval '59 minutes', 'total_cost', 1, 'cost_source', 'reconciliation'), 'differs', 'or was found there')
+  (jsonb_build_object('response_time', clock_timestamp() - interval '59 minutes'), 'busy', 'what has no cost yet may get it'),
+  (jsonb_build_object('response_time', clock_timestamp() - interval '61 minutes'), 'differs', 'for an hour'),
+  (jsonb_build_object('response_time', clock_timestamp() - interval '23 hours 59 minutes', 'endpoint', '/videos'), 'busy', 'and a job''s for a day'),
+  (jsonb_build_object('response_time', clock_timestamp() - interval '24 hours 1 minute', 'endpoint', '/videos'), 'differs', 'no longer'),
+  (jsonb_build_object('response_time', clock_timestamp() - interval '1 minute', 'http_status', 399), 'busy', 'where it was answered well'),
+  (jsonb_build_object('response_time', clock_timestamp() - interval '1 minute', 'http_status', 400), 'differs', 'not what was refused'),
+  (jsonb_build_object('response_time', clock_timestamp() - interval '1 minute', 'generation_id', null), 'differs', 'or was never heard of'),
+  (jsonb_build_object('request_time', clock_timestamp() - interval '79 minutes', 'response_time', clock_timestamp() - interval '59 minutes', 'total_cost', 1), 'busy', 'what ended since the sum was read'),
+  (jsonb_build_object('request_time', clock_timestamp() - interval '79 minutes', 'response_time', clock_timestamp() - interval '61 minutes', 'total_cost', 1), 'differs', 'and not before'),
+  (jsonb_build_object('request_time', clock_timestamp() - interval '81 minutes', 'response_time', clock_timestamp() - interval '59 minutes', 'total_cost', 1), 'differs', 'or began too long ago'),
+  (jsonb_build_object('request_time', clock_timestamp() - interval '79 minutes', 'response_time', clock_timestamp() - interval '59 minutes', 'total_cost', 0), 'differs', 'or was free'),
+  (jsonb_build_object('request_time', clock_timestamp() - interval '79 minutes', 'response_time', clock_timestamp() - interval '59 minutes', 'total_cost', 1, 'cost_source', 'reconciliation'), 'differs', 'or was found there')
 ) as cases (more, state, description);
 
 -- What is noted has no zeros at its end; and what a key that is gone has spent.
@@ -371,10 +373,10 @@ select results_eq(
 );
 select set_config('test.gone_since', gone_since::text, true) from public.key_usages where openrouter_key_hash = 'hash before';
 select pg_temp.drift(jsonb_build_array(pg_temp.key('hash before', 1, null, true)));
-update public.key_usages set gone_since = gone_since - interval '59 minutes' where openrouter_key_hash = 'hash before';
+update public.key_usages set gone_since = gone_since - interval '50 minutes' where openrouter_key_hash = 'hash before';
 select pg_temp.drift(jsonb_build_array(pg_temp.key('hash before', 1, null, true)));
 select is((select is_final from public.key_usages where openrouter_key_hash = 'hash before'), false, 'what it has spent is final');
-update public.key_usages set gone_since = gone_since - interval '1 minute' where openrouter_key_hash = 'hash before';
+update public.key_usages set gone_since = gone_since - interval '10 minutes' where openrouter_key_hash = 'hash before';
 select pg_temp.drift(jsonb_build_array(pg_temp.key('hash before', 1, null, true)));
 select is((select is_final from public.key_usages where openrouter_key_hash = 'hash before'), true, 'an hour after it was first seen to be gone');
 select is(
@@ -386,7 +388,7 @@ delete from public.retired_api_keys;
 -- What nobody has learnt has cost nothing, once it can be known, where nothing lacks.
 delete from public.request_logs;
 insert into public.request_logs (id, did, method, endpoint, status, response_time, http_status)
-select gen_random_uuid(), 'did:key:new', 'POST', endpoint, 'failed', now() - age, 502
+select gen_random_uuid(), 'did:key:new', 'POST', endpoint, 'failed', clock_timestamp() - age, 502
 from (values
   ('/x', interval '59 minutes'), ('/x', '61 minutes'), ('/videos', '61 minutes'), ('/videos', '23 hours 59 minutes'), ('/videos', '24 hours 1 minute')
 ) as unknown (endpoint, age);
@@ -394,8 +396,10 @@ select is(
   public.compare_costs('did:key:new', '1', jsonb_build_array(pg_temp.key('hash new', 0, 0)), '0') ->> 'state', 'equal', 'where nothing is spent'
 );
 select results_eq(
-  $$ select endpoint, now() - response_time, total_cost, cost_source from public.request_logs where total_cost is not null order by 1 $$,
-  $$ values ('/videos', interval '24 hours 1 minute', 0::numeric, 'reconciliation'), ('/x', '61 minutes', 0, 'reconciliation') $$,
+  $$ select endpoint, clock_timestamp() - response_time > least_age, total_cost, cost_source
+    from public.request_logs join (values ('/videos', interval '24 hours'), ('/x', '1 hour')) as known (endpoint, least_age) using (endpoint)
+    where total_cost is not null order by 1 $$,
+  $$ values ('/videos', true, 0::numeric, 'reconciliation'), ('/x', true, 0, 'reconciliation') $$,
   'what is unknown was nothing, after an hour, or a day of a job'
 );
 

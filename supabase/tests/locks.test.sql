@@ -139,7 +139,7 @@ begin
 end;
 $$;
 insert into public.request_logs (id, did, method, endpoint, model, request_time)
-select pg_temp.id(30 + n::integer), 'did:key:a', 'POST', endpoint, model, timestamptz '2026-11-01 12:00:00+00' + day * interval '24 hours'
+select pg_temp.id(30 + n::integer), 'did:key:a', 'POST', endpoint, model, timestamptz '2020-01-01 12:00:00+00' + day * interval '24 hours'
 from (values (1, 2, 'm', '/a'), (2, 1, 'm', '/b'), (3, 1, 'n', '/a'), (4, 1, 'm', '/a'), (5, 0, 'z', '/z')) as rows_of (n, day, model, endpoint);
 create temporary table in_order on commit drop as select '1z/z 2m/a 2m/b 2n/a 3m/a' as totals;
 select is(public.expire_stale_requests(), 5, 'rows that end together');
