@@ -279,7 +279,7 @@ from counts cross join lateral (values
       "free_models_per_minute": 20, "free_models_per_day": 50, "default_free_models_per_day": 10, "refused_requests_per_minute": 20}',
     'daily_budget_usd default_allowed_models default_concurrent_requests default_credit_limit default_credit_limit_reset default_daily_budget_usd '
       || 'default_free_models_per_day default_monthly_budget_usd default_requests_per_minute free_models_per_day free_models_per_minute '
-      || 'monthly_budget_usd new_accounts_per_day new_accounts_per_minute refused_requests_per_minute request_log_retention_months requests_per_minute'
+      || 'monthly_budget_usd new_accounts_per_day new_accounts_per_minute refused_requests_per_minute request_log_dropped_before request_log_retention_months requests_per_minute'
   ),
   ('idempotency_keys', '{"did": "did:key:a", "idempotency_key": "k", "body_hash": "\\x01", "request_id": "00000000-0000-4000-8000-00000000000a"}', '{"created_at": "now"}', ''),
   (
