@@ -123,7 +123,7 @@ export const ILL: [what: string, check: string, ill: Case, detail: RegExp, remed
         where version = (select max(version) from supabase_migrations.schema_migrations)`,
     },
     /^1 are missing, the first is \d{14}$/,
-    /db push/,
+    /start it again: it applies/,
   ],
   [
     "a migration that this checkout lacks",
