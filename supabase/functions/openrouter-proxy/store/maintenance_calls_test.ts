@@ -5,6 +5,7 @@ import { lateCostCalls } from "./late_costs.ts";
 import { lostCallCalls } from "./lost_calls.ts";
 import type { StoreCall } from "./rpc.ts";
 import type { KnownUsage } from "./settlement.ts";
+import { testCalls } from "../testing/store_calls.ts";
 
 /** What maintenance asks of Postgres. */
 function maintenanceCalls(call: StoreCall) {
@@ -15,8 +16,6 @@ function maintenanceCalls(call: StoreCall) {
     ...lostCallCalls(call),
   };
 }
-
-type Calls = ReturnType<typeof maintenanceCalls>;
 
 const DID = "did:key:z6Mk";
 const USAGE: KnownUsage = {
@@ -44,13 +43,7 @@ const USAGE_MEMBERS = {
 const [AT, LATER] = ["2026-11-22T10:00:00.000Z", "2026-11-22T10:01:00.000Z"];
 const [AT_MS, LATER_MS] = [AT, LATER].map((at) => Date.parse(at));
 
-const CASES: {
-  rpc: string;
-  ask: (calls: Calls) => Promise<unknown>;
-  sent: unknown;
-  answer?: unknown;
-  told?: unknown;
-}[] = [
+testCalls(maintenanceCalls, [
   {
     rpc: "begin_maintenance",
     ask: (calls) => calls.beginMaintenance("run", 90_000.4),
@@ -188,16 +181,79 @@ const CASES: {
     answer: "adopted",
     told: "adopted",
   },
-];
+  {
+    rpc: "end_maintenance",
+    ask: (calls) => calls.endMaintenance("run"),
+    sent: { p_run_id: "run" },
+  },
+  {
+    rpc: "expire_stale_requests",
+    ask: (calls) => calls.expireStaleRequests(),
+    sent: {},
+    answer: 3,
+    told: 3,
+  },
+  {
+    rpc: "book_cost",
+    ask: (calls) =>
+      calls.bookCost({
+        ...USAGE,
+        row: { did: DID, generationId: "g" },
+        cost: "0.5",
+        costSource: "response",
+      }),
+    sent: {
+      p_cost: {
+        did: DID,
+        generation_id: "g",
+        cost: "0.5",
+        cost_source: "response",
+        ...USAGE_MEMBERS,
+      },
+    },
+    answer: true,
+    told: true,
+  },
+  {
+    rpc: "claim_cost_checks",
+    ask: (calls) => calls.claimCostChecks(5),
+    sent: { p_limit: 5 },
+    answer: { checks: [{ did: DID, keys: ["h"] }], left: 1 },
+    told: { checks: [{ did: DID, keys: ["h"] }], left: 1 },
+  },
+  {
+    rpc: "standing_cost_drifts",
+    ask: (calls) => calls.standingDrifts(),
+    sent: {},
+    answer: [{ did: DID, drift_usd: "0.5", byok_drift_usd: null, stands_since: AT }],
+    told: [{ did: DID, drift_usd: "0.5", byok_drift_usd: null, stands_since: AT }],
+  },
+  {
+    rpc: "unbooked_generations",
+    ask: (calls) => calls.unbookedGenerations(DID, ["g", "h"]),
+    sent: { p_did: DID, p_generation_ids: ["g", "h"] },
+    answer: ["h"],
+    told: ["h"],
+  },
+  {
+    rpc: "note_parts",
+    ask: (calls) => calls.noteParts(DID, ["g"]),
+    sent: { p_did: DID, p_generation_ids: ["g"] },
+  },
+]);
 
-for (const { rpc, ask, sent, answer, told } of CASES) {
-  Deno.test(`${rpc} is called with ${JSON.stringify(sent).slice(0, 40)}…, and told as what it answers`, async () => {
-    const seen: unknown[] = [];
-    const call = (async (name, args) => {
-      seen.push(name, args);
-      return await Promise.resolve(answer);
-    }) as StoreCall;
-    assert.deepEqual(await ask(maintenanceCalls(call)), told);
-    assert.deepEqual(seen, [rpc, sent]);
-  });
-}
+Deno.test("what is no longer kept is forgotten kind by kind, and counted", async () => {
+  const asked: string[] = [];
+  const forgotten: Record<string, number> = {
+    purge_accepted_messages: 1,
+    purge_idempotency_keys: 20,
+    purge_usage_hourly: 300,
+    purge_budget_alerts: 4_000,
+  };
+  const call = (async (name) => {
+    asked.push(name);
+    return await Promise.resolve(forgotten[name]);
+  }) as StoreCall;
+  assert.equal(await housekeepingCalls(call).purge(), 4_321);
+  assert.deepEqual(asked.sort(), ["add_up_days", ...Object.keys(forgotten)].sort());
+});

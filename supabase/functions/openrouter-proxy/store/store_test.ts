@@ -248,3 +248,33 @@ test("a new secret key is no Bearer token, whatever variable it came in; a legac
   const legacy = "eyJhbGciOiJIUzI1NiJ9.eyJyb2xlIjoic2VydmljZV9yb2xlIn0.c2ln";
   assert.deepEqual(await headersWith(legacy), [legacy, `Bearer ${legacy}`]);
 });
+
+test("what is read of a table is asked for by its name, and a failure is the store's", async () => {
+  const asked: string[] = [];
+  let answer = () => Response.json([{ encrypted_api_key: "sealed" }]);
+  const fetch = fakeFetch(({ url }) => {
+    const { pathname, search } = new URL(url);
+    asked.push(decodeURIComponent(pathname + search));
+    return Promise.resolve(answer());
+  });
+  const waits = await withTimeouts(async () => {
+    const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+    assert.equal(await store.encryptedKeyOf("did:key:z6Mk"), "sealed");
+    assert.equal(await store.ping(), undefined);
+    answer = () => Response.json([]);
+    assert.equal(await store.encryptedKeyOf("did:key:z6Mk"), null);
+    answer = () => Response.json({ code: "42501", message: "not yours" }, { status: 403 });
+    await assert.rejects(store.encryptedKeyOf("did:key:z6Mk"), {
+      mayHaveArrived: false,
+      cause: "user_api_keys: 42501 not yours",
+    });
+    await assert.rejects(store.ping(), {
+      mayHaveArrived: false,
+      cause: "ping: 42501 not yours",
+    });
+  });
+  const key = "/rest/v1/user_api_keys?select=encrypted_api_key&did=eq.did:key:z6Mk&limit=1";
+  const ping = "/rest/v1/gateway_settings?select=only_row&limit=1";
+  assert.deepEqual(asked, [key, ping, key, key, ping]);
+  assert.deepEqual([...new Set(waits)], [10_000]);
+});

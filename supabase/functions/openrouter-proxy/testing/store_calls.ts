@@ -1,0 +1,30 @@
+/** Tests of what the store asks of Postgres, and of what it makes of the answers. */
+import assert from "node:assert/strict";
+import type { StoreCall } from "../store/rpc.ts";
+
+export interface CallCase<Calls> {
+  rpc: string;
+  ask: (calls: Calls) => Promise<unknown>;
+  sent: unknown;
+  answer?: unknown;
+  told?: unknown;
+}
+
+/** Tests that each call reaches one RPC with what it says, and tells what that answers. */
+export function testCalls<Calls>(
+  callsOf: (call: StoreCall) => Calls,
+  cases: CallCase<Calls>[],
+): void {
+  for (const { rpc, ask, sent, answer, told } of cases) {
+    const what = `${JSON.stringify(sent)} and ${JSON.stringify(answer)}`.slice(0, 60);
+    Deno.test(`${rpc} is called with ${what}…, and told as what it answers`, async () => {
+      const seen: unknown[] = [];
+      const call = (async (name, args) => {
+        seen.push(name, args);
+        return await Promise.resolve(answer);
+      }) as StoreCall;
+      assert.deepEqual(await ask(callsOf(call)), told);
+      assert.deepEqual(seen, [rpc, sent]);
+    });
+  }
+}
