@@ -28,6 +28,9 @@ Deno.test("paceSince is nothing where nothing came, and at its first moment", ()
   assert.equal(pace.at(1_000), 0);
   pace.arrived(10, 1_000);
   assert.ok(pace.at(1_000) > 0);
+  const early = paceSince(0);
+  early.arrived(10, 0);
+  assert.ok(early.at(0.5) > 0);
 });
 
 Deno.test("paceSince keeps a third of what came two seconds ago", () => {

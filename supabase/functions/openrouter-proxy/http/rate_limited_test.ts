@@ -54,3 +54,17 @@ Deno.test("an answer that tells of another rate keeps that", async () => {
   const headers = { "ratelimit-limit": "60", "ratelimit-remaining": "0", "ratelimit-reset": "9" };
   assert.deepEqual(await answered(RATE, headers), ["60", "0", "9"]);
 });
+
+Deno.test("an answer tells what is left of the budgets, and nothing where there are none", async () => {
+  const told = async (remainingUsd: string | undefined) => {
+    const app = new Hono<RequestEnv>();
+    app.use(tellLimits);
+    app.get("/", (c) => {
+      c.set("remainingUsd", remainingUsd);
+      return c.text("x");
+    });
+    return (await app.request("/")).headers.get("x-budget-remaining-usd");
+  };
+  assert.equal(await told("0.25"), "0.25");
+  assert.equal(await told(undefined), null);
+});
