@@ -48,3 +48,27 @@ Deno.test("the output that a message's beginning counts is not what it has", () 
   assert.deepEqual(seen(start), { inputTokens: 5 });
   assert.equal(seen(start, '{"type":"message_delta","usage":{"output_tokens":0}}').outputTokens, 0);
 });
+
+/** A message's `iterations` → what it has read and written with them, of 10 and 3 of its own. */
+const ITERATIONS: [what: string, iterations: string, input: number, output: number][] = [
+  ["none", "[]", 10, 3],
+  ["of which none is a compaction", '[{"type":"message","input_tokens":10},7]', 10, 3],
+  ["that are no list", '{"type":"compaction","input_tokens":5}', 10, 3],
+  [
+    "with compactions, each of which counts what it tells",
+    '[{"type":"compaction","input_tokens":100,"output_tokens":20},{"type":"message","input_tokens":9},{"type":"compaction","cache_read_input_tokens":1000,"cache_creation_input_tokens":4000,"output_tokens":70}]',
+    5_110,
+    93,
+  ],
+  ["with a compaction that tells nothing", '[{"type":"compaction"}]', 10, 3],
+];
+
+for (const [what, iterations, input, output] of ITERATIONS) {
+  Deno.test(`a message has iterations ${what}`, () => {
+    const usage = `{"input_tokens":10,"output_tokens":3,"iterations":${iterations}}`;
+    assert.deepEqual(seen(`{"type":"message","usage":${usage}}`), {
+      inputTokens: input,
+      outputTokens: output,
+    });
+  });
+}

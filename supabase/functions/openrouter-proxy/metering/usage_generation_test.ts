@@ -23,6 +23,24 @@ Deno.test("observeGeneration reads the upstream cost of a call with the customer
   assert.deepEqual(seenOfGeneration(data), { ...OF_GENERATION, upstreamCost: "0.2" });
 });
 
+Deno.test("observeGeneration keeps what the answer gave where it says nothing", () => {
+  const before = {
+    ...nothingObserved(),
+    inputTokens: 1,
+    outputTokens: 2,
+    cachedTokens: 3,
+    reasoningTokens: 4,
+    cost: "5",
+    upstreamCost: "6",
+  };
+  const { inputTokens, outputTokens, cachedTokens, reasoningTokens, cost, upstreamCost } =
+    seenOfGeneration('{"is_byok":true}', before);
+  assert.deepEqual(
+    [inputTokens, outputTokens, cachedTokens, reasoningTokens, cost, upstreamCost],
+    [1, 2, 3, 4, "5", "6"],
+  );
+});
+
 Deno.test("observeGeneration corrects counts and keeps the names that the answer gave", () => {
   const before = {
     ...nothingObserved(),

@@ -252,3 +252,22 @@ Deno.test("a list of tokens counts as that many at least", async () => {
     assert.ok(tokensOf(text) >= ids.length);
   }
 });
+
+Deno.test("of a body that is neither JSON nor a form nothing is known but its length", async () => {
+  const { charges: _, ...asks } = await asked("\x00 no JSON", "/audio/transcriptions");
+  assert.deepEqual(asks, {
+    models: [],
+    serverTools: [],
+    unnamed: "the body names no model",
+    freeModel: false,
+    text: { bytes: 9, nonAsciiBytes: 9, unicodeEscapes: 0, numbers: 0 },
+    outputBound: null,
+    maxToolCalls: null,
+    answers: 1,
+    mediaParts: 0,
+    caching: "none",
+    isPriority: false,
+    isFast: false,
+    priceBounds: {},
+  });
+});

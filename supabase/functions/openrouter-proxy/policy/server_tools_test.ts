@@ -142,6 +142,11 @@ const USES: [what: string, body: unknown, ...tools: string[]][] = [
   ],
   ["one, of web_search_options", { web_search_options: {} }, "1 web_search at web_search_options"],
   ["none, of web_search_options that are null", { web_search_options: null }],
+  [
+    "one, of web_search_options that are no object",
+    { web_search_options: true },
+    "1 web_search at web_search_options",
+  ],
   ["one, of the plugin web", { plugins: [{ id: "web" }] }, "1 web_search at plugins[0]"],
   ["max_uses of the plugin web, which a provider's own search goes by", {
     plugins: [{ id: "web", max_uses: 8 }],

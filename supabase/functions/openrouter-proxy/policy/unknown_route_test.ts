@@ -16,6 +16,7 @@ for (
     ["POST", "/api/v2/openrouter/chat/completions", CHAT],
     ["POST", "/api/v1/openai/v1/chat/completions", CHAT],
     ["POST", "/proxy/of/mine/chat/completions/", CHAT],
+    ["GET", "/a/gateway/of/our/own/company/key", `${PROXY}/key`],
     ["POST", "/API/V1/Chat/Completions", CHAT],
     ["GET", "/chat/completions", CHAT],
     ["GET", "/api/v1/openrouter", CHAT],
