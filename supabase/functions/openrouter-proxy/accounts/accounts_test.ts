@@ -110,6 +110,24 @@ Deno.test("a known DID is admitted in one round trip", async () => {
   assert.deepEqual(calls, ["admit"]);
 });
 
+for (const alerted of [true, false]) {
+  Deno.test(`a budget without room ${alerted ? "brings an alert about" : "tells nobody again"}`, async () => {
+    const amounts = { limitUsd: "2", spentUsd: "2", reservedUsd: "0", estimateUsd: "0.5" };
+    const { accounts, calls } = scripted({
+      admissions: [{
+        decision: "budget_exceeded",
+        scope: "did",
+        period: "day",
+        ...amounts,
+        resetsAt: "2026-11-23T00:00:00Z",
+        alerted,
+      }],
+    });
+    assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "budget_exceeded");
+    assert.deepEqual(calls, alerted ? ["admit", "alert"] : ["admit"]);
+  });
+}
+
 Deno.test("a new DID is admitted once its key is there", async () => {
   const admission = admittedWith(await oldKey());
   const { accounts, calls } = scripted({

@@ -126,3 +126,13 @@ Deno.test("a claim that brings an alert about has it delivered", async () => {
   await provision(DID, null);
   assert.equal(calls[1], "alert");
 });
+
+Deno.test("a key's name begins with its DID, whatever follows", () => {
+  assert.equal(keyNamePrefix(DID), `llm-gateway:${DID}#`);
+  for (const rest of ["", "1a2b3c4d", "by#hand"]) {
+    assert.equal(didOfKeyName(`llm-gateway:${DID}#${rest}`), DID);
+  }
+  for (const other of [`llm-gateway:${DID}`, `my llm-gateway:${DID}#1`, "llm-gateway:#1", DID]) {
+    assert.equal(didOfKeyName(other), null, other);
+  }
+});

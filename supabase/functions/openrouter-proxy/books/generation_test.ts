@@ -101,3 +101,22 @@ Deno.test("what OpenRouter knows of a generation is told although it never knew 
   assert.deepEqual(data, { model: "m", total_cost: null });
   assert.equal(calls.length, 6);
 });
+
+Deno.test("a generation whose cost is not told yet is asked for again, once the wait is over", async () => {
+  const seen: string[] = [];
+  const answers = [
+    '{"data":{"id":"gen-1"}}',
+    '{"data":{"total_cost":null}}',
+    '{"data":{"total_cost":0}}',
+  ];
+  const fetch = fakeFetch(() => {
+    seen.push("asked");
+    return Promise.resolve(new Response(answers.shift()));
+  });
+  const reader = createGenerationReader(OPENROUTER, "management", fetch, async (ms) => {
+    for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    seen.push(`${ms} ms later`);
+  });
+  assert.deepEqual(await reader.read("gen-1"), { total_cost: "0" });
+  assert.deepEqual(seen, ["asked", "8000 ms later", "asked", "8000 ms later", "asked"]);
+});

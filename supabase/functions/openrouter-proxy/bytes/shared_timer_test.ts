@@ -31,6 +31,8 @@ Deno.test("sharedTimer makes one timer for all that wait together, and another f
     assert.deepEqual(cleared, [3], "the third timer, once nobody waits");
     later(() => {});
     assert.equal(timers.length, 4);
+    for (const stop of stopWaiting) stop();
+    assert.deepEqual(cleared, [3], "who has stopped waiting before stops nobody else's timer");
   } finally {
     Object.assign(globalThis, { setTimeout, clearTimeout });
   }

@@ -6,7 +6,8 @@ import { CATALOGUE } from "../testing/listed_models.ts";
 import { admissionRequest } from "./admission.ts";
 import { orderOf } from "./order.ts";
 
-const IDENTITY = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null } as unknown as Identity;
+const REPLAY = { hash: "ab", expiresAt: new Date("2026-11-22T10:06:00Z") };
+const IDENTITY: Identity = { did: "did:key:z6Mk", replay: REPLAY, tokenIssuedAt: null };
 
 /** What Postgres is told of a request, and which models' prices were waited for. */
 async function told(
@@ -80,4 +81,12 @@ Deno.test("a call is told with the member that bounds its output, where one does
 Deno.test("a path that is not in the table is booked by what opened it", async () => {
   assert.equal((await told({ model: "a/plain" }, { path: "/made/up" })).request.endpoint, "other");
   assert.equal((await told({ model: "a/plain" })).request.endpoint, "/chat/completions");
+});
+
+Deno.test("a signed message counts once, unless it only reads", async () => {
+  for (const [method, replay] of [["POST", REPLAY], ["GET", null], ["HEAD", null]] as const) {
+    const path = method === "POST" ? "/chat/completions" : "/models";
+    const { request } = await told(method === "POST" ? {} : null, { method, path });
+    assert.equal(request.replay, replay, method);
+  }
 });

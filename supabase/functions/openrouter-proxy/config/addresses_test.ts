@@ -45,6 +45,8 @@ for (
     ["urn:gateway", "http"],
     ["wss://gateway.example", "http"],
     ["gateway.example", "http"],
+    ["see https://gateway.example", "http"],
+    ["https://gateway.example:99999", "http"],
     ["https://gate way.example", "http"],
     ["https://", "http"],
     ["HTTPS://gateway.example", "lower case"],

@@ -6,7 +6,7 @@ import { createHealth } from "./health_route.ts";
 
 /** The member `data` of an answer, of a gateway whose database takes 12.3456 ms. */
 async function dataOf(query: string, state: KeyState) {
-  let elapsed = 0;
+  let elapsed = 5_000;
   const health = createHealth({
     store: { ping: () => Promise.resolve(void (elapsed += 12.3456)) },
     managementKey: () => Promise.resolve(state),

@@ -57,3 +57,13 @@ Deno.test("a management key that may not read generations is no unknown generati
     assert.equal((await failureOf(management.generation("gen-1"))).status, status);
   }
 });
+
+Deno.test("a generation's id cannot change the path, nor a key's hash", async () => {
+  const { management, sent } = answered(() => Response.json({ data: { usage: 1 } }));
+  await management.generation("a&b=/../#é");
+  await management.isAlive("a/b?c");
+  assert.deepEqual(sent.map(({ line }) => line), [
+    "GET /generation?id=a%26b%3D%2F..%2F%23%C3%A9",
+    "GET /keys/a%2Fb%3Fc",
+  ]);
+});

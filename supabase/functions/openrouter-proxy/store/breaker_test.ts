@@ -84,3 +84,14 @@ Deno.test("an answer between time-outs makes them no row", async () => {
     assert.equal(await result, "answer");
   }
 });
+
+Deno.test("a quick refusal between time-outs makes them no row, and counts for none", async () => {
+  const { fails, waits, isOpen } = store();
+  for (const afterMs of [10_000, 10_000, 9_999, 10_000, 10_000]) {
+    await assert.rejects(fails(afterMs), /failed/);
+  }
+  const { result, resolve } = waits();
+  assert.equal(isOpen(), false);
+  resolve("answer");
+  assert.equal(await result, "answer");
+});

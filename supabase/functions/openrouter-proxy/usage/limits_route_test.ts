@@ -36,8 +36,9 @@ const LIMITS: AccountLimits = {
 
 /** What the route answers, and which DIDs' limits it asked for. */
 async function limitsOf(
-  { search = "", tokenIssuedAt = null, isRevoked = false }: {
+  { search = "", limits = LIMITS, tokenIssuedAt = null, isRevoked = false }: {
     search?: string;
+    limits?: AccountLimits;
     tokenIssuedAt?: Date | null;
     isRevoked?: boolean;
   } = {},
@@ -56,7 +57,7 @@ async function limitsOf(
     createLimits(identify, {
       accountLimits(did) {
         asked.push(did);
-        return Promise.resolve(LIMITS);
+        return Promise.resolve(limits);
       },
       tokenIsRevoked(did, issuedAt) {
         asked.push([did, issuedAt]);
@@ -84,6 +85,15 @@ Deno.test("the limits of the caller have the shape of docs/protocol.md, and amou
       '"free_models_per_day":null,"allowed_models":["1"],"upstream_limit_usd":20.5}}',
   );
   assert.deepEqual(asked, [DID]);
+});
+
+Deno.test("limits that are not set are null, amounts among them", async () => {
+  const none = { limit_usd: null, spent_usd: null, reserved_usd: null, remaining_usd: null };
+  const budgets = [{ ...LIMITS.budgets[0]!, ...none }];
+  const { text } = await limitsOf({ limits: { ...LIMITS, budgets, upstream_limit_usd: null } });
+  const { data } = JSON.parse(text);
+  assert.deepEqual(data.budgets, [{ ...LIMITS.budgets[0]!, ...none }]);
+  assert.equal(data.upstream_limit_usd, null);
 });
 
 Deno.test("a token that the operator has revoked reads no limits", async () => {
