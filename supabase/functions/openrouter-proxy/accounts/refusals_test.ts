@@ -117,6 +117,8 @@ Deno.test("a refusal by a budget names the ways that its call has", () => {
 Deno.test("a DID for which there is no room is told when there will be", () => {
   const today = noNewAccounts({ state: "no_room", why: "day", retryAfterMs: 1_001 });
   assert.deepEqual([today.type, today.headers], ["access_denied", { "retry-after": "2" }]);
+  const later = noNewAccounts({ state: "no_room", why: "day", retryAfterMs: 86_399_001 });
+  assert.deepEqual(later.headers, { "retry-after": "86400" });
   const soon = noNewAccounts({ ...RATE, state: "no_room", why: "minute", retryAfterMs: 12_000 });
   assert.equal(soon.type, "rate_limited");
   assert.match(soon.message, /makes 5 new accounts a minute/);

@@ -24,6 +24,7 @@ for (
     [AUDIENCE, "gateway.example", `${AUDIENCE}/`],
     [AUDIENCE, "gateway.example", "https://gateway.example"],
     [AUDIENCE, null, `${AUDIENCE}/api/v1/openrouter`],
+    [AUDIENCE, "my-gateway.example:8443", `https://my-gateway.example:8443${PATH}`],
     [AUDIENCE, "ref.supabase.co", `https://ref.supabase.co${PATH}`],
   ] as const
 ) {

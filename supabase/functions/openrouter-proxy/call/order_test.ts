@@ -86,6 +86,14 @@ Deno.test("what leads to a job is its beginning and a look at it, not its conten
   assert.equal(await hasLinks("/chat/completions", '{"model":"m"}'), false);
 });
 
+Deno.test("what is free reaches by its body what others have, too", async () => {
+  const features = async (body: string | null) =>
+    (await ordered("/messages/count_tokens", body)).sharedFeatures.map(({ feature }) => feature);
+  assert.deepEqual(await features('{"model":"@preset/x"}'), ["preset"]);
+  assert.deepEqual(await features('{"model":"a/b"}'), []);
+  assert.deepEqual(await features(null), []);
+});
+
 Deno.test("what is booked as no call asks for nothing that costs", async () => {
   const body = '{"model":"m","tools":[{"type":"openrouter:web_search"}]}';
   assert.equal((await ordered("/messages/count_tokens", body)).asks, null);

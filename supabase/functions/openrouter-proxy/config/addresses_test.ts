@@ -89,6 +89,9 @@ for (
     "app.example",
     "//app.example",
     "localhost:3000",
+    "capacitor://localhost?x",
+    "capacitor://localhost#x",
+    "capacitor://user@localhost",
     "NULL",
   ]
 ) {

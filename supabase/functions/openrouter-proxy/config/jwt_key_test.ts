@@ -28,6 +28,8 @@ for (
     "a public key": { d: undefined },
     "a key without a kid": { kid: undefined },
     "a key with an empty kid": { kid: "" },
+    "a key with a kid of two words": { kid: "key 1" },
+    "a key with a kid of 257 characters": { kid: "k".repeat(257) },
     "an RSA key": { kty: "RSA", alg: "RS256" },
     "a P-384 key": { crv: "P-384", alg: "ES384" },
     "a key for ECDH": { alg: "ECDH-ES" },
@@ -49,4 +51,12 @@ Deno.test("GATEWAY_JWT_KEY that is no JSON object is a problem", () => {
   for (const text of ["a legacy secret", `[${JSON.stringify(JWT_KEY)}]`, "null"]) {
     assertProblems({ GATEWAY_JWT_KEY: text }, "GATEWAY_JWT_KEY");
   }
+});
+
+Deno.test("GATEWAY_JWT_KEY may do without what is told of it, and have a long kid", () => {
+  const { use: _use, key_ops: _ops, alg: _alg, ext: _ext, ...bare } = JWT_KEY;
+  const kid = "k".repeat(256);
+  const { jwtKey } = config({ GATEWAY_JWT_KEY: JSON.stringify({ ...bare, kid }) });
+  assert.equal(jwtKey?.kid, kid);
+  assert.equal(config({ GATEWAY_JWT_KEY: JSON.stringify(JWT_KEY) }).jwtKey?.kid, JWT_KEY.kid);
 });

@@ -15,7 +15,8 @@ async function dataOf(query: string, state: KeyState) {
     elapsedMs: () => elapsed,
   });
   const app = new Hono().get("/", health);
-  const { data } = await (await app.request(`http://edge/${query}`)).json();
+  const { success, data } = await (await app.request(`http://edge/${query}`)).json();
+  assert.equal(success, true);
   const { version, timestamp, ...more } = data;
   assert.match(version, /^\d+\.\d+\.\d+/);
   assert.equal(timestamp, "2026-11-27T00:00:00.000Z");

@@ -52,7 +52,7 @@ Deno.test("the output that a message's beginning counts is not what it has", () 
 /** A message's `iterations` → what it has read and written with them, of 10 and 3 of its own. */
 const ITERATIONS: [what: string, iterations: string, input: number, output: number][] = [
   ["none", "[]", 10, 3],
-  ["of which none is a compaction", '[{"type":"message","input_tokens":10},7]', 10, 3],
+  ["of which none is a compaction", '[{"type":"message","input_tokens":10},7,null]', 10, 3],
   ["that are no list", '{"type":"compaction","input_tokens":5}', 10, 3],
   [
     "with compactions, each of which counts what it tells",

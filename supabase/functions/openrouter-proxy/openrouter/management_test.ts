@@ -58,6 +58,15 @@ Deno.test("a management key that may not read generations is no unknown generati
   }
 });
 
+Deno.test("an answer without its data is no answer, and the error tells of which request", async () => {
+  for (const data of [undefined, null, [], "x"]) {
+    const { management } = answered(() => Response.json({ data }));
+    const failure = await failureOf(management.generation("gen-1"));
+    assert.match(failure.message, /GET \/generation lacks its data/);
+    assert.ok(!failure.message.includes("gen-1"));
+  }
+});
+
 Deno.test("a generation's id cannot change the path, nor a key's hash", async () => {
   const { management, sent } = answered(() => Response.json({ data: { usage: 1 } }));
   await management.generation("a&b=/../#é");

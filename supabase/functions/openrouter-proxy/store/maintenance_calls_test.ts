@@ -46,7 +46,7 @@ const [AT_MS, LATER_MS] = [AT, LATER].map((at) => Date.parse(at));
 testCalls(maintenanceCalls, [
   {
     rpc: "begin_maintenance",
-    ask: (calls) => calls.beginMaintenance("run", 90_000.4),
+    ask: (calls) => calls.beginMaintenance("run", 89_999.6),
     sent: { p_run_id: "run", p_lease: "90000 milliseconds" },
     answer: true,
     told: true,

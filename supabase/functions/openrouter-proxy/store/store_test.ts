@@ -56,6 +56,7 @@ for (const [what, answer, mayHaveArrived] of ERRORS) {
     await assert.rejects(store.admit(ADMISSION), (error) => {
       assert.ok(error instanceof StoreUnavailable);
       assert.equal(error.mayHaveArrived, mayHaveArrived);
+      assert.deepEqual([error.type, error.headers], ["store_unavailable", { "retry-after": "2" }]);
       return true;
     });
   });

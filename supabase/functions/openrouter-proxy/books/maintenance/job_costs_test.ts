@@ -13,11 +13,16 @@ const ROW = {
 };
 const GENERATION = { total_cost: "0.4", native_tokens_completion: 7 };
 
+/** Of the DID that the row has, and of no other. */
+function opened(did: string, envelope: string): Promise<string> {
+  assert.deepEqual([did, envelope], [ROW.did, "sealed"]);
+  return Promise.resolve("sk-own");
+}
+
 /** What is known of a job for which OpenRouter answers with this, and what was asked for. */
 function costOf(
   answer: { status?: number; job?: Record<string, unknown> },
-  { envelope = "sealed" as string | null, open = () => Promise.resolve("sk-own"), lastsMs = 1 } =
-    {},
+  { envelope = "sealed" as string | null, open = opened, lastsMs = 1 } = {},
 ) {
   const asked: string[] = [];
   const jobCosts = createJobCosts({
@@ -30,8 +35,11 @@ function costOf(
     },
     vault: { open },
     openrouterUrl: "https://openrouter.test/api/v1",
-    fetch: ((url: string, { headers }: { headers: Record<string, string> }) => {
-      asked.push(`${headers.authorization} ${url}`);
+    fetch: ((
+      url: string,
+      { method, headers }: { method: string; headers: Record<string, string> },
+    ) => {
+      asked.push(`${headers.authorization} ${method} ${url}`);
       return Promise.resolve(Response.json(answer.job ?? {}, { status: answer.status ?? 200 }));
     }) as unknown as typeof fetch,
   });
@@ -41,7 +49,7 @@ function costOf(
 Deno.test("a job is asked for with the DID's own key, and costs what its usage says", async () => {
   const { asked, known } = costOf({ job: { status: "completed", usage: { cost: 1.25 } } });
   assert.equal((await known)?.cost, "1.25");
-  assert.deepEqual(asked, ["Bearer sk-own https://openrouter.test/api/v1/videos/job%2F1"]);
+  assert.deepEqual(asked, ["Bearer sk-own GET https://openrouter.test/api/v1/videos/job%2F1"]);
 });
 
 for (const status of ["failed", "cancelled", "canceled", "expired"]) {

@@ -1,0 +1,84 @@
+import assert from "node:assert/strict";
+import { Asked } from "./asked.ts";
+
+/** What all that is asked for comes to. */
+function factsOf(asked: Asked) {
+  const { models, tools, unnamed, mediaParts, caching } = asked;
+  const { isPriority, isFast, fallbackOutput, hasOtherProvider } = asked;
+  return {
+    models: [...models],
+    tools: [...tools].map(([name, { uses, where }]) => `${uses} ${name} at ${where()}`),
+    unnamed: unnamed?.() ?? null,
+    mediaParts,
+    caching,
+    isPriority,
+    isFast,
+    fallbackOutput,
+    hasOtherProvider,
+  };
+}
+
+function full(): Asked {
+  const asked = new Asked();
+  asked.model("a/b", () => "model");
+  asked.tool("web_search", 2, () => "tools[0]");
+  asked.unnamed = () => "a router";
+  asked.mediaParts = 3;
+  asked.cached("long");
+  asked.tiered("service_tier", "Priority");
+  asked.tiered("speed", "fast");
+  asked.fallbackOutput = 100;
+  asked.hasOtherProvider = true;
+  return asked;
+}
+
+const FULL = {
+  models: ["a/b"],
+  tools: ["2 web_search at tools[0]"],
+  unnamed: "a router",
+  mediaParts: 3,
+  caching: "long",
+  isPriority: true,
+  isFast: true,
+  fallbackOutput: 100,
+  hasOtherProvider: true,
+};
+
+Deno.test("what a part of a body asks for counts for the whole, and takes nothing back", () => {
+  const all = new Asked();
+  all.add(full());
+  assert.deepEqual(factsOf(all), FULL);
+  all.add(new Asked());
+  assert.deepEqual(factsOf(all), FULL);
+});
+
+Deno.test("what several parts ask for adds up, and the dearer one counts", () => {
+  const all = full();
+  const other = new Asked();
+  other.model("c/d", () => "model");
+  other.tool("web_search", 5, () => "tools[9]");
+  other.tool("mcp", 1, () => "tools[1]");
+  other.unnamed = () => "a preset";
+  other.mediaParts = 4;
+  other.cached("short");
+  other.fallbackOutput = 7;
+  all.add(other);
+  assert.deepEqual(factsOf(all), {
+    ...FULL,
+    models: ["a/b", "c/d"],
+    tools: ["7 web_search at tools[0]", "1 mcp at tools[1]"],
+    mediaParts: 7,
+  });
+});
+
+Deno.test("a name that is longer than any model's names none", () => {
+  const asked = new Asked();
+  asked.model("x".repeat(256), () => "model");
+  assert.equal(factsOf(asked).unnamed, null);
+  asked.model("x".repeat(257), () => "models[1]");
+  asked.model("y".repeat(300), () => "models[2]");
+  assert.deepEqual(
+    [asked.models.size, factsOf(asked).unnamed],
+    [1, "models[1] is no model's name"],
+  );
+});
