@@ -163,6 +163,20 @@ Deno.test("one digest of several may be covered, if it binds the body", async ()
   );
 });
 
+Deno.test("a body of any length needs a content-digest that is covered", async () => {
+  const { covered: { '"content-digest"': _, ...covered } } = await httpSignatureParts(signer);
+  for (const length of ["0", "1", "2"]) {
+    const request = await httpSignedRequest(signer, {
+      body: "",
+      headers: { "content-length": length },
+      covered,
+    });
+    const result = authenticate(request);
+    if (length === "0") await result;
+    else await assertRefused(result, "invalid_signature", /must cover content-digest/);
+  }
+});
+
 Deno.test("what must be covered and is not is named", async () => {
   const { covered } = await httpSignatureParts(signer);
   for (const identifier of Object.keys(covered)) {

@@ -81,6 +81,19 @@ for (
   });
 }
 
+Deno.test("a token is told from what another scheme carries", async () => {
+  const token = "eyJhbGciOiJFZERTQSJ9.e30.c2ln";
+  for (
+    const [authorization, told] of [
+      [token, /^Authorization holds a token without its scheme/],
+      [`Own ${token}`, /^Authorization holds no scheme that the gateway knows/],
+      [`Own-${token}`, /^Authorization holds no scheme that the gateway knows/],
+    ] as const
+  ) {
+    await assertRefused(authenticate(requestWith({ authorization })), "missing_credentials", told);
+  }
+});
+
 function withSource(first: RegExp, second: RegExp): RegExp {
   return new RegExp(first.source + second.source);
 }

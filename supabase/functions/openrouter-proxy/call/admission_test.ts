@@ -56,6 +56,9 @@ Deno.test("listed prices are exchanged at the operator's rate, for output withou
   const [one] = unbounded.estimate;
   assert.ok(one && "usd_per_output_token" in one);
   assert.deepEqual([one.usd_per_output_token, one.output_tokens], ["0.00001", 100]);
+  const { request: inCredits } = await told({ model: "a/plain" });
+  assert.ok(usdOf(unbounded.estimate) > 0);
+  assert.equal(usdOf(unbounded.estimate), usdOf(inCredits.estimate) / 1000);
   const { request: unknown } = await told({ model: "x/y" }, { usdPerCredit: "0.001" });
   assert.deepEqual(unknown.estimate, [{ unknown: "price" }]);
 });

@@ -44,10 +44,10 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   const call = endpoint.kind === "call" ? endpoint : null;
   // What is free may have a body too, and reach by it what others have.
   const json = call === null && body.length === 0 ? null : readCallBody(body, call?.body ?? "any");
-  const form = json === null ? readForm(body, headers.get("content-type")) : null;
-  const model = json?.model ?? form?.model ?? null;
+  const said = json ?? readForm(body, headers.get("content-type"));
+  const { model } = said;
   const streaming = json?.streaming ?? false;
-  const asks = asksOf(call, body, json, form);
+  const asks = asksOf(call, body, json, said);
   return {
     ...opened,
     body,
@@ -56,7 +56,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     model: model ? storable(model) : null,
     streaming,
     ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
-    sharedFeatures: [...json?.sharedFeatures ?? form?.sharedFeatures ?? []],
+    sharedFeatures: [...said.sharedFeatures],
     asks,
     idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
     origin: call === null ? NO_ORIGIN : originOf(headers, json?.sessionId ?? null),

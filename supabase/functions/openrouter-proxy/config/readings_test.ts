@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { assertProblems, config } from "../testing/environments.ts";
 
+for (const rate of ["1", "12", "0.5", "10.25", "007"]) {
+  Deno.test(`${rate} is a price of a credit, as it is written`, () => {
+    assert.equal(config({ OPENROUTER_USD_PER_CREDIT: rate }).usdPerCredit, rate);
+  });
+}
+
 for (const key of ["sk-or-v1-…", "sk-or-v1-a sk-or-v1-b", "sk-or-v1-a\nX=1", "“sk-or-v1-a”"]) {
   Deno.test(`${JSON.stringify(key)} is no management key: no header takes it`, () => {
     assertProblems({ OPENROUTER_PROVISIONING_KEY: key }, "OPENROUTER_PROVISIONING_KEY");

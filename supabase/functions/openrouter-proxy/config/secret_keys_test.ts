@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readSecretKeys } from "./secret_keys.ts";
 import { assertProblems, config } from "../testing/environments.ts";
 
 Deno.test("the new secret keys win over the legacy one, which does without them", () => {
@@ -44,3 +45,13 @@ for (const bad of ["sb_secret_1", "null", "[]", '{"default":7}', '{"default":"sb
     }
   });
 }
+
+Deno.test("what is wrong with secret keys is told by the variable that has to be mended", () => {
+  const problem = (keys?: string) => readSecretKeys({ keys, legacy: undefined });
+  assert.match(
+    String(problem()),
+    /^SUPABASE_SECRET_KEYS \(or SUPABASE_SERVICE_ROLE_KEY\) is not set$/,
+  );
+  assert.match(String(problem("{}")), /^SUPABASE_SECRET_KEYS holds no key, and/);
+  assert.match(String(problem("sb_secret_1")), /^SUPABASE_SECRET_KEYS must be JSON of the shape/);
+});

@@ -14,6 +14,7 @@ const CASES: [value: string | null, ms: number | null][] = [
   ["", null],
   ["soon", null],
   ["-", null],
+  ["-5", 0],
 ];
 
 for (const [value, ms] of CASES) {

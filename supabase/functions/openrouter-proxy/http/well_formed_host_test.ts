@@ -31,6 +31,9 @@ Deno.test("a request's URL is at its Host", async () => {
   for (const url of ["http://b.example/x", "http://a.example:80/x", "http://a.example.b/"]) {
     assert.equal(await isRefused(url, "a.example:81"), true, url);
   }
+  for (const url of ["http://a.example.b/x", "http://a.example:81/x", "http://a.example@b/x"]) {
+    assert.equal(await isRefused(url, "a.example"), true, url);
+  }
   assert.equal(await isRefused("https://a.example/x", "a.example"), false);
   assert.equal(await isRefused("http://a.example", "a.example"), false);
 });

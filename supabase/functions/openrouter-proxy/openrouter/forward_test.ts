@@ -5,10 +5,12 @@ import { ClientDisconnected } from "../errors.ts";
 import {
   forward,
   isUnconnected,
+  knowsNoSuchPath,
   type OutgoingRequest,
   type Patience,
   refusesKey,
   StillAnswering,
+  wholeJob,
 } from "./forward.ts";
 
 const LONG_MS = 600_000;
@@ -247,6 +249,56 @@ for (const status of [101, 199, 600, 999]) {
     await assert.rejects(forward(post(), PATIENCE, fetch), { type: "upstream_unreachable" });
   });
 }
+
+for (
+  const [status, body, isKnown, knowsNone] of [
+    [405, "{}", true, true],
+    [404, "{}", false, true],
+    [404, '{"error":{"message":"Not Found"}}', true, true],
+    [404, '{"error":{"message":"No endpoints found"}}', true, false],
+    [404, "<html>", true, false],
+    [404, null, true, false],
+    [400, '{"error":{"message":"Not Found"}}', true, false],
+    [200, "{}", false, false],
+  ] as const
+) {
+  const path = isKnown ? "a path of OpenRouter's" : "another path";
+  Deno.test(`${status} with ${body} says ${knowsNone ? "that there is no" : "nothing of"} ${path}`, () => {
+    const bytes = body && new TextEncoder().encode(body);
+    const upstream = { status, headers: new Headers(), body: bytes, abort() {} };
+    assert.equal(knowsNoSuchPath(upstream, isKnown), knowsNone);
+  });
+}
+
+Deno.test("an answer that begins a job is whole once it has come, and is given up in time", async () => {
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      controller.enqueue(new TextEncoder().encode("{}"));
+      controller.close();
+    },
+  });
+  const aborted: unknown[] = [];
+  const abort = (reason: unknown) => void aborted.push(reason);
+  const upstream = { status: 200, headers: new Headers(), body, abort };
+  const whole = await wholeJob(upstream, LONG_MS);
+  assert.ok(whole.body instanceof Uint8Array);
+  assert.equal(new TextDecoder().decode(whole.body), "{}");
+  assert.equal(await wholeJob(whole, 0), whole);
+  assert.deepEqual(aborted, []);
+
+  let fail = (_reason: unknown) => {};
+  const silent = new ReadableStream<Uint8Array>({ start: (c) => void (fail = (e) => c.error(e)) });
+  const late = {
+    ...upstream,
+    body: silent,
+    abort: (reason: unknown) => (abort(reason), fail(reason)),
+  };
+  const { body: left } = await wholeJob(late, 1);
+  assert.ok(left instanceof ReadableStream, "who reads it learns why");
+  await assert.rejects(new Response(left).text(), { type: "upstream_timeout" });
+  assert.equal(aborted.length, 1);
+});
 
 Deno.test("refusesKey knows OpenRouter's refusal of a key from every other 401", () => {
   const answer = (status: number, text: string) => ({

@@ -47,6 +47,7 @@ for (
   const body of [
     `{"key":"${PLAINTEXT}"}`,
     `{"key":"${PLAINTEXT}","data":{"hash":7}}`,
+    `{"key":"${PLAINTEXT}","data":{"hash":""}}`,
     '{"data":{"hash":"h"},"key":""}',
     "null",
     "[]",

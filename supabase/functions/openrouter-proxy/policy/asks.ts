@@ -65,31 +65,30 @@ export interface Asks {
 
 /**
  * @param json its body, where it is JSON
- * @param form else: what its fields say
+ * @param said that, or else what the fields of its form say
  * @returns null for a request that costs nothing
  */
 export function asksOf(
   call: CallEndpoint | null,
   body: Bytes,
   json: CallBody | null,
-  form: Form | null,
+  said: CallBody | Form,
 ): Asks | null {
   if (call === null) return null;
-  const asked = (json ?? form)?.asked;
-  const model = json?.model ?? form?.model;
-  const models = [...new Set([...model ? [model] : [], ...asked?.models ?? []])];
+  const { model, asked, sharedFeatures } = said;
+  const models = [...new Set([...model ? [model] : [], ...asked.models])];
   const bounds = json?.bounds;
   return {
     charges: call.charges,
     models: models.map((name) => storable(name)),
-    modes: [...asked?.modes ?? []],
-    serverTools: [...asked?.tools ?? []].map(([name, { uses, results, where }]) => ({
+    modes: [...asked.modes],
+    serverTools: [...asked.tools].map(([name, { uses, results, where }]) => ({
       name: storable(name),
       param: storable(where()),
       uses,
       results,
     })),
-    unnamed: whyUnnamed(json?.namesModel ?? Boolean(model), (json ?? form)?.sharedFeatures, asked),
+    unnamed: whyUnnamed(json?.namesModel ?? Boolean(model), sharedFeatures, asked),
     freeModel: models.some(isFreeName),
     text: json?.text ?? {
       bytes: body.length,
@@ -100,23 +99,23 @@ export function asksOf(
     outputBound: bounds?.output(call.boundedBy) ?? null,
     maxToolCalls: bounds?.toolCalls(call.boundedBy) ?? null,
     answers: bounds?.answers ?? 1,
-    mediaParts: asked?.mediaParts ?? 0,
-    caching: asked?.caching ?? "none",
-    isPriority: asked?.isPriority ?? false,
-    isFast: asked?.isFast ?? false,
+    mediaParts: asked.mediaParts,
+    caching: asked.caching,
+    isPriority: asked.isPriority,
+    isFast: asked.isFast,
     priceBounds: bounds?.prices ?? {},
   };
 }
 
 function whyUnnamed(
   namesModel: boolean,
-  sharedFeatures: readonly Finding[] = [],
-  asked?: Asked,
+  sharedFeatures: readonly Finding[],
+  asked: Asked,
 ): string | null {
   if (!namesModel) return "the body names no model";
   const preset = sharedFeatures.find(({ feature }) => feature === "preset");
   if (preset !== undefined) return storable(`${preset.param} leads to a preset`);
-  const alias = [...asked?.models ?? []].find(isAlias);
+  const alias = [...asked.models].find(isAlias);
   if (alias !== undefined) return storable(`${alias} is an alias`);
-  return asked?.unnamed ? storable(asked.unnamed()) : null;
+  return asked.unnamed ? storable(asked.unnamed()) : null;
 }

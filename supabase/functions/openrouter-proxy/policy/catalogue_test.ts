@@ -101,18 +101,22 @@ Deno.test("for a model that is not listed it is fetched again, once a minute", a
   assert.notEqual(catalogue.find("x/y"), null);
 });
 
-const FAILURES: [what: string, answer: () => Response | Promise<Response>][] = [
-  ["no answer", () => Promise.reject(new TypeError("connection refused"))],
-  ["an error", () => new Response("busy", { status: 503 })],
-  ["no JSON", () => new Response("<html>")],
-  ["no list", () => Response.json({ data: {} })],
-  ["an endless answer", () =>
+const FAILURES: [what: string, error: RegExp, answer: () => Response | Promise<Response>][] = [
+  [
+    "no answer",
+    /^TypeError: connection refused$/,
+    () => Promise.reject(new TypeError("connection refused")),
+  ],
+  ["an error", /status 503$/, () => new Response("busy", { status: 503 })],
+  ["no JSON", /^SyntaxError: /, () => new Response("<html>")],
+  ["no list", /has no `data`$/, () => Response.json({ data: {} })],
+  ["an endless answer", /over 16777216 bytes$/, () =>
     new Response(
       new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(2 ** 20)) }),
     )],
 ];
 
-for (const [what, answer] of FAILURES) {
+for (const [what, error, answer] of FAILURES) {
   Deno.test(`after ${what} there are no prices, a warning, and another try after some seconds`, async () => {
     const { catalogue, sent, logged, clock, settled } = bench(answer, answer, () => list("a/b"));
     await catalogue.ready(["a/b"]);
@@ -127,6 +131,7 @@ for (const [what, answer] of FAILURES) {
       logged.map(({ level, event }) => `${level} ${event}`),
       Array(2).fill("warn prices_unavailable"),
     );
+    assert.match(String(logged[0]?.error), error);
     clock.ms = 10_000;
     await catalogue.ready(["a/b"]);
     await settled();

@@ -70,6 +70,7 @@ for (
       "with headers that end in bare line feeds",
       `--A\r\n${MODEL.replaceAll("\r\n", "\n")}\r\n--A--`,
     ],
+    ["with something behind its boundary", `--A\r\n${MODEL}--Ax\n${MODEL}--A--`],
     ["with a part without a name", "--A\r\nContent-Disposition: form-data\r\n\r\nm\r\n--A--"],
     ["with a part without headers", "--A\r\n\r\nm\r\n--A--"],
     ["with two names", `--A\r\n${MODEL.replace('"model"', '"model"; x="; name=y;"')}--A--`],

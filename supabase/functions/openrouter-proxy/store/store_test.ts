@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { knownUsage } from "../books/known_usage.ts";
+import { nothingObserved } from "../metering/usage.ts";
 import { BATCHES } from "./batched_calls.ts";
 import { createStore } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
@@ -143,6 +145,18 @@ type NewStore = ReturnType<typeof createStore>;
 
 const ALERT_ID = "22222222-2222-4222-8222-222222222222";
 
+const NO_USAGE = {
+  model: null,
+  provider: null,
+  native_finish_reason: null,
+  input_tokens: null,
+  output_tokens: null,
+  cached_tokens: null,
+  reasoning_tokens: null,
+  upstream_cost: null,
+  usd_per_credit: "1",
+};
+
 const CALLS: [
   rpc: string,
   args: object,
@@ -189,6 +203,40 @@ const CALLS: [
         limit: { creditLimit: "2.5", creditLimitReset: "daily" },
       }),
   ],
+  ["withdraw_request", { p_request_id: "r" }, true, (store) => store.withdraw("r")],
+  [
+    "book_cost",
+    {
+      p_cost: {
+        request_id: "r",
+        request_time: "t",
+        cost: "1",
+        cost_source: "response",
+        ...NO_USAGE,
+      },
+    },
+    true,
+    (store) =>
+      store.bookCost({
+        ...knownUsage(nothingObserved(), "1"),
+        row: { requestId: "r", requestTime: "t" },
+        cost: "1",
+        costSource: "response",
+      }),
+  ],
+  [
+    "note_parts",
+    { p_did: "did:key:z6Mk", p_generation_ids: ["g"] },
+    null,
+    async (store) => await store.noteParts("did:key:z6Mk", ["g"]) ?? null,
+  ],
+  [
+    "claim_cost_checks",
+    { p_limit: 2 },
+    { checks: [], left: 0 },
+    (store) => store.claimCostChecks(2),
+  ],
+  ["expire_stale_requests", {}, 3, (store) => store.expireStaleRequests()],
   ["end_budget_alert", { p_id: ALERT_ID }, true, (store) => store.endBudgetAlert(ALERT_ID)],
 ];
 

@@ -21,10 +21,13 @@ export function testCalls<Calls>(
       const seen: unknown[] = [];
       const call = (async (name, args) => {
         seen.push(name, args);
-        return await Promise.resolve(answer);
+        // Whoever does not wait for the answer is told before.
+        for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+        seen.push("answered");
+        return answer;
       }) as StoreCall;
       assert.deepEqual(await ask(callsOf(call)), told);
-      assert.deepEqual(seen, [rpc, sent]);
+      assert.deepEqual(seen, [rpc, sent, "answered"]);
     });
   }
 }

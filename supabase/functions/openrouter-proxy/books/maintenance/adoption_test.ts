@@ -116,6 +116,13 @@ Deno.test("what belongs to a request whose sum is booked is noted, and not booke
   assert.deepEqual([tried, parts], [["other"], ["part"]]);
   // Each booked generation is asked for once, and those that did not run then are not.
   assert.deepEqual(asked, ["part", "other", "whole"]);
+  const atMs = NOW_MS - 5 * 60_000;
+  const withSums = [{ id: "whole", fromMs: atMs, toMs: atMs }];
+  const known = {
+    whole: generation(6, { request_id: "r" }),
+    part: generation(5, { request_id: "r" }),
+  };
+  assert.deepEqual((await adoption(["part"], { withSums, known })).parts, ["part"]);
 });
 
 Deno.test("what fits a lost row well comes before what takes any row", async () => {
@@ -132,6 +139,16 @@ Deno.test("what was paid for comes before what was free", async () => {
     known: { free: generation(5, { total_cost: "0.000" }), paid: generation(4) },
   });
   assert.deepEqual(tried, ["paid", "free"]);
+  // With the customer's own key, too, which OpenRouter charges nothing for.
+  const byok = { total_cost: "0", is_byok: true };
+  const own = await adoption(["free", "nothing", "byok"], {
+    known: {
+      free: generation(5, byok),
+      nothing: generation(4, { ...byok, upstream_inference_cost: "0.0" }),
+      byok: generation(3, { ...byok, upstream_inference_cost: "0.2" }),
+    },
+  });
+  assert.deepEqual(own.tried, ["byok", "free", "nothing"]);
 });
 
 Deno.test("what is booked when a turn ends is not looked at again", async () => {

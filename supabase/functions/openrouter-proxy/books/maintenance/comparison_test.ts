@@ -5,13 +5,20 @@ import { createComparison } from "./comparison.ts";
 
 const DAY_MS = 86_400_000;
 
-function jobOver(checks: { did: string; keys: string[] }[], state: CostComparison = "equal") {
+function jobOver(
+  checks: { did: string; keys: string[] }[],
+  state: CostComparison = "equal",
+  onClaim = () => {},
+) {
   const clock = fakeClock(100 * DAY_MS);
   const compared: { did: string; keys: KeyReading[]; readForMs: number }[] = [];
   const spans: number[] = [];
   const job = createComparison({
     store: {
-      claimCostChecks: () => Promise.resolve({ checks: checks.splice(0), left: 4 }),
+      claimCostChecks() {
+        onClaim();
+        return Promise.resolve({ checks: checks.splice(0), left: 4 });
+      },
       compareCosts(did, _usdPerCredit, keys, readForMs) {
         compared.push({ did, keys, readForMs });
         return Promise.resolve(state);
@@ -72,4 +79,14 @@ Deno.test("where OpenRouter asks to wait for long, the DIDs that are left stay d
   const { done, left } = await job(turn);
   assert.deepEqual([done, left, compared], [0, 6, []]);
   assert.equal(turn.stopped(), "openrouter_is_busy");
+});
+
+Deno.test("no more DIDs are claimed once the turn is over", async () => {
+  const dids = Array.from({ length: 1_000 }, (_, n) => ({ did: `did:x:${n}`, keys: ["a"] }));
+  let claims = 0;
+  const { job, turn, compared } = jobOver(dids, "equal", () => claims++);
+  const { left } = await job(turn);
+  assert.equal(turn.stopped(), "out_of_time");
+  assert.equal(claims, 1);
+  assert.equal(compared.length + left!, 1_004);
 });

@@ -81,7 +81,7 @@ Deno.test("a job that fails keeps no other from running, and is told of", async 
     broken: { failed: "Error", ms: 0 },
     sound: { done: 1, left: 0, ms: 0 },
   });
-  assert.equal(lines[0]?.event, "maintenance_failed");
+  assert.deepEqual([lines[0]?.level, lines[0]?.event], ["error", "maintenance_failed"]);
   assert.match(String(lines[0]?.cause), /a bug/);
   assert.equal(leases.at(-1), "end");
 });

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import type { Answer, Booking, BookingEnding } from "../books/booking.ts";
+import { GatewayError } from "../errors.ts";
+import { StillAnswering, type Upstream } from "../openrouter/forward.ts";
+import { openedBy } from "../policy/endpoints.ts";
+import { broken, utf8 } from "../testing/passages.ts";
+import { createAnswering } from "./answering.ts";
+import { type Order, orderOf } from "./order.ts";
+
+const answering = createAnswering({
+  config: {
+    openrouterUrl: "https://openrouter.example/api/v1",
+    audience: "https://gateway.example",
+    upstreamIdleTimeoutMs: 600_000,
+  },
+  now: () => 1_795_773_600_999,
+  sleep: () => new Promise(() => {}),
+});
+const CLIENT = { requestId: "request-1", clientGone: new AbortController().signal };
+
+async function ordered(path: string, body: string, headers = {}): Promise<Order> {
+  const opened = openedBy(body === "" ? "GET" : "POST", { path, search: "" }, []);
+  return await orderOf(opened, new Headers(headers), utf8(body));
+}
+
+function upstreamOf(
+  body: Upstream["body"],
+  contentType = "application/json",
+  status = 200,
+): Upstream {
+  return { status, headers: new Headers({ "content-type": contentType }), body, abort() {} };
+}
+
+/** A booking that is settled when a test says so. */
+function booked() {
+  const endings: BookingEnding[] = [];
+  const answers: Answer[] = [];
+  const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+  const booking: Booking = {
+    answering: (answer) => void answers.push(answer),
+    firstByte() {},
+    end: (ending) => void endings.push(ending),
+    settled,
+  };
+  return { booking, endings, answers, settle };
+}
+
+/** Whether this is still under way when nothing else is left to do. */
+async function isWaiting(promise: Promise<unknown>): Promise<boolean> {
+  const later = new Promise((resolve) => setTimeout(() => resolve("waits")));
+  return await Promise.race([promise, later]) === "waits";
+}
+
+Deno.test("an answer that costs nothing passes before it has come to its end", async () => {
+  const order = await ordered("/models", "");
+  const endless = new ReadableStream<Uint8Array>({ start: (c) => c.enqueue(utf8("[1,")) });
+  const sent = { upstream: upstreamOf(endless), apiKey: null };
+  const response = await answering.pass(order, sent, null, CLIENT);
+  assert.equal(response.status, 200);
+  await response.body!.cancel();
+});
+
+Deno.test("the answer that begins a job passes once the job is booked, another one at once", async () => {
+  const body = () => utf8('{"id":"job-1","status":"pending"}');
+  for (const [path, waits] of [["/videos", true], ["/chat/completions", false]] as const) {
+    const { booking, settle } = booked();
+    const sent = { upstream: upstreamOf(body()), apiKey: "sk-own" };
+    const order = await ordered(path, '{"model":"a/b"}');
+    const response = answering.pass(order, sent, booking, CLIENT);
+    assert.equal(await isWaiting(response), waits, path);
+    settle();
+    assert.equal(await (await response).text(), '{"id":"job-1","status":"pending"}');
+  }
+});
+
+Deno.test("a refusal passes once it is booked, where it may be sent again under its key", async () => {
+  for (const [headers, waits] of [[{ "idempotency-key": "k" }, true], [{}, false]] as const) {
+    const { booking, settle, endings } = booked();
+    const upstream = upstreamOf(utf8('{"error":{"code":429}}'), "application/json", 429);
+    const order = await ordered("/chat/completions", '{"model":"a/b"}', headers);
+    const response = answering.pass(order, { upstream, apiKey: "sk-own" }, booking, CLIENT);
+    assert.equal(await isWaiting(response), waits);
+    settle();
+    assert.equal((await response).status, 429);
+    assert.deepEqual(endings, [{ kind: "refused", status: 429 }]);
+  }
+});
+
+Deno.test("a path that OpenRouter does not have is booked as none", async () => {
+  const { booking, endings } = booked();
+  const upstream = upstreamOf(utf8("{}"), "application/json", 405);
+  const order = await ordered("/chat/completions", '{"model":"a/b"}');
+  await answering.pass(order, { upstream, apiKey: "sk-own" }, booking, CLIENT);
+  assert.deepEqual(endings, [{ kind: "no_such_path" }]);
+});
+
+/** The data of the event by which a stream that breaks tells of it. */
+async function toldOf(...events: string[]): Promise<Record<string, unknown>> {
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const event of events) controller.enqueue(utf8(event));
+    },
+    pull: (controller) => controller.error(new TypeError("connection reset")),
+  });
+  const sent = { upstream: upstreamOf(body, "text/event-stream"), apiKey: "sk-own" };
+  const order = await ordered("/chat/completions", '{"model":"a/b","stream":true}');
+  const response = await answering.pass(order, sent, null, CLIENT);
+  const { text } = await broken(response.body!.getReader());
+  return JSON.parse(text.split("data: ").at(-1)!);
+}
+
+Deno.test("a stream that breaks tells of it under the id and the model that its client has seen", async () => {
+  const seen = await toldOf('data: {"id":"gen-1","model":"a/c","choices":[]}\n\n');
+  assert.deepEqual([seen.id, seen.model, seen.created], ["gen-1", "a/c", 1_795_773_600]);
+  const unseen = await toldOf(": OPENROUTER PROCESSING\n\n");
+  assert.deepEqual([unseen.id, unseen.model], ["request-1", "a/b"]);
+});
+
+const REFUSAL = new GatewayError("upstream_timeout", "late");
+
+for (
+  const [what, error, sent] of [
+    ["breaks off", new TypeError("connection reset"), true],
+    ["was never connected", new TypeError("client error (Connect)"), false],
+  ] as const
+) {
+  Deno.test(`a late call that ${what} is booked as broken, ${sent ? "" : "not "}sent`, async () => {
+    const { booking, endings } = booked();
+    const late = new StillAnswering(REFUSAL, Promise.reject(error));
+    const order = await ordered("/chat/completions", '{"model":"a/b"}');
+    await answering.hear(order, late, "sk-own", booking, "request-1");
+    assert.deepEqual(endings, [{ kind: "broken", sent, error: REFUSAL }]);
+  });
+}
+
+Deno.test("a late call is heard to its end for the books alone", async () => {
+  const { booking, endings, answers } = booked();
+  const answer = Promise.resolve(upstreamOf(utf8('{"id":"gen-1","usage":{"cost":0.5}}')));
+  const order = await ordered("/chat/completions", '{"model":"a/b"}');
+  await answering.hear(order, new StillAnswering(REFUSAL, answer), "sk-own", booking, "request-1");
+  assert.deepEqual(endings, [{ kind: "broken", sent: true, error: REFUSAL }]);
+  assert.equal(answers[0]?.observed.cost, "0.5");
+});
