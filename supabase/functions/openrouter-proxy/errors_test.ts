@@ -104,6 +104,16 @@ Deno.test("describeError tells a refusal's type and message, and its cause only 
   });
 });
 
+Deno.test("describeError tells of no query and no key of OpenRouter's, however many there are", () => {
+  const cause = new Error(
+    'to (https://a.example/x?key=1) and "https://b.example/y?z=2" with sk-or-v1-ab12 and sk-or-v1-cd',
+  );
+  assert.equal(
+    describeError(new GatewayError("upstream_unreachable", "down", { cause }), true).cause,
+    'Error: to (https://a.example/x?…) and "https://b.example/y?…" with [key] and [key]',
+  );
+});
+
 Deno.test("describeError tells of another error its name, and its stack only where asked for", () => {
   const error = new RangeError(SECRET);
   assert.deepEqual(describeError(error, false), { error: "RangeError" });

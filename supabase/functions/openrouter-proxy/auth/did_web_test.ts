@@ -37,6 +37,23 @@ Deno.test("did:web is resolved at its host, or below a path of it", async () => 
   }
 });
 
+Deno.test("a DID document is asked for as one, in time, and no redirect is followed", async () => {
+  const sent: RequestInit[] = [];
+  const authenticate = authenticatorWith({
+    didWebHosts: ["example.com"],
+    fetch: (_input, init) => {
+      sent.push(init!);
+      return Promise.resolve(Response.json(documentOf(DID, keySigner)));
+    },
+    now: () => NOW * 1000,
+  });
+  await authenticate(await signedRequest(as(DID)));
+  const [{ headers, redirect, signal }] = sent as [RequestInit];
+  assert.deepEqual(headers, { accept: "application/did+json, application/json" });
+  assert.equal(redirect, "manual");
+  assert.ok(signal instanceof AbortSignal);
+});
+
 Deno.test("did:web of hosts that are not listed is refused without a request", async () => {
   const site = siteOf(() => documentOf(DID, keySigner));
   const gateway = gatewayFor(site);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { GatewayError } from "../errors.ts";
 import { AT_ONCE, BACK_OFF_MS, createEntries, MAX_ENTRIES, TIDIED_AT_ONCE } from "./entries.ts";
 
 const DOWN = new Error("down");
@@ -57,6 +58,18 @@ Deno.test("an entry is tried after 0.25, 1, 4, 15, 30 and 60 s, and then left to
     cost: "0.5",
   });
   assert.match(String(cause), /down/);
+});
+
+Deno.test("the log has the beginning of a cause that is long", async () => {
+  const { enter, pass, lines } = entriesWithClock();
+  const cause = `\0${"c".repeat(5_000)}`;
+  const entered = enter(
+    () => Promise.reject(new GatewayError("store_unavailable", "down", { cause })),
+    {},
+  );
+  await pass(1_000_000);
+  await entered;
+  assert.equal(lines[0]?.cause, "c".repeat(499));
 });
 
 Deno.test("an entry says what Postgres answered, and whether that was at the first attempt", async () => {

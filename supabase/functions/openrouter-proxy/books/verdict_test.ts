@@ -42,6 +42,18 @@ const VERDICTS: [what: string, ending: Ending, seen: Partial<Seen>, expected: Ve
     asked(null),
   ],
   [
+    "an error beside the input that was read",
+    ANSWERED,
+    { inputTokens: 3, error: "502: it broke" },
+    asked("502: it broke"),
+  ],
+  [
+    "an error beside the output that was written",
+    ANSWERED,
+    { outputTokens: 0, error: "502: it broke" },
+    asked("502: it broke"),
+  ],
+  [
     "an answer without anything in it",
     { kind: "empty" },
     {},

@@ -17,9 +17,9 @@ async function told(
   const waitedFor: (readonly string[])[] = [];
   const catalogue = {
     ...CATALOGUE,
-    ready(models: readonly string[]) {
+    async ready(models: readonly string[]) {
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
       waitedFor.push(models);
-      return Promise.resolve();
     },
   };
   const bytes = utf8(body === null ? "" : JSON.stringify(body));

@@ -73,6 +73,19 @@ Deno.test("the answer that begins a job passes once the job is booked, another o
   }
 });
 
+Deno.test("a job is reached by the links in its answer through the gateway", async () => {
+  const url = "https://openrouter.example/api/v1/videos/job-1";
+  const upstream = upstreamOf(utf8(JSON.stringify({ id: "job-1", polling_url: url })));
+  const order = await ordered("/videos/job-1", "");
+  const { booking, settle } = booked();
+  settle();
+  const response = await answering.pass(order, { upstream, apiKey: "sk-own" }, booking, CLIENT);
+  assert.deepEqual(await response.json(), {
+    id: "job-1",
+    polling_url: "https://gateway.example/api/v1/openrouter/videos/job-1",
+  });
+});
+
 Deno.test("a refusal passes once it is booked, where it may be sent again under its key", async () => {
   for (const [headers, waits] of [[{ "idempotency-key": "k" }, true], [{}, false]] as const) {
     const { booking, settle, endings } = booked();

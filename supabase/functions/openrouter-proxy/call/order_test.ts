@@ -86,6 +86,31 @@ Deno.test("what leads to a job is its beginning and a look at it, not its conten
   assert.equal(await hasLinks("/chat/completions", '{"model":"m"}'), false);
 });
 
+Deno.test("a job or a generation that is asked for must be the caller's own", async () => {
+  for (
+    const [path, search, id] of [
+      ["/videos/job-1", "", "job-1"],
+      ["/videos/job-1/content", "", "job-1"],
+      ["/generation", "?id=gen-1", "gen-1"],
+    ] as const
+  ) {
+    const opened = openedBy("GET", { path, search }, []);
+    const { ownedGenerations } = await orderOf(opened, new Headers(), new Uint8Array());
+    assert.deepEqual(ownedGenerations, [id]);
+  }
+  assert.deepEqual((await ordered("/models", null, "GET")).ownedGenerations, []);
+});
+
+Deno.test("what is free belongs to no session, and is sent under no Idempotency-Key", async () => {
+  const headers = new Headers({ "x-session-id": "s", "idempotency-key": "k" });
+  const orderAt = async (path: string) =>
+    await orderOf(openedBy("POST", { path, search: "" }, []), headers, utf8('{"model":"a/b"}'));
+  const call = await orderAt("/messages");
+  assert.deepEqual([call.origin.session, call.idempotency?.key], ["s", "k"]);
+  const free = await orderAt("/messages/count_tokens");
+  assert.deepEqual([free.origin.session, free.idempotency], [null, null]);
+});
+
 Deno.test("what is free reaches by its body what others have, too", async () => {
   const features = async (body: string | null) =>
     (await ordered("/messages/count_tokens", body)).sharedFeatures.map(({ feature }) => feature);

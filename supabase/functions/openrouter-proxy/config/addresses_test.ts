@@ -89,6 +89,7 @@ for (
     "app.example",
     "//app.example",
     "localhost:3000",
+    "see capacitor://localhost",
     "capacitor://localhost?x",
     "capacitor://localhost#x",
     "capacitor://user@localhost",

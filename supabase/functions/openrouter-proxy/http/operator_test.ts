@@ -28,6 +28,9 @@ const REFUSED: Record<string, string>[] = [
   { authorization: "sb_secret_1" },
   { authorization: "Basic sb_secret_1" },
   { authorization: "Bearer" },
+  { authorization: "Bearersb_secret_1" },
+  { authorization: "My Bearer sb_secret_1" },
+  { authorization: "Bearer sb_secret_1 x" },
   { "x-api-key": "sb_secret_1" },
 ];
 for (const headers of REFUSED) {

@@ -20,3 +20,15 @@ Deno.test("entries share a line up to 9 800 bytes together, and none is left out
     { line: longer, holds: [longer] },
   ]);
 });
+
+Deno.test("entries of different names share no line", () => {
+  const [one, other] = [{ level: "error", event: "a", n: 1 }, { level: "error", event: "b", n: 2 }];
+  assert.deepEqual(
+    packed([one, other, one]),
+    [one, other, one].map((line) => ({
+      line,
+      holds: [line],
+    })),
+  );
+  assert.deepEqual(packed([]), []);
+});

@@ -16,8 +16,8 @@ Deno.test("as many events share a line as the window before had too many", () =>
   // Ten events in two lines.
   nowMs = 10_500;
   assert.deepEqual([sample(4), sample(5)], [false, true]);
-  asked(4, sample);
-  // Six, those among them that the window began with.
+  asked(3, sample);
+  // Five, those among them that the window began with, of which two lines hold three at most.
   nowMs = 21_000;
   assert.deepEqual([sample(2), sample(3)], [false, true]);
   // Two: one in two is what was asked for.

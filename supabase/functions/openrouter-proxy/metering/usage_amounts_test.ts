@@ -136,3 +136,9 @@ for (
     assert.deepEqual(seen(chunk(`{"prompt_tokens":${tokens}}`)), { id: "gen-1" });
   });
 }
+
+Deno.test("an upstream cost stays where a later message tells none", () => {
+  const told = '{"cost":0,"is_byok":true,"cost_details":{"upstream_inference_cost":0.25}}';
+  const silent = '{"cost":0,"is_byok":true,"cost_details":{"upstream_inference_cost":null}}';
+  assert.equal(seen(chunk(told), chunk(silent)).upstreamCost, "0.25");
+});

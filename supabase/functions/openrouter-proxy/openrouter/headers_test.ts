@@ -70,6 +70,13 @@ Deno.test("requestHeaders sends no authorization for a DID that has no key, not 
   });
 });
 
+Deno.test("requestHeaders lets the client's own title and referer stand, each by itself", () => {
+  const own = sent({ "x-title": "App" });
+  assert.deepEqual([own["x-title"], own["http-referer"]], ["App", "https://gateway.example"]);
+  const other = sent({ "http-referer": "https://app.example" });
+  assert.deepEqual([other["x-title"], other["http-referer"]], ["Gateway", "https://app.example"]);
+});
+
 Deno.test("requestHeaders adds no title of its own beside OpenRouter's name for it", () => {
   assert.equal(sent({ "x-openrouter-title": "App" })["x-title"], undefined);
 });

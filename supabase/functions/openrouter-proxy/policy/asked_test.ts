@@ -3,11 +3,14 @@ import { Asked } from "./asked.ts";
 
 /** What all that is asked for comes to. */
 function factsOf(asked: Asked) {
-  const { models, tools, unnamed, mediaParts, caching } = asked;
+  const { models, tools, modes, unnamed, mediaParts, caching } = asked;
   const { isPriority, isFast, fallbackOutput, hasOtherProvider } = asked;
   return {
     models: [...models],
-    tools: [...tools].map(([name, { uses, where }]) => `${uses} ${name} at ${where()}`),
+    tools: [...tools].map(([name, { uses, results, where }]) =>
+      `${uses} ${name} of ${results} at ${where()}`
+    ),
+    modes: [...modes],
     unnamed: unnamed?.() ?? null,
     mediaParts,
     caching,
@@ -21,7 +24,8 @@ function factsOf(asked: Asked) {
 function full(): Asked {
   const asked = new Asked();
   asked.model("a/b", () => "model");
-  asked.tool("web_search", 2, () => "tools[0]");
+  asked.tool("web_search", { uses: 2, results: 7, where: () => "tools[0]" });
+  asked.reasons("pro");
   asked.unnamed = () => "a router";
   asked.mediaParts = 3;
   asked.cached("long");
@@ -34,7 +38,8 @@ function full(): Asked {
 
 const FULL = {
   models: ["a/b"],
-  tools: ["2 web_search at tools[0]"],
+  tools: ["2 web_search of 7 at tools[0]"],
+  modes: ["pro"],
   unnamed: "a router",
   mediaParts: 3,
   caching: "long",
@@ -56,8 +61,9 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
   const all = full();
   const other = new Asked();
   other.model("c/d", () => "model");
-  other.tool("web_search", 5, () => "tools[9]");
-  other.tool("mcp", 1, () => "tools[1]");
+  other.tool("web_search", { uses: 5, results: 3, where: () => "tools[9]" });
+  other.reasons("turbo");
+  other.tool("mcp", { uses: 1, results: 0, where: () => "tools[1]" });
   other.unnamed = () => "a preset";
   other.mediaParts = 4;
   other.cached("short");
@@ -66,7 +72,8 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
   assert.deepEqual(factsOf(all), {
     ...FULL,
     models: ["a/b", "c/d"],
-    tools: ["7 web_search at tools[0]", "1 mcp at tools[1]"],
+    tools: ["7 web_search of 7 at tools[0]", "1 mcp of 0 at tools[1]"],
+    modes: ["pro", "turbo"],
     mediaParts: 7,
   });
 });

@@ -65,6 +65,7 @@ for (
     ["that goes on after its end", `--A\r\n${MODEL}--A--\r\n--A\r\n${MODEL}--A--\r\n`],
     ["that begins with something else", `\n--A\r\n${MODEL}--A--`],
     ["with a part between bare line feeds", `--A\r\n${MODEL.replace("m\r\n", "m\n--A\n")}--A--`],
+    ["with a part between bare returns", `--A\r\n${MODEL.replace("m\r\n", "m\r--A\r")}--A--`],
     ["with a boundary that begins like its own", `--A\r\n${MODEL}--AB\r\n${MODEL}--A--`],
     [
       "with headers that end in bare line feeds",

@@ -134,6 +134,31 @@ const USES: [what: string, body: unknown, ...tools: string[]][] = [
     '{"tools":[{"type":"web_search","max_uses":2,"max_uses":null}]}',
     "5 web_search at tools[0]",
   ],
+  [
+    "none, where max_uses is 0",
+    { tools: [{ type: "web_search", max_uses: 0 }] },
+    "0 web_search at tools[0]",
+  ],
+  [
+    "no more than a tool can have",
+    { tools: [{ type: "web_search", max_uses: 1e9 }] },
+    "30 web_search at tools[0]",
+  ],
+  [
+    "the usual ones, of a plugin that nobody knows",
+    { plugins: [{ id: "brand-new" }] },
+    "5 brand-new at plugins[0]",
+  ],
+  [
+    "the usual ones, of a plugin with a long id",
+    { plugins: [{ id: "x".repeat(101) }] },
+    `5 ${"x".repeat(100)} at plugins[0]`,
+  ],
+  [
+    "the usual ones, of a tool with a long type",
+    { tools: [{ type: "x".repeat(101) }] },
+    `5 ${"x".repeat(100)} at tools[0]`,
+  ],
   ["none, of other tools", { tools: [{ type: "mcp", max_uses: 3 }] }, "5 mcp at tools[0]"],
   [
     "the sum of tools of a name",

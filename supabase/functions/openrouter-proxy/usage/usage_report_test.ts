@@ -63,6 +63,19 @@ Deno.test("usageReport without a query is of all time, ungrouped", async () => {
   assert.deepEqual([start_date, end_date], [null, null]);
 });
 
+for (
+  const [search, param] of [
+    ["start_date=2026-11-23&end_date=2026-11-21", "start_date"],
+    ["start_date=soon", "start_date"],
+    ["end_date=2026-02-30", "end_date"],
+    ["group_by=day,week", "group_by"],
+  ] as const
+) {
+  Deno.test(`usageReport names the parameter that is wrong in ${search}`, async () => {
+    await assert.rejects(report(search), { type: "invalid_request", details: { param } });
+  });
+}
+
 const RANGES: [search: string, start: string | null, end: string | null][] = [
   ["start_date=2026-11-22", "2026-11-22T00:00:00.000000Z", null],
   ["end_date=2026-11-22", null, "2026-11-23T00:00:00.000000Z"],

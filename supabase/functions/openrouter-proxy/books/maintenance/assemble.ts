@@ -10,7 +10,7 @@ import { createAlerts } from "./alerts.ts";
 import { createComparison } from "./comparison.ts";
 import { createJobCosts, type JobCostsDeps } from "./job_costs.ts";
 import { createLostCalls } from "./lost_calls.ts";
-import { createMaintenance, type Maintenance } from "./maintenance.ts";
+import { createMaintenance, type Maintenance, type Turns } from "./maintenance.ts";
 import { createPurges } from "./purges.ts";
 import { createStaleRows } from "./stale_rows.ts";
 import { createUnpricedRows } from "./unpriced_rows.ts";
@@ -32,23 +32,23 @@ export interface AssemblyDeps {
 }
 
 export function assembleMaintenance(deps: AssemblyDeps): Maintenance {
+  const { store, now, sleep, log } = deps;
+  return createMaintenance({ store, turns: turnsOf(deps), now, sleep, log });
+}
+
+/** What comes late in a run has what those before it have left of their time. */
+export function turnsOf(deps: AssemblyDeps): Turns {
   const { store, management, vault, openrouterUrl, provisioningKey, usdPerCredit } = deps;
-  const { alerts, fetch, now, sleep, log } = deps;
+  const { alerts, fetch, now } = deps;
   const analytics = createAnalytics(createManagementCall(openrouterUrl, provisioningKey, fetch));
   const jobCosts = createJobCosts({ store, management, vault, openrouterUrl, fetch });
   const adopt = createAdoption({ store, management, usdPerCredit, now });
-  return createMaintenance({
-    store,
-    turns: [
-      ["stale_rows", 0.15, createStaleRows(store)],
-      ["unpriced_rows", 0.6, createUnpricedRows({ store, management, jobCosts, usdPerCredit })],
-      ["comparison", 0.75, createComparison({ store, management, analytics, usdPerCredit, now })],
-      ["lost_calls", 0.9, createLostCalls({ store, analytics, adopt, usdPerCredit, now })],
-      ["alerts", 0.97, createAlerts(alerts)],
-      ["purges", 1, createPurges(store)],
-    ],
-    now,
-    sleep,
-    log,
-  });
+  return [
+    ["stale_rows", 0.15, createStaleRows(store)],
+    ["unpriced_rows", 0.6, createUnpricedRows({ store, management, jobCosts, usdPerCredit })],
+    ["comparison", 0.75, createComparison({ store, management, analytics, usdPerCredit, now })],
+    ["lost_calls", 0.9, createLostCalls({ store, analytics, adopt, usdPerCredit, now })],
+    ["alerts", 0.97, createAlerts(alerts)],
+    ["purges", 1, createPurges(store)],
+  ];
 }
