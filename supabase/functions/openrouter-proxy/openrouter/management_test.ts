@@ -70,7 +70,7 @@ Deno.test("an answer without its data is no answer, and the error tells of which
 Deno.test("a generation's id cannot change the path, nor a key's hash", async () => {
   const { management, sent } = answered(() => Response.json({ data: { usage: 1 } }));
   await management.generation("a&b=/../#é");
-  await management.isAlive("a/b?c");
+  await management.isAlive("a/b?c", 0);
   assert.deepEqual(sent.map(({ line }) => line), [
     "GET /generation?id=a%26b%3D%2F..%2F%23%C3%A9",
     "GET /keys/a%2Fb%3Fc",

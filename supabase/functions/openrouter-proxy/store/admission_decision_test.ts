@@ -18,7 +18,7 @@ const CASES: [told: Record<string, unknown>, decided: Admission][] = [
       decision: "admitted",
       encrypted_api_key: "sealed",
       openrouter_key_hash: "hash",
-      new_limit: { credit_limit: "2.5", credit_limit_reset: "daily" },
+      new_limit: { credit_limit: "2.5", credit_limit_reset: "daily", may_wait: true },
       request_time: AT,
       rate: RATE,
       remaining_usd: "0.75",
@@ -28,11 +28,31 @@ const CASES: [told: Record<string, unknown>, decided: Admission][] = [
       key: {
         encryptedApiKey: "sealed",
         hash: "hash",
-        newLimit: { creditLimit: "2.5", creditLimitReset: "daily" },
+        newLimit: { creditLimit: "2.5", creditLimitReset: "daily", mayWait: true },
       },
       requestTime: AT,
       rate: STATE,
       remainingUsd: "0.75",
+    },
+  ],
+  [
+    {
+      decision: "admitted",
+      encrypted_api_key: "sealed",
+      openrouter_key_hash: "hash",
+      new_limit: { credit_limit: null, credit_limit_reset: null },
+      request_time: AT,
+    },
+    {
+      decision: "admitted",
+      key: {
+        encryptedApiKey: "sealed",
+        hash: "hash",
+        newLimit: { creditLimit: null, creditLimitReset: null, mayWait: false },
+      },
+      requestTime: AT,
+      rate: null,
+      remainingUsd: null,
     },
   ],
   [
