@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ClientDisconnected } from "../errors.ts";
-import { utf8 } from "../bytes/encodings.ts";
+import { type Bytes, utf8 } from "../bytes/encodings.ts";
 import { openedBy } from "../policy/endpoints.ts";
 import { scriptedFetch } from "../testing/fake_fetch.ts";
 import { orderOf } from "./order.ts";
@@ -80,7 +80,7 @@ Deno.test("a call goes with its DID's key, the gateway's headers, and the body w
     ["accept", "cookie", "http-referer"].map((name) => sent.get(name)),
     ["application/json", null, "https://gateway.example"],
   );
-  assert.deepEqual(JSON.parse(new TextDecoder().decode(body as Uint8Array<ArrayBuffer>)), {
+  assert.deepEqual(JSON.parse(new TextDecoder().decode(body as Bytes)), {
     usage: { include: true },
     user: `pseudonym of ${DID}`,
     model: "a/b",
