@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
 import { naturalBatches } from "../openrouter-proxy/bytes/natural_batches.ts";
-import { BATCHES } from "../openrouter-proxy/store/batched_calls.ts";
+import { ADMISSIONS } from "../openrouter-proxy/store/batched_calls.ts";
 import { openDatabase } from "./harness/database.ts";
 import { setGatewayLimits, setLimits } from "./harness/limits.ts";
 import { startFreshStack, type TestStack } from "./harness/stack.ts";
@@ -16,7 +16,7 @@ const REQUESTS = Number(Deno.env.get("BATCHES_TEST_REQUESTS") ?? 600);
 const OPERATIONS = Number(Deno.env.get("BATCHES_TEST_OPERATIONS") ?? 600);
 const ROUNDS = Number(Deno.env.get("BATCHES_TEST_ROUNDS") ?? 20);
 
-type Item = Record<string, unknown> & { request_id: string };
+type Item = Record<string, unknown> & { request_id: string; did: string };
 type Answer = Record<string, unknown>;
 
 let stack: TestStack;
@@ -91,8 +91,9 @@ function gateway() {
       return new Map(Object.entries(answers));
     },
     keyOf: ({ request_id }) => request_id,
+    ownerOf: ({ did }) => did,
     mayPassAlone: () => false,
-  }, BATCHES);
+  }, ADMISSIONS);
   return { admit, counted };
 }
 
@@ -151,7 +152,7 @@ for (
     assert.ok(reads > 0);
     assert.equal(most.toFixed(2), limit);
     const together = gateways.reduce((sum, { counted }) => sum + counted.together, 0);
-    if (affordable > BATCHES.atOnce * GATEWAYS) assert.ok(together > 0);
+    if (affordable > ADMISSIONS.atOnce * GATEWAYS) assert.ok(together > 0);
     const admitted = asked.filter((_, n) => answers[n]!.decision === "admitted");
     const ids = admitted.map(({ request_id }) => request_id).sort();
     const rows = await db.sql`

@@ -1,7 +1,9 @@
 /**
  * Natural batching: what comes while a call is under way goes together when that returns. Nothing waits
  * while nothing is under way, so that one client loses no time by it, and many save most of the calls.
+ * Owners take turns, so that however much one of them asks for, the others' go with the next call.
  */
+import { queueInTurns } from "./queue_in_turns.ts";
 
 /** How items are asked for. */
 export interface BatchCalls<Item, Answer> {
@@ -11,6 +13,8 @@ export interface BatchCalls<Item, Answer> {
   many(items: Item[]): Promise<ReadonlyMap<string, Answer>>;
   /** What tells items apart; two with the same key never go together. */
   keyOf(item: Item): string;
+  /** Who asks for it. */
+  ownerOf(item: Item): string;
   /** Whether `many` did nothing when it failed so, and any of its items may pass that is asked for alone. */
   mayPassAlone(error: unknown): boolean;
 }
@@ -18,6 +22,8 @@ export interface BatchCalls<Item, Answer> {
 export interface BatchLimits {
   /** How many items go in one call. */
   atOnce: number;
+  /** How many are asked for alone at once that calls for several have left out. */
+  aloneAtOnce: number;
   /**
    * How many milliseconds items wait for calls under way: then they go beside them, so that a call that
    * hangs does not hold up all others.
@@ -27,28 +33,33 @@ export interface BatchLimits {
 
 interface Waiting<Item, Answer> {
   item: Item;
-  resolve(answer: Answer | Promise<Answer>): void;
+  resolve(answer: Answer): void;
   reject(error: unknown): void;
 }
 
 /** @returns what asks for an item, alone or with others; rejects as the call for it does */
 export function naturalBatches<Item, Answer>(
-  { one, many, keyOf, mayPassAlone }: BatchCalls<Item, Answer>,
-  { atOnce, patienceMs }: BatchLimits,
+  { one, many, keyOf, ownerOf, mayPassAlone }: BatchCalls<Item, Answer>,
+  { atOnce, aloneAtOnce, patienceMs }: BatchLimits,
 ): (item: Item) => Promise<Answer> {
-  let waiting: Waiting<Item, Answer>[] = [];
+  const waiting = queueInTurns<Waiting<Item, Answer>>();
+  const leftOut = queueInTurns<Waiting<Item, Answer>>();
   let callsUnderWay = 0;
+  let aloneUnderWay = 0;
   let endOfPatience: ReturnType<typeof setTimeout> | undefined;
 
-  /** Takes as many of those that wait as go together, the first first. */
+  /** Takes as many of those that wait as go together. */
   function takeTogether(): Map<string, Waiting<Item, Answer>> {
     const together = new Map<string, Waiting<Item, Answer>>();
-    waiting = waiting.filter((one) => {
-      const key = keyOf(one.item);
-      if (together.size === atOnce || together.has(key)) return true;
-      together.set(key, one);
-      return false;
-    });
+    const others: Waiting<Item, Answer>[] = [];
+    while (together.size < atOnce) {
+      const next = waiting.shift();
+      if (next === undefined) break;
+      const key = keyOf(next.item);
+      if (together.has(key)) others.push(next);
+      else together.set(key, next);
+    }
+    for (const other of others) waiting.push(ownerOf(other.item), other);
     return together;
   }
 
@@ -63,29 +74,43 @@ export function naturalBatches<Item, Answer>(
         if (mayPassAlone(error)) return new Map<string, Answer>();
         throw error;
       });
-      for (const [key, { item, resolve }] of together) {
-        resolve(answers.has(key) ? answers.get(key)! : one(item));
+      for (const [key, each] of together) {
+        if (answers.has(key)) each.resolve(answers.get(key)!);
+        else leftOut.push(ownerOf(each.item), each);
       }
+      askAlone();
     } catch (error) {
       for (const { reject } of asked) reject(error);
+    }
+  }
+
+  function askAlone(): void {
+    while (aloneUnderWay < aloneAtOnce) {
+      const next = leftOut.shift();
+      if (next === undefined) return;
+      aloneUnderWay++;
+      one(next.item).then(next.resolve, next.reject).then(() => {
+        aloneUnderWay--;
+        askAlone();
+      });
     }
   }
 
   function goOn(): void {
     clearTimeout(endOfPatience);
     endOfPatience = undefined;
-    if (waiting.length === 0) return;
+    if (waiting.size() === 0) return;
     callsUnderWay++;
     callFor(takeTogether()).then(() => {
       callsUnderWay--;
       goOn();
     });
-    if (waiting.length > 0) endOfPatience = setTimeout(goOn, patienceMs);
+    if (waiting.size() > 0) endOfPatience = setTimeout(goOn, patienceMs);
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject });
+      waiting.push(ownerOf(item), { item, resolve, reject });
       if (callsUnderWay === 0) goOn();
       else endOfPatience ??= setTimeout(goOn, patienceMs);
     });

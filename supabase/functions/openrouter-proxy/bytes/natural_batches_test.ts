@@ -32,12 +32,13 @@ function callsInHand() {
       one: async (item: string) => (await begin([item])).get(item)!,
       many: begin,
       keyOf: (item: string) => item.split("/")[0]!,
+      ownerOf: (item: string) => item[0]!,
       mayPassAlone: (error: unknown) => error instanceof Refused,
     },
   };
 }
 
-const LIMITS = { atOnce: 3, patienceMs: 2 ** 31 - 1 };
+const LIMITS = { atOnce: 3, aloneAtOnce: 2, patienceMs: 2 ** 31 - 1 };
 
 /** Lets whatever is ready to go on do so. */
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
@@ -110,6 +111,38 @@ Deno.test("naturalBatches asks alone for each of those whose call did nothing", 
   assert.equal(await c, "c of 1");
 });
 
+Deno.test("naturalBatches lets owners take turns: however much one asks for, another's goes next", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  const flood = Array.from({ length: 9 }, (_, n) => `f${n}`);
+  for (const item of [...flood, "q"]) ask(item).catch(() => {});
+  ends[0]!.answer();
+  await turn();
+  assert.deepEqual(begun[1], ["f1", "q", "f2"]);
+  ends[1]!.answer();
+  await turn();
+  assert.deepEqual(begun[2], ["f3", "f4", "f5"]);
+});
+
+Deno.test("naturalBatches asks alone for so many at once, of owners in turns, and holds up no other calls", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  for (const item of ["a", "f1", "f2", "f3", "f4", "q1", "q2"]) ask(item).catch(() => {});
+  ends[0]!.answer();
+  await turn();
+  assert.deepEqual(begun[1], ["f1", "q1", "f2"]);
+  ends[1]!.answer(["f1", "q1", "f2"]);
+  await turn();
+  assert.deepEqual(begun.slice(2), [["f1"], ["q1"], ["q2", "f3", "f4"]]);
+  ends[4]!.answer(["q2", "f3", "f4"]);
+  await turn();
+  assert.equal(begun.length, 5);
+  ends[2]!.fail(new Error("over"));
+  ends[3]!.answer();
+  await turn();
+  assert.deepEqual(begun.slice(5), [["f2"], ["q2"]]);
+});
+
 Deno.test("naturalBatches rejects all whose call failed, and goes on with the others", async () => {
   const { begun, ends, calls } = callsInHand();
   const ask = naturalBatches(calls, LIMITS);
@@ -127,7 +160,7 @@ Deno.test("naturalBatches rejects all whose call failed, and goes on with the ot
 
 Deno.test("naturalBatches lets nothing wait for ever for a call that hangs", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, { atOnce: 3, patienceMs: 1 });
+  const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 1 });
   ask("hangs");
   const [b, c] = ["b", "c"].map(ask);
   while (begun.length < 2) await turn();

@@ -1,5 +1,6 @@
 /**
- * Admissions and settlements: those that come while a round trip is under way share the next one.
+ * Admissions and settlements: those that come while a round trip is under way share the next one. DIDs
+ * take turns in being admitted; their settlements have done so where they are entered (books/entries.ts).
  */
 import { type BatchLimits, naturalBatches } from "../bytes/natural_batches.ts";
 import { admissionMembers, type AdmissionRequest } from "./admission.ts";
@@ -8,8 +9,19 @@ import { storeBreaker } from "./breaker.ts";
 import { CALL_TIMEOUT_MS, type StoreCall, StoreUnavailable, unusableAnswer } from "./rpc.ts";
 import { type Settled, settledOf, type Settlement, settlementMembers } from "./settlement.ts";
 
-/** Few enough that Postgres is done with them in some ten milliseconds. */
-export const BATCHES: BatchLimits = { atOnce: 64, patienceMs: 100 };
+/**
+ * Every refusal is asked for alone, and one DID may bring about a thousand of them at once: those must
+ * not take up the Data API's connections, of which it has ten and more.
+ */
+export const ADMISSIONS: BatchLimits = {
+  // Few enough that Postgres is done with them in some ten milliseconds.
+  atOnce: 64,
+  aloneAtOnce: 16,
+  patienceMs: 100,
+};
+
+/** No client brings about that a settlement is left out. */
+export const SETTLEMENTS: BatchLimits = { ...ADMISSIONS, aloneAtOnce: Infinity };
 
 /** By how much a timer may be early. */
 const TIMER_SLACK_MS = 100;
@@ -23,6 +35,7 @@ export function batchedCalls(call: StoreCall, now: () => number) {
 
   const askToAdmit = naturalBatches<AdmissionRequest, unknown>({
     keyOf: ({ requestId }) => requestId,
+    ownerOf: ({ did }) => did,
     one: (request) =>
       admissions.run(() => call("admit_request", { p_admission: admissionMembers(request) })),
     many: async (requests) =>
@@ -32,10 +45,11 @@ export function batchedCalls(call: StoreCall, now: () => number) {
         ),
       ),
     mayPassAlone,
-  }, BATCHES);
+  }, ADMISSIONS);
 
   const askToSettle = naturalBatches<Settlement, unknown>({
     keyOf: ({ requestId }) => requestId,
+    ownerOf: () => "",
     one: (settlement) => call("settle_request", { p_settlement: settlementMembers(settlement) }),
     many: async (settlements) =>
       byId(
@@ -44,7 +58,7 @@ export function batchedCalls(call: StoreCall, now: () => number) {
         }),
       ),
     mayPassAlone,
-  }, BATCHES);
+  }, SETTLEMENTS);
 
   return {
     /** Decides on a request and, when it is metered and admitted, books its pending row. */

@@ -1,6 +1,6 @@
 /** Calls of the store that go together: each gets its own answer, or fails as its call did. */
 import assert from "node:assert/strict";
-import { BATCHES } from "./batched_calls.ts";
+import { ADMISSIONS } from "./batched_calls.ts";
 import { createStore, type Store } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
@@ -94,11 +94,11 @@ for (const kind of KINDS) {
     assert.deepEqual(calls, [...alone(["a"]), { rpc: many, ids: ["b", "c", "d"] }]);
   });
 
-  test(`${many}: no more than ${BATCHES.atOnce} go together`, async () => {
-    const ids = Array.from({ length: BATCHES.atOnce + 3 }, (_, n) => `id-${n}`);
+  test(`${many}: no more than ${ADMISSIONS.atOnce} go together`, async () => {
+    const ids = Array.from({ length: ADMISSIONS.atOnce + 3 }, (_, n) => `id-${n}`);
     const { answers, calls } = await askFor(kind, ids, all);
     assert.deepEqual(answers, ids);
-    assert.deepEqual(calls.map(({ ids }) => ids.length), [1, BATCHES.atOnce, 2]);
+    assert.deepEqual(calls.map(({ ids }) => ids.length), [1, ADMISSIONS.atOnce, 2]);
   });
 
   test(`${many}: those that it leaves out are asked for alone`, async () => {
@@ -168,6 +168,25 @@ for (const kind of KINDS) {
     assert.deepEqual(calls.slice(1), [{ rpc: many, ids: ["b", "c"] }, ...alone(["b"])]);
   });
 }
+
+test("DIDs take turns in being admitted, however much one of them asks for", async () => {
+  const together: string[][] = [];
+  const fetch = (async (input: RequestInfo | URL, init?: RequestInit) => {
+    const { p_admissions } = await new Request(input, init).json();
+    if (p_admissions === undefined) return Response.json({ decision: "admitted" });
+    const asked = JSON.parse(p_admissions) as { request_id: string; did: string }[];
+    together.push(asked.map(({ did }) => did));
+    return Response.json(
+      Object.fromEntries(asked.map(({ request_id }) => [request_id, { decision: "admitted" }])),
+    );
+  }) as typeof globalThis.fetch;
+  const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+  const dids = [...Array<string>(3 * ADMISSIONS.atOnce).fill("did:key:flood"), "did:key:quiet"];
+  await Promise.all(
+    dids.map((did) => store.admit(anAdmissionRequest({ did, requestId: crypto.randomUUID() }))),
+  );
+  assert.deepEqual(together.map((asked) => asked.indexOf("did:key:quiet")), [1, -1, -1]);
+});
 
 test("an admission that is a duplicate of itself is one whose answer got lost", async () => {
   const request = anAdmissionRequest();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { knownUsage } from "../books/known_usage.ts";
 import { nothingObserved } from "../metering/usage.ts";
-import { BATCHES } from "./batched_calls.ts";
+import { ADMISSIONS } from "./batched_calls.ts";
 import { createStore } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
@@ -125,7 +125,7 @@ test("nobody waits for a store that hangs much longer than for one call", async 
     return new Promise(() => {});
   }) as typeof fetch;
   const store = createStore("http://supabase.test", "sb_secret_x", hanging, Date.now);
-  const waiting = 2 * BATCHES.atOnce + 1;
+  const waiting = 2 * ADMISSIONS.atOnce + 1;
   for (let n = 0; n < waiting; n++) store.admit(anAdmissionRequest()).catch(() => {});
   // The first alone, the others beside it, each with a time-out of its own.
   while (begun.size < 3) await new Promise((resolve) => setTimeout(resolve, 10));

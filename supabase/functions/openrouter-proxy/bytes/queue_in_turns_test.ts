@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { queueInTurns } from "./queue_in_turns.ts";
+
+/** Takes all that there is. */
+function rest(queue: { shift(): string | undefined }): string[] {
+  const taken: string[] = [];
+  for (let item = queue.shift(); item !== undefined; item = queue.shift()) taken.push(item);
+  return taken;
+}
+
+Deno.test("queueInTurns gives one of each owner's in turn, of each the oldest", () => {
+  const queue = queueInTurns<string>();
+  for (const item of ["a1", "a2", "a3", "b1", "c1", "c2"]) queue.push(item[0]!, item);
+  assert.equal(queue.size(), 6);
+  assert.deepEqual(rest(queue), ["a1", "b1", "c1", "a2", "c2", "a3"]);
+  assert.equal(queue.size(), 0);
+});
+
+Deno.test("queueInTurns gives a newcomer its turn once each of the others has had one", () => {
+  const queue = queueInTurns<string>();
+  for (const item of ["a1", "a2", "a3", "b1", "b2"]) queue.push(item[0]!, item);
+  assert.equal(queue.shift(), "a1");
+  queue.push("c", "c1");
+  assert.deepEqual(rest(queue), ["b1", "a2", "c1", "b2", "a3"]);
+  queue.push("a", "a4");
+  assert.deepEqual(rest(queue), ["a4"]);
+});
