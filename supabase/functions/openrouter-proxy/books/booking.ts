@@ -75,7 +75,7 @@ export interface Bookkeeper {
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
   openJob(job: { did: string; jobId: string }): Booking;
   /** Ends the row of a request, should it have one: its admission was not heard of. */
-  withdraw(requestId: string): void;
+  withdraw(did: string, requestId: string): void;
   /** Settles all open bookings as they stand, because the worker may end at any time. */
   retire(reason: string): void;
 }
@@ -150,7 +150,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
     async function discard(httpStatus: number | null) {
       const entry = { requestId, requestTime, outcome: "discarded" };
-      const entered = await entries.enter(() => store.discard(requestId, requestTime), entry);
+      const entered = await entries.enter(did, () => store.discard(requestId, requestTime), entry);
       // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
       // succeeded and only its answer was lost. Anything else is a bug.
       if (entered?.answer === false && entered.isFirstAttempt && !isRetiring) {
@@ -167,7 +167,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         firstByteMs,
         usdPerCredit,
       );
-      const entered = await entries.enter(() => store.settle(settlement), settlement);
+      const entered = await entries.enter(did, () => store.settle(settlement), settlement);
       const { settled, totalCostUsd, leftOut } = entered?.answer ?? NOT_ENTERED;
       // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
       // succeeded and only its answer was lost. Anything else is a bug.
@@ -210,12 +210,12 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         cost,
         costSource: "response",
       };
-      await entries.enter(() => store.bookCost(known), known);
+      await entries.enter(did, () => store.bookCost(known), known);
     });
   }
 
-  function withdraw(requestId: string) {
-    waitUntil(entries.until(() => store.withdraw(requestId)));
+  function withdraw(did: string, requestId: string) {
+    waitUntil(entries.until(did, () => store.withdraw(requestId)));
   }
 
   function retire(reason: string) {

@@ -165,7 +165,7 @@ for (
 
 Deno.test("a request is withdrawn until its row is found, for as long as a settlement is tried", async () => {
   const books = bookkeeping({ failures: 1 });
-  books.withdraw("request");
+  books.withdraw(CALL.did, "request");
   await books.settled();
   assert.deepEqual(books.withdrawn, new Array(6).fill("request"));
   assert.deepEqual([books.attempts(), books.lines], [7, []]);
@@ -173,7 +173,7 @@ Deno.test("a request is withdrawn until its row is found, for as long as a settl
 
 Deno.test("a request that is found is withdrawn once", async () => {
   const books = bookkeeping({ hasEnded: true });
-  books.withdraw("request");
+  books.withdraw(CALL.did, "request");
   await books.settled();
   assert.equal(books.attempts(), 1);
 });

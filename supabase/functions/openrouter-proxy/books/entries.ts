@@ -2,10 +2,12 @@
  * Entries in the books, tried until Postgres takes them.
  *
  * Each entry has its own patience; all entries of an isolate share a queue of so many attempts at once,
- * and after a failure all of them wait, so that a store that has gone under is not kept there. What is
+ * in which DIDs take turns: what is reserved for one is not kept from it by another's thousand calls.
+ * After a failure all of them wait, so that a store that has gone under is not kept there. What is
  * only tidied up stands in a queue of its own: an outage makes one of each call that it refuses, and
  * those must not stand in the way of what OpenRouter bills.
  */
+import { queueInTurns } from "../bytes/queue_in_turns.ts";
 import { storable } from "../bytes/storable.ts";
 import { describeError } from "../errors.ts";
 
@@ -19,12 +21,13 @@ export type Entered<T> = { answer: T; isFirstAttempt: boolean } | null;
 
 export interface Entries {
   /**
+   * @param did whose turn it takes
    * @param write one attempt; rejects where Postgres did not take the entry
    * @param entry what an operator can enter by hand: the log has it whole if Postgres never takes it
    */
-  enter<T>(write: () => Promise<T>, entry: object): Promise<Entered<T>>;
+  enter<T>(did: string, write: () => Promise<T>, entry: object): Promise<Entered<T>>;
   /** Tries to tidy up as long, and without a trace, until this is true. */
-  until(write: () => Promise<boolean>): Promise<void>;
+  until(did: string, write: () => Promise<boolean>): Promise<void>;
   /** How many entries wait for Postgres. */
   waiting(): number;
   /** From now on an entry that fails is given up: the worker may end at any time. */
@@ -68,8 +71,8 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
   }
 
   /** One attempt, when it is its turn. */
-  async function attempt<T>(write: () => Promise<T>, line: Line): Promise<T> {
-    await line.turn();
+  async function attempt<T>(did: string, write: () => Promise<T>, line: Line): Promise<T> {
+    await line.turn(did);
     try {
       while (pause !== null && !isRetiring) await wait(pause);
       const answer = await write();
@@ -91,6 +94,7 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
    * @throws what the last attempt threw
    */
   async function persist<T>(
+    did: string,
     write: () => Promise<T>,
     line: Line,
     isDone: (answer: T) => boolean,
@@ -100,7 +104,7 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
       for (let attempts = 1;; attempts++) {
         const isLast = () => isRetiring || attempts > BACK_OFF_MS.length;
         try {
-          const answer = await attempt(write, line);
+          const answer = await attempt(did, write, line);
           if (isDone(answer) || isLast()) return { answer, attempts };
         } catch (error) {
           if (isLast()) throw error;
@@ -113,9 +117,9 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
   }
 
   return {
-    async enter(write, entry) {
+    async enter(did, write, entry) {
       try {
-        const { answer, attempts } = await persist(write, entries, () => true);
+        const { answer, attempts } = await persist(did, write, entries, () => true);
         return { answer, isFirstAttempt: attempts === 1 };
       } catch (error) {
         const { cause = "" } = describeError(error as Error, true);
@@ -124,9 +128,9 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
         return null;
       }
     },
-    async until(write) {
+    async until(did, write) {
       // Whoever is not told goes on: expire_stale_requests ends what is left open.
-      await persist(write, tidied, (isTrue) => isTrue).catch(() => {});
+      await persist(did, write, tidied, (isTrue) => isTrue).catch(() => {});
     },
     waiting: entries.count,
     retire() {
@@ -142,8 +146,8 @@ interface Line {
   join(): void;
   leave(): void;
   count(): number;
-  /** Resolves when it is the next one's turn, which is over with `turnOver`. */
-  turn(): Promise<void>;
+  /** Resolves when it is this DID's turn, which is over with `turnOver`. */
+  turn(did: string): Promise<void>;
   turnOver(): void;
 }
 
@@ -151,7 +155,7 @@ interface Line {
 function createLine(atOnce: number, most: number): Line {
   let count = 0;
   let turnsUnderWay = 0;
-  const queue: (() => void)[] = [];
+  const queue = queueInTurns<() => void>();
   return {
     join() {
       if (count >= most) throw new Error("too many entries wait for Postgres");
@@ -161,9 +165,9 @@ function createLine(atOnce: number, most: number): Line {
       count--;
     },
     count: () => count,
-    async turn() {
+    async turn(did) {
       if (turnsUnderWay < atOnce) turnsUnderWay++;
-      else await new Promise<void>((resolve) => queue.push(resolve));
+      else await new Promise<void>((resolve) => queue.push(did, resolve));
     },
     turnOver() {
       const next = queue.shift();

@@ -15,6 +15,10 @@ function entriesWithClock() {
   });
   return {
     ...entries,
+    enterOf: entries.enter,
+    /** For whom does not matter. */
+    enter: <T>(write: () => Promise<T>, entry: object) => entries.enter("did:key:a", write, entry),
+    until: (write: () => Promise<boolean>) => entries.until("did:key:a", write),
     lines,
     /** Lets this much time pass, and all that is to be done in it. */
     async pass(ms: number) {
@@ -138,6 +142,24 @@ Deno.test(`at most ${AT_ONCE} entries are tried at once, in the order in which t
     await pass(0);
   }
   assert.deepEqual(begun, Array.from({ length: 3 * AT_ONCE }, (_, entry) => entry));
+});
+
+Deno.test("the entries of one DID wait for none but the next of each other one", async () => {
+  const { enterOf, pass } = entriesWithClock();
+  const begun: string[] = [];
+  const ends: (() => void)[] = [];
+  const dids = [...Array<string>(3 * AT_ONCE).fill("did:key:flood"), "did:key:quiet"];
+  for (const did of dids) {
+    enterOf(did, () => {
+      begun.push(did);
+      return new Promise<void>((resolve) => ends.push(resolve));
+    }, {});
+  }
+  await pass(0);
+  ends[0]!();
+  ends[1]!();
+  await pass(0);
+  assert.deepEqual(begun.slice(AT_ONCE), ["did:key:flood", "did:key:quiet"]);
 });
 
 Deno.test(`of over ${MAX_ENTRIES} entries those beyond are left to the log at once`, async () => {

@@ -43,7 +43,7 @@ export function createLateCosts(
       cost: observed.cost,
       costSource: "generation",
     };
-    const entered = await entries.enter(() => store.bookCost(known), known);
+    const entered = await entries.enter(did, () => store.bookCost(known), known);
     if (!entered?.answer) return;
     log({
       level: "info",

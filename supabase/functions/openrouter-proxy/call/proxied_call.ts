@@ -110,7 +110,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     } catch (error) {
       // Postgres may have booked the call all the same: its answer may be what got lost.
       const isLost = error instanceof StoreUnavailable && error.mayHaveArrived;
-      if (isLost && order.call !== null) bookkeeper.withdraw(requestId);
+      if (isLost && order.call !== null) bookkeeper.withdraw(identity.did, requestId);
       throw error;
     }
   }
