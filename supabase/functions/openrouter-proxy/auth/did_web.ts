@@ -27,7 +27,10 @@ const REFUSAL_CACHE_MS = 30_000;
 const OUTAGE_CACHE_MS = 5_000;
 const CACHE_CAPACITY = 512;
 
-/** Documents under way at once. DIDs can be made up, and each of them costs a host a request. */
+/**
+ * Documents under way at once. DIDs can be made up, and each of them costs a host a request. So those
+ * whose documents were had before, which are not, have as much room again that no others take.
+ */
 const MAX_FETCHES = 8;
 const MAX_FETCHES_OF_ONE_HOST = 2;
 
@@ -40,6 +43,13 @@ interface Cached<Value> {
 
 type Methods = readonly VerificationMethod[];
 
+/** What a document that is under way takes room of. */
+interface Place {
+  readonly host: string;
+  /** Whether its DID had one before. */
+  readonly isKnown: boolean;
+}
+
 /**
  * Makes the function from a did:web (the DID, and its part after `did:web:`) to what loads the keys
  * of its document's `authentication`.
@@ -50,7 +60,7 @@ type Methods = readonly VerificationMethod[];
  */
 export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions) {
   const pending = new Map<string, Promise<Methods>>();
-  const hostsUnderWay: string[] = [];
+  const underWay = new Set<Place>();
   const resolved = new BoundedCache<Cached<Methods>>(CACHE_CAPACITY);
   // Apart from the above, so that made-up DIDs cannot push out those in use.
   const failed = new BoundedCache<Cached<GatewayError>>(CACHE_CAPACITY);
@@ -61,8 +71,8 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
     return leftMs > 0 && leftMs <= CACHE_MS;
   }
 
-  async function resolve(uri: string, url: URL): Promise<Methods> {
-    hostsUnderWay.push(url.host);
+  async function resolve(uri: string, url: URL, place: Place): Promise<Methods> {
+    underWay.add(place);
     try {
       const methods = await didDocumentKeys(uri, await fetchDocument(fetch, url));
       resolved.set(uri, { value: methods, expiresAt: now() + CACHE_MS });
@@ -74,14 +84,15 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
       }
       throw error;
     } finally {
-      hostsUnderWay.splice(hostsUnderWay.indexOf(url.host), 1);
+      underWay.delete(place);
       pending.delete(uri);
     }
   }
 
-  function assertRoom(host: string): void {
-    const ofThisHost = hostsUnderWay.filter((other) => other === host).length;
-    if (hostsUnderWay.length < MAX_FETCHES && ofThisHost < MAX_FETCHES_OF_ONE_HOST) return;
+  function assertRoom({ host, isKnown }: Place): void {
+    const alike = [...underWay].filter((other) => other.isKnown === isKnown);
+    const ofThisHost = alike.filter((other) => other.host === host).length;
+    if (alike.length < MAX_FETCHES && ofThisHost < MAX_FETCHES_OF_ONE_HOST) return;
     throw unavailable("too many DID documents are being fetched; try again", 1);
   }
 
@@ -93,8 +104,9 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
 
     let inFlight = pending.get(uri);
     if (!inFlight) {
-      assertRoom(url.host);
-      inFlight = resolve(uri, url);
+      const place = { host: url.host, isKnown: success !== undefined };
+      assertRoom(place);
+      inFlight = resolve(uri, url, place);
       pending.set(uri, inFlight);
     }
     return await inFlight;

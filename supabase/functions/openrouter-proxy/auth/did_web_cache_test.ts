@@ -178,6 +178,27 @@ Deno.test("two documents of one host and eight of all are under way at once, and
   assert.equal(site.requests.length, 10);
 });
 
+Deno.test("made-up DIDs do not keep the document of one that had one before from being fetched again", async () => {
+  let now = NOW * 1000;
+  const site = slowSite();
+  const resolve = createDidWebResolver({
+    didWebHosts: ["a.example"],
+    fetch: site.fetch,
+    now: () => now,
+  });
+  const ask = (id: string) => resolve(`did:web:${id}`, id)();
+  const first = ask("a.example:known");
+  site.letGo();
+  await first;
+  now += 5 * 60_000;
+  const madeUp = ["a.example:x", "a.example:y"].map(ask);
+  await assertRefused(ask("a.example:z"), "did_unavailable", /too many/);
+  const again = ask("a.example:known");
+  assert.equal(site.requests.length, 4);
+  site.letGo();
+  await Promise.all([...madeUp, again]);
+});
+
 Deno.test("room comes back after failures", async () => {
   const site = siteOf((url) =>
     url.includes("gone") ? new Response(null, { status: 404 }) : new Error()
