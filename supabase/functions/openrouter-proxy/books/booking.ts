@@ -66,10 +66,11 @@ export interface BookedCall {
 
 export interface Bookkeeper {
   /**
-   * Whether there is room for one more call. While Postgres takes entries more slowly than calls end,
-   * or not at all, no more calls may begin than their ends can wait for it.
+   * Whether there is room for one more call of a DID. While Postgres takes entries more slowly than calls
+   * end, or not at all, no more calls may begin than their ends can wait for it; and no DID may have more
+   * of them than there is room left, so that there is always some for the others.
    */
-  hasRoom(): boolean;
+  hasRoom(did: string): boolean;
   /** Opens the booking of a call that was admitted. */
   openCall(call: BookedCall): Booking;
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
@@ -101,6 +102,8 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   const { store, generations, usdPerCredit, now, sleep, waitUntil, log } = deps;
   /** What settles each open booking as it stands. */
   const open = new Set<(reason: string) => void>();
+  /** How many calls each DID has that are not settled. */
+  const callsOf = new Map<string, number>();
   const entries = createEntries({ sleep, log });
   const findCost = createLateCosts({ store, generations, entries, usdPerCredit, log });
   let isRetiring = false;
@@ -186,8 +189,11 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       }
     }
 
+    const opened = booking(conclude);
+    countCall(did, 1);
+    opened.settled.then(() => countCall(did, -1));
     return {
-      ...booking(conclude),
+      ...opened,
       firstByte() {
         firstByteMs ??= Math.round(now() - call.receivedAt);
       },
@@ -224,7 +230,16 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     entries.retire();
   }
 
-  const hasRoom = () => open.size + entries.waiting() < MAX_CALLS;
+  function countCall(did: string, by: 1 | -1) {
+    const calls = (callsOf.get(did) ?? 0) + by;
+    if (calls > 0) callsOf.set(did, calls);
+    else callsOf.delete(did);
+  }
+
+  function hasRoom(did: string): boolean {
+    const left = MAX_CALLS - open.size - entries.waiting();
+    return left > (callsOf.get(did) ?? 0);
+  }
 
   return { hasRoom, openCall, openJob, withdraw, retire };
 }

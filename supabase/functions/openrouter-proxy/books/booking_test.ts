@@ -417,12 +417,34 @@ Deno.test("a settlement that finds its row ended leaves all of it in the log", a
 
 Deno.test(`there is room for a call while fewer than ${MAX_CALLS} are under way or wait for Postgres`, async () => {
   const { openCall, hasRoom, settled } = bookkeeping();
-  const bookings = Array.from({ length: MAX_CALLS - 1 }, () => openCall(CALL));
-  assert.ok(hasRoom());
-  bookings.push(openCall(CALL));
-  assert.ok(!hasRoom());
+  const bookings = Array.from(
+    { length: MAX_CALLS - 1 },
+    (_, n) => openCall({ ...CALL, did: `did:key:${n}` }),
+  );
+  assert.ok(hasRoom("did:key:new"));
+  bookings.push(openCall({ ...CALL, did: "did:key:last" }));
+  assert.ok(!hasRoom("did:key:new"));
   for (const booking of bookings) booking.end(ANSWERED);
-  assert.ok(!hasRoom(), "ended, and not in Postgres yet");
+  assert.ok(!hasRoom("did:key:new"), "ended, and not in Postgres yet");
   await settled();
-  assert.ok(hasRoom());
+  assert.ok(hasRoom("did:key:new"));
+});
+
+Deno.test("a DID has no more calls than there is room left, so that others always have some", async () => {
+  const { openCall, hasRoom, settled } = bookkeeping();
+  /** Opens as many calls of a DID as it has room for. */
+  function fill(did: string) {
+    const bookings = [];
+    while (hasRoom(did)) bookings.push(openCall({ ...CALL, did }));
+    return bookings;
+  }
+  const [first, second] = ["did:key:1", "did:key:2"].map(fill);
+  assert.deepEqual([first!.length, second!.length], [MAX_CALLS / 2, MAX_CALLS / 4]);
+  assert.ok(hasRoom("did:key:3"));
+  assert.ok(!hasRoom("did:key:1"));
+  for (const booking of first!) booking.end(ANSWERED);
+  await settled();
+  assert.ok(hasRoom("did:key:1"));
+  for (const booking of second!) booking.end(ANSWERED);
+  await settled();
 });

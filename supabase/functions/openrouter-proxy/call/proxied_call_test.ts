@@ -21,7 +21,7 @@ async function answerTo(method: string, path: string) {
       },
     },
     catalogue: { ready: () => Promise.resolve(), find: () => null },
-    bookkeeper: { hasRoom: () => false } as Bookkeeper,
+    bookkeeper: { hasRoom: (_: string) => false } as Bookkeeper,
     now: () => 0,
   } as unknown as ProxyDeps);
   const app = new Hono<RequestEnv>();

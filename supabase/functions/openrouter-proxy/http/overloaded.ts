@@ -13,7 +13,7 @@ export function tooSlow(): GatewayError {
 
 export function tooFarBehind(): GatewayError {
   return overloaded(
-    "calls end faster than the gateway's database takes what they cost; nothing was forwarded, try again",
+    "too many calls are under way, or wait to be booked; nothing was forwarded, try again",
   );
 }
 
