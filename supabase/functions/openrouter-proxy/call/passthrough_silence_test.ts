@@ -94,8 +94,9 @@ Deno.test("passOn counts silence from its beginning, not from the clock's last l
     await settled();
     pass(59_000);
     assert.equal(endings.length, 0);
-    // It brings the comment; the next one waits for OpenRouter.
+    // They bring the comments; the next one waits for OpenRouter.
     await read;
+    await reader.read();
     send(EVENT);
     await reader.read();
     const next = reader.read();

@@ -43,9 +43,24 @@ export function silenceWatch(idleTimeoutMs: number, waits: Waits): SilenceWatch 
   let quietSince = waitingSince;
   /** One timer a stream, not one a chunk. */
   let ticker: ReturnType<typeof setInterval> | undefined;
+  const everyMs = silenceMs / 2;
+  let lookedAt = waitingSince;
+
+  /**
+   * Leaves out time in which this process stood still (a paused container, a computer asleep): whoever
+   * was to act may have done so, and what came is still to be read.
+   */
+  function leaveOutStandstill(now: number) {
+    const lateMs = now - lookedAt - everyMs;
+    lookedAt = now;
+    if (lateMs < everyMs) return;
+    waitingSince = Math.min(now, waitingSince + lateMs);
+    quietSince = Math.min(now, quietSince + lateMs);
+  }
 
   function tick() {
     const now = performance.now();
+    leaveOutStandstill(now);
     const waitedMs = now - waitingSince;
     if (!isReading) {
       if (waitedMs >= LONGEST_STALL_MS) waits.onStalled();
@@ -55,7 +70,8 @@ export function silenceWatch(idleTimeoutMs: number, waits: Waits): SilenceWatch 
 
   return {
     start() {
-      ticker = setInterval(tick, silenceMs / 2);
+      lookedAt = performance.now();
+      ticker = setInterval(tick, everyMs);
     },
     stop() {
       clearInterval(ticker);

@@ -33,7 +33,22 @@ Deno.test("OpenRouter is silent from its limit on, counted from when it was to a
     pass(9_999);
     assert.deepEqual(said(), []);
     pass(30_000);
+    assert.deepEqual(said(), ["quiet", "quiet", "quiet"]);
+    pass(1);
+    assert.deepEqual(said(), ["silent"]);
+  });
+});
+
+Deno.test("time in which the process stood still is nobody's silence", async () => {
+  await withClock((pass, _, freeze) => {
+    const { watch, said } = watched(40_000);
+    watch.reading();
+    pass(5_000);
+    freeze(3_600_000);
     assert.deepEqual(said(), ["quiet"]);
+    // What came meanwhile is read now; where nothing came, OpenRouter has what was left of its time.
+    pass(29_999);
+    assert.ok(!said().includes("silent"));
     pass(1);
     assert.deepEqual(said(), ["silent"]);
   });

@@ -1,6 +1,7 @@
 /**
  * One request to OpenRouter, up to its answer's headers; to the end of the answer when it is an error.
  */
+import { awakeTimeout } from "../bytes/awake_timeout.ts";
 import { type Bytes, isObject, parseJsonObject } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { wholeIfSmall } from "./small_body.ts";
@@ -79,12 +80,12 @@ export async function forward(
     if (!isHeard || hasHeaders) return controller.abort(refusal);
     // Its body's memory is another request's when the client has its answer.
     outgoing = null;
-    timer = setTimeout(() => controller.abort(refusal), timeoutMs);
+    takeBack = awakeTimeout(() => controller.abort(refusal), timeoutMs);
     tellLate(new StillAnswering(refusal, answer));
   }
-  let timer = setTimeout(giveUp, timeoutMs);
+  let takeBack = awakeTimeout(giveUp, timeoutMs);
   const ended = answer.finally(() => {
-    clearTimeout(timer);
+    takeBack();
     clientGone.removeEventListener("abort", hangUp);
   });
   return await Promise.race([ended, late]);
@@ -141,13 +142,13 @@ async function responseTo(
 export async function wholeJob(upstream: Upstream, timeoutMs: number): Promise<Upstream> {
   const { body, abort } = upstream;
   if (!(body instanceof ReadableStream)) return upstream;
-  const timer = setTimeout(() => {
+  const takeBack = awakeTimeout(() => {
     abort(new GatewayError("upstream_timeout", `OpenRouter took over ${timeoutMs} ms to answer`));
   }, timeoutMs);
   try {
     return { ...upstream, body: await wholeIfSmall(body) };
   } finally {
-    clearTimeout(timer);
+    takeBack();
   }
 }
 

@@ -198,6 +198,27 @@ Deno.test("forward sends a call that is late no more, even if it never was conne
   });
 });
 
+Deno.test("forward takes an answer that came while the process stood still", async () => {
+  const { setTimeout } = globalThis;
+  const { now } = performance;
+  const timers: (() => void)[] = [];
+  const answer = Promise.withResolvers<Response>();
+  globalThis.setTimeout = ((run: () => void) => timers.push(run)) as unknown as typeof setTimeout;
+  let ms = 0;
+  performance.now = () => ms;
+  try {
+    const forwarded = forward(post(), PATIENCE, fakeFetch(() => answer.promise));
+    ms = PATIENCE.timeoutMs + 60_000;
+    timers.at(-1)!();
+    assert.equal(timers.length, 2, "it looks once more");
+    answer.resolve(new Response("x"));
+    assert.equal((await forwarded).status, 200);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+    performance.now = now;
+  }
+});
+
 Deno.test("forward leaves nothing behind on the client's signal", async () => {
   const leaving = new AbortController();
   let upstreamSignal: AbortSignal | undefined;

@@ -2,10 +2,15 @@
 
 /**
  * Runs a test whose time passes only when it says so: `pass(ms)` lets the one interval that runs look
- * at its clock. `intervalMs()` is how often it would by itself; null: none runs.
+ * at its clock, as often as it would by itself and once at the end; `freeze(ms)` not before the end.
+ * `intervalMs()` is how often it would; null: none runs.
  */
 export async function withClock(
-  test: (pass: (ms: number) => void, intervalMs: () => number | null) => void | Promise<void>,
+  test: (
+    pass: (ms: number) => void,
+    intervalMs: () => number | null,
+    freeze: (ms: number) => void,
+  ) => void | Promise<void>,
 ): Promise<void> {
   const { setInterval, clearInterval } = globalThis;
   const { now } = performance;
@@ -19,11 +24,20 @@ export async function withClock(
     if (id === 1) running = null;
   };
   performance.now = () => ms;
+  function freeze(passed: number) {
+    ms += passed;
+    running?.tick();
+  }
+  function pass(passed: number) {
+    let left = passed;
+    while (running !== null && left > running.everyMs) {
+      left -= running.everyMs;
+      freeze(running.everyMs);
+    }
+    freeze(left);
+  }
   try {
-    await test((passed) => {
-      ms += passed;
-      running?.tick();
-    }, () => running?.everyMs ?? null);
+    await test(pass, () => running?.everyMs ?? null, freeze);
   } finally {
     Object.assign(globalThis, { setInterval, clearInterval });
     performance.now = now;
