@@ -17,6 +17,7 @@ import {
   openrouterId,
   positiveDecimal,
   positiveInteger,
+  projectUrl,
   type Reading,
   Unusable,
   webhookSecret,
@@ -127,7 +128,7 @@ export function configFromEnv(env: Environment): Config {
     return [];
   }
 
-  const supabaseUrl = required("SUPABASE_URL", httpUrl, "");
+  const supabaseUrl = required("SUPABASE_URL", projectUrl, "");
   const operatorKeys = secretKeys();
   const config: Config = {
     supabaseUrl,

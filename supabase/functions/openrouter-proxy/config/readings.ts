@@ -19,6 +19,14 @@ export function httpUrl(text: string): string | Unusable {
     : new Unusable("must be an http(s) URL without query or fragment");
 }
 
+/** A Supabase project's URL; its Data API's, which dashboards show beside it, is another. */
+export function projectUrl(text: string): string | Unusable {
+  const url = httpUrl(text);
+  return typeof url === "string" && /\/(?:rest|auth|functions)\/v1(?:\/|$)/.test(url)
+    ? new Unusable("must be the project's URL alone, without /rest/v1 or the like after it")
+    : url;
+}
+
 export function webhookUrl(text: string): string | Unusable {
   return /^https?:\/\/[^\s#]+$/i.test(text) && URL.canParse(text)
     ? text

@@ -29,6 +29,13 @@ for (
   });
 }
 
+for (const path of ["/rest/v1", "/rest/v1/", "/functions/v1/openrouter-proxy"]) {
+  Deno.test(`a URL with ${path} is another than the project's`, () => {
+    assertProblems({ SUPABASE_URL: `https://ref.supabase.co${path}` }, "SUPABASE_URL");
+    assert.equal(config({ SUPABASE_URL: "https://h/rest/" }).supabaseUrl, "https://h/rest");
+  });
+}
+
 for (const url of ["ftp://h/x", "https://", "http://[", "https://h/x#y", "https://h/x y", "/x"]) {
   Deno.test(`${url} is no URL of a webhook`, () => {
     assertProblems({ ALERT_WEBHOOK_URL: url }, "ALERT_WEBHOOK_URL");
