@@ -21,12 +21,26 @@ export const DEV_FOLDER = join(PROJECT_ROOT, ".dev");
 /**
  * Opens a folder that persists, which no other stack may use meanwhile. Makes it if need be.
  *
- * @throws {StackError} when another stack uses it
+ * @throws {StackError} when another stack uses it, or this user cannot
  */
 export async function openDataFolder(path: string): Promise<DataFolder> {
-  await Deno.mkdir(path, { recursive: true, mode: 0o700 });
-  const lock = await takeLock(path);
-  return await contents(path, () => Promise.resolve(lock.close()));
+  try {
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    const lock = await takeLock(path);
+    return await contents(path, () => Promise.resolve(lock.close()));
+  } catch (error) {
+    throw unusable(
+      error,
+      `the data folder ${path}`,
+      "Let this user write there, or start with EPHEMERAL=1, which keeps nothing.",
+    );
+  }
+}
+
+/** What a person is told where the operating system, whose errors have a code, does not let us. */
+function unusable(error: unknown, what: string, remedy: string): unknown {
+  if (!(error instanceof Error && "code" in error)) return error;
+  return new StackError(`${what} cannot be used: ${error.message}\n${remedy}`);
 }
 
 /**
@@ -34,10 +48,13 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
  *
  * @param template the data folder of a stack that has stopped: the new one begins as a copy of its
  *   database and secrets
- * @throws {StackError} when it cannot be copied
+ * @throws {StackError} when it cannot be copied, or nothing be made among temporary files
  */
 export async function temporaryDataFolder(template?: string): Promise<DataFolder> {
-  const path = await Deno.makeTempDir({ prefix: "llm-gateway-" });
+  const path = await Deno.makeTempDir({ prefix: "llm-gateway-" }).catch((error) => {
+    const remedy = "Name one that this user may write in by the variable TMPDIR.";
+    throw unusable(error, "the folder of temporary files", remedy);
+  });
   const remove = () => Deno.remove(path, { recursive: true });
   try {
     if (template !== undefined) await copyData(template, path);

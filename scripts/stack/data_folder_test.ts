@@ -21,6 +21,34 @@ Deno.test("a data folder is for one stack at a time, and keeps its secrets", asy
   }
 });
 
+Deno.test("a data folder that cannot be made is told by its path, with what to do", async () => {
+  const file = await Deno.makeTempFile();
+  try {
+    // As root is, who may write everywhere.
+    await assert.rejects(openDataFolder(join(file, "below")), ({ name, message }: Error) => {
+      assert.equal(name, "StackError");
+      assert.ok(message.includes(`the data folder ${join(file, "below")} cannot be used: `));
+      assert.match(message, /EPHEMERAL=1/);
+      return true;
+    });
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+Deno.test("temporary files that have no folder are told of, with what to do", async () => {
+  const { makeTempDir } = Deno;
+  Deno.makeTempDir = () => Promise.reject(Object.assign(new Error("denied"), { code: "EACCES" }));
+  try {
+    await assert.rejects(temporaryDataFolder(), {
+      name: "StackError",
+      message: /the folder of temporary files cannot be used: denied\nName one .* TMPDIR/,
+    });
+  } finally {
+    Deno.makeTempDir = makeTempDir;
+  }
+});
+
 Deno.test("a temporary data folder is gone when it is disposed", async () => {
   let path;
   {
