@@ -10,8 +10,14 @@ import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { startStack } from "../stack/start_stack.ts";
 import { ownTimes } from "./own_times.ts";
-import { naturalBatches } from "../../supabase/functions/openrouter-proxy/bytes/natural_batches.ts";
-import { BATCHES } from "../../supabase/functions/openrouter-proxy/store/batched_calls.ts";
+import {
+  type BatchLimits,
+  naturalBatches,
+} from "../../supabase/functions/openrouter-proxy/bytes/natural_batches.ts";
+import {
+  ADMISSIONS,
+  SETTLEMENTS,
+} from "../../supabase/functions/openrouter-proxy/store/batched_calls.ts";
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -109,7 +115,11 @@ function alone(sql: postgres.Sql): Way {
 /** As one gateway does: those together that came while a call was under way. */
 function together(sql: postgres.Sql): Way {
   const { admit, settle } = alone(sql);
-  const batched = (one: Ask, name: "admit_requests" | "settle_requests"): Ask =>
+  const batched = (
+    one: Ask,
+    name: "admit_requests" | "settle_requests",
+    limits: BatchLimits,
+  ): Ask =>
     naturalBatches({
       one,
       many: async (items) => {
@@ -117,9 +127,13 @@ function together(sql: postgres.Sql): Way {
         return new Map<string, Answer>(Object.entries(row!.answers));
       },
       keyOf: (item) => String(item.request_id),
+      ownerOf: (item) => String(item.did),
       mayPassAlone: () => false,
-    }, BATCHES);
-  return { admit: batched(admit, "admit_requests"), settle: batched(settle, "settle_requests") };
+    }, limits);
+  return {
+    admit: batched(admit, "admit_requests", ADMISSIONS),
+    settle: batched(settle, "settle_requests", SETTLEMENTS),
+  };
 }
 
 /** Pairs of an admission and its settlement a second, of the DIDs that `didOf` chooses. */
