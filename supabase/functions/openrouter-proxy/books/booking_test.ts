@@ -443,7 +443,7 @@ Deno.test("a DID has no more calls than there is room left, so that others alway
   assert.ok(hasRoom("did:key:3"));
   assert.ok(!hasRoom("did:key:1"));
   for (const booking of first!) booking.end(ANSWERED);
-  await settled();
+  await Promise.all(first!.map((booking) => booking.settled));
   assert.ok(hasRoom("did:key:1"));
   for (const booking of second!) booking.end(ANSWERED);
   await settled();
