@@ -49,7 +49,8 @@ export function createIdentify(
       identity,
       async receive() {
         const kind = identity === null ? "unverified" : "verified";
-        const body = await requestBytes(c.req.raw, maxRequestBytes, kind, bodies);
+        const sender = { kind, did: identity?.did ?? null } as const;
+        const body = await requestBytes(c.req.raw, maxRequestBytes, sender, bodies);
         c.set("bodyReceived", true);
         try {
           const verified = await verify(body.bytes);

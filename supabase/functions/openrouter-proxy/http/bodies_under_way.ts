@@ -3,13 +3,14 @@
  * never end cannot shut out those which arrive at once.
  *
  * Where there is no room for a body, the slowest ones make it; where none is slow for certain, the
- * body waits, and the newest goes first: under a flood, the others' clients have given up already.
+ * body waits, and the newest goes first: under a flood, the others' clients have given up already. A
+ * DID has no more slots than it leaves to the others, and gives way first where too many wait.
  */
 import type { GatewayError } from "../errors.ts";
 import type { BodyLimits } from "./body_limits.ts";
 import { type BodyPlace, takePlace } from "./body_place.ts";
 import { tooMany, tooSlow } from "./overloaded.ts";
-import { type Demand, endable, type SenderKind, type UnderWay } from "./slow_bodies.ts";
+import { type Demand, endable, type Sender, type UnderWay } from "./slow_bodies.ts";
 import { takenRoom } from "./taken_room.ts";
 
 export interface BodyClock {
@@ -23,7 +24,7 @@ export interface BodiesUnderWay {
    * @param bufferBytes what receiving takes beside the body itself
    * @throws {GatewayError} overloaded
    */
-  enter(kind: SenderKind, bufferBytes: number): Promise<BodyPlace>;
+  enter(sender: Sender, bufferBytes: number): Promise<BodyPlace>;
 }
 
 /** How long a body waits for room, in ms. */
@@ -56,16 +57,19 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
       isForMemory: taken.hasSlot(demand),
       waiting: waiting.length,
     });
+    // Whoever has a share already makes room for more of it alone.
+    const isForShare = demand.slots === 1 && !taken.isWithinShare(demand);
     for (const body of candidates) {
       if (taken.fits(demand)) break;
-      taken.take(body.kind, -1, -body.heldBytes);
+      if (isForShare && body.did !== demand.did) continue;
+      taken.take(body, -1, -body.heldBytes);
       ended.push(body);
     }
     const isMet = taken.fits(demand);
     // Many small ones may have been chosen before the one that has what is needed: they go on.
     for (const body of ended.toReversed()) {
-      taken.take(body.kind, 1, body.heldBytes);
-      if (isMet && !taken.fits(demand)) taken.take(body.kind, -1, -body.heldBytes);
+      taken.take(body, 1, body.heldBytes);
+      if (isMet && !taken.fits(demand)) taken.take(body, -1, -body.heldBytes);
       else ended = ended.filter((other) => other !== body);
     }
     for (const body of ended) {
@@ -86,14 +90,15 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
     const isLate = ({ sinceMs }: Waiting) => nowMs - sinceMs >= LONGEST_WAIT_MS;
     for (const { refuse } of waiting.filter(isLate)) refuse(tooMany());
     waiting = waiting.filter((one) => !isLate(one));
-    const isFull = { verified: false, unverified: false };
+    /** The kinds of senders, and the DIDs, for which there are no slots. */
+    const full = new Set<string | null>();
     for (const one of waiting.toReversed()) {
-      const { kind, slots } = one.demand;
-      if (!waiting.includes(one) || (slots === 1 && isFull[kind])) continue;
+      const { kind, did, slots } = one.demand;
+      if (!waiting.includes(one) || (slots === 1 && (full.has(kind) || full.has(did)))) continue;
       if (makeRoom(one.demand)) {
         waiting = waiting.filter((other) => other !== one);
         one.grant();
-      } else if (slots === 1) isFull[kind] = true;
+      } else if (slots === 1) full.add(taken.isWithinShare(one.demand) ? kind : did);
     }
   }
 
@@ -113,7 +118,7 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const ofKind = waiting.filter((one) => one.demand.kind === demand.kind);
     if (ofKind.length >= limits.waitingOfKind) {
-      const [oldest] = ofKind;
+      const oldest = oldestOfMost(ofKind);
       waiting = waiting.filter((one) => one !== oldest);
       oldest?.refuse(tooMany());
     }
@@ -128,12 +133,20 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
   }
 
   return {
-    async enter(kind, bufferBytes) {
+    async enter(sender, bufferBytes) {
       let place: BodyPlace | undefined;
-      await ask({ kind, slots: 1, bytes: bufferBytes, of: null }, () => {
-        place = takePlace(kind, bufferBytes, { underWay, taken, now, makeRoom, ask, serve });
+      await ask({ ...sender, slots: 1, bytes: bufferBytes, of: null }, () => {
+        place = takePlace(sender, bufferBytes, { underWay, taken, now, makeRoom, ask, serve });
       });
       return place!;
     },
   };
+}
+
+/** Of those who wait, oldest first: the oldest of the DID that has the most of them. */
+function oldestOfMost(waiting: readonly Waiting[]): Waiting | undefined {
+  const ofDid = Map.groupBy(waiting, ({ demand }) => demand.did);
+  let most: readonly Waiting[] = [];
+  for (const own of ofDid.values()) if (own.length > most.length) most = own;
+  return most[0];
 }

@@ -39,9 +39,9 @@ function gateWith(changes: Partial<BodyLimits> = {}) {
     },
     isIdle: () => sleepers.length === 0,
     /** A body that enters, or tries to. */
-    body(kind: SenderKind, bufferBytes = 0): Body {
+    body(kind: SenderKind, bufferBytes = 0, did: string | null = null): Body {
       const body: Body = { place: null, refused: null, ended: null };
-      bodies.enter(kind, bufferBytes).then((place) => {
+      bodies.enter({ kind, did }, bufferBytes).then((place) => {
         body.place = place;
         place.whenEnded((reason) => body.ended = reason);
       }, (error) => body.refused = error);
@@ -70,6 +70,35 @@ Deno.test("as many bodies enter as there are slots, of one kind and of all", asy
   await gate.settle();
   assert.deepEqual(states(unverified), ["in", "in", "in", "waiting"]);
   assert.deepEqual(states(verified), ["in", "waiting"]);
+});
+
+Deno.test("a DID has no more slots than it leaves to the others", async () => {
+  const gate = gateWith({ slots: 20, slotsOfKind: 16, waitingOfKind: 20 });
+  const flood = Array.from({ length: 12 }, () => gate.body("verified", 0, "did:key:flood"));
+  await gate.settle();
+  assert.deepEqual(flood.map((body) => states([body])[0]).filter((is) => is === "in").length, 8);
+  const others = [1, 2, 3].map((n) => gate.body("verified", 0, `did:key:${n}`));
+  await gate.settle();
+  assert.deepEqual(states(others), ["in", "in", "in"]);
+  // What makes room for more of its own are its own alone, once they are slow.
+  for (const { place } of others) place!.arrived(1);
+  await gate.pass(1_050);
+  assert.deepEqual(states(others), ["in", "in", "in"]);
+  assert.ok(flood.some(({ ended }) => ended !== null));
+});
+
+Deno.test("where too many wait, the oldest of the DID that has the most of them is refused", async () => {
+  const gate = gateWith({ slots: 1, slotsOfKind: 1, waitingOfKind: 3 });
+  gate.body("verified");
+  const quiet = gate.body("verified", 0, "did:key:quiet");
+  const flood = Array.from({ length: 6 }, () => gate.body("verified", 0, "did:key:flood"));
+  await gate.settle();
+  assert.deepEqual(states([quiet, ...flood]), [
+    "waiting",
+    ...Array(4).fill("refused"),
+    "waiting",
+    "waiting",
+  ]);
 });
 
 Deno.test("a slot that is given back goes to the one that came last", async () => {

@@ -3,7 +3,7 @@ import type { MemoryShare } from "../bytes/growing_bytes.ts";
 import type { GatewayError } from "../errors.ts";
 import { tooSlow } from "./overloaded.ts";
 import { paceSince } from "./pace.ts";
-import type { Demand, SenderKind, UnderWay } from "./slow_bodies.ts";
+import type { Demand, Sender, UnderWay } from "./slow_bodies.ts";
 import type { TakenRoom } from "./taken_room.ts";
 
 /** The room that one body has. Disposing of it gives back what is left of it. */
@@ -42,7 +42,7 @@ export interface Bodies {
  *
  * @param bufferBytes what receiving takes beside the body itself
  */
-export function takePlace(kind: SenderKind, bufferBytes: number, among: Bodies): BodyPlace {
+export function takePlace(sender: Sender, bufferBytes: number, among: Bodies): BodyPlace {
   const { underWay, taken, now, makeRoom, ask, serve } = among;
   const sinceMs = now();
   let isEnded = false;
@@ -50,7 +50,7 @@ export function takePlace(kind: SenderKind, bufferBytes: number, among: Bodies):
   let tellEnd = (_: GatewayError) => {};
   let refusedBytes = 0;
   const body: UnderWay = {
-    kind,
+    ...sender,
     sinceMs,
     movedMs: sinceMs,
     pace: paceSince(sinceMs),
@@ -64,14 +64,14 @@ export function takePlace(kind: SenderKind, bufferBytes: number, among: Bodies):
   /** What the body holds once it is whole, which is of no kind any more. */
   let wholeBytes: number | null = null;
   underWay.add(body);
-  taken.take(kind, 1, bufferBytes);
+  taken.take(sender, 1, bufferBytes);
 
   function demandFor(bytes: number): Demand {
-    return { kind, slots: 0, bytes: bufferBytes + bytes - body.heldBytes, of: body };
+    return { ...sender, slots: 0, bytes: bufferBytes + bytes - body.heldBytes, of: body };
   }
 
   function grow(bytes: number) {
-    taken.take(kind, 0, bufferBytes + bytes - body.heldBytes);
+    taken.take(sender, 0, bufferBytes + bytes - body.heldBytes);
     body.heldBytes = bufferBytes + bytes;
   }
 
@@ -99,7 +99,7 @@ export function takePlace(kind: SenderKind, bufferBytes: number, among: Bodies):
     whole() {
       if (isEnded || wholeBytes !== null) return;
       underWay.delete(body);
-      taken.take(kind, -1, -body.heldBytes);
+      taken.take(sender, -1, -body.heldBytes);
       wholeBytes = body.heldBytes - bufferBytes;
       taken.takeBytes(wholeBytes);
       serve();
@@ -110,7 +110,7 @@ export function takePlace(kind: SenderKind, bufferBytes: number, among: Bodies):
       if (wholeBytes !== null) taken.takeBytes(-wholeBytes);
       else {
         underWay.delete(body);
-        taken.take(kind, -1, -body.heldBytes);
+        taken.take(sender, -1, -body.heldBytes);
       }
       serve();
     },

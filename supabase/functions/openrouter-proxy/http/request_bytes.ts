@@ -5,7 +5,7 @@ import { growingBytes } from "../bytes/growing_bytes.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
 import type { BodiesUnderWay } from "./bodies_under_way.ts";
 import type { BodyPlace } from "./body_place.ts";
-import type { SenderKind } from "./slow_bodies.ts";
+import type { Sender } from "./slow_bodies.ts";
 
 /** How long a body may take to arrive, in milliseconds. */
 const ARRIVAL_TIMEOUT_MS = 60_000;
@@ -27,7 +27,7 @@ export interface ReceivedBody extends Disposable {
 export async function requestBytes(
   request: Request,
   maxBytes: number,
-  sender: SenderKind,
+  sender: Sender,
   bodies: BodiesUnderWay,
 ): Promise<ReceivedBody> {
   const contentLength = lengthToldBy(request.headers);
@@ -46,7 +46,7 @@ export async function requestBytes(
   const bufferBytes = Math.min(READ_BUFFER_BYTES, expectedBytes);
   const place = await bodies.enter(sender, bufferBytes);
   try {
-    const isShort = contentLength === bufferBytes && sender === "verified";
+    const isShort = contentLength === bufferBytes && sender.kind === "verified";
     const bytes = isShort && place.hold(contentLength)
       ? await receivedAtOnce(request, maxBytes, place)
       : await received(request.body, { maxBytes, expectedBytes, bufferBytes }, place);

@@ -4,6 +4,8 @@ import { type BodiesUnderWay, bodiesUnderWay } from "./bodies_under_way.ts";
 import { requestBytes } from "./request_bytes.ts";
 
 const URL = "http://127.0.0.1/";
+const VERIFIED = { kind: "verified", did: "did:key:z6Mk" } as const;
+const UNVERIFIED = { kind: "unverified", did: null } as const;
 
 function post(body: BodyInit | null, headers: Record<string, string> = {}): Request {
   const init: RequestInit & { duplex: "half" } = { method: "POST", headers, body, duplex: "half" };
@@ -26,7 +28,7 @@ function chunked(chunks: string[], log: string[] = []): ReadableStream<Uint8Arra
 }
 
 async function text(request: Request, maxBytes = 100): Promise<string> {
-  using body = await requestBytes(request, maxBytes, "unverified", bodiesOf(100_000));
+  using body = await requestBytes(request, maxBytes, UNVERIFIED, bodiesOf(100_000));
   return new TextDecoder().decode(body.bytes);
 }
 
@@ -128,7 +130,7 @@ const MEGABYTE = 1024 * 1024;
 Deno.test("requestBytes refuses what has no room, until a body that was received gives its own back", async () => {
   const bodies = bodiesOf(2 * MEGABYTE + BUFFER_BYTES);
   const large = () =>
-    requestBytes(post(new Uint8Array(2 * MEGABYTE)), 5 * MEGABYTE, "unverified", bodies);
+    requestBytes(post(new Uint8Array(2 * MEGABYTE)), 5 * MEGABYTE, UNVERIFIED, bodies);
   const first = await large();
   await assert.rejects(large(), {
     type: "overloaded",
@@ -148,11 +150,11 @@ Deno.test("requestBytes gives back the room of a body that it refuses or that br
       pull: (controller) => controller.error(new TypeError("request body closed")),
     }, { highWaterMark: 0 });
   for (let n = 0; n < 3; n++) {
-    await assert.rejects(requestBytes(post(broken()), MEGABYTE, "verified", bodies));
+    await assert.rejects(requestBytes(post(broken()), MEGABYTE, VERIFIED, bodies));
     const tooLarge = post(new Blob([new Uint8Array(MEGABYTE + 1)]).stream());
-    await assert.rejects(requestBytes(tooLarge, MEGABYTE, "verified", bodies));
+    await assert.rejects(requestBytes(tooLarge, MEGABYTE, VERIFIED, bodies));
   }
-  using whole = await requestBytes(post(new Uint8Array(MEGABYTE)), MEGABYTE, "verified", bodies);
+  using whole = await requestBytes(post(new Uint8Array(MEGABYTE)), MEGABYTE, VERIFIED, bodies);
   assert.equal(whole.bytes.length, MEGABYTE);
 });
 
@@ -165,7 +167,7 @@ Deno.test("requestBytes ends a body whose place is taken away, and tells why", a
   });
   const reason = new GatewayError("overloaded", "too slow");
   const bodies = loggingBodies([], (end) => queueMicrotask(() => end(reason)));
-  await assert.rejects(requestBytes(post(silent), MEGABYTE, "unverified", bodies), reason);
+  await assert.rejects(requestBytes(post(silent), MEGABYTE, UNVERIFIED, bodies), reason);
   assert.deepEqual(log, ["cancelled"]);
 });
 
@@ -181,7 +183,7 @@ for (const headers of [{}, { "content-length": "3000000" }]) {
         controller.enqueue(new Uint8Array(50_000));
       },
     }, { highWaterMark: 0 });
-    const { bytes } = await requestBytes(post(body, headers), 20 * MEGABYTE, "verified", bodies);
+    const { bytes } = await requestBytes(post(body, headers), 20 * MEGABYTE, VERIFIED, bodies);
     assert.equal(bytes.length, 3_000_000);
     assert.ok(log.length > 1);
     for (const [size, held] of log) assert.ok(held <= 2 * size, `${held} for ${size}`);
@@ -193,7 +195,7 @@ Deno.test("requestBytes keeps a body in chunks of one byte in one small buffer",
   const { bytes } = await requestBytes(
     post(chunked(Array.from({ length: 5000 }, () => "x"))),
     MEGABYTE,
-    "unverified",
+    UNVERIFIED,
     bodiesOf(8192 + BUFFER_BYTES),
   );
   assert.deepEqual([bytes.length, bytes.buffer.byteLength], [5000, 8192]);
@@ -204,15 +206,15 @@ Deno.test("requestBytes asks for a read buffer no larger than the body is said t
   const bodies = loggingBodies(asked);
   for (const length of [3, 20_000]) {
     const headers = { "content-length": String(length) };
-    await requestBytes(post(new Uint8Array(length), headers), MEGABYTE, "verified", bodies);
+    await requestBytes(post(new Uint8Array(length), headers), MEGABYTE, VERIFIED, bodies);
   }
-  await requestBytes(post(chunked(["abc"])), MEGABYTE, "verified", bodies);
+  await requestBytes(post(chunked(["abc"])), MEGABYTE, VERIFIED, bodies);
   assert.deepEqual(asked, [3, BUFFER_BYTES, BUFFER_BYTES]);
 });
 
 Deno.test("requestBytes asks for no room where there is no body", async () => {
   const asked: number[] = [];
-  await requestBytes(new Request(URL), MEGABYTE, "verified", loggingBodies(asked));
+  await requestBytes(new Request(URL), MEGABYTE, VERIFIED, loggingBodies(asked));
   assert.deepEqual(asked, []);
 });
 
@@ -251,7 +253,7 @@ function short(body: ReadableStream<Uint8Array>, length: number) {
     requestBytes(
       post(body, { "content-length": String(length) }),
       maxBytes,
-      "verified",
+      VERIFIED,
       bodies,
     );
 }
@@ -281,7 +283,7 @@ Deno.test("requestBytes takes no body for short that comes in chunks, whatever e
     },
   }, { highWaterMark: 0 });
   const headers = { "content-length": "3", "transfer-encoding": "chunked" };
-  const received = requestBytes(post(long, headers), 100, "verified", bodiesOf(100_000));
+  const received = requestBytes(post(long, headers), 100, VERIFIED, bodiesOf(100_000));
   await assert.rejects(received, { type: "request_too_large" });
   assert.equal(sent, 2);
 });
@@ -303,7 +305,7 @@ Deno.test("requestBytes lets go of a short body's connection where nobody knows 
   const reason = new GatewayError("overloaded", "too slow");
   const bodies = loggingBodies([], (end) => queueMicrotask(() => end(reason)));
   const request = post(silent, { "content-length": "3" });
-  await assert.rejects(requestBytes(request, MEGABYTE, "unverified", bodies), reason);
+  await assert.rejects(requestBytes(request, MEGABYTE, UNVERIFIED, bodies), reason);
   assert.deepEqual(log, ["cancelled"]);
 });
 

@@ -5,6 +5,13 @@ import type { Pace } from "./pace.ts";
 /** Whether a token has told who sends a body, or nothing has until the body is there. */
 export type SenderKind = "verified" | "unverified";
 
+/** Who sends a body. */
+export interface Sender {
+  readonly kind: SenderKind;
+  /** The DID of a verified sender; null: it is of nobody that is known. */
+  readonly did: string | null;
+}
+
 /** How long a body is not taken for slow, in ms: a few round trips. */
 const GRACE_MS = 1_000;
 /**
@@ -20,8 +27,7 @@ const LARGE_BYTES = 1024 * 1024;
 const LARGE_TIMES = 4;
 
 /** A body that is being received. */
-export interface UnderWay {
-  readonly kind: SenderKind;
+export interface UnderWay extends Sender {
   readonly sinceMs: number;
   readonly pace: Pace;
   /** When bytes last came. */
@@ -32,8 +38,7 @@ export interface UnderWay {
 }
 
 /** What is asked for: a slot or none, and so many bytes. */
-export interface Demand {
-  readonly kind: SenderKind;
+export interface Demand extends Sender {
   readonly slots: 0 | 1;
   readonly bytes: number;
   /** The body that asks for more; null for a newcomer. */

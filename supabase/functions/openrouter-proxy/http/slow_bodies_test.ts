@@ -9,12 +9,20 @@ function body(ageMs: number, bytes: number): UnderWay {
   const sinceMs = NOW.nowMs - ageMs;
   const pace = paceSince(sinceMs);
   pace.arrived(bytes, NOW.nowMs);
-  return { kind: "verified", sinceMs, pace, movedMs: NOW.nowMs, heldBytes: bytes, end() {} };
+  return {
+    kind: "verified",
+    did: null,
+    sinceMs,
+    pace,
+    movedMs: NOW.nowMs,
+    heldBytes: bytes,
+    end() {},
+  };
 }
 
 /** What may be ended for this body, which asks for more. */
 const endedFor = (of: UnderWay, others: UnderWay[]) =>
-  endable([of, ...others], { kind: "verified", slots: 0, bytes: 1, of }, NOW);
+  endable([of, ...others], { kind: "verified", did: null, slots: 0, bytes: 1, of }, NOW);
 
 Deno.test("a body that had no time to become slow may outdo any that had, the slowest first", () => {
   const [fast, slow, young] = [body(5_000, 1_000), body(5_000, 10), body(999, 1)];
