@@ -26,9 +26,9 @@ async function steps(known: Identity | null, refusal: Error | null = null): Prom
     },
     1_000,
     {
-      async enter(kind, bufferBytes) {
-        seen.push(`body of ${kind}`);
-        const place = await bodies.enter(kind, bufferBytes);
+      async enter(sender, bufferBytes) {
+        seen.push(`body of ${sender.did}, ${sender.kind}`);
+        const place = await bodies.enter(sender, bufferBytes);
         const giveBack = place[Symbol.dispose].bind(place);
         place[Symbol.dispose] = () => {
           seen.push("room is given back");
@@ -62,7 +62,7 @@ Deno.test("who presents a token counts in its rate before any of the body comes"
     "POST /api/v1/x?y",
     `rate of ${did}`,
     ["known", did, did, undefined],
-    "body of verified",
+    `body of ${did}, verified`,
     "verify abc",
     ["received", did, did, true],
     "room is given back",
@@ -74,7 +74,7 @@ Deno.test("who signs is known, and counts, once the body was verified", async ()
   assert.deepEqual(await steps(null), [
     "POST /api/v1/x?y",
     ["known", undefined, undefined, undefined],
-    "body of unverified",
+    "body of null, unverified",
     "verify abc",
     `rate of ${did}`,
     ["received", did, did, true],
@@ -85,7 +85,7 @@ Deno.test("who signs is known, and counts, once the body was verified", async ()
 Deno.test("a body whose signature is wrong gives its room back, and counts in no rate", async () => {
   const refusal = new GatewayError("invalid_signature", "no");
   assert.deepEqual((await steps(null, refusal)).slice(2), [
-    "body of unverified",
+    "body of null, unverified",
     "verify abc",
     "room is given back",
     refusal,
