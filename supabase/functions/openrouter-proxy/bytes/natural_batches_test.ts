@@ -122,6 +122,9 @@ Deno.test("naturalBatches lets owners take turns: however much one asks for, ano
   ends[1]!.answer();
   await turn();
   assert.deepEqual(begun[2], ["f3", "f4", "f5"]);
+  ends[2]!.answer();
+  await turn();
+  assert.deepEqual(begun[3], ["f6", "f7", "f8"]);
 });
 
 Deno.test("naturalBatches asks alone for so many at once, of owners in turns, and holds up no other calls", async () => {

@@ -377,12 +377,15 @@ Deno.test("whatever bodies do, no bound is passed, and all room comes back", asy
   await fc.assert(
     fc.asyncProperty(steps, async (all) => {
       const gate = gateWith();
-      const bodies: (Body & { held: number; kind: SenderKind; isWhole: boolean })[] = [];
+      const bodies:
+        (Body & { held: number; kind: SenderKind; did: string | null; isWhole: boolean })[] = [];
       const open = () => bodies.filter(({ place, ended, refused }) => place && !ended && !refused);
       for (const { kind, what, which, size } of all) {
         const body = open()[which % Math.max(1, open().length)];
         if (what === "enter") {
-          bodies.push(Object.assign(gate.body(kind, 10), { held: 0, kind, isWhole: false }));
+          const did = kind === "verified" ? `did:key:${which % 2}` : null;
+          const body = gate.body(kind, 10, did);
+          bodies.push(Object.assign(body, { held: 0, kind, did, isWhole: false }));
         } else if (what === "pass") await gate.pass(size * 5);
         else if (body?.place && what === "leave") {
           body.place[Symbol.dispose]();
@@ -406,6 +409,9 @@ Deno.test("whatever bodies do, no bound is passed, and all room comes back", asy
           assert.ok(own.length <= LIMITS.slotsOfKind);
           assert.ok(bytesOf(own) <= LIMITS.bytesOfKind);
         }
+        for (const did of ["did:key:0", "did:key:1"]) {
+          assert.ok(underWay.filter((body) => body.did === did).length <= 2);
+        }
       }
       await gate.pass(6_000);
       for (const { place } of open()) place![Symbol.dispose]();
@@ -414,6 +420,10 @@ Deno.test("whatever bodies do, no bound is passed, and all room comes back", asy
       await gate.settle();
       assert.deepEqual(states(last), ["in", "in", "in"]);
       assert.equal(last[0]!.place!.hold(800), true);
+      for (const { place } of last) place![Symbol.dispose]();
+      const lastOfDid = [1, 2, 3].map(() => gate.body("verified", 0, "did:key:0"));
+      await gate.settle();
+      assert.deepEqual(states(lastOfDid), ["in", "in", "waiting"]);
     }),
     { numRuns: 300 },
   );
