@@ -1,6 +1,6 @@
 -- The request log as its owner reads it: page by page, whatever happens meanwhile, or one by one.
 begin;
-select plan(17);
+select plan(18);
 
 insert into public.request_logs (id, did, method, endpoint, model, request_time, session, label)
 select ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid,
@@ -90,6 +90,25 @@ select is(
   ),
   'a request is told as the log has it'
 ) from public.request_logs as log where id = '00000000-0000-0000-0000-000000000001';
+select is(
+  public.told_request(jsonb_populate_record(null::public.request_logs, '{
+    "id": "00000000-0000-0000-0000-000000000003", "did": "did:key:alice", "method": "POST",
+    "request_time": "2026-03-01T02:03:04.5+02:00", "response_time": "2026-03-01T00:03:06.000007Z",
+    "status": "failed", "model": "vendor/model", "provider": "Provider", "endpoint": "/responses",
+    "streaming": true, "http_status": 502, "input_tokens": 1, "output_tokens": 2, "cached_tokens": 3,
+    "reasoning_tokens": 4, "total_cost": 0.50, "cost_source": "openrouter", "generation_id": "gen-1",
+    "session": "session", "label": "label", "error_message": "message"
+  }')),
+  '{
+    "id": "00000000-0000-0000-0000-000000000003",
+    "request_time": "2026-03-01T00:03:04.500000Z", "response_time": "2026-03-01T00:03:06.000007Z",
+    "status": "failed", "model": "vendor/model", "provider": "Provider", "endpoint": "/responses",
+    "streaming": true, "http_status": 502, "input_tokens": 1, "output_tokens": 2, "cached_tokens": 3,
+    "reasoning_tokens": 4, "cost": "0.5", "cost_source": "openrouter", "generation_id": "gen-1",
+    "session": "session", "label": "label", "error_message": "message"
+  }',
+  'with each value under its own name'
+);
 select is(
   public.usage_request('did:key:alice', '00000000-0000-0000-0000-000000000001'), null, 'to nobody else'
 );

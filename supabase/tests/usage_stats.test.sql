@@ -240,12 +240,13 @@ select is(
       (null, null, '{day,model}', null),
       ('2026-03-07 10:30:00+00', '2026-03-09 10:30:00+00', '{day}', null),
       (null, null, '{hour,session}', null), (null, null, '{hour}', 'session 1'),
-      (null, null, '{session,label}', null), (null, null, '{}', 'session 1')
+      (null, null, '{session,label}', null), (null, null, '{}', 'session 1'),
+      ('2026-03-08 05:00:00+00', null, '{hour,session}', null)
     ) as asked (range_start, range_end, group_by, session)
   ),
   array[
     '2026-03-08T05:00:00.000000Z', null, '2026-03-08T05:00:00.000000Z', '2026-03-07T00:00:00.000000Z',
-    null, null, '2026-03-08T05:00:00.000000Z', '2026-03-08T05:00:00.000000Z', null, null
+    null, null, '2026-03-08T05:00:00.000000Z', '2026-03-08T05:00:00.000000Z', null, null, null
   ],
   'the answer says where it begins to be whole'
 );

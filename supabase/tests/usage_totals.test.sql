@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(53);
+select plan(54);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -124,6 +124,14 @@ select is(
   ),
   array['{"m": 44, "unknown": 52}', '{"m": 44, "unknown": 52}', '{"m": 44, "unknown": 52}', '{}']::jsonb[],
   'and as statistics tell, be they read from totals or from the log'
+);
+select is(
+  (
+    select jsonb_object_agg(told ->> 'model', told -> 'input_tokens')
+    from jsonb_array_elements(public.usage_stats('did:key:mistaken', p_group_by => '{model,session}') -> 'groups') as told
+  ),
+  (select jsonb_object_agg(model, input_tokens) from (select model, sum(input_tokens) as input_tokens from public.usage_daily where did = 'did:key:mistaken' group by model) as total),
+  'which tell the same calls'
 );
 
 -- What is old.

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { withoutBase } from "./nearest_path.ts";
 import { unknownRoute } from "./unknown_route.ts";
 
 const ROUTES = ["/", "/api/v1/health", "/api/v1/usage", "/api/v1/limits", "/api/v1/openrouter/*"];
@@ -52,6 +53,17 @@ for (
     );
   });
 }
+
+Deno.test("a base is what a path begins with, not what stands in it", () => {
+  for (
+    const [path, bare] of [
+      ["/api/v1/openrouter/models/openai/gpt-4o", "/models/openai/gpt-4o"],
+      ["/models/openai", "/models/openai"],
+      ["/proxy/v1/chat", "/proxy/v1/chat"],
+      ["/v1beta/models", "/v1beta/models"],
+    ] as const
+  ) assert.equal(withoutBase(path), bare);
+});
 
 Deno.test("a path of any length costs little", () => {
   const beganMs = performance.now();

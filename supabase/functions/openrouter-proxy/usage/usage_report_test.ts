@@ -192,6 +192,10 @@ for (
   });
 }
 
+Deno.test("usageReport names the first of the names that group_by does not take", async () => {
+  await assert.rejects(report("group_by=day,week,year"), { message: /; not "week"$/ });
+});
+
 for (const bad of ["did", "Day", "day;drop", "day, model", "request_time"]) {
   Deno.test(`usageReport refuses to group by ${bad}`, async () => {
     await assert.rejects(report(`group_by=${bad}`), { type: "invalid_request" });

@@ -37,9 +37,13 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
   const calls: FoundCall[] = [];
   const parts: string[] = [];
   const asked: string[] = [];
+  const together: number[] = [];
   const adopt = createAdoption({
     store: {
-      unbookedGenerations: (_did, ids) => Promise.resolve(ids.filter((id) => !booked.includes(id))),
+      unbookedGenerations(_did, ids) {
+        together.push(ids.length);
+        return Promise.resolve(ids.filter((id) => !booked.includes(id)));
+      },
       generationsWithSums: () => Promise.resolve(withSums),
       noteParts(_did, ids) {
         parts.push(...ids);
@@ -65,7 +69,7 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
   const sinceMs = NOW_MS - 3_600_000;
   const listed = ids.map((id) => ({ id, model: "listed", cost: listedCost, sinceMs }));
   await adopt("did:x:1", listed, turnOf(clock), found);
-  return { tried, calls, parts, asked, found };
+  return { tried, calls, parts, asked, together, found };
 }
 
 Deno.test("a generation that is in the books is asked for no more", async () => {
@@ -229,6 +233,14 @@ Deno.test("nothing is booked of what could not be looked at to the end", async (
   );
   const found = { adopted: 0, ownRows: 0, later: 0 };
   await assert.rejects(adopt("did:x:1", listed, turnOf(clock), found), TurnIsOver);
+});
+
+Deno.test("Postgres is asked for two thousand generations at a time", async () => {
+  const ids = Array.from({ length: 2_001 }, (_, n) => `${n}`);
+  assert.deepEqual(
+    (await adoption(ids, { booked: ids.slice(0, -1), known: { 2000: generation(5) } })).together,
+    [2_000, 1],
+  );
 });
 
 Deno.test("a generation that is listed twice is booked once", async () => {
