@@ -1,6 +1,6 @@
 -- The log's partitions: months of UTC, made ahead, dropped by retention.
 begin;
-select plan(36);
+select plan(38);
 
 create temporary view month_partitions as
 select relname,
@@ -238,6 +238,16 @@ select is(
 update public.gateway_settings set request_log_retention_months = null;
 select is(
   public.request_log_kept_since(), pg_temp.this_month(-1)::timestamp at time zone 'utc', 'nor does none'
+);
+
+-- Nor does it say so of rows without a month, where they were the first to be dropped.
+update public.gateway_settings set request_log_retention_months = 3, request_log_dropped_before = null;
+select pg_temp.log_request(20, pg_temp.this_month(-20)::timestamp at time zone 'utc');
+select pg_temp.end_request(20);
+select is(public.purge_request_logs(), 1::bigint, 'a row that is older than any month is deleted');
+update public.gateway_settings set request_log_retention_months = null;
+select is(
+  public.request_log_kept_since(), pg_temp.this_month(-3)::timestamp at time zone 'utc', 'and stays gone'
 );
 
 select * from finish();

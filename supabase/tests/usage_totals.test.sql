@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(54);
+select plan(56);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -242,6 +242,12 @@ select public.add_up_days(100);
 update public.usage_daily_of_all set requests = requests + 5 where day = (select today - 20 from calendar) and model = 'm';
 select is((select count(*) from public.verify_usage(apply => true)), 1::bigint, 'a sum of all DIDs that alone is wrong is told');
 select is(pg_temp.unequal(), 0::bigint, 'and is right then');
+delete from public.usage_daily where did = 'did:key:carol';
+select results_eq(
+  'select relation, did, model, counted, logged ->> ''requests'' from public.verify_usage(true)',
+  $$ values ('usage_daily', 'did:key:carol', 'answered', null::jsonb, '1') $$, 'a total of a day that is missing is told'
+);
+select is_empty('select * from pg_temp.differences()', 'and is there then');
 
 -- A total that is wrong in both: what is put right of a DID is added up anew for all.
 update public.usage_daily set requests = requests + 1 where did = 'did:key:bob' and day = (select today - 20 from calendar);
