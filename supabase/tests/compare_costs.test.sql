@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(90);
+select plan(91);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -424,6 +424,15 @@ select is(
     jsonb_build_object('did', 'did:key:b', 'drift_usd', '-2', 'byok_drift_usd', '0', 'stands_since', now() - interval '2 hours'),
     jsonb_build_object('did', 'did:key:a', 'drift_usd', '1', 'byok_drift_usd', null, 'stands_since', now() - interval '2 hours')
   ), 'the largest come first, whichever way and whoever''s costs they are, and so many'
+);
+
+-- Sums that were equal more than once.
+insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_usd, drift_usd, booked_byok_usd)
+select 'did:key:again', now() - hours * interval '1 hour', now() - hours * interval '1 hour', drift, 0, drift, 0
+from (values (6, 1), (5, 0), (4, 2), (3, 0), (2, 3), (1, 4)) as noted (hours, drift);
+select results_eq(
+  $$ select drift_usd, stands_since, counts from public.cost_drift_latest where did = 'did:key:again' $$,
+  $$ values (4::numeric, now() - interval '2 hours', true) $$, 'a difference stands since they last were'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- What an operator sets, and what a DID is told of it.
 begin;
-select plan(244);
+select plan(245);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -270,6 +270,28 @@ from (values
   ('allowed_server_tools', '{null}', 'null is no server tool'), ('allowed_server_tools', '{{web_search},{datetime}}', '''{{web_search},{datetime}}'' is a list of lists'),
   ('clear', '{{daily_budget_usd},{monthly_budget_usd}}', '''{{daily_budget_usd},{monthly_budget_usd}}'' is a list of lists')
 ) as refused (name, value, message);
+create function pg_temp.hint_of(p_call text) returns text language plpgsql as $$
+declare
+  v_hint text;
+begin
+  execute p_call;
+  return null;
+exception when raise_exception then
+  get stacked diagnostics v_hint = pg_exception_hint;
+  return v_hint;
+end;
+$$;
+select is(
+  array(
+    select pg_temp.hint_of(format('select public.set_gateway_limits(%s)', given))
+    from unnest(array[
+      'shared_features => ''{{container},{file}}''', 'access_mode => ''closed''',
+      'access_mode => ''open'', clear => ''{{a},{b}}'''
+    ]) as given
+  ),
+  array['Each is one shared feature: array[''…'', ''…''].', 'There are: open, allowlist',
+    'Each is one limit of the gateway that can be cleared: array[''…'', ''…''].'], 'and what may be given is told'
+);
 select throws_ok(
   format('select public.set_gateway_limits(%I => %L, clear => array[%1$L])', key, case when jsonb_typeof(value) = 'array' then '{}' else value #>> '{}' end),
   'P0001', quote_literal(key) || ' is both set and cleared', key || ' is not both set and cleared'
