@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(56);
+select plan(58);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -248,6 +248,23 @@ select results_eq(
   $$ values ('usage_daily', 'did:key:carol', 'answered', null::jsonb, '1') $$, 'a total of a day that is missing is told'
 );
 select is_empty('select * from pg_temp.differences()', 'and is there then');
+
+-- Several DIDs that have something of each in one day.
+insert into public.request_logs (
+  id, did, method, endpoint, model, request_time, response_time, status, http_status, total_cost, upstream_cost,
+  input_tokens, output_tokens, cached_tokens, reasoning_tokens
+)
+select gen_random_uuid(), 'did:key:several ' || n, 'POST', '/x', 'several', (today - 20)::timestamp at time zone 'utc', now(),
+  'failed', 502, cost, 0.1 * n, n, 2 * n, 3 * n, 4 * n
+from calendar, generate_series(1, 3) as n, unnest('{null, 0.5}'::numeric[]) as cost;
+select count(public.count_in_usage(log, 1)) from public.request_logs as log where model = 'several';
+select public.add_up_days(100);
+select results_eq(
+  $$ select requests, failed_requests, requests_without_cost, total_cost, upstream_cost, input_tokens, output_tokens, cached_tokens, reasoning_tokens
+    from public.usage_daily_of_all where model = 'several' $$,
+  $$ values (6::bigint, 6::bigint, 3::bigint, 1.5, 1.2, 12::bigint, 24::bigint, 36::bigint, 48::bigint) $$, 'are added up for all'
+);
+select is_empty('select * from pg_temp.differences()', 'and verified so');
 
 -- A total that is wrong in both: what is put right of a DID is added up anew for all.
 update public.usage_daily set requests = requests + 1 where did = 'did:key:bob' and day = (select today - 20 from calendar);
