@@ -133,8 +133,9 @@ Deno.test("a thousand streams at once, of which clients and upstreams leave at r
   }
 
   const before = await Promise.all(gateways.map(liveMb));
-  for (let rounds = 0; rounds < 2; rounds++) {
-    await round(count, seed, identities);
+  // What the second leaves behind, were there anything, adds to what the first did.
+  for (const streams of [count, Math.ceil(count / 4)]) {
+    await round(streams, seed, identities);
     for (const [process, gateway] of gateways.entries()) {
       const atOnce = await liveMb(gateway);
       const live = await until("the memory to be back to its start", async () => {
