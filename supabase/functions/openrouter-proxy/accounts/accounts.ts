@@ -76,16 +76,19 @@ export function createAccounts(
     }
   }
 
-  let tellAgainAt = 0;
+  /** When OpenRouter last did not take such a limit. */
+  let deferredAt = -Infinity;
 
   /** Tells a limit that may wait: no call fails for it. */
   async function tellLater(did: string, keyHash: string, limit: KeyLimit): Promise<void> {
-    if (now() < tellAgainAt) return;
+    const sinceMs = now() - deferredAt;
+    // A clock that was set back does not put it off for longer.
+    if (sinceMs >= 0 && sinceMs < TELL_AGAIN_MS) return;
     try {
       await tellLimit(did, keyHash, limit);
     } catch (error) {
       if (!(error instanceof GatewayError && error.cause instanceof ManagementError)) throw error;
-      tellAgainAt = now() + TELL_AGAIN_MS;
+      deferredAt = now();
       const cause = error.cause.message;
       log({ level: "warn", event: "key_limit_deferred", did, key_hash: keyHash, cause });
     }

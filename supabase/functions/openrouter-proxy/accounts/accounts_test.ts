@@ -270,6 +270,10 @@ Deno.test("a limit that may wait keeps no key shut, and is told again in half a 
   // One that may not wait is told all the same.
   await refusalOf(accounts.openKey(DID, await oldKey(LIMIT)));
   assert.equal(calls.length, 3);
+  // A clock that was set back makes it wait no longer.
+  passTime(-3_600_000);
+  await accounts.openKey(DID, key);
+  assert.equal(calls.length, 4);
 });
 
 Deno.test("a limit that may wait is told and noted as any other where OpenRouter takes it", async () => {

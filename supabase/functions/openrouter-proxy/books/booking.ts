@@ -66,11 +66,14 @@ export interface BookedCall {
 
 export interface Bookkeeper {
   /**
-   * Whether there is room for one more call of a DID. While Postgres takes entries more slowly than calls
-   * end, or not at all, no more calls may begin than their ends can wait for it; and no DID may have more
-   * of them than there is room left, so that there is always some for the others.
+   * Takes room for one more call of a DID, until it is disposed of; an open booking has its own. While
+   * Postgres takes entries more slowly than calls end, or not at all, no more calls may begin than their
+   * ends can wait for it; and no DID may have more of them than there is room left, so that there is
+   * always some for the others.
+   *
+   * @returns null: there is none
    */
-  hasRoom(did: string): boolean;
+  takeRoom(did: string): Disposable | null;
   /** Opens the booking of a call that was admitted. */
   openCall(call: BookedCall): Booking;
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
@@ -94,7 +97,10 @@ export interface BookkeeperDeps {
   log: (event: Record<string, unknown>) => void;
 }
 
-/** How many calls are under way or wait for Postgres at most; the rest is for those being admitted. */
+/**
+ * How many calls are being admitted, are under way, or wait for Postgres at most; the rest is for what
+ * looks at jobs tell, and for costs that come late.
+ */
 export const MAX_CALLS = 0.75 * MAX_ENTRIES;
 
 /** Opens bookings, and keeps count of them until they are settled. */
@@ -102,7 +108,9 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   const { store, generations, usdPerCredit, now, sleep, waitUntil, log } = deps;
   /** What settles each open booking as it stands. */
   const open = new Set<(reason: string) => void>();
-  /** How many calls each DID has that are not settled. */
+  /** How many calls are being admitted. */
+  let admitting = 0;
+  /** How many calls each DID has that are being admitted, or are not settled. */
   const callsOf = new Map<string, number>();
   const entries = createEntries({ sleep, log });
   const findCost = createLateCosts({ store, generations, entries, usdPerCredit, log });
@@ -236,12 +244,20 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     else callsOf.delete(did);
   }
 
-  function hasRoom(did: string): boolean {
-    const left = MAX_CALLS - open.size - entries.waiting();
-    return left > (callsOf.get(did) ?? 0);
+  function takeRoom(did: string): Disposable | null {
+    const left = MAX_CALLS - admitting - open.size - entries.waiting();
+    if (left <= (callsOf.get(did) ?? 0)) return null;
+    admitting++;
+    countCall(did, 1);
+    return {
+      [Symbol.dispose]() {
+        admitting--;
+        countCall(did, -1);
+      },
+    };
   }
 
-  return { hasRoom, openCall, openJob, withdraw, retire };
+  return { takeRoom, openCall, openJob, withdraw, retire };
 }
 
 const NOT_ENTERED = { settled: false, totalCostUsd: null, leftOut: null };

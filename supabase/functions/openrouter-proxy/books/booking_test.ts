@@ -12,7 +12,7 @@ import {
   LEFT,
   USAGE,
 } from "../testing/bookkeeping.ts";
-import { type Answer, MAX_CALLS } from "./booking.ts";
+import { type Answer, type Bookkeeper, MAX_CALLS } from "./booking.ts";
 import type { Ending } from "./verdict.ts";
 
 interface Expected {
@@ -415,36 +415,58 @@ Deno.test("a settlement that finds its row ended leaves all of it in the log", a
   ]);
 });
 
+/** Whether there is room for one more call of a DID, of which none is taken. */
+function hasRoom({ takeRoom }: Pick<Bookkeeper, "takeRoom">, did: string): boolean {
+  using room = takeRoom(did);
+  return room !== null;
+}
+
 Deno.test(`there is room for a call while fewer than ${MAX_CALLS} are under way or wait for Postgres`, async () => {
-  const { openCall, hasRoom, settled } = bookkeeping();
+  const books = bookkeeping();
+  const { openCall, settled } = books;
   const bookings = Array.from(
     { length: MAX_CALLS - 1 },
     (_, n) => openCall({ ...CALL, did: `did:key:${n}` }),
   );
-  assert.ok(hasRoom("did:key:new"));
+  assert.ok(hasRoom(books, "did:key:new"));
   bookings.push(openCall({ ...CALL, did: "did:key:last" }));
-  assert.ok(!hasRoom("did:key:new"));
+  assert.ok(!hasRoom(books, "did:key:new"));
   for (const booking of bookings) booking.end(ANSWERED);
-  assert.ok(!hasRoom("did:key:new"), "ended, and not in Postgres yet");
+  assert.ok(!hasRoom(books, "did:key:new"), "ended, and not in Postgres yet");
   await settled();
-  assert.ok(hasRoom("did:key:new"));
+  assert.ok(hasRoom(books, "did:key:new"));
 });
 
 Deno.test("a DID has no more calls than there is room left, so that others always have some", async () => {
-  const { openCall, hasRoom, settled } = bookkeeping();
+  const books = bookkeeping();
+  const { openCall, settled } = books;
   /** Opens as many calls of a DID as it has room for. */
   function fill(did: string) {
     const bookings = [];
-    while (hasRoom(did)) bookings.push(openCall({ ...CALL, did }));
+    while (hasRoom(books, did)) bookings.push(openCall({ ...CALL, did }));
     return bookings;
   }
   const [first, second] = ["did:key:1", "did:key:2"].map(fill);
   assert.deepEqual([first!.length, second!.length], [MAX_CALLS / 2, MAX_CALLS / 4]);
-  assert.ok(hasRoom("did:key:3"));
-  assert.ok(!hasRoom("did:key:1"));
+  assert.ok(hasRoom(books, "did:key:3"));
+  assert.ok(!hasRoom(books, "did:key:1"));
   for (const booking of first!) booking.end(ANSWERED);
   await Promise.all(first!.map((booking) => booking.settled));
-  assert.ok(hasRoom("did:key:1"));
+  assert.ok(hasRoom(books, "did:key:1"));
   for (const booking of second!) booking.end(ANSWERED);
   await settled();
+});
+
+Deno.test("calls that are being admitted take room, however many come before the first is", () => {
+  const books = bookkeeping();
+  const rooms: Disposable[] = [];
+  for (let room = books.takeRoom("did:key:1"); room; room = books.takeRoom("did:key:1")) {
+    rooms.push(room);
+  }
+  assert.equal(rooms.length, MAX_CALLS / 2);
+  const others = Array.from({ length: MAX_CALLS / 2 }, (_, n) => books.takeRoom(`did:key:o${n}`));
+  assert.ok(others.every((room) => room !== null));
+  assert.ok(!hasRoom(books, "did:key:new"));
+  rooms.pop()![Symbol.dispose]();
+  assert.ok(hasRoom(books, "did:key:new"));
 });

@@ -95,7 +95,8 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
 
   /** Leave to go on, from the caller's account; a call that costs has its pending row then. */
   async function admit(call: Received, identity: Identity, order: Order): Promise<Admitted> {
-    if (order.call !== null && !bookkeeper.hasRoom(identity.did)) throw tooFarBehind();
+    using room = order.call === null ? null : bookkeeper.takeRoom(identity.did);
+    if (order.call !== null && room === null) throw tooFarBehind();
     const { requestId, method } = call;
     const request = await admissionRequest(
       requestId,

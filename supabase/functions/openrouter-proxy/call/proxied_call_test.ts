@@ -5,8 +5,8 @@ import { errorResponse } from "../errors.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import { createProxy, type ProxyDeps } from "./proxied_call.ts";
 
-/** A call of somebody who is known, as far as its admission, to a gateway whose books have no room. */
-async function answerTo(method: string, path: string) {
+/** A call of somebody who is known, as far as its admission. @param hasRoom whether the books have room */
+async function answerTo(method: string, path: string, hasRoom = false) {
   const asked: string[] = [];
   const body = new TextEncoder().encode('{"model":"m"}');
   const identity = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null };
@@ -21,7 +21,13 @@ async function answerTo(method: string, path: string) {
       },
     },
     catalogue: { ready: () => Promise.resolve(), find: () => null },
-    bookkeeper: { hasRoom: (_: string) => false } as Bookkeeper,
+    bookkeeper: {
+      takeRoom(did: string) {
+        if (!hasRoom) return null;
+        asked.push(`room of ${did}`);
+        return { [Symbol.dispose]: () => void asked.push("room is given back") };
+      },
+    } as Bookkeeper,
     now: () => 0,
   } as unknown as ProxyDeps);
   const app = new Hono<RequestEnv>();
@@ -42,6 +48,11 @@ Deno.test("a call is refused before it is admitted while there is no room for it
   assert.equal(error.type, "overloaded");
   assert.match(error.message, /nothing was forwarded/);
   assert.deepEqual(asked, []);
+});
+
+Deno.test("a call has its room in the books while it is being admitted, whatever becomes of that", async () => {
+  const { asked } = await answerTo("POST", "/chat/completions", true);
+  assert.deepEqual(asked, ["room of did:key:z6Mk", "admission", "room is given back"]);
 });
 
 Deno.test("what is never booked needs no room in the books", async () => {
