@@ -111,8 +111,8 @@ comment on function public.admitted_answer is 'What admit_request answers to an 
 --   duplicate            with request_id: the metered request that had the same idempotency key and body
 --   admitted             with request_time, encrypted_api_key, openrouter_key_hash, both null where the
 --                        DID has no key; new_limit {credit_limit, credit_limit_reset, may_wait: whether
---                        the request may go on all the same} where OpenRouter must be told; where there is such a limit: rate as rate_state returns it, and
---                        remaining_usd of the DID's budgets, a decimal string
+--                        the request may go on all the same} where OpenRouter must be told; where there
+--                        is such a limit: rate as rate_state returns it, and remaining_usd of the DID's budgets, a decimal string
 create function public.enter_admission(p_asked public.admission, p_now timestamptz)
 returns jsonb
 language plpgsql

@@ -26,27 +26,30 @@ $$;
 comment on function public.check_names is
   'Raises names that are not in a list, and lists of lists.';
 
--- Raises what is set and cleared at once: one of the two is a mistake, and a guess could take a limit away.
+-- Raises what cannot be cleared, and what is set and cleared at once: one of the two is a mistake, and a
+-- guess could take a limit away.
 --
--- p_given: what is set, by name; null: nothing is.
-create function public.check_clear(p_given jsonb, p_clear text[])
+-- p_given: what can be cleared, by name, as it is set; null: it is not. p_what: what a name of that is.
+create function public.check_clear(p_given json, p_clear text[], p_what text)
 returns void
 language plpgsql
 immutable
 set search_path = ''
 as $$
 declare
-  v_name text := (
-    select name from unnest(p_clear) as name where jsonb_typeof(p_given -> name) <> 'null' limit 1
-  );
+  v_name text;
 begin
-  if v_name is not null then
-    raise exception '% is both set and cleared', quote_literal(v_name)
-      using hint = 'Give a value, or the name in clear.';
-  end if;
+  perform public.check_names(p_clear, array(select json_object_keys(p_given)), p_what);
+  foreach v_name in array p_clear loop
+    if json_typeof(p_given -> v_name) <> 'null' then
+      raise exception '% is both set and cleared', quote_literal(v_name)
+        using hint = 'Give a value, or the name in clear.';
+    end if;
+  end loop;
 end;
 $$;
-comment on function public.check_clear is 'Raises what is set and cleared at once.';
+comment on function public.check_clear is
+  'Raises what cannot be cleared, and what is set and cleared at once.';
 
 create function public.set_limits(
   did text,
@@ -68,18 +71,14 @@ declare
   v_clear text[] := coalesce(set_limits.clear, '{}');
   v_policy public.did_policies;
 begin
-  perform public.check_names(v_clear, array[
-    'daily_budget_usd', 'monthly_budget_usd', 'requests_per_minute', 'concurrent_requests',
-    'free_models_per_day', 'allowed_models'
-  ], 'limit of a DID');
-  perform public.check_clear(jsonb_build_object(
+  perform public.check_clear(json_build_object(
     'daily_budget_usd', set_limits.daily_budget_usd,
     'monthly_budget_usd', set_limits.monthly_budget_usd,
     'requests_per_minute', set_limits.requests_per_minute,
     'concurrent_requests', set_limits.concurrent_requests,
     'free_models_per_day', set_limits.free_models_per_day,
     'allowed_models', set_limits.allowed_models
-  ), v_clear);
+  ), v_clear, 'limit of a DID');
   insert into public.did_policies (did) values (v_did) on conflict do nothing;
   update public.did_policies as policy
   set daily_budget_usd = case when not 'daily_budget_usd' = any (v_clear)
@@ -178,14 +177,7 @@ declare
   v_clear text[] := coalesce(set_gateway_limits.clear, '{}');
   v_settings public.gateway_settings;
 begin
-  perform public.check_names(v_clear, array[
-    'daily_budget_usd', 'monthly_budget_usd', 'requests_per_minute', 'default_daily_budget_usd',
-    'default_monthly_budget_usd', 'default_requests_per_minute', 'default_concurrent_requests',
-    'default_allowed_models', 'new_accounts_per_day', 'new_accounts_per_minute',
-    'free_models_per_minute', 'free_models_per_day', 'default_free_models_per_day',
-    'refused_requests_per_minute'
-  ], 'limit of the gateway that can be cleared');
-  perform public.check_clear(jsonb_build_object(
+  perform public.check_clear(json_build_object(
     'daily_budget_usd', set_gateway_limits.daily_budget_usd,
     'monthly_budget_usd', set_gateway_limits.monthly_budget_usd,
     'requests_per_minute', set_gateway_limits.requests_per_minute,
@@ -200,7 +192,7 @@ begin
     'free_models_per_day', set_gateway_limits.free_models_per_day,
     'default_free_models_per_day', set_gateway_limits.default_free_models_per_day,
     'refused_requests_per_minute', set_gateway_limits.refused_requests_per_minute
-  ), v_clear);
+  ), v_clear, 'limit of the gateway that can be cleared');
   perform public.check_names(
     array_remove(array[set_gateway_limits.access_mode], null), array['open', 'allowlist'], 'access mode'
   );

@@ -1,24 +1,33 @@
 -- The months of the log: made ahead, dropped after the retention. What changes tables is never in one
 -- transaction with what locks rows, and waits for a lock no longer than half a second.
 
--- Before which instant the log is not kept; null: all of it is.
+-- Before which instant the log is dropped; null: all of it stays.
+create function public.request_log_retained_since()
+returns timestamptz
+language sql
+stable
+set search_path = ''
+as $$
+  select (
+    date_trunc('month', now() at time zone 'utc')
+      - make_interval(months => request_log_retention_months)
+  ) at time zone 'utc'
+  from public.gateway_settings;
+$$;
+comment on function public.request_log_retained_since is
+  'Before which instant request_logs are dropped, by the retention of gateway_settings; null: none are.';
+
 create function public.request_log_kept_since()
 returns timestamptz
 language sql
 stable
 set search_path = ''
 as $$
-  select greatest(
-    (
-      date_trunc('month', now() at time zone 'utc')
-        - make_interval(months => request_log_retention_months)
-    ) at time zone 'utc',
-    request_log_dropped_before
-  )
+  select greatest(public.request_log_retained_since(), request_log_dropped_before)
   from public.gateway_settings;
 $$;
 comment on function public.request_log_kept_since is
-  'Before which instant request_logs are not kept, by the retention of gateway_settings or because they were dropped by an earlier one; null: all are.';
+  'Before which instant request_logs are not whole: they are dropped, or were by an earlier retention; null: all are whole.';
 
 -- Makes the partitions of this month and the next ones; when there is none to make, drops those older
 -- than the retention of gateway_settings that hold no pending row.
@@ -85,7 +94,7 @@ begin
       where i.inhparent = 'public.request_logs'::regclass
         and c.relname ~ '^request_logs_[0-9]{4}_[0-9]{2}$'
         and to_date(right(c.relname, 7), 'YYYY_MM')::timestamp at time zone 'utc'
-          < public.request_log_kept_since()
+          < public.request_log_retained_since()
       order by c.relname
     loop
       begin

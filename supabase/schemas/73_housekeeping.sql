@@ -72,7 +72,7 @@ begin
   delete from partitions.request_logs_default
   where ctid = any (array(
     select ctid from partitions.request_logs_default
-    where request_time < public.request_log_kept_since() and status <> 'pending'
+    where request_time < public.request_log_retained_since() and status <> 'pending'
     limit p_limit
     for update skip locked
   ));

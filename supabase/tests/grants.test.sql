@@ -79,6 +79,7 @@ select name, true from unnest(regexp_split_to_array(
     note_used_up, plain_admissions, plain_did, purge_accepted_messages, purge_budget_alerts,
     purge_idempotency_keys, purge_usage_hourly, rate_allows, rate_state, record_key_limit,
     recount_hours, recount_in_usage, refusal_by, release_key_provisioning, request_log_kept_since,
+    request_log_retained_since,
     reservations_of_log, reserve_of, revoke_tokens, rolled, set_gateway_limits, set_limits, settle_request,
     settle_requests, settled_answer, standing_cost_drifts, store_budget, threshold_of, token_is_revoked,
     told_request, unbooked_generations, usage_answer, usage_daily_of_log, usage_from_log,

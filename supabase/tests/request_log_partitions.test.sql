@@ -1,6 +1,6 @@
 -- The log's partitions: months of UTC, made ahead, dropped by retention.
 begin;
-select plan(38);
+select plan(39);
 
 create temporary view month_partitions as
 select relname,
@@ -248,6 +248,25 @@ select is(public.purge_request_logs(), 1::bigint, 'a row that is older than any 
 update public.gateway_settings set request_log_retention_months = null;
 select is(
   public.request_log_kept_since(), pg_temp.this_month(-3)::timestamp at time zone 'utc', 'and stays gone'
+);
+
+-- What somebody puts back is not dropped again by a retention of before.
+create table partitions.put_back (like public.request_logs including all);
+do $$
+begin
+  execute format(
+    'alter table public.request_logs attach partition partitions.put_back for values from (%L) to (%L)',
+    pg_temp.this_month(-4)::timestamp at time zone 'utc', pg_temp.this_month(-3)::timestamp at time zone 'utc'
+  );
+  execute format('alter table partitions.put_back rename to %I', 'request_logs_' || to_char(pg_temp.this_month(-4), 'YYYY_MM'));
+end $$;
+select pg_temp.log_request(21, (pg_temp.this_month(-4)::timestamp at time zone 'utc') + interval '1 day');
+select pg_temp.log_request(22, (pg_temp.this_month(-9)::timestamp at time zone 'utc') + interval '1 day');
+select pg_temp.end_request(21), pg_temp.end_request(22);
+select public.maintain_request_log_partitions(), public.purge_request_logs();
+select is(
+  (select count(*) from public.request_logs where id::text ~ '2[12]$'), 2::bigint,
+  'what somebody puts back is kept where nothing says that it is not'
 );
 
 select * from finish();

@@ -552,7 +552,7 @@ export type Database = {
 { Args: { "p_changes": (Database["public"]['CompositeTypes']["budget_change"])[] }; Returns: boolean
                            },
 "check_clear":
-{ Args: { "p_clear": (string)[],"p_given": Json }; Returns: undefined
+{ Args: { "p_clear": (string)[],"p_given": Json,"p_what": string }; Returns: undefined
                            },
 "check_names":
 { Args: { "p_known": (string)[],"p_names": (string)[],"p_what": string }; Returns: undefined
@@ -808,6 +808,9 @@ export type Database = {
 { Args: { "p_attempt_id": string,"p_did": string,"p_orphan_possible"?: boolean }; Returns: undefined
                            },
 "request_log_kept_since":
+{ Args: Record<PropertyKey, never>; Returns: string
+                           },
+"request_log_retained_since":
 { Args: Record<PropertyKey, never>; Returns: string
                            },
 "reservations_of_log":
