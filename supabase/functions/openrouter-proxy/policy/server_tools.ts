@@ -25,8 +25,8 @@ interface ServerToolKind {
 const PLAIN: ServerToolKind = { usdPerUse: null, modelMember: null, isShared: false };
 const SHARED: ServerToolKind = { ...PLAIN, isShared: true };
 
-/** By canonical name. */
-const KINDS: Readonly<Record<string, ServerToolKind>> = {
+/** By canonical name. Those that are not shared stand in set_gateway_limits, too. */
+export const KINDS: Readonly<Record<string, ServerToolKind>> = {
   web_search: { ...PLAIN, usdPerUse: "0.015" },
   web_fetch: { ...PLAIN, usdPerUse: "0.001" },
   // Billed for each post and profile that it fetches.

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { asked } from "../testing/asking.ts";
+import { KINDS } from "./server_tools.ts";
 
 /** The tools of a request: `name at param`, and how often. */
 async function toolsOf(body: unknown): Promise<string[]> {
@@ -248,3 +249,15 @@ for (const [what, body, ...tools] of USES) {
     assert.deepEqual(await toolsOf(body), tools);
   });
 }
+
+Deno.test("operators may allow each tool that is known and not shared, and are told of it", async () => {
+  const known = Object.entries(KINDS).filter(([, { isShared }]) => !isShared).map(([name]) => name);
+  const root = new URL("../../../../", import.meta.url);
+  const sql = await Deno.readTextFile(new URL("supabase/schemas/70_operator_calls.sql", root));
+  const [, list] = /set_gateway_limits\.allowed_server_tools, array\[([^\]]*)\]/.exec(sql)!;
+  const allowed = [...list!.matchAll(/'([^']+)'/g)].map(([, name]) => name!);
+  assert.deepEqual(known.filter((name) => !allowed.includes(name)), []);
+  assert.deepEqual(allowed.filter((name) => KINDS[name]?.isShared), []);
+  const guide = await Deno.readTextFile(new URL("docs/operators.md", root));
+  assert.deepEqual(allowed.filter((name) => !guide.includes(name)), []);
+});
