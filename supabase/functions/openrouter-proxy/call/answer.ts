@@ -9,14 +9,13 @@ import { redactedError } from "../openrouter/identifiers.ts";
 import type { Upstream } from "../openrouter/forward.ts";
 import { responseHeaders } from "../openrouter/headers.ts";
 import { SMALL_BODY_BYTES, wholeIfAtOnce } from "../openrouter/small_body.ts";
-import type { Booking, BookingEnding } from "../books/booking.ts";
-import type { Ending } from "../books/verdict.ts";
+import type { BookingEnding } from "../books/booking.ts";
 import { kindToldBy } from "../metering/answer_kind.ts";
 import { createMeter, isEventStream, type Meter } from "../metering/meter.ts";
 import { identifier } from "../metering/told_values.ts";
 import type { GatewayError } from "../errors.ts";
 import type { SeenStream } from "./error_event.ts";
-import { endedEarly, passOn, told } from "./passthrough.ts";
+import { endedEarly, type Passage, passOn, told } from "./passthrough.ts";
 
 /** Statuses that say themselves that there is no answer to read (RFC 9110 sections 15.3.5 and 15.3.6). */
 const WITHOUT_CONTENT = new Set([204, 205]);
@@ -25,23 +24,17 @@ const WITHOUT_CONTENT = new Set([204, 205]);
 const EVENTS_BUFFER_BYTES = 16 * 1024;
 
 /** What becomes of an answer. */
-export interface AnswerOptions {
+export interface AnswerOptions extends
+  Pick<
+    Passage,
+    "booking" | "whenRead" | "whenHeard" | "idleTimeoutMs" | "clientGone"
+  > {
   /** The key that made the call; null: it went without one. */
   apiKey: string | null;
-  /** What ends when the answer ends; null for requests that are not booked. */
-  booking: Booking | null;
-  /** How the booking ends when the whole answer was read. */
-  whenRead: BookingEnding;
-  /** How it ends where the answer is read to its end although the client has left; null: it is not. */
-  whenHeard: Ending | null;
   /** Where a URL of OpenRouter's API is reached through the gateway; null: answers have none. */
   linkOf: ((url: string) => string | null) | null;
   /** What tells a client of an error within a stream, of which it has seen so much. */
   errorEvents: (error: GatewayError, seen: SeenStream) => Uint8Array;
-  /** How long OpenRouter may be silent between two chunks. */
-  idleTimeoutMs: number;
-  /** Aborts when the client hangs up. */
-  clientGone: AbortSignal;
 }
 
 /**
@@ -62,7 +55,7 @@ export async function wholeIfJson(
 
 /** @throws {GatewayError} upstream_unreachable where what is here as a whole is a part of an answer */
 export function clientAnswer(upstream: Upstream, options: AnswerOptions): Response {
-  const { apiKey, booking, whenRead, whenHeard, linkOf, idleTimeoutMs, clientGone } = options;
+  const { apiKey, booking, whenRead, linkOf } = options;
   const { status, body } = upstream;
   const contentType = upstream.headers.get("content-type");
   const isEvents = isEventStream(contentType);
@@ -89,20 +82,16 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   });
   if (body instanceof ReadableStream) {
     const passed = passOn({
+      ...options,
       reader: isEvents
         ? gatheredChunks(loanedChunks(body, EVENTS_BUFFER_BYTES))
         : chunkReader(body),
       length: length === null ? null : Number(length),
       abort: upstream.abort,
       meter,
-      booking,
-      whenRead,
-      whenHeard,
       errorEvents: isEvents
         ? (error) => options.errorEvents(error, seenOf(meter, generationId))
         : null,
-      idleTimeoutMs,
-      clientGone,
     });
     return new Response(passed, { status, headers });
   }

@@ -9,6 +9,7 @@ import {
   isUnconnected,
   knowsNoSuchPath,
   type StillAnswering,
+  type Upstream,
   wholeJob,
 } from "../openrouter/forward.ts";
 import { createLinks } from "../openrouter/links.ts";
@@ -16,7 +17,6 @@ import { errorDialectOf } from "../policy/error_dialects.ts";
 import { clientAnswer, wholeIfJson } from "./answer.ts";
 import { errorEvents } from "./error_event.ts";
 import type { Order } from "./order.ts";
-import type { Sent } from "./send.ts";
 
 export interface AnsweringDeps {
   config: Pick<Config, "openrouterUrl" | "audience" | "upstreamIdleTimeoutMs">;
@@ -37,7 +37,13 @@ interface Client {
 
 export interface Answering {
   /** The client's answer, which ends the booking when it ends. */
-  pass(order: Ordered, sent: Sent, booking: Booking | null, client: Client): Promise<Response>;
+  pass(
+    order: Ordered,
+    upstream: Upstream,
+    apiKey: string | null,
+    booking: Booking | null,
+    client: Client,
+  ): Promise<Response>;
   /** Hears a call to its end whose client was told that OpenRouter is late. */
   hear(
     order: Ordered,
@@ -69,7 +75,8 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
   async function passTo(
     { requestId, clientGone }: Client,
     order: Ordered,
-    { upstream, apiKey }: Sent,
+    upstream: Upstream,
+    apiKey: string | null,
     booking: Booking | null,
     whenHeard: Ending,
   ): Promise<Response> {
@@ -108,12 +115,13 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
 
   return {
     settledSoon,
-    pass: (order, sent, booking, client) => passTo(client, order, sent, booking, LEFT),
+    pass: (order, upstream, apiKey, booking, client) =>
+      passTo(client, order, upstream, apiKey, booking, LEFT),
     async hear(order, { refusal, answer }, apiKey, booking, requestId) {
       const ending: Ending = { kind: "broken", sent: true, error: refusal };
       try {
         const nobody: Client = { requestId, clientGone: AbortSignal.abort() };
-        await passTo(nobody, order, { upstream: await answer, apiKey }, booking, ending);
+        await passTo(nobody, order, await answer, apiKey, booking, ending);
       } catch (error) {
         booking?.end(isUnconnected(error) ? { ...ending, sent: false } : ending);
       }

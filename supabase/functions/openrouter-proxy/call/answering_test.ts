@@ -56,8 +56,8 @@ async function isWaiting(promise: Promise<unknown>): Promise<boolean> {
 Deno.test("an answer that costs nothing passes before it has come to its end", async () => {
   const order = await ordered("/models", "");
   const endless = new ReadableStream<Uint8Array>({ start: (c) => c.enqueue(utf8("[1,")) });
-  const sent = { upstream: upstreamOf(endless), apiKey: null };
-  const response = await answering.pass(order, sent, null, CLIENT);
+  const upstream = upstreamOf(endless);
+  const response = await answering.pass(order, upstream, null, null, CLIENT);
   assert.equal(response.status, 200);
   await response.body!.cancel();
 });
@@ -66,9 +66,9 @@ Deno.test("the answer that begins a job passes once the job is booked, another o
   const body = () => utf8('{"id":"job-1","status":"pending"}');
   for (const [path, waits] of [["/videos", true], ["/chat/completions", false]] as const) {
     const { booking, settle } = booked();
-    const sent = { upstream: upstreamOf(body()), apiKey: "sk-own" };
+    const upstream = upstreamOf(body());
     const order = await ordered(path, '{"model":"a/b"}');
-    const response = answering.pass(order, sent, booking, CLIENT);
+    const response = answering.pass(order, upstream, "sk-own", booking, CLIENT);
     assert.equal(await isWaiting(response), waits, path);
     settle();
     assert.equal(await (await response).text(), '{"id":"job-1","status":"pending"}');
@@ -81,7 +81,7 @@ Deno.test("a job is reached by the links in its answer through the gateway", asy
   const order = await ordered("/videos/job-1", "");
   const { booking, settle } = booked();
   settle();
-  const response = await answering.pass(order, { upstream, apiKey: "sk-own" }, booking, CLIENT);
+  const response = await answering.pass(order, upstream, "sk-own", booking, CLIENT);
   assert.deepEqual(await response.json(), {
     id: "job-1",
     polling_url: "https://gateway.example/api/v1/openrouter/videos/job-1",
@@ -93,7 +93,7 @@ Deno.test("a refusal passes once it is booked, where it may be sent again under 
     const { booking, settle, endings } = booked();
     const upstream = upstreamOf(utf8('{"error":{"code":429}}'), "application/json", 429);
     const order = await ordered("/chat/completions", '{"model":"a/b"}', headers);
-    const response = answering.pass(order, { upstream, apiKey: "sk-own" }, booking, CLIENT);
+    const response = answering.pass(order, upstream, "sk-own", booking, CLIENT);
     assert.equal(await isWaiting(response), waits);
     settle();
     assert.equal((await response).status, 429);
@@ -105,7 +105,7 @@ Deno.test("a path that OpenRouter does not have is booked as none", async () => 
   const { booking, endings } = booked();
   const upstream = upstreamOf(utf8("{}"), "application/json", 405);
   const order = await ordered("/chat/completions", '{"model":"a/b"}');
-  await answering.pass(order, { upstream, apiKey: "sk-own" }, booking, CLIENT);
+  await answering.pass(order, upstream, "sk-own", booking, CLIENT);
   assert.deepEqual(endings, [{ kind: "no_such_path" }]);
 });
 
@@ -117,9 +117,9 @@ async function toldOf(...events: string[]): Promise<Record<string, unknown>> {
     },
     pull: (controller) => controller.error(new TypeError("connection reset")),
   });
-  const sent = { upstream: upstreamOf(body, "text/event-stream"), apiKey: "sk-own" };
+  const upstream = upstreamOf(body, "text/event-stream");
   const order = await ordered("/chat/completions", '{"model":"a/b","stream":true}');
-  const response = await answering.pass(order, sent, null, CLIENT);
+  const response = await answering.pass(order, upstream, "sk-own", null, CLIENT);
   const { text } = await broken(response.body!.getReader());
   return JSON.parse(text.split("data: ").at(-1)!);
 }

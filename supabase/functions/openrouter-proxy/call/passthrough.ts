@@ -7,8 +7,8 @@ import type { ChunkReader } from "../bytes/chunk_reader.ts";
 import { concat, utf8 } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import type { Meter } from "../metering/meter.ts";
-import { silenceWatch } from "./silence_watch.ts";
-import { wholeEvents } from "./whole_events.ts";
+import { type SilenceWatch, silenceWatch } from "./silence_watch.ts";
+import { type WholeEvents, wholeEvents } from "./whole_events.ts";
 
 /** How long a connection may stay open on which everything has come; it is used again if it ends. */
 const LONGEST_EPILOGUE_MS = 5_000;
@@ -52,130 +52,93 @@ export interface Passage {
  * OpenRouter when the client wants one, so that a slow client slows OpenRouter.
  */
 export function passOn(passage: Passage): ReadableStream<Uint8Array> {
-  const { reader, meter, booking, errorEvents, idleTimeoutMs, clientGone } = passage;
+  return new ReadableStream<Uint8Array>(new PassingBody(passage), { highWaterMark: 0 });
+}
+
+/** What a stream is made of whose bytes are a passage's. */
+class PassingBody {
+  readonly #passage: Passage;
   /** What holds the beginning of an event back; null: the body is no stream of events. */
-  const events = errorEvents && wholeEvents();
-  const watch = silenceWatch(idleTimeoutMs, {
-    onSilent: fallSilent,
-    onStalled: giveUp,
-    onQuiet: keepAlive,
-  });
-  let breaking: ReturnType<typeof setTimeout> | undefined;
-
-  let readBytes = 0;
+  readonly #events: WholeEvents | null;
+  readonly #watch: SilenceWatch;
+  #output!: ReadableStreamDefaultController<Uint8Array>;
+  #readBytes = 0;
   /** What the client last asked for, until it is there. */
-  let pulled = Promise.resolve();
+  #pulled = Promise.resolve();
   /** Whether nobody takes the answer any more. */
-  let isUnwanted = false;
-  let isOver = false;
-  let output: ReadableStreamDefaultController<Uint8Array>;
+  #isUnwanted = false;
+  #isOver = false;
+  #breaking: ReturnType<typeof setTimeout> | undefined;
 
-  /** Ends the passage, once: the booking, and what the client sees if it is there. */
-  function end(ending: BookingEnding, endOutput: () => void): boolean {
-    if (isOver) return false;
-    isOver = true;
-    watch.stop();
-    clientGone.removeEventListener("abort", leave);
-    booking?.end(told(ending, passage, isUnwanted));
-    if (!isUnwanted) endOutput();
-    return true;
+  constructor(passage: Passage) {
+    this.#passage = passage;
+    this.#events = passage.errorEvents && wholeEvents();
+    this.#watch = silenceWatch(passage.idleTimeoutMs, {
+      onSilent: () => this.#fallSilent(),
+      onStalled: () => this.#giveUp(),
+      onQuiet: () => this.#keepAlive(),
+    });
   }
 
-  /** Closes the connection to OpenRouter. */
-  function hangUp(reason: unknown) {
-    passage.abort(reason);
-    // Deno's fetch forgets its signal once its Response is collected as garbage: then only this
-    // closes the connection. Where the signal did it, this rejects with the same reason.
-    reader.cancel(reason).catch(() => {});
+  start(controller: ReadableStreamDefaultController<Uint8Array>) {
+    const { clientGone, length } = this.#passage;
+    this.#output = controller;
+    clientGone.addEventListener("abort", this.#leave);
+    this.#watch.start();
+    if (clientGone.aborted) this.#leave();
+    else if (length === 0) this.#completeEarly();
   }
 
-  const close = () => output.close();
-
-  /** Whether the answer is whole, although its connection has not ended. */
-  const isWhole = () =>
-    meter.isDone() || meter.progress.hasLast ||
-    (meter.progress.isOver && meter.observed.cost !== null);
-
-  /** Ends the stream so that the client can tell: an event says why, and its connection breaks. */
-  function breakOff(error: GatewayError) {
-    // What breaks after the end of the answer breaks nothing.
-    const isEnded = isWhole()
-      ? end(passage.whenRead, close)
-      : end({ kind: "broken", sent: true, error }, () => tellAndBreak(error));
-    if (isEnded) hangUp(error);
+  /** It must bring something, and an empty chunk would end a chunked HTTP body. */
+  pull(): Promise<void> {
+    return this.#pulled = this.#passSome();
   }
 
-  function tellAndBreak(error: GatewayError) {
-    // An error of OpenRouter's own is a stream's last event.
-    if (errorEvents === null || meter.observed.error !== null) return output.error(error);
-    // An event without its end is for nobody, unless too much of it has been passed on.
-    const gap = events?.isBetween() ? NO_BYTES : EVENT_END;
-    output.enqueue(concat(gap, errorEvents(error)));
-    breaking = setTimeout(() => output.error(error), ERROR_AHEAD_MS);
+  cancel() {
+    clearTimeout(this.#breaking);
+    this.#abandon();
+  }
+
+  // How bytes pass.
+
+  /** Passes on what comes next, once some of it may pass. */
+  async #passSome() {
+    while (!this.#isOver && !this.#isUnwanted && !await this.#passNext());
+  }
+
+  /** Passes the next chunk on. False: nothing of it may pass yet. */
+  async #passNext(): Promise<boolean> {
+    const { reader, meter, booking, length } = this.#passage;
+    let chunk: Awaited<ReturnType<typeof reader.read>>;
+    this.#watch.reading();
+    try {
+      chunk = await reader.read();
+    } catch (cause) {
+      const message = "OpenRouter's connection broke before the answer was complete";
+      this.#breakOff(new GatewayError("upstream_unreachable", message, { cause }));
+      return true;
+    }
+    this.#watch.hasRead();
+    if (this.#isOver) return true;
+    if (chunk.done) {
+      this.#complete();
+      return true;
+    }
+    if (chunk.value.length === 0) return false;
+    booking?.firstByte();
+    const metered = meter.feed(chunk.value);
+    const passed = this.#put(this.#events?.feed(metered) ?? metered);
+    if (passed > 0) this.#watch.hasPassed();
+    this.#readBytes += chunk.value.length;
+    if (this.#readBytes === length || this.#hasEnded(chunk.value)) this.#completeEarly();
+    return this.#isOver || passed > 0;
   }
 
   /** Passes bytes on to whoever is still there. @returns how many */
-  function put(bytes: Uint8Array): number {
+  #put(bytes: Uint8Array): number {
     if (bytes.length === 0) return 0;
-    if (!isUnwanted) output.enqueue(bytes);
+    if (!this.#isUnwanted) this.#output.enqueue(bytes);
     return bytes.length;
-  }
-
-  function complete() {
-    const rest = meter.end();
-    if (meter.isCut()) {
-      put(events?.feed(rest) ?? rest);
-      return breakOff(endedEarly());
-    }
-    put(events === null ? rest : concat(events.feed(rest), events.release()));
-    end(meter.isEmpty() ? { kind: "empty" } : passage.whenRead, close);
-  }
-
-  /**
-   * Ends the passage before the connection: at the last byte of a known length, because Deno's server
-   * then cancels a body that is not closed; at the last event of a stream, because nothing follows.
-   */
-  function completeEarly() {
-    complete();
-    letGo(reader, hangUp);
-  }
-
-  /** The client is gone. */
-  function leave() {
-    if (isOver || isUnwanted) return;
-    close();
-    abandon();
-  }
-
-  /** Should the client read on after all, it must not take a part of the answer for the whole. */
-  function giveUp() {
-    output.error(new ClientDisconnected());
-    abandon();
-  }
-
-  /** Nobody takes the answer any more. */
-  function abandon() {
-    if (isOver || isUnwanted) return;
-    isUnwanted = true;
-    if (passage.whenHeard !== null) return void hear();
-    const hadUsage = meter.observed.cost !== null;
-    end({ kind: "left", sent: true, hadUsage }, close);
-    hangUp(new ClientDisconnected());
-  }
-
-  /** Reads on for the books alone; nothing is kept of what comes. */
-  async function hear() {
-    await pulled;
-    while (!isOver) await passNext();
-  }
-
-  function fallSilent() {
-    const message = `OpenRouter was silent for ${idleTimeoutMs} ms within its answer`;
-    const error = new GatewayError("upstream_timeout", message);
-    // Some providers keep the connection open when they have said that they are done.
-    if (events === null || !meter.progress.isOver) return breakOff(error);
-    end(passage.whenRead, close);
-    hangUp(error);
   }
 
   /**
@@ -183,64 +146,125 @@ export function passOn(passage: Passage): ReadableStream<Uint8Array> {
    *
    * @returns whether it was told
    */
-  function keepAlive(): boolean {
-    if (!events?.isBetween() || isUnwanted || output.desiredSize !== 0) return false;
-    output.enqueue(KEEP_ALIVE);
+  #keepAlive(): boolean {
+    const isFull = this.#output.desiredSize !== 0;
+    if (!this.#events?.isBetween() || this.#isUnwanted || isFull) return false;
+    this.#output.enqueue(KEEP_ALIVE);
     return true;
   }
 
+  /** Reads on for the books alone; nothing is kept of what comes. */
+  async #hear() {
+    await this.#pulled;
+    while (!this.#isOver) await this.#passNext();
+  }
+
+  // How a passage ends.
+
+  /** Ends the passage, once: the booking, and what the client sees if it is there. */
+  #end(ending: BookingEnding, endOutput = () => this.#output.close()): boolean {
+    if (this.#isOver) return false;
+    this.#isOver = true;
+    this.#watch.stop();
+    this.#passage.clientGone.removeEventListener("abort", this.#leave);
+    this.#passage.booking?.end(told(ending, this.#passage, this.#isUnwanted));
+    if (!this.#isUnwanted) endOutput();
+    return true;
+  }
+
+  #complete() {
+    const { meter, whenRead } = this.#passage;
+    const rest = meter.end();
+    if (meter.isCut()) {
+      this.#put(this.#events?.feed(rest) ?? rest);
+      return this.#breakOff(endedEarly());
+    }
+    this.#put(
+      this.#events === null ? rest : concat(this.#events.feed(rest), this.#events.release()),
+    );
+    this.#end(meter.isEmpty() ? { kind: "empty" } : whenRead);
+  }
+
   /** Whether a stream's last event has come, with the end of its last line: a CR may be half of that. */
-  function hasEnded(chunk: Uint8Array): boolean {
-    return meter.isDone() && events?.isAtEnd() === true && chunk.at(-1) !== CR;
+  #hasEnded(chunk: Uint8Array): boolean {
+    return this.#passage.meter.isDone() && this.#events?.isAtEnd() === true && chunk.at(-1) !== CR;
   }
 
-  /** Passes on what comes next, once some of it may pass. */
-  async function passSome() {
-    while (!isOver && !isUnwanted && !await passNext());
+  /**
+   * Ends the passage before the connection: at the last byte of a known length, because Deno's server
+   * then cancels a body that is not closed; at the last event of a stream, because nothing follows.
+   */
+  #completeEarly() {
+    this.#complete();
+    letGo(this.#passage.reader, (reason) => this.#hangUp(reason));
   }
 
-  /** Passes the next chunk on. False: nothing of it may pass yet. */
-  async function passNext(): Promise<boolean> {
-    let chunk: Awaited<ReturnType<typeof reader.read>>;
-    watch.reading();
-    try {
-      chunk = await reader.read();
-    } catch (cause) {
-      const message = "OpenRouter's connection broke before the answer was complete";
-      breakOff(new GatewayError("upstream_unreachable", message, { cause }));
-      return true;
-    }
-    watch.hasRead();
-    if (isOver) return true;
-    if (chunk.done) {
-      complete();
-      return true;
-    }
-    if (chunk.value.length === 0) return false;
-    booking?.firstByte();
-    const metered = meter.feed(chunk.value);
-    const passed = put(events?.feed(metered) ?? metered);
-    if (passed > 0) watch.hasPassed();
-    readBytes += chunk.value.length;
-    if (readBytes === passage.length || hasEnded(chunk.value)) completeEarly();
-    return isOver || passed > 0;
+  /** Closes the connection to OpenRouter. */
+  #hangUp(reason: unknown) {
+    this.#passage.abort(reason);
+    // Deno's fetch forgets its signal once its Response is collected as garbage: then only this
+    // closes the connection. Where the signal did it, this rejects with the same reason.
+    this.#passage.reader.cancel(reason).catch(() => {});
   }
 
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      output = controller;
-      clientGone.addEventListener("abort", leave);
-      watch.start();
-      if (clientGone.aborted) leave();
-      else if (passage.length === 0) completeEarly();
-    },
-    // A pull must bring something, and an empty chunk would end a chunked HTTP body.
-    pull: () => pulled = passSome(),
-    cancel() {
-      clearTimeout(breaking);
-      abandon();
-    },
-  }, { highWaterMark: 0 });
+  /** Ends the stream so that the client can tell: an event says why, and its connection breaks. */
+  #breakOff(error: GatewayError) {
+    // What breaks after the end of the answer breaks nothing.
+    const isEnded = this.#isWhole()
+      ? this.#end(this.#passage.whenRead)
+      : this.#end({ kind: "broken", sent: true, error }, () => this.#tellAndBreak(error));
+    if (isEnded) this.#hangUp(error);
+  }
+
+  /** Whether the answer is whole, although its connection has not ended. */
+  #isWhole(): boolean {
+    const { meter } = this.#passage;
+    return meter.isDone() || meter.progress.hasLast ||
+      (meter.progress.isOver && meter.observed.cost !== null);
+  }
+
+  #tellAndBreak(error: GatewayError) {
+    const { errorEvents, meter } = this.#passage;
+    // An error of OpenRouter's own is a stream's last event.
+    if (errorEvents === null || meter.observed.error !== null) return this.#output.error(error);
+    // An event without its end is for nobody, unless too much of it has been passed on.
+    const gap = this.#events?.isBetween() ? NO_BYTES : EVENT_END;
+    this.#output.enqueue(concat(gap, errorEvents(error)));
+    this.#breaking = setTimeout(() => this.#output.error(error), ERROR_AHEAD_MS);
+  }
+
+  /** The client is gone. */
+  readonly #leave = () => {
+    if (this.#isOver || this.#isUnwanted) return;
+    this.#output.close();
+    this.#abandon();
+  };
+
+  /** Should the client read on after all, it must not take a part of the answer for the whole. */
+  #giveUp() {
+    this.#output.error(new ClientDisconnected());
+    this.#abandon();
+  }
+
+  /** Nobody takes the answer any more. */
+  #abandon() {
+    if (this.#isOver || this.#isUnwanted) return;
+    this.#isUnwanted = true;
+    if (this.#passage.whenHeard !== null) return void this.#hear();
+    const hadUsage = this.#passage.meter.observed.cost !== null;
+    this.#end({ kind: "left", sent: true, hadUsage });
+    this.#hangUp(new ClientDisconnected());
+  }
+
+  #fallSilent() {
+    const { idleTimeoutMs, meter, whenRead } = this.#passage;
+    const message = `OpenRouter was silent for ${idleTimeoutMs} ms within its answer`;
+    const error = new GatewayError("upstream_timeout", message);
+    // Some providers keep the connection open when they have said that they are done.
+    if (this.#events === null || !meter.progress.isOver) return this.#breakOff(error);
+    this.#end(whenRead);
+    this.#hangUp(error);
+  }
 }
 
 /** What is wrong with an answer that its meter calls cut. */

@@ -163,9 +163,9 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
       apiKey: null,
     };
     try {
-      const sent = await send(sending);
+      const upstream = await send(sending);
       call.timing.mark("upstream");
-      const response = await answering.pass(order, sent, booking, call);
+      const response = await answering.pass(order, upstream, sending.apiKey, booking, call);
       response.headers.append("server-timing", call.timing.header());
       return response;
     } catch (error) {

@@ -33,12 +33,6 @@ export interface Sending {
   apiKey: string | null;
 }
 
-export interface Sent {
-  upstream: Upstream;
-  /** The key that made the call; null: it went without one. */
-  apiKey: string | null;
-}
-
 /**
  * Makes the function that sends a call, and sends it once more with another key if OpenRouter no longer
  * knows the first.
@@ -46,7 +40,7 @@ export interface Sent {
  * It throws {@linkcode GatewayError}s: not_found, invalid_request, what the account's keys throw, and
  * what `forward` throws; StillAnswering; and ClientDisconnected.
  */
-export function createSend(deps: SendDeps): (sending: Sending) => Promise<Sent> {
+export function createSend(deps: SendDeps): (sending: Sending) => Promise<Upstream> {
   const { config, accounts, pseudonymOf, fetch } = deps;
 
   return async (sending) => {
@@ -72,16 +66,15 @@ export function createSend(deps: SendDeps): (sending: Sending) => Promise<Sent> 
 
     if (key === null) {
       assertNeedsNoKey(order);
-      return { upstream: await attempt(null), apiKey: null };
+      return await attempt(null);
     }
     const apiKey = await accounts.openKey(did, key);
     const upstream = await attempt(apiKey);
-    if (!refusesKey(upstream)) return { upstream, apiKey };
+    if (!refusesKey(upstream)) return upstream;
     // Nothing was billed, and the body is still here: the same request goes on with another key.
     sending.isSent = false;
     const another = await accounts.replaceKey(did, key);
-    if (another === null) return { upstream, apiKey };
-    return { upstream: await attempt(another), apiKey: another };
+    return another === null ? upstream : await attempt(another);
   };
 }
 
