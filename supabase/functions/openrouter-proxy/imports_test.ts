@@ -22,7 +22,7 @@ const IMPORTS: Record<string, string[]> = {
     "config",
     "log",
   ],
-  "usage": ["call", "accounts", "auth", "http", "store", "config", "errors.ts", "bytes"],
+  "usage": ["call", "accounts", "http", "store", "config", "errors.ts", "bytes"],
   "health": ["openrouter", "http", "store", "errors.ts", "version.ts"],
   "openapi": ["policy", "http", "errors.ts", "version.ts"],
   "call": [

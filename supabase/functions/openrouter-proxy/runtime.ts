@@ -1,7 +1,7 @@
 /**
  * The gateway on a real runtime: its clock, its network, its log, its environment.
  */
-import { type Config, ConfigError, configFromEnv } from "./config/config.ts";
+import { type Config, ConfigError, configFromEnv, type Environment } from "./config/config.ts";
 import { ClientDisconnected, describeError, GatewayError } from "./errors.ts";
 import { createGateway } from "./gateway.ts";
 import { refuseAll } from "./http/refuse_all.ts";
@@ -23,10 +23,6 @@ export interface RunningGateway {
   retire(reason: string): void;
   /** Resolves when every request that was forwarded has been settled, and the log is complete. */
   idle(): Promise<void>;
-}
-
-interface Environment {
-  get(name: string): string | undefined;
 }
 
 /**

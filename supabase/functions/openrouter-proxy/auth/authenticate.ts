@@ -8,7 +8,13 @@ import { createDidResolver } from "./did.ts";
 import { createKnownTokens } from "./known_tokens.ts";
 import { createAudienceSearch } from "./other_audience.ts";
 import { assertSameDid, presentedTokens, verifyOneOf } from "./presented_tokens.ts";
-import { isSignedRequest, readSignedHead, type RequestHead } from "./signed_request.ts";
+import {
+  isSignedRequest,
+  readSignedHead,
+  type RequestHead,
+  type SignedHead,
+  type VerifiedRequest,
+} from "./signed_request.ts";
 import { unusableCredentials } from "./unusable_credentials.ts";
 
 export type { RequestHead };
@@ -31,12 +37,7 @@ export interface Identity {
   /** In the one spelling that an account has: did:pkh in lower case. */
   readonly did: string;
   /** What makes a signed request acceptable once; null for tokens, which are reusable. */
-  readonly replay: {
-    /** Lower-case hex SHA-256 of the signed message. */
-    readonly hash: string;
-    /** When the hash may be forgotten. */
-    readonly expiresAt: Date;
-  } | null;
+  readonly replay: VerifiedRequest["replay"] | null;
   /** The token's `iat`, for revocation; null for signed requests. */
   readonly tokenIssuedAt: Date | null;
 }
@@ -62,13 +63,6 @@ export interface Authentication {
  * expired_token
  */
 export type Authenticate = (head: RequestHead) => Promise<Authentication>;
-
-/** A signature over the request, of which its headers are in order. */
-interface SignedHead {
-  /** The DID that is said to have signed, in the one spelling that an account has. */
-  readonly claimedDid: string;
-  verify(body: Bytes): Promise<Omit<Identity, "tokenIssuedAt">>;
-}
 
 /** A way to sign a request. */
 interface SignatureCarrier {

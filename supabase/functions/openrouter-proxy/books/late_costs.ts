@@ -7,6 +7,7 @@
 import { decimalNumber } from "../bytes/decimal.ts";
 import { nothingObserved, observeGeneration } from "../metering/usage.ts";
 import type { Store } from "../store/store.ts";
+import type { UnpricedRequest } from "../store/late_costs.ts";
 import type { KnownCost } from "../store/settlement.ts";
 import type { Entries } from "./entries.ts";
 import type { GenerationReader } from "./generation.ts";
@@ -21,18 +22,10 @@ export interface LateCostsDeps {
   log: (event: Record<string, unknown>) => void;
 }
 
-/** A row that has ended without a cost. */
-export interface UnpricedRequest {
-  requestId: string;
-  requestTime: string;
-  did: string;
-  generationId: string;
-}
-
 /** Makes the function that asks for a cost until OpenRouter knows it, and books it. */
 export function createLateCosts(
   { store, generations, entries, usdPerCredit, log }: LateCostsDeps,
-): (request: UnpricedRequest) => Promise<void> {
+): (request: Omit<UnpricedRequest, "endpoint">) => Promise<void> {
   return async ({ requestId, requestTime, did, generationId }) => {
     const observed = nothingObserved();
     observeGeneration(observed, await generations.read(generationId));

@@ -6,21 +6,8 @@ import type { Asks } from "../policy/asks.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
 import { appraise, type Estimate } from "../policy/estimate.ts";
 import { listedUnder } from "../policy/variants.ts";
-import type { AdmissionRequest } from "../store/admission.ts";
+import { type AdmissionRequest, type ExpectedCost, NOTHING_ASKED } from "../store/admission.ts";
 import type { Order } from "./order.ts";
-
-type Prices = Pick<
-  AdmissionRequest,
-  "serverTools" | "models" | "runsUnnamed" | "freeModel" | "estimate"
->;
-
-const COSTS_NOTHING: Prices = {
-  serverTools: [],
-  models: [],
-  runsUnnamed: null,
-  freeModel: false,
-  estimate: [],
-};
 
 /** Waits for OpenRouter's prices at an isolate's first call that may cost, for a second at most. */
 export async function admissionRequest(
@@ -34,6 +21,7 @@ export async function admissionRequest(
   const { asks, call } = order;
   if (asks !== null) await catalogue.ready(asks.models);
   return {
+    ...NOTHING_ASKED,
     requestId,
     did: identity.did,
     method,
@@ -48,18 +36,17 @@ export async function admissionRequest(
     idempotency: order.idempotency,
     outputBound: call?.charges === "tokens" ? call.boundedBy[0]! : null,
     ...order.origin,
-    ...(asks === null ? COSTS_NOTHING : pricesOf(asks, catalogue, usdPerCredit)),
+    ...(asks && pricesOf(asks, catalogue, usdPerCredit)),
   };
 }
 
-function pricesOf(asks: Asks, catalogue: Catalogue, usdPerCredit: string): Prices {
+function pricesOf(asks: Asks, catalogue: Catalogue, usdPerCredit: string) {
   const { serverTools, models, runsUnnamed, freeModel, estimate } = appraise(asks, catalogue);
   const inUsd = estimate.map((one) => estimateInUsd(one, usdPerCredit));
   return { serverTools, models, runsUnnamed, freeModel, estimate: inUsd };
 }
 
-/** OpenRouter lists its prices in credits. */
-function estimateInUsd(estimate: Estimate, usdPerCredit: string): Estimate {
+function estimateInUsd(estimate: Estimate, usdPerCredit: string): ExpectedCost {
   if ("unknown" in estimate) return estimate;
   const usd = usdOfCredits(estimate.usd, usdPerCredit);
   if (!("usd_per_output_token" in estimate)) return { usd };

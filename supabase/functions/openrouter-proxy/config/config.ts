@@ -86,7 +86,7 @@ export class ConfigError extends Error {
   }
 }
 
-interface Environment {
+export interface Environment {
   get(name: string): string | undefined;
 }
 

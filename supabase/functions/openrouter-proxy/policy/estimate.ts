@@ -16,7 +16,7 @@ import { MAX_USES, serverToolKind } from "./server_tools.ts";
 import { tokensOf } from "./tokens.ts";
 import { type Listed, listedUnder } from "./variants.ts";
 
-/** USD as exact decimals. */
+/** In OpenRouter's credits, of which its prices are, as exact decimals. */
 export type Estimate =
   | { usd: string }
   /**

@@ -47,6 +47,26 @@ export interface AdmissionRequest {
   label: string | null;
 }
 
+/** A request that costs nothing, and asks for nothing that Postgres would have to allow. */
+export const NOTHING_ASKED = {
+  metered: false,
+  model: null,
+  streaming: false,
+  replay: null,
+  tokenIssuedAt: null,
+  ownedGenerations: [],
+  sharedFeatures: [],
+  serverTools: [],
+  idempotency: null,
+  models: [],
+  runsUnnamed: null,
+  freeModel: false,
+  estimate: [],
+  outputBound: null,
+  session: null,
+  label: null,
+} satisfies Partial<AdmissionRequest>;
+
 /** What admit_request takes: the members of the composite type `admission`. */
 export function admissionMembers(request: AdmissionRequest) {
   return {

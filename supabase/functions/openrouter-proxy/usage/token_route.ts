@@ -1,13 +1,12 @@
 /** `POST /api/v1/token`: a Supabase JWT for the caller (docs/protocol.md, "Supabase tokens"). */
 import type { Context } from "hono";
-import type { Identity } from "../auth/authenticate.ts";
 import { refusalOf } from "../accounts/refusals.ts";
 import type { Identify } from "../call/identify.ts";
 import { GatewayError } from "../errors.ts";
 import { queryOf } from "../http/query_parameters.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
-import type { AdmissionRequest } from "../store/admission.ts";
+import { type AdmissionRequest, NOTHING_ASKED } from "../store/admission.ts";
 import type { SupabaseToken } from "./supabase_token.ts";
 
 /**
@@ -30,11 +29,19 @@ export function createToken(
         "this gateway makes no Supabase tokens: its operator has not set GATEWAY_JWT_KEY",
       );
     }
-    const { identity } = identified;
-    const request = admissionRequest(c.get("requestId"), identity);
+    const { did, replay, tokenIssuedAt } = identified.identity;
+    const request: AdmissionRequest = {
+      ...NOTHING_ASKED,
+      requestId: c.get("requestId"),
+      did,
+      method: "POST",
+      endpoint: "/token",
+      replay,
+      tokenIssuedAt,
+    };
     const admission = await store.admit(request);
     if (admission.decision !== "admitted") throw refusalOf(admission, request);
-    const { token, expiresAt } = await signed(identity.did, sign);
+    const { token, expiresAt } = await signed(did, sign);
     const data = { token, expires_at: expiresAt.toISOString() };
     return c.json({ success: true, data });
   };
@@ -48,30 +55,4 @@ async function signed(did: string, sign: (did: string) => Promise<SupabaseToken>
       cause,
     });
   }
-}
-
-function admissionRequest(requestId: string, identity: Identity): AdmissionRequest {
-  const { did, replay, tokenIssuedAt } = identity;
-  return {
-    requestId,
-    did,
-    method: "POST",
-    endpoint: "/token",
-    metered: false,
-    model: null,
-    session: null,
-    label: null,
-    streaming: false,
-    replay,
-    tokenIssuedAt,
-    ownedGenerations: [],
-    sharedFeatures: [],
-    outputBound: null,
-    serverTools: [],
-    idempotency: null,
-    models: [],
-    runsUnnamed: null,
-    freeModel: false,
-    estimate: [],
-  };
 }

@@ -11,8 +11,7 @@ import { createComparison } from "./comparison.ts";
 import { createJobCosts, type JobCostsDeps } from "./job_costs.ts";
 import { createLostCalls } from "./lost_calls.ts";
 import { createMaintenance, type Maintenance, type Turns } from "./maintenance.ts";
-import { createPurges } from "./purges.ts";
-import { createStaleRows } from "./stale_rows.ts";
+import { untilNothingIsLeft } from "./job.ts";
 import { createUnpricedRows } from "./unpriced_rows.ts";
 
 export interface AssemblyDeps {
@@ -44,11 +43,13 @@ export function turnsOf(deps: AssemblyDeps): Turns {
   const jobCosts = createJobCosts({ store, management, vault, openrouterUrl, fetch });
   const adopt = createAdoption({ store, management, usdPerCredit, now });
   return [
-    ["stale_rows", 0.15, createStaleRows(store)],
+    // Rows whose gateway died.
+    ["stale_rows", 0.15, untilNothingIsLeft(() => store.expireStaleRequests())],
     ["unpriced_rows", 0.6, createUnpricedRows({ store, management, jobCosts, usdPerCredit })],
     ["comparison", 0.75, createComparison({ store, management, analytics, usdPerCredit, now })],
     ["lost_calls", 0.9, createLostCalls({ store, analytics, adopt, usdPerCredit, now })],
     ["alerts", 0.97, createAlerts(alerts)],
-    ["purges", 1, createPurges(store)],
+    // What has expired: replay keys, idempotency keys, old alerts.
+    ["purges", 1, untilNothingIsLeft(() => store.purge())],
   ];
 }

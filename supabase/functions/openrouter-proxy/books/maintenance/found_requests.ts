@@ -4,6 +4,7 @@ import { amount } from "../../metering/told_values.ts";
 import type { ListedGeneration } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
 import type { FoundCall } from "../../store/lost_calls.ts";
+import { knownUsage } from "../known_usage.ts";
 import { endpointOf } from "./api_types.ts";
 import type { Turn } from "./turn.ts";
 
@@ -41,25 +42,17 @@ export function createLook({ management, usdPerCredit, now }: LookDeps): Look {
     observeGeneration(observed, data);
     const cost = observed.cost ?? amount(listed.cost);
     if (cost === null) return null;
-    const { model, provider, nativeFinishReason, upstreamCost } = observed;
-    const { inputTokens, outputTokens, cachedTokens, reasoningTokens } = observed;
+    const usage = knownUsage(observed, usdPerCredit);
     return {
       requestId: typeof data?.request_id === "string" ? data.request_id : null,
       call: {
+        ...usage,
         did,
-        generations: [{ id, cost, upstreamCost }],
+        generations: [{ id, cost, upstreamCost: usage.upstreamCost }],
         createdAt,
         endpoint: endpointOf(data?.api_type),
         streaming: data?.streamed === true,
-        model: model ?? listed.model,
-        provider,
-        nativeFinishReason,
-        inputTokens,
-        outputTokens,
-        cachedTokens,
-        reasoningTokens,
-        upstreamCost,
-        usdPerCredit,
+        model: usage.model ?? listed.model,
       },
     };
   };

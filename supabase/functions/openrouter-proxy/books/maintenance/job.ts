@@ -13,5 +13,18 @@ export interface Outcome {
 
 export type Job = (turn: Turn) => Promise<Outcome>;
 
+/** @param step how many it has put right: those that Postgres does at once */
+export function untilNothingIsLeft(step: () => Promise<number>): Job {
+  return async (turn) => {
+    let done = 0;
+    while (turn.stopped() === null) {
+      const more = await step();
+      done += more;
+      if (more === 0) return { done, left: 0 };
+    }
+    return { done, left: null };
+  };
+}
+
 /** How many requests to OpenRouter a job has under way at a time. */
 export const AT_A_TIME = 8;

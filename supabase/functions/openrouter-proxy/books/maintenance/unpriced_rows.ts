@@ -4,12 +4,13 @@
  * The management key reads every generation of the account, those of keys that were replaced or deleted
  * since, too (openrouter.md, "GET /generation").
  */
-import { nothingObserved, type Observed, observeGeneration } from "../../metering/usage.ts";
+import { nothingObserved, observeGeneration } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
 import { ManagementError } from "../../openrouter/management_call.ts";
 import type { Store } from "../../store/store.ts";
 import type { KnownCost } from "../../store/settlement.ts";
 import type { UnpricedRequest } from "../../store/late_costs.ts";
+import { knownUsage } from "../known_usage.ts";
 import { AT_A_TIME, type Job } from "./job.ts";
 import type { JobCosts } from "./job_costs.ts";
 import { inParallel, type Turn } from "./turn.ts";
@@ -53,8 +54,16 @@ export function createUnpricedRows(deps: UnpricedRowsDeps): Job {
             throw error;
           });
           notAsked.delete(row);
+          const { requestId, requestTime } = row;
           if (observed === null || observed.cost === null) unknown++;
-          else known.push(knownCost(row, observed, costSource));
+          else {
+            known.push({
+              ...knownUsage(observed, usdPerCredit),
+              row: { requestId, requestTime },
+              cost: observed.cost,
+              costSource,
+            });
+          }
         });
       } finally {
         // Where OpenRouter refuses, too: what was learnt is learnt, and what was not asked need not wait.
@@ -66,25 +75,4 @@ export function createUnpricedRows(deps: UnpricedRowsDeps): Job {
       }
     }
   };
-
-  function knownCost(
-    { requestId, requestTime }: UnpricedRequest,
-    observed: Observed,
-    costSource: KnownCost["costSource"],
-  ): KnownCost {
-    return {
-      row: { requestId, requestTime },
-      cost: observed.cost!,
-      costSource,
-      usdPerCredit,
-      model: observed.model,
-      provider: observed.provider,
-      nativeFinishReason: observed.nativeFinishReason,
-      inputTokens: observed.inputTokens,
-      outputTokens: observed.outputTokens,
-      cachedTokens: observed.cachedTokens,
-      reasoningTokens: observed.reasoningTokens,
-      upstreamCost: observed.upstreamCost,
-    };
-  }
 }

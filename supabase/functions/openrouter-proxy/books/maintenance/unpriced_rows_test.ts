@@ -58,6 +58,20 @@ Deno.test("rows are priced by what OpenRouter says of their generations, until n
   ]);
 });
 
+Deno.test("a part of the tokens is never booked above its whole, whatever a provider says", async () => {
+  const { job, turn, booked } = jobOver([[row(1)]], () =>
+    Promise.resolve({
+      total_cost: "0.5",
+      native_tokens_prompt: 10,
+      native_tokens_cached: 12,
+      native_tokens_completion: 20,
+      native_tokens_reasoning: 21,
+    }));
+  await job(turn);
+  const [{ inputTokens, cachedTokens, outputTokens, reasoningTokens }] = booked as [KnownCost];
+  assert.deepEqual([inputTokens, cachedTokens, outputTokens, reasoningTokens], [10, 10, 20, 20]);
+});
+
 Deno.test("jobs are asked for by their own path", async () => {
   const { job, turn, booked } = jobOver(
     [[row(1, "/videos"), row(9, "/videos")]],
