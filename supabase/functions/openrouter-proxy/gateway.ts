@@ -10,7 +10,7 @@ import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { noStore } from "./http/no_store.ts";
 import { tellLimits } from "./http/rate_limited.ts";
-import { type RequestEnv, requestLog } from "./http/request_log.ts";
+import { type Handler, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
 import { createOpenApi } from "./openapi/openapi_route.ts";
 import { createParts, type GatewayDeps } from "./parts.ts";
@@ -19,8 +19,6 @@ import { createLimits } from "./usage/limits_route.ts";
 import { createUsageRequest, createUsageRequests } from "./usage/requests_route.ts";
 import { createToken } from "./usage/token_route.ts";
 import { createUsage } from "./usage/usage_route.ts";
-
-type Handler = (c: Context<RequestEnv>) => Promise<Response>;
 
 const PROXIED_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 

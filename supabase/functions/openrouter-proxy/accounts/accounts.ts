@@ -1,6 +1,8 @@
 /**
  * A DID's account: leave to spend, and the OpenRouter key to spend with.
  */
+import { isWithin } from "../bytes/is_within.ts";
+import { oneUnderWay } from "../bytes/one_under_way.ts";
 import { GatewayError } from "../errors.ts";
 import type { Management } from "../openrouter/management.ts";
 import { ManagementError } from "../openrouter/management_call.ts";
@@ -56,8 +58,8 @@ export function createAccounts(
   const provision = createProvisioner(deps);
   // The calls of one isolate that come while a new limit is told, or a key is replaced, wait for that
   // together: a DID's burst is no burst at OpenRouter's management API.
-  const underWay = new Map<string, Promise<void>>();
-  const replacing = new Map<string, Promise<string | null>>();
+  const tellOnce = oneUnderWay<void>();
+  const replaceOnce = oneUnderWay<string | null>();
 
   /**
    * Whether the key has its new limit at OpenRouter. One that is gone there is replaced when it is
@@ -81,9 +83,7 @@ export function createAccounts(
 
   /** Tells a limit that may wait: no call fails for it. */
   async function tellLater(did: string, keyHash: string, limit: KeyLimit): Promise<void> {
-    const sinceMs = now() - deferredAt;
-    // A clock that was set back does not put it off for longer.
-    if (sinceMs >= 0 && sinceMs < TELL_AGAIN_MS) return;
+    if (isWithin(TELL_AGAIN_MS, deferredAt, now())) return;
     try {
       await tellLimit(did, keyHash, limit);
     } catch (error) {
@@ -96,14 +96,9 @@ export function createAccounts(
 
   function tellLimit(did: string, keyHash: string, limit: KeyLimit): Promise<void> {
     const purpose = `${keyHash} ${limit.creditLimit} ${limit.creditLimitReset}`;
-    let telling = underWay.get(purpose);
-    if (telling === undefined) {
-      telling = (async () => {
-        if (await takesLimit(keyHash, limit)) await store.recordKeyLimit(did, keyHash, limit);
-      })().finally(() => underWay.delete(purpose));
-      underWay.set(purpose, telling);
-    }
-    return telling;
+    return tellOnce(purpose, async () => {
+      if (await takesLimit(keyHash, limit)) await store.recordKeyLimit(did, keyHash, limit);
+    });
   }
 
   /** The envelope of another key; null: OpenRouter has this one. */
@@ -137,12 +132,7 @@ export function createAccounts(
     },
 
     async replaceKey(did, { hash }) {
-      let replaced = replacing.get(hash);
-      if (replaced === undefined) {
-        replaced = replace(did, hash).finally(() => replacing.delete(hash));
-        replacing.set(hash, replaced);
-      }
-      const envelope = await replaced;
+      const envelope = await replaceOnce(hash, () => replace(did, hash));
       return envelope === null ? null : await vault.open(did, envelope);
     },
   };

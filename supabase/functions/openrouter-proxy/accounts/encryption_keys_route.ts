@@ -1,15 +1,14 @@
 /** `GET /api/v1/encryption-keys`, for the operator (docs/protocol.md, "Encryption keys"). */
-import type { Context } from "hono";
 import type { RequireOperator } from "../http/operator.ts";
 import { queryOf } from "../http/query_parameters.ts";
-import type { RequestEnv } from "../http/request_log.ts";
+import type { Handler } from "../http/request_log.ts";
 import type { KeyVault } from "./key_vault.ts";
 
 /** Makes the handler, which tells the ids of the keys and nothing of the keys. */
 export function createEncryptionKeys(
   requireOperator: RequireOperator,
   vault: Pick<KeyVault, "keyIds">,
-): (c: Context<RequestEnv>) => Promise<Response> {
+): Handler {
   return async (c) => {
     await requireOperator(c.req.raw.headers);
     queryOf(c.req.raw.url, []);

@@ -6,6 +6,7 @@
  * carries the DID, by which an attempt that died is found and its key deleted. Where there is a
  * guardrail, no key is stored, and so none is used, before OpenRouter has put it under that.
  */
+import { oneUnderWay } from "../bytes/one_under_way.ts";
 import { GatewayError } from "../errors.ts";
 import type { CreatedKey } from "../openrouter/keys.ts";
 import type { Management } from "../openrouter/management.ts";
@@ -72,16 +73,10 @@ export function didOfKeyName(name: string): string | null {
 export function createProvisioner(deps: ProvisionerDeps): Provision {
   const { store, management, vault, guardrailId, now, sleep, onAlert, log } = deps;
   // The requests of one isolate wait together, so that a new DID's burst costs one claim.
-  const underWay = new Map<string, Promise<string>>();
+  const provisionOnce = oneUnderWay<string>();
 
   function provision(did: string, brokenKeyHash: string | null): Promise<string> {
-    const purpose = `${did} ${brokenKeyHash}`;
-    let running = underWay.get(purpose);
-    if (!running) {
-      running = claimOrWait(did, brokenKeyHash).finally(() => underWay.delete(purpose));
-      underWay.set(purpose, running);
-    }
-    return running;
+    return provisionOnce(`${did} ${brokenKeyHash}`, () => claimOrWait(did, brokenKeyHash));
   }
 
   async function claimOrWait(did: string, brokenKeyHash: string | null): Promise<string> {

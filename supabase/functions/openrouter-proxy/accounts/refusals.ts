@@ -1,7 +1,7 @@
 /** Why a DID's request is not admitted, as the client is told. */
 import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
-import { rateLimited } from "../http/rate_limited.ts";
+import { inSeconds, rateLimited } from "../http/rate_limited.ts";
 import type { ProvisioningClaim } from "../store/key_provisioning.ts";
 import type { AdmissionRequest } from "../store/admission.ts";
 import type { Admission, BudgetExceeded, RateExceeded } from "../store/admission_decision.ts";
@@ -72,14 +72,11 @@ export function noNewAccounts(
   claim: Extract<ProvisioningClaim, { state: "no_room" }>,
 ): GatewayError {
   if (claim.why === "minute") {
-    const { limit, remaining, resetMs, retryAfterMs } = claim;
     return rateLimited({
+      ...inSeconds(claim),
       scope: "gateway",
-      limit,
-      remaining,
-      resetSeconds: Math.ceil(resetMs / 1000),
-      retryAfterSeconds: retryAfterMs / 1000,
-      message: `this gateway makes ${limit} new accounts a minute at most: try again shortly`,
+      retryAfterSeconds: claim.retryAfterMs / 1000,
+      message: `this gateway makes ${claim.limit} new accounts a minute at most: try again shortly`,
     });
   }
   const retryAfter = Math.max(1, Math.ceil(claim.retryAfterMs / 1000));
@@ -142,14 +139,12 @@ const WHAT_RATE: Record<RateExceeded["what"], string> = {
 };
 
 function rateExceeded(rate: RateExceeded): GatewayError {
-  const { scope, what, limit, remaining, resetMs, retryAfterMs } = rate;
+  const { scope, what, limit, retryAfterMs } = rate;
   const who = scope === "gateway" ? "this gateway" : "this DID";
   const retryAfterSeconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
   return rateLimited({
+    ...inSeconds(rate),
     scope,
-    limit,
-    remaining,
-    resetSeconds: Math.ceil(resetMs / 1000),
     retryAfterSeconds,
     message: `${who} has ${WHAT_RATE[what]} (${limit}): try again in ${retryAfterSeconds} s`,
   });

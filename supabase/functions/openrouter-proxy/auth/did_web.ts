@@ -4,6 +4,7 @@
  *
  * Sources: protocol.md, "DID methods"; the did:web specification.
  */
+import { oneUnderWay } from "../bytes/one_under_way.ts";
 import { GatewayError } from "../errors.ts";
 import { BoundedCache } from "../bytes/bounded_cache.ts";
 import { isDomainName } from "../bytes/domain_name.ts";
@@ -59,7 +60,7 @@ interface Place {
  * it, did_unavailable where the host cannot be asked
  */
 export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions) {
-  const pending = new Map<string, Promise<Methods>>();
+  const resolveOnce = oneUnderWay<Methods>();
   const underWay = new Set<Place>();
   const resolved = new BoundedCache<Cached<Methods>>(CACHE_CAPACITY);
   // Apart from the above, so that made-up DIDs cannot push out those in use.
@@ -85,7 +86,6 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
       throw error;
     } finally {
       underWay.delete(place);
-      pending.delete(uri);
     }
   }
 
@@ -102,14 +102,11 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
     const failure = failed.get(uri);
     if (failure && isValid(failure)) throw failure.value;
 
-    let inFlight = pending.get(uri);
-    if (!inFlight) {
+    return await resolveOnce(uri, () => {
       const place = { host: url.host, isKnown: success !== undefined };
       assertRoom(place);
-      inFlight = resolve(uri, url, place);
-      pending.set(uri, inFlight);
-    }
-    return await inFlight;
+      return resolve(uri, url, place);
+    });
   }
 
   return (uri: string, id: string): LoadKeys => {

@@ -89,7 +89,7 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
     const response = clientAnswer(answer, {
       apiKey,
       booking,
-      whenRead: call !== null && knowsNoSuchPath(answer, call.isKnown)
+      whenRead: call !== null && knowsNoSuchPath(answer, call.bookedAs === null)
         ? { kind: "no_such_path" }
         : status >= 300
         ? { kind: "refused", status }

@@ -16,7 +16,7 @@ export interface Identified extends Disposable {
 }
 
 /** The sender of a request that its headers alone do not refuse. */
-export interface Sender {
+export interface Caller {
   /** Whose token it is; null where a signature covers the body, so that nothing is proven yet. */
   identity: Identity | null;
   /**
@@ -28,7 +28,7 @@ export interface Sender {
 }
 
 /** @throws {GatewayError} rate_limited, and what Authenticate throws, before any of the body comes */
-export type Identify = (c: Context<RequestEnv>) => Promise<Sender>;
+export type Identify = (c: Context<RequestEnv>) => Promise<Caller>;
 
 export function createIdentify(
   authenticate: Authenticate,

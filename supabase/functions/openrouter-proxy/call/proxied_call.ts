@@ -12,7 +12,8 @@ import type { Config } from "../config/config.ts";
 import { ClientDisconnected } from "../errors.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
 import { tooFarBehind } from "../http/overloaded.ts";
-import type { RequestEnv } from "../http/request_log.ts";
+import { inSeconds } from "../http/rate_limited.ts";
+import type { Handler, RequestEnv } from "../http/request_log.ts";
 import { isUnconnected, StillAnswering } from "../openrouter/forward.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
 import { type Opened, openedBy } from "../policy/endpoints.ts";
@@ -50,7 +51,7 @@ interface Received {
 }
 
 /** Makes the handler of `/api/v1/openrouter/*`. */
-export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promise<Response> {
+export function createProxy(deps: ProxyDeps): Handler {
   const { config, identify, accounts, catalogue, bookkeeper, now, waitUntil } = deps;
   const send = createSend(deps);
   const answering = createAnswering(deps);
@@ -79,12 +80,12 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     { c, method, target }: Received,
   ): Promise<{ identified: Identified; opened: Opened }> {
     const open = () => openedBy(method, target, config.extraPaths);
-    const sender = await identify(c);
-    if (sender.identity !== null) {
+    const caller = await identify(c);
+    if (caller.identity !== null) {
       const opened = open();
-      return { identified: await sender.receive(), opened };
+      return { identified: await caller.receive(), opened };
     }
-    const identified = await sender.receive();
+    const identified = await caller.receive();
     try {
       return { identified, opened: open() };
     } catch (error) {
@@ -147,7 +148,7 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
     const order = await orderOf(opened, headers, body.body);
     call.timing.mark("auth");
     const admitted = await admit(call, identity, order);
-    tellLimits(c, admitted);
+    noteLimits(c, admitted);
     const booking = book(call, identity, order, admitted);
     call.timing.mark("admit");
     const { method, clientGone } = call;
@@ -185,11 +186,8 @@ export function createProxy(deps: ProxyDeps): (c: Context<RequestEnv>) => Promis
 }
 
 /** Whatever the answer will be, it tells what is left of the DID's rate and budgets. */
-function tellLimits(c: Context<RequestEnv>, { rate, remainingUsd }: Admitted): void {
-  if (rate !== null) {
-    const { limit, remaining, resetMs } = rate;
-    c.set("rate", { limit, remaining, resetSeconds: Math.ceil(resetMs / 1000) });
-  }
+function noteLimits(c: Context<RequestEnv>, { rate, remainingUsd }: Admitted): void {
+  if (rate !== null) c.set("rate", inSeconds(rate));
   if (remainingUsd !== null) c.set("remainingUsd", remainingUsd);
 }
 

@@ -13,6 +13,13 @@ export interface Rate {
   resetSeconds: number;
 }
 
+/** As Postgres tells it. @param resetMs milliseconds until `limit` would be taken again */
+export function inSeconds(
+  { limit, remaining, resetMs }: { limit: number; remaining: number; resetMs: number },
+): Rate {
+  return { limit, remaining, resetSeconds: Math.ceil(resetMs / 1000) };
+}
+
 export interface RateRefusal extends Rate {
   /** Whose rate it is: the caller's, everybody's, or that of OpenRouter's free models. */
   scope: "did" | "gateway" | "free_models";

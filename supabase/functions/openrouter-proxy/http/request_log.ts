@@ -1,7 +1,7 @@
 /**
  * Each request's id, and its one line in the log.
  */
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { uuidV7 } from "../bytes/uuid_v7.ts";
 import { describeError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
@@ -26,6 +26,9 @@ export type RequestEnv = {
     remainingUsd: string | undefined;
   };
 };
+
+/** What answers the requests of a route. */
+export type Handler = (c: Context<RequestEnv>) => Promise<Response>;
 
 /** The longest path that a line of the log shows. */
 const MAX_ROUTE_LENGTH = 200;

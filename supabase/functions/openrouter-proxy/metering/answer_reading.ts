@@ -22,7 +22,6 @@ import { parseWithExactMoney } from "./told_values.ts";
 const MAX_TOLD_BYTES = 64 * 1024;
 /** A larger error is replaced; where its length must be kept, it passes. */
 const MAX_ERROR_BYTES = 256 * 1024;
-const MAX_ERROR_BYTES_THAT_STAYS = 256 * 1024;
 /** As an error. */
 const MAX_IDENTIFIER_BYTES = 1024;
 const TOO_LARGE = utf8('{"message":"the error is too large to be passed on"}');
@@ -129,7 +128,7 @@ export function answerReading(
 
   function error(put: (value: unknown) => void): Taking {
     return {
-      maxBytes: keepsLength ? MAX_ERROR_BYTES_THAT_STAYS : MAX_ERROR_BYTES,
+      maxBytes: MAX_ERROR_BYTES,
       replaces: true,
       value(json) {
         put(json === null ? { message: "an error that is too large to be read" } : parsed(json));
@@ -202,7 +201,7 @@ export function errorReading(keepsLength: boolean): JsonVisitor {
     item: () => everything,
     member: (name) => name !== null && IDENTIFIERS.has(name) ? identifier : everything,
     scalar: {
-      maxBytes: MAX_ERROR_BYTES_THAT_STAYS,
+      maxBytes: MAX_ERROR_BYTES,
       replaces: true,
       value: (json) => json && redactedError(json, keepsLength),
       part: (json) => redactedError(json, keepsLength),

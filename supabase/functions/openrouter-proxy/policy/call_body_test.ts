@@ -17,7 +17,6 @@ const ENDPOINT: CallEndpoint = {
   beginsJob: false,
   charges: "tokens",
   boundedBy: [],
-  isKnown: true,
   bookedAs: null,
 };
 const PSEUDONYM = "0123456789abcdef";

@@ -32,11 +32,9 @@ export interface CallEndpoint {
   charges: Charges;
   /** The members that it has: OpenRouter passes over those of another API. */
   boundedBy: readonly BoundingMember[];
-  /** Whether the path is in the table; of another one OpenRouter may know nothing. */
-  isKnown: boolean;
   /**
-   * What its row says in place of the path, which may be anybody's invention; null: the path, which is in
-   * the table.
+   * What its row says in place of the path, which may be anybody's invention, and of which OpenRouter may
+   * know nothing; null: the path, which is in the table.
    */
   bookedAs: string | null;
 }
@@ -49,7 +47,6 @@ const CALL: CallEndpoint = {
   beginsJob: false,
   charges: "tokens",
   boundedBy: ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls"],
-  isKnown: true,
   bookedAs: null,
 };
 
@@ -78,9 +75,6 @@ export const CALLS: Record<string, CallEndpoint> = {
 };
 
 /** A POST below an extra path may cost, whatever its body is. */
-export const UNKNOWN_CALL: CallEndpoint = {
-  ...CALL,
-  body: "any",
-  charges: "other",
-  isKnown: false,
-};
+export function unknownCall(bookedAs: string): CallEndpoint {
+  return { ...CALL, body: "any", charges: "other", bookedAs };
+}

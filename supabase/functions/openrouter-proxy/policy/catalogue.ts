@@ -4,6 +4,7 @@
  *
  * Source: docs/openrouter.md, "Prices".
  */
+import { isWithin } from "../bytes/is_within.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
 import { concatAll, textOf } from "../bytes/encodings.ts";
 import { type ListedModel, type PriceList, readPriceList } from "./price_list.ts";
@@ -62,16 +63,12 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
     }
   }
 
-  /** Whether this was so short a time ago: what is to come was before the clock was set back. */
-  function isWithin(ms: number, at: number): boolean {
-    const age = now() - at;
-    return age >= 0 && age < ms;
-  }
-
   function refreshIfOlder(ms: number): Promise<void> | null {
-    if (isUnderWay || isWithin(ms, fetchedAt) || isWithin(RETRIED_AFTER_MS, triedAt)) return null;
+    const nowMs = now();
+    if (isUnderWay || isWithin(ms, fetchedAt, nowMs)) return null;
+    if (isWithin(RETRIED_AFTER_MS, triedAt, nowMs)) return null;
     isUnderWay = true;
-    triedAt = now();
+    triedAt = nowMs;
     const refreshed = refresh();
     waitUntil(refreshed);
     return refreshed;

@@ -7,7 +7,7 @@
  * Source: docs/protocol.md, "Paths"; docs/openrouter.md, "Endpoints" and "Where usage sits, by endpoint".
  */
 import { GatewayError } from "../errors.ts";
-import { type CallEndpoint, CALLS, UNKNOWN_CALL } from "./calls.ts";
+import { type CallEndpoint, CALLS, unknownCall } from "./calls.ts";
 import { nearestPath } from "./nearest_path.ts";
 import { PROXY_PREFIX, type Target } from "./paths.ts";
 
@@ -104,8 +104,7 @@ export function openedBy(method: string, target: Target, extraPaths: readonly st
     throw closed(method, plain, target.path);
   }
   if (method !== "POST") return { ...target, endpoint: FREE };
-  const bookedAs = opening === "*" ? "other" : opening;
-  return { ...target, endpoint: { ...UNKNOWN_CALL, bookedAs } };
+  return { ...target, endpoint: unknownCall(opening === "*" ? "other" : opening) };
 }
 
 function listedAt(method: string, plain: string, { path, search }: Target): Opened | null {

@@ -45,7 +45,6 @@ for (const [path, differences] of CALLS) {
       beginsJob: false,
       charges: "tokens",
       boundedBy: BOUNDS,
-      isKnown: true,
       bookedAs: null,
       ...differences,
     };
@@ -251,7 +250,6 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
     beginsJob: false,
     charges: "other",
     boundedBy: BOUNDS,
-    isKnown: false,
     bookedAs: "/new/endpoint",
   });
   for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {

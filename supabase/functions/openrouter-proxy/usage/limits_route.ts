@@ -1,8 +1,7 @@
 /** `GET /api/v1/limits`: the caller's budgets and rates (docs/protocol.md, "Limits"). */
-import type { Context } from "hono";
 import { decimalNumber } from "../bytes/decimal.ts";
 import type { Identify } from "../call/identify.ts";
-import type { RequestEnv } from "../http/request_log.ts";
+import type { Handler } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
 import { createOwnReport } from "./own_report.ts";
 
@@ -19,7 +18,7 @@ const AMOUNTS = [
 export function createLimits(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked" | "accountLimits">,
-): (c: Context<RequestEnv>) => Promise<Response> {
+): Handler {
   return createOwnReport(identify, store, [], (did) => limitsReport(did, store));
 }
 

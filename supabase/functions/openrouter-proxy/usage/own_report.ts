@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import { tokenRevoked } from "../accounts/refusals.ts";
 import type { Identify } from "../call/identify.ts";
 import { queryOf } from "../http/query_parameters.ts";
-import type { RequestEnv } from "../http/request_log.ts";
+import type { Handler, RequestEnv } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
 
 /**
@@ -17,7 +17,7 @@ export function createOwnReport(
   store: Pick<Store, "tokenIsRevoked">,
   parameters: readonly string[],
   report: (did: string, query: URLSearchParams, c: Context<RequestEnv>) => Promise<string>,
-): (c: Context<RequestEnv>) => Promise<Response> {
+): Handler {
   return async (c) => {
     using identified = await (await identify(c)).receive();
     const { did, tokenIssuedAt } = identified.identity;

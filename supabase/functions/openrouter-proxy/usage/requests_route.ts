@@ -3,11 +3,10 @@
  *
  * Source: docs/protocol.md, "Requests".
  */
-import type { Context } from "hono";
 import { decimalNumber } from "../bytes/decimal.ts";
 import type { Identify } from "../call/identify.ts";
 import { GatewayError } from "../errors.ts";
-import type { RequestEnv } from "../http/request_log.ts";
+import type { Handler } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
 import type { LoggedRequest } from "../store/usage.ts";
 import { cursorAfter, placeOf } from "./cursor.ts";
@@ -17,8 +16,6 @@ import { ORIGIN_PARAMETERS, originParameters, single } from "./parameters.ts";
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
-type Handler = (c: Context<RequestEnv>) => Promise<Response>;
 
 /** Makes the handler of the list. */
 export function createUsageRequests(

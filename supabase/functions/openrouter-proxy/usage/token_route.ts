@@ -1,10 +1,9 @@
 /** `POST /api/v1/token`: a Supabase JWT for the caller (docs/protocol.md, "Supabase tokens"). */
-import type { Context } from "hono";
 import { refusalOf } from "../accounts/refusals.ts";
 import type { Identify } from "../call/identify.ts";
 import { GatewayError } from "../errors.ts";
 import { queryOf } from "../http/query_parameters.ts";
-import type { RequestEnv } from "../http/request_log.ts";
+import type { Handler } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
 import { type AdmissionRequest, NOTHING_ASKED } from "../store/admission.ts";
 import type { SupabaseToken } from "./supabase_token.ts";
@@ -19,7 +18,7 @@ export function createToken(
   identify: Identify,
   store: Pick<Store, "admit">,
   sign: ((did: string) => Promise<SupabaseToken>) | null,
-): (c: Context<RequestEnv>) => Promise<Response> {
+): Handler {
   return async (c) => {
     using identified = await (await identify(c)).receive();
     queryOf(c.req.raw.url, []);

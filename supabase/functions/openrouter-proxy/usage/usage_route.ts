@@ -1,7 +1,6 @@
 /** `GET /api/v1/usage`: the caller's own statistics (docs/protocol.md, "Usage statistics"). */
-import type { Context } from "hono";
 import type { Identify } from "../call/identify.ts";
-import type { RequestEnv } from "../http/request_log.ts";
+import type { Handler } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
 import { createOwnReport } from "./own_report.ts";
 import { ORIGIN_PARAMETERS } from "./parameters.ts";
@@ -11,7 +10,7 @@ import { usageReport } from "./usage_report.ts";
 export function createUsage(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked" | "usageStats">,
-): (c: Context<RequestEnv>) => Promise<Response> {
+): Handler {
   const parameters = ["start_date", "end_date", "group_by", ...ORIGIN_PARAMETERS];
   return createOwnReport(
     identify,

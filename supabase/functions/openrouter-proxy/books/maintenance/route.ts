@@ -1,9 +1,8 @@
 /** `POST /api/v1/maintenance`, for the operator (docs/protocol.md, "Maintenance"). */
-import type { Context } from "hono";
 import { GatewayError } from "../../errors.ts";
 import type { RequireOperator } from "../../http/operator.ts";
 import { queryOf } from "../../http/query_parameters.ts";
-import type { RequestEnv } from "../../http/request_log.ts";
+import type { Handler } from "../../http/request_log.ts";
 import type { Maintenance } from "./maintenance.ts";
 
 /** Leaves room below the 150 s after which Supabase gives up on an answer. */
@@ -15,7 +14,7 @@ export function createMaintenanceRoute(
   requireOperator: RequireOperator,
   maintenance: Maintenance,
   waitUntil: (promise: Promise<unknown>) => void,
-): (c: Context<RequestEnv>) => Promise<Response> {
+): Handler {
   return async (c) => {
     await requireOperator(c.req.raw.headers);
     const budgetMs = budgetOf(c.req.raw.url) * 1000;

@@ -3,6 +3,7 @@
  * maintenance, a row whose gateway died would stay pending, and an alert that the webhook did not take
  * would stay untold.
  */
+import { isWithin } from "../../bytes/is_within.ts";
 import type { Store } from "../../store/store.ts";
 import type { AlertDelivery } from "../alerts/delivery.ts";
 
@@ -32,8 +33,7 @@ export function createSweep({ store, alerts, now, waitUntil }: SweepDeps): () =>
 
   return () => {
     const nowMs = now();
-    // A clock that was set back does not stop the sweeping.
-    if (nowMs >= sweptAtMs && nowMs - sweptAtMs < EVERY_MS) return;
+    if (isWithin(EVERY_MS, sweptAtMs, nowMs)) return;
     sweptAtMs = nowMs;
     waitUntil(sweep());
     alerts.soon();
