@@ -9,7 +9,7 @@
  */
 import { base64urlnopad, hex } from "@scure/base";
 import { BoundedCache } from "../bytes/bounded_cache.ts";
-import type { Bytes } from "../bytes/encodings.ts";
+import { type Bytes, utf8 } from "../bytes/encodings.ts";
 
 const VERSION = "v1";
 const PURPOSE = "llm-gateway:openrouter-api-key:v1";
@@ -71,7 +71,7 @@ export function createKeyVault(
     const ciphertext = await crypto.subtle.encrypt(
       gcm(did, nonce),
       key,
-      new TextEncoder().encode(plaintext),
+      utf8(plaintext),
     );
     return [
       VERSION,
@@ -128,7 +128,7 @@ export function createKeyVault(
 }
 
 function gcm(did: string, iv: Bytes): AesGcmParams {
-  return { name: "AES-GCM", iv, additionalData: new TextEncoder().encode(`${PURPOSE} ${did}`) };
+  return { name: "AES-GCM", iv, additionalData: utf8(`${PURPOSE} ${did}`) };
 }
 
 /** The data key, and an id that tells nothing of it: 64 bits derived for that purpose. */
@@ -141,7 +141,7 @@ async function deriveDataKey(encryptionKey: Bytes): Promise<DataKey> {
     name: "HKDF",
     hash: "SHA-256",
     salt: new Uint8Array(),
-    info: new TextEncoder().encode(info),
+    info: utf8(info),
   });
   const id = await crypto.subtle.deriveBits(hkdf(`${PURPOSE}:key-id`), material, 64);
   const key = await crypto.subtle.deriveKey(

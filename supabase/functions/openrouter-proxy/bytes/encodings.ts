@@ -4,6 +4,11 @@ import { base64urlnopad, hex } from "@scure/base";
 /** `Uint8Array<ArrayBuffer>` in a spelling that TypeScript 5.6 (Deno 2.1.4) also knows. */
 export type Bytes = ReturnType<typeof Uint8Array.of>;
 
+export const NO_BYTES: Bytes = new Uint8Array();
+export const BYTE_ORDER_MARK: readonly number[] = [0xef, 0xbb, 0xbf];
+export const CR = 0x0d;
+export const LF = 0x0a;
+
 const encoder = new TextEncoder();
 // A byte order mark stays in the text, where JSON.parse refuses it.
 const STRICT: TextDecoderOptions = { fatal: true, ignoreBOM: true };

@@ -2,7 +2,7 @@
  * What is passed on of a JSON text that is read piece by piece: the text itself, but for values that are
  * taken whole, which may be held back and replaced.
  */
-import { concat, concatAll } from "./encodings.ts";
+import { concat, concatAll, NO_BYTES } from "./encodings.ts";
 
 export interface Taking {
   /** Of a larger value nothing is taken. */
@@ -20,8 +20,6 @@ export interface Taking {
    */
   part?(text: Uint8Array): Uint8Array;
 }
-
-const NO_BYTES: Uint8Array = new Uint8Array();
 
 /** One text on its way through a scanner, which says where its values begin and end. */
 export class JsonPassage {

@@ -8,7 +8,7 @@
  *
  * Source: RFC 8259.
  */
-import { concat } from "./encodings.ts";
+import { BYTE_ORDER_MARK, concat, NO_BYTES } from "./encodings.ts";
 import { MAX_NAME_BYTES, nameIn } from "./json_names.ts";
 import { afterInNumber, firstInNumber, mayEndNumber, MINUS } from "./json_number.ts";
 import { JsonPassage, type Taking } from "./json_passage.ts";
@@ -81,8 +81,6 @@ const OPEN_OBJECT = 0x7b;
 const OPEN_ARRAY = 0x5b;
 const CLOSE_OBJECT = 0x7d;
 const CLOSE_ARRAY = 0x5d;
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
-const NO_BYTES: Uint8Array = new Uint8Array();
 
 /** A scanner of one JSON text, fed piece by piece. */
 export class JsonScanner {

@@ -1,12 +1,10 @@
 /** Knows whether a stream of server-sent events stands between two events. */
+import { CR, LF } from "../bytes/encodings.ts";
 export interface EventBoundary {
   feed(chunk: Uint8Array): void;
   /** Whether the bytes so far end with a blank line, or are none. */
   isAtEnd(): boolean;
 }
-
-const LF = 0x0a;
-const CR = 0x0d;
 
 export function eventBoundary(): EventBoundary {
   let empty = true;

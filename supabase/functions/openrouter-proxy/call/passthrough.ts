@@ -4,7 +4,7 @@
 import type { Booking, BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import type { ChunkReader } from "../bytes/chunk_reader.ts";
-import { concat, utf8 } from "../bytes/encodings.ts";
+import { concat, CR, NO_BYTES, utf8 } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import type { Meter } from "../metering/meter.ts";
 import { type SilenceWatch, silenceWatch } from "./silence_watch.ts";
@@ -17,8 +17,6 @@ const LONGEST_EPILOGUE_MS = 5_000;
  * once, a proxy or a chain of streams, drops what it has not passed on.
  */
 const ERROR_AHEAD_MS = 250;
-const CR = 0x0d;
-const NO_BYTES: Uint8Array = new Uint8Array();
 const KEEP_ALIVE = utf8(": keep-alive\n\n");
 const EVENT_END = utf8("\n\n");
 

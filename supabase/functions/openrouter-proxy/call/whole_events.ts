@@ -7,16 +7,12 @@
  *
  * Source: WHATWG HTML, "Interpreting an event stream".
  */
-import { concat } from "../bytes/encodings.ts";
+import { concat, CR, LF, NO_BYTES } from "../bytes/encodings.ts";
 import { type GrowingBytes, growingBytes, type MemoryShare } from "../bytes/growing_bytes.ts";
 import { eventBoundary } from "./event_boundary.ts";
 
 /** Most events have some hundred bytes. What is longer passes as it comes. */
 export const MAX_HELD_BYTES = 64 * 1024;
-
-const LF = 0x0a;
-const CR = 0x0d;
-const NO_BYTES: Uint8Array = new Uint8Array();
 
 export interface WholeEvents {
   /** @returns what is to be passed on, of these bytes and those held back before; it may be empty */

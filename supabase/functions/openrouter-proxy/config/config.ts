@@ -3,6 +3,7 @@
  *
  * Source: protocol.md, "Environment".
  */
+import { NO_BYTES } from "../bytes/encodings.ts";
 import type { Bytes } from "../bytes/encodings.ts";
 import type { LogSuccesses } from "../log/log.ts";
 import { audience, didWebHosts, origins } from "./addresses.ts";
@@ -89,9 +90,6 @@ export class ConfigError extends Error {
 export interface Environment {
   get(name: string): string | undefined;
 }
-
-/** What stands where a variable is missing, until all problems are told. */
-const NO_BYTES: Bytes = new Uint8Array();
 
 /**
  * Reads and validates the environment.

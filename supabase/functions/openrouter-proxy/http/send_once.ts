@@ -5,13 +5,15 @@
  * headers, even a POST that OpenRouter has begun to bill. It cannot do so with a body that is a
  * stream, because a stream is gone when it has been read.
  */
+import { utf8 } from "../bytes/encodings.ts";
+
 export function sendOnce(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return (input, init) => {
     const body: unknown = (init as { body?: unknown } | undefined)?.body;
     if (typeof body !== "string" && !(body instanceof Uint8Array)) return fetch(input, init);
     const once = new ReadableStream<Uint8Array>({
       start(controller) {
-        const bytes = typeof body === "string" ? new TextEncoder().encode(body) : body;
+        const bytes = typeof body === "string" ? utf8(body) : body;
         if (bytes.length > 0) controller.enqueue(bytes);
         controller.close();
       },

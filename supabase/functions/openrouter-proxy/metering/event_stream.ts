@@ -5,7 +5,7 @@
  *
  * Source: WHATWG HTML, "Parsing an event stream"; docs/openrouter.md, "SSE".
  */
-import { concatAll, textOf, utf8 } from "../bytes/encodings.ts";
+import { BYTE_ORDER_MARK, concatAll, CR, LF, NO_BYTES, textOf, utf8 } from "../bytes/encodings.ts";
 import { JsonScanner, type JsonVisitor, type ScanBounds } from "../bytes/json_scanner.ts";
 import { type EventShape, eventShape, type PassedOver } from "./event_shape.ts";
 
@@ -24,15 +24,11 @@ export interface EventStreamOptions {
   onDone: () => void;
 }
 
-const LF = 0x0a;
-const CR = 0x0d;
 const SPACE = 0x20;
 const COLON = 0x3a;
 const DATA = [0x64, 0x61, 0x74, 0x61];
 const DONE = "[DONE]";
 const NO_JSON: Uint8Array = utf8(DONE);
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
-const NO_BYTES: Uint8Array = new Uint8Array();
 const LINE_END: Uint8Array = Uint8Array.of(LF);
 
 /** What the next byte of a line is part of. */

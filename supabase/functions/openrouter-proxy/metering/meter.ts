@@ -5,7 +5,7 @@
  * A meter looks at each chunk and keeps next to nothing of it: a JSON answer and the data of an event
  * are scanned, never held, however long they are.
  */
-import { concat, isObject } from "../bytes/encodings.ts";
+import { concat, isObject, NO_BYTES } from "../bytes/encodings.ts";
 import { JsonScanner } from "../bytes/json_scanner.ts";
 import { type AnswerKind, beginningOf, kindOf, kindToldBy, type ToldKind } from "./answer_kind.ts";
 import { answerReading, errorReading } from "./answer_reading.ts";
@@ -69,7 +69,6 @@ interface Reading extends Metered {
 
 /** Far more than answers have. */
 const BOUNDS = { maxDepth: 512, maxValues: Infinity };
-const NO_BYTES: Uint8Array = new Uint8Array();
 
 export function createMeter(metered: Metered): Meter {
   const told = kindToldBy(metered.contentType);

@@ -25,8 +25,9 @@ export interface AskedTool {
 /** How long what is written to a provider's cache stays there: 5 minutes, or longer, which is dearer. */
 export type Caching = "none" | "short" | "long";
 
-/** Members that may ask for a dearer tier. */
-export type Tier = "service_tier" | "speed";
+/** The members that may ask for a dearer tier. */
+export const TIERS = ["service_tier", "speed"] as const;
+export type Tier = typeof TIERS[number];
 
 export class Asked {
   /** Every model that is named, as it was written. */

@@ -10,15 +10,8 @@
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { dividedUp, usdUnits } from "../bytes/usd.ts";
 import type { Asked } from "./asked.ts";
-import type { BoundingMember, OutputBound } from "./calls.ts";
+import { type BoundingMember, OUTPUT_BOUNDS } from "./calls.ts";
 import { taking, takingText } from "./takings.ts";
-
-/** Not known is which of them holds where several are given. */
-const OUTPUT_BOUNDS: readonly OutputBound[] = [
-  "max_tokens",
-  "max_completion_tokens",
-  "max_output_tokens",
-];
 
 /** What `provider.max_price` says of one price. */
 export interface PriceBound {
@@ -145,7 +138,8 @@ export class Bounds {
   }
 
   /**
-   * How many tokens may come out; null: the request does not say.
+   * How many tokens may come out; null: the request does not say. Not known is which bound holds where
+   * several are given.
    *
    * @param own the members that its endpoint has, of which one at least must be given
    */

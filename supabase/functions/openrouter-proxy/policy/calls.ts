@@ -13,8 +13,9 @@ export type PseudonymMember = "user" | "safety_identifier" | "metadata.user_id";
  */
 export type Charges = "tokens" | "prompt" | "images" | "job" | "other";
 
-/** A member of a body that bounds how many tokens come out. */
-export type OutputBound = "max_tokens" | "max_completion_tokens" | "max_output_tokens";
+/** The members of a body that bound how many tokens come out. */
+export const OUTPUT_BOUNDS = ["max_tokens", "max_completion_tokens", "max_output_tokens"] as const;
+export type OutputBound = typeof OUTPUT_BOUNDS[number];
 /** A member of a body that bounds what it costs. */
 export type BoundingMember = OutputBound | "max_tool_calls";
 

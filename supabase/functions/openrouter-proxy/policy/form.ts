@@ -4,6 +4,7 @@
  *
  * Source: RFC 7578; RFC 2046, section 5.1; docs/protocol.md, "Bodies".
  */
+import { CR, LF } from "../bytes/encodings.ts";
 import { Buffer } from "node:buffer";
 import type { Bytes } from "../bytes/encodings.ts";
 import { GatewayError } from "../errors.ts";
@@ -26,8 +27,6 @@ export interface Form {
 const MAX_PARTS = 1_000;
 const MAX_HEADERS_BYTES = 4096;
 const MAX_VALUE_BYTES = 4096;
-const CR = 0x0d;
-const LF = 0x0a;
 const FORM = /^multipart\/form-data\s*(?:;|$)/i;
 const BOUNDARY = /\bboundary\s*=\s*(?:"([^"\\]{1,70})"|([^";,\s]{1,70}))\s*(?:;|$)/i;
 const NAME =

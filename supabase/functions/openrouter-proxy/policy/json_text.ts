@@ -4,14 +4,13 @@
  *
  * Source: RFC 8259.
  */
-import { type Bytes, strictDecoder, strictTextOf } from "../bytes/encodings.ts";
+import { BYTE_ORDER_MARK, type Bytes, strictDecoder, strictTextOf } from "../bytes/encodings.ts";
 import { JsonScanner, type JsonVisitor } from "../bytes/json_scanner.ts";
 import { GatewayError } from "../errors.ts";
 
 /** Far more than calls have, and little enough for a scan of some ten milliseconds a megabyte. */
 const BOUNDS = { maxDepth: 128, maxValues: 1_000_000, maxMembers: 250_000 };
 const DECODED_AT_ONCE_BYTES = 64 * 1024;
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 /** RFC 8259 section 2. */
 const WHITE_SPACE = [0x20, 0x09, 0x0a, 0x0d];
 

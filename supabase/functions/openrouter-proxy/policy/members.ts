@@ -3,6 +3,8 @@
  *
  * Source: docs/protocol.md, "Bodies"; docs/openrouter.md, "Prices".
  */
+import { TIERS } from "./asked.ts";
+import { OUTPUT_BOUNDS } from "./calls.ts";
 import type { SharedFeature } from "./findings.ts";
 
 /** Members that refer to what exists already, whatever they hold. */
@@ -50,8 +52,8 @@ const MEANINGS = {
     "video_url",
   ],
   /** What a fallback may set anew. */
-  output: ["max_tokens", "max_completion_tokens", "max_output_tokens"],
-  tier: ["service_tier", "speed"],
+  output: OUTPUT_BOUNDS,
+  tier: TIERS,
   provider: ["provider"],
   mode: ["mode"],
   type: ["type"],
