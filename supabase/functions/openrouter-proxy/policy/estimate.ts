@@ -27,9 +27,6 @@ export type Estimate =
   /** No list has its price: of a model, or of a job. */
   | { unknown: "price" | "job" };
 
-/** Why a call may cost more than its estimate. */
-export type Looseness = "price_unknown" | "output_not_bounded" | "dearer_tier" | "server_tools";
-
 export interface Appraisal {
   models: string[];
   /** Those that gateway_settings.allowed_server_tools has to allow. */
@@ -39,12 +36,6 @@ export interface Appraisal {
   freeModel: boolean;
   /** One for each thing that may run; the dearest counts. */
   estimate: Estimate[];
-  /**
-   * Whether the call costs no more than the dearest of them: at the listed prices, and where its text
-   * is no denser than tokens.ts supposes.
-   */
-  isBound: boolean;
-  looseBecause: Looseness[];
 }
 
 /** What the results of one tool's use add to the next step's prompt. */
@@ -83,29 +74,8 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
     serverTools.some(({ name }) => serverToolKind(name).usdPerUse === null);
   const estimate: Estimate[] = known.filter((amount) => amount !== null);
   if (isUnknown) estimate.push({ unknown: asks.charges === "job" ? "job" : "price" });
-  const looseBecause: Looseness[] = [
-    ...isUnknown || listed.some((found) => found && lacksCachePrice(asks, found.model))
-      ? ["price_unknown" as const]
-      : [],
-    ...estimate.some((amount) => "usd_per_output_token" in amount)
-      ? ["output_not_bounded" as const]
-      : [],
-    ...listed.some((found) => found && tierFactor(asks, found) > 1n)
-      ? ["dearer_tier" as const]
-      : [],
-    ...serverTools.length > 0 ? ["server_tools" as const] : [],
-  ];
-  const isBound = looseBecause.length === 0;
   const toBeAllowed = serverTools.filter(({ name }) => !serverToolKind(name).isShared);
-  return {
-    models,
-    serverTools: toBeAllowed,
-    runsUnnamed,
-    freeModel,
-    estimate,
-    isBound,
-    looseBecause,
-  };
+  return { models, serverTools: toBeAllowed, runsUnnamed, freeModel, estimate };
 }
 
 /**
@@ -194,12 +164,6 @@ function promptPrices({ caching, mediaParts }: Asks, model: ListedModel): PriceN
     ...caching === "long" ? ["input_cache_write_1h" as const] : [],
     ...mediaParts > 0 ? ["audio" as const, "image_token" as const] : [],
   ];
-}
-
-/** What stays in the cache for longer is dearer, and the list need not say how much. */
-function lacksCachePrice({ caching }: Asks, { prices }: ListedModel): boolean {
-  return caching === "long" && prices.input_cache_write !== undefined &&
-    prices.input_cache_write_1h === undefined;
 }
 
 function tierFactor({ isPriority, isFast }: Asks, { isNitro }: Listed): bigint {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { asked } from "../testing/asking.ts";
 import { CATALOGUE } from "../testing/listed_models.ts";
+import { loosenessOf } from "../testing/looseness.ts";
 import { type Appraisal, appraise } from "./estimate.ts";
 
 async function appraisalOf(body: object, path?: string): Promise<Appraisal> {
@@ -17,8 +18,10 @@ const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };
 /** Of a body whose text is 30 tokens. */
 async function estimateOf(body: object, path?: string) {
   const asks = { ...await asked(body, path), text: TEXT };
-  const { estimate, looseBecause } = appraise(asks, CATALOGUE);
-  return { estimate, looseBecause };
+  return {
+    estimate: appraise(asks, CATALOGUE).estimate,
+    looseBecause: loosenessOf(asks, CATALOGUE),
+  };
 }
 
 const LOOSE = {
@@ -332,11 +335,10 @@ Deno.test("an embedding's inputs are each as long as the context, and together l
     }),
   };
   const usdOf = async (input: unknown) => {
-    const { estimate, isBound } = appraise(
-      await asked({ model: "a/b", input }, "/embeddings"),
-      catalogue,
-    );
-    assert.ok(isBound && "usd" in estimate[0]!);
+    const asks = await asked({ model: "a/b", input }, "/embeddings");
+    const { estimate } = appraise(asks, catalogue);
+    assert.deepEqual(loosenessOf(asks, catalogue), []);
+    assert.ok("usd" in estimate[0]!);
     return Number(estimate[0].usd);
   };
   assert.ok(await usdOf(Array(prompts).fill("x".repeat(3 * contextLength))) >= prompts * 0.1);
@@ -385,8 +387,6 @@ Deno.test("an appraisal says what admission is to hold against the settings", as
     runsUnnamed: null,
     freeModel: true,
     estimate: [{ usd: "0.015" }],
-    isBound: false,
-    looseBecause: ["server_tools"],
   });
 });
 
