@@ -54,7 +54,7 @@ for (
   });
 }
 
-/** Every member that OpenAI's and OpenRouter's SDKs require of a response. */
+/** Every member that OpenAI's and OpenRouter's SDKs require of a response; they check no values. */
 const RESPONSE = {
   id: "gen-1",
   object: "response",
