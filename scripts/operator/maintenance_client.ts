@@ -1,39 +1,21 @@
 /** Maintenance, asked of the deployed function: what it does is in the function alone. */
-import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
 import type {
   JobReport,
   MaintenanceReport,
 } from "../../supabase/functions/openrouter-proxy/books/maintenance/maintenance.ts";
-
-export interface MaintenanceTarget {
-  /** The function's URL without a trailing slash. */
-  gatewayUrl: string;
-  /** A secret key of the project. */
-  secretKey: string;
-}
+import { askGateway, type GatewayTarget } from "./gateway_routes.ts";
 
 /** Longer than a run takes: the platform gives up on an answer after 150 s. */
 const ANSWER_WITHIN_MS = 160_000;
 
 /** Asks for one run. @throws {Error} in words for the operator */
-export async function requestMaintenance(
-  { gatewayUrl, secretKey }: MaintenanceTarget,
-): Promise<MaintenanceReport> {
-  const route = `POST ${gatewayUrl}/api/v1/maintenance`;
-  const response = await fetch(`${gatewayUrl}/api/v1/maintenance`, {
+export async function requestMaintenance(target: GatewayTarget): Promise<MaintenanceReport> {
+  const data = await askGateway(target, {
     method: "POST",
-    headers: { apikey: secretKey },
-    redirect: "error",
-    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
-  }).catch((error: Error) => {
-    throw new Error(`${route} was not answered: ${error.message}`);
+    path: "/api/v1/maintenance",
+    withinMs: ANSWER_WITHIN_MS,
   });
-  const answer: unknown = await response.json().catch(() => null);
-  if (response.ok && isObject(answer) && isObject(answer.data)) {
-    return answer.data as unknown as MaintenanceReport;
-  }
-  const error = isObject(answer) && isObject(answer.error) ? `: ${answer.error.message}` : "";
-  throw new Error(`${route} was answered with status ${response.status}${error}`);
+  return data as unknown as MaintenanceReport;
 }
 
 /** A report in lines for people. */
