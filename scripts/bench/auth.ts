@@ -17,6 +17,7 @@ import {
   signedToken,
   SIGNER_KINDS,
 } from "../../supabase/functions/openrouter-proxy/testing/signers.ts";
+import { median } from "./gateways/median.ts";
 
 const EDGE_RUNTIME_DENO = "2.1.4";
 const ROUNDS = 5;
@@ -118,10 +119,6 @@ async function ratePerSecond(operation: Operation): Promise<number> {
     count++;
   }
   return count / elapsed * 1000;
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
 }
 
 function ratio(value: number): string {

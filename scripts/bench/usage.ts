@@ -8,6 +8,8 @@
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { startStack } from "../stack/start_stack.ts";
+import { createPartitions } from "./gateways/fill.ts";
+import { median } from "./gateways/median.ts";
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -56,17 +58,7 @@ const QUERIES: [name: string, sql: string][] = [
 async function fill(rows: number) {
   const stack = await startStack({ port: 0, dbPort: 0, ephemeral: true, durable: true });
   const sql = postgres(stack.databaseUrl, { max: 1, onnotice: () => {} });
-  for (let ago = 1; ago <= MONTHS; ago++) {
-    await sql.unsafe(`
-      do $$
-      declare
-        v_month timestamp := date_trunc('month', now() at time zone 'utc') - interval '${ago} months';
-      begin
-        execute format('create table partitions.%I partition of public.request_logs
-          for values from (%L) to (%L)', 'request_logs_' || to_char(v_month, 'YYYY_MM'),
-          v_month at time zone 'utc', (v_month + interval '1 month') at time zone 'utc');
-      end $$`);
-  }
+  await createPartitions(sql, MONTHS);
   const others = rows - OWN_ROWS;
   const dids = Math.max(1, Math.floor(others / ROWS_PER_DID));
   const insert = async (count: number, did: string, age: string) => {
@@ -156,10 +148,6 @@ async function settlements({ sql, dids }: Filled): Promise<number[]> {
   } finally {
     one.release();
   }
-}
-
-function median(times: number[]): number {
-  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)]!;
 }
 
 const rows = Number(options.rows);

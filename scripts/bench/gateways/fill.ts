@@ -38,7 +38,7 @@ export async function fill(
     insert into budgets (did, day, month)
     select did, (now() at time zone 'utc')::date, date_trunc('month', now() at time zone 'utc')::date
     from bench.dids on conflict do nothing`;
-  await createPartitions(sql);
+  await createPartitions(sql, MONTHS);
   await withoutIndexes(sql, () =>
     sql`
       insert into request_logs (id, did, method, endpoint, model, request_time, response_time, status,
@@ -59,9 +59,9 @@ export async function fill(
   await sql.unsafe("vacuum analyze");
 }
 
-/** Those of the months before this one, which a young database lacks. */
-async function createPartitions(sql: postgres.Sql): Promise<void> {
-  for (let ago = 1; ago <= MONTHS; ago++) {
+/** Those of so many months before this one, which a young database lacks. */
+export async function createPartitions(sql: postgres.Sql, months: number): Promise<void> {
+  for (let ago = 1; ago <= months; ago++) {
     await sql.unsafe(`
       do $$
       declare
