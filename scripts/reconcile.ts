@@ -5,6 +5,7 @@
  * it is called wrongly. Standard output holds the differences, standard error the progress.
  */
 import { Command, InvalidArgumentError } from "commander";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createManagement } from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
@@ -69,7 +70,7 @@ function patientlyFetching() {
   return patientFetch({
     fetch,
     now: Date.now,
-    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    sleep: (ms) => sleep(ms),
     onWait: console.error,
   });
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { readEnvironmentLines } from "./stack/printed_environment.ts";
 
@@ -94,6 +95,6 @@ Deno.test("PostgreSQL ends when the stack is killed", async () => {
     assert.equal(await exists(file), true);
     child.kill("SIGKILL");
     await child.status;
-    while (await exists(file)) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (await exists(file)) await sleep(5);
   });
 });

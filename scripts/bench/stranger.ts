@@ -9,6 +9,7 @@
  * Usage: deno run -A scripts/bench/stranger.ts [--seconds=60] [--clients=24]
  */
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { createDidToken, createIdentity, type Identity } from "../client/llm_gateway.ts";
@@ -258,9 +259,9 @@ const cpuAfter = [
 ];
 // What was aborted is charged, and booked, a moment later; what videos cost, maintenance learns.
 for (let n = 0; n < 100 && (await ledger()).requests.in_flight > 0; n++) {
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
 }
-await new Promise((resolve) => setTimeout(resolve, 2_000));
+await sleep(2_000);
 // Time, without waiting for it.
 await sql`
   update request_logs set response_time = response_time - interval '10 minutes'

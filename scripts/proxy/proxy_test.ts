@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { startVerifyingGateway } from "../identity/verifying_gateway.ts";
 import { didCommands, send, startProxyProcess, startStubGateway } from "./testing.ts";
@@ -184,7 +185,7 @@ for (const { runtime, command } of commands) {
     // Nothing is read: the writer stops when what lies between is full.
     for (let before = -1; before < written && written < total;) {
       before = written;
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await sleep(300);
     }
     assert.ok(written < total / 2, `${written} of ${total} MiB were taken`);
     let read = 0;

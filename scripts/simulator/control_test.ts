@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import { chat, MANAGEMENT_KEY, until, withSimulator } from "./testing.ts";
 import { DEFAULT_WORKSPACE_ID } from "./workspaces.ts";
 
@@ -86,7 +87,7 @@ Deno.test("gate: calls answer when as many as were asked for are here, but for t
       call("/chat/completions", chat(1), { simulate: "gate:2", ...(signal && { signal }) });
     const inFlight = async (count: number) => {
       while (simulator.ledger().requests.in_flight !== count) {
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await sleep(1);
       }
     };
     const leaving = new AbortController();

@@ -1,4 +1,5 @@
 /** What the simulator's tests share. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Simulator, startSimulator } from "./server.ts";
 
 export const MANAGEMENT_KEY = "sk-or-v1-management";
@@ -80,5 +81,5 @@ export function dataOf(stream: string): any[] {
 
 /** Waits for a condition that the simulator reaches on its own. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  while (!condition()) await sleep(1);
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createCluster, removeUnfinished } from "./create_cluster.ts";
 
 async function namesIn(folder: string): Promise<string[]> {
@@ -18,7 +19,7 @@ Deno.test("createCluster leaves nothing behind when it is interrupted", async ()
       signal: interruption.signal,
     });
     while ((await namesIn(folder)).length === 0) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      await sleep(1);
     }
     interruption.abort(new Error("interrupted"));
     await assert.rejects(creating, /interrupted/);

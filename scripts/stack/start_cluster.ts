@@ -6,6 +6,7 @@
  * already ended, and a server outlives a parent that is killed.
  */
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { runChild, signalProcess } from "./child.ts";
 import { StackError } from "./errors.ts";
 import { readIfThere, removeIfThere } from "./files.ts";
@@ -123,7 +124,7 @@ async function startOn(
   try {
     while (running && !await saysReady(directory)) {
       signal.throwIfAborted();
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await sleep(POLL_MS);
     }
     signal.throwIfAborted();
     if (running) return { port, ended, stop };
@@ -159,7 +160,7 @@ async function endEarlierServer(directory: string): Promise<void> {
         `an earlier PostgreSQL (process ${pid}) does not let go of ${directory}; end it first`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
   await removeIfThere(join(directory, POSTMASTER_FILE));
 }

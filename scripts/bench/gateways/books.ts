@@ -1,4 +1,5 @@
 /** Whether a database holds exactly what was answered. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type postgres from "postgres";
 
 /** The sums of all days. */
@@ -34,7 +35,7 @@ export async function assertBooked(
 ): Promise<void> {
   const until = performance.now() + PATIENCE_MS;
   while (await isUnderWay(sql) && performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, POLLED_EVERY_MS));
+    await sleep(POLLED_EVERY_MS);
   }
   const after = await booksOf(sql);
   const [{ difference, reserved }] = await sql<[{ difference: string; reserved: string }]>`

@@ -5,6 +5,7 @@
  * Usage: deno run -A load.ts < load.json, a Load. Prints a LoadResult as JSON.
  */
 import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { cpuTimeMs } from "./processes.ts";
 
 export interface Load {
@@ -86,7 +87,7 @@ async function run(load: Load): Promise<LoadResult> {
 
   async function client(index: number): Promise<void> {
     const delayMs = (load.spreadMs ?? 0) * index / load.clients;
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (delayMs > 0) await sleep(delayMs);
     const { promise, resolve } = Promise.withResolvers<void>();
     const of = index % load.urls.length;
     const { hostname, port } = new URL(load.urls[of]!);

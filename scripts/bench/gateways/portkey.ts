@@ -1,4 +1,5 @@
 /** Portkey's gateway, from npm at a pinned version, in a folder that is thrown away. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../stack/ports.ts";
 
 const PACKAGE = {
@@ -46,7 +47,7 @@ async function untilItAnswers(url: string): Promise<void> {
       await (await fetch(url)).body?.cancel();
       return;
     } catch {
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await sleep(100);
     }
   }
   throw new Error(`nothing answers at ${url}`);

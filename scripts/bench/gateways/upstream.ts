@@ -4,6 +4,8 @@
  * request's `seed` says: not every gateway passes on members that OpenAI does not have. A JSON answer has
  * as many bytes of text as the request's `answer_bytes` says.
  */
+import { setTimeout as sleep } from "node:timers/promises";
+
 const GENERATION = "gen-1791383960-abcdefghijklmnop";
 const MODEL = "openai/gpt-4o-mini";
 const usage = {
@@ -67,7 +69,7 @@ function stream(gapMs: number): ReadableStream<Uint8Array> {
   let sent = 0;
   return new ReadableStream({
     async pull(controller) {
-      if (sent > 0 && gapMs > 0) await new Promise((resolve) => setTimeout(resolve, gapMs));
+      if (sent > 0 && gapMs > 0) await sleep(gapMs);
       if (sent < TOKENS.length) return controller.enqueue(TOKENS[sent++]!);
       controller.enqueue(LAST);
       controller.close();

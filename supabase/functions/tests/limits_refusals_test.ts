@@ -1,5 +1,6 @@
 /** What a call is told that a limit refuses, and what one is told that passes. */
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { call, CHAT, chat, type Identity, newIdentity } from "./harness/client.ts";
 import { setGatewayLimits, setLimits } from "./harness/limits.ts";
 import { assertRefused } from "./harness/refusal.ts";
@@ -202,7 +203,7 @@ Deno.test("of a burst as many pass as the rate says, and then one after the time
     assert.equal((await assertRefused(answer, 429, "rate_limited")).scope, "did");
   }
   for (const answer of answers) if (answer.status === 200) await answer.text();
-  await new Promise((resolve) => setTimeout(resolve, waitS * 1000));
+  await sleep(waitS * 1000);
   await (await assertPasses(identity, chat("hello"))).text();
 });
 

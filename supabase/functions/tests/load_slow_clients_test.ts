@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CHAT, chat, newIdentity } from "./harness/client.ts";
 import { liveMb, peakMbDuring, peakPrivateMb } from "./harness/memory.ts";
 import { connect, type RawClient } from "./harness/raw_client.ts";
@@ -32,7 +33,7 @@ Deno.test(`${CLIENTS} clients that read slowly hold back ${OFFERED_MB} MB each a
       clients.push(client);
       for (let read = 0; read < READS; read++) {
         bytes += (await client.read(READ_BYTES))?.length ?? 0;
-        await new Promise((resolve) => setTimeout(resolve, READ_EVERY_MS));
+        await sleep(READ_EVERY_MS);
       }
     }));
   });

@@ -1,4 +1,5 @@
 /** The thread of attack.ts: says once that all requests have begun, and goes on until it is ended. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Attack } from "./attack.ts";
 import { openUpload } from "./bodies.ts";
 
@@ -26,7 +27,7 @@ async function begin(gateway: { url: string }, attack: Attack) {
   (async () => {
     let goesOn = await first;
     while (goesOn) {
-      await new Promise((resolve) => setTimeout(resolve, drip.everyMs));
+      await sleep(drip.everyMs);
       goesOn = await upload.send(new Uint8Array(drip.bytes));
     }
     upload.close();

@@ -1,4 +1,5 @@
 /** A gateway's memory, as its own process tells it. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { GatewayProcess } from "./gateway_process.ts";
 
 const MEGABYTE = 1024 * 1024;
@@ -37,7 +38,7 @@ export async function peakMbDuring(
   const sampling = (async () => {
     while (!isOver) {
       peak = Math.max(peak, await usedMb(gateway));
-      await new Promise((resolve) => setTimeout(resolve, SAMPLED_EVERY_MS));
+      await sleep(SAMPLED_EVERY_MS);
     }
   })();
   try {

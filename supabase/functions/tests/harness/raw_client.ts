@@ -1,5 +1,6 @@
 /** A client that reads as far as a test wants, and goes when it wants. */
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Identity, signed } from "./client.ts";
 
 export interface RawClient {
@@ -43,7 +44,7 @@ export async function connect(
   await writer.write(new TextEncoder().encode(`${head.join("\r\n")}\r\n\r\n${first}`));
   for (const piece of others) {
     // Otherwise the kernel may join it to the one before.
-    await new Promise((resolve) => setTimeout(resolve, BETWEEN_PIECES_MS));
+    await sleep(BETWEEN_PIECES_MS);
     await writer.write(new TextEncoder().encode(piece));
   }
   writer.releaseLock();

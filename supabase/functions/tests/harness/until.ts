@@ -1,4 +1,5 @@
 /** Waiting for what happens in another process. */
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** Far beyond what anything takes here: the end of hope for a test that fails, never a sleep. */
 const GIVE_UP_AFTER_MS = 120_000;
@@ -22,6 +23,6 @@ export async function until<T>(
       return value as Exclude<Awaited<T>, null | undefined | false>;
     }
     if (performance.now() > deadline) throw new Error(`gave up waiting for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await sleep(POLL_MS);
   }
 }
