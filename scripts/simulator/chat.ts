@@ -1,12 +1,11 @@
 /** `POST /chat/completions` and `POST /completions`: JSON and streams. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { type Completion, type Part, planCompletion, wholePart, wholeText } from "./completion.ts";
+import { type Completion, type Part, startCompletion, wholePart, wholeText } from "./completion.ts";
 import { apiError, errorType } from "./errors.ts";
-import { Generation } from "./generation.ts";
+import type { Generation } from "./generation.ts";
 import { besideError, failedJson, withRaw } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
-import { promptTokens } from "./tokens.ts";
 import { chatUsage } from "./usage.ts";
 
 /** What tells the two endpoints apart: the names of objects and the members of a choice. */
@@ -76,19 +75,14 @@ function withoutTools({ tools: _t, response_format: _f, ...body }: Call["body"])
 
 async function answer(call: Call, shape: Shape): Promise<Answer> {
   const { body, faults } = call;
-  const streamed = body.stream === true;
-  const completion = await planCompletion(call);
-  const planned = {
-    prompt: promptTokens(body),
-    completion: completion.tokens,
-    finishReason: completion.finishReason,
-  };
-  const generation = new Generation(call, planned, streamed);
+  const { completion, generation } = await startCompletion(call);
   const finish = {
     finish_reason: completion.finishReason,
     native_finish_reason: completion.finishReason,
   };
-  if (streamed) return sseAnswer(generation, completion, dialect(generation, shape, finish));
+  if (generation.streamed) {
+    return sseAnswer(generation, completion, dialect(generation, shape, finish));
+  }
 
   const failure = failedJson(generation);
   if (failure !== null) return failure;

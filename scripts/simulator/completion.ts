@@ -12,9 +12,10 @@
  */
 import type { Call } from "./call.ts";
 import type { Faults } from "./faults.ts";
+import { Generation } from "./generation.ts";
 import { askedFormat } from "./output_format.ts";
 import { schemaSample } from "./schema_sample.ts";
-import { lastText, outputBound } from "./tokens.ts";
+import { lastText, outputBound, promptTokens } from "./tokens.ts";
 import { type ToolCall, toolCalls } from "./tool_calls.ts";
 
 const MOST_WORDS = 256;
@@ -73,6 +74,19 @@ export async function planCompletion(
   }
   const completion = echo(body, faults, chunks);
   return bounded(completion, chunks ?? bound);
+}
+
+/** Decides on the answer to a call, as planCompletion does, and begins its generation. */
+export async function startCompletion(
+  call: Call,
+): Promise<{ completion: Completion; generation: Generation }> {
+  const completion = await planCompletion(call);
+  const planned = {
+    prompt: promptTokens(call.body),
+    completion: completion.tokens,
+    finishReason: completion.finishReason,
+  };
+  return { completion, generation: new Generation(call, planned, call.body.stream === true) };
 }
 
 /** The words of the request's last text; with `count`, so many, from the first on again. */

@@ -1,12 +1,11 @@
 /** `POST /messages`: Anthropic's dialect, JSON and streams. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { type Completion, type Part, planCompletion, wholePart } from "./completion.ts";
+import { type Completion, type Part, startCompletion, wholePart } from "./completion.ts";
 import { anthropicType, apiError, errorType } from "./errors.ts";
-import { Generation } from "./generation.ts";
+import type { Generation } from "./generation.ts";
 import { besideError, failedJson, type InnerError } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
-import { promptTokens } from "./tokens.ts";
 import { messagesUsage } from "./usage.ts";
 
 const STOP_REASONS: Record<Completion["finishReason"], string> = {
@@ -19,16 +18,11 @@ const STOP_REASONS: Record<Completion["finishReason"], string> = {
 export async function messages(call: Call): Promise<Answer> {
   const { body, faults } = call;
   if (!Array.isArray(body.messages)) throw apiError(400, "messages: Field required");
-  const streamed = body.stream === true;
-  const completion = await planCompletion(call);
-  const planned = {
-    prompt: promptTokens(body),
-    completion: completion.tokens,
-    finishReason: completion.finishReason,
-  };
-  const generation = new Generation(call, planned, streamed);
+  const { completion, generation } = await startCompletion(call);
   const stopReason = STOP_REASONS[completion.finishReason];
-  if (streamed) return sseAnswer(generation, completion, dialect(generation, stopReason));
+  if (generation.streamed) {
+    return sseAnswer(generation, completion, dialect(generation, stopReason));
+  }
 
   const failure = failedJson(generation, errorBody);
   if (failure !== null) return failure;

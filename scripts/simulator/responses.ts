@@ -1,13 +1,12 @@
 /** `POST /responses`: JSON and streams. Nothing is stored: there is no `GET /responses/:id`. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { type Completion, type Part, planCompletion, wholePart } from "./completion.ts";
+import { type Completion, type Part, startCompletion, wholePart } from "./completion.ts";
 import { apiError, errorType } from "./errors.ts";
-import { Generation } from "./generation.ts";
+import type { Generation } from "./generation.ts";
 import { besideError, failedJson } from "./inner_error.ts";
 import { ended, failed, item, itemId, outputText, response } from "./response_object.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
-import { promptTokens } from "./tokens.ts";
 import { responsesUsage } from "./usage.ts";
 
 /** `POST /responses`. */
@@ -17,15 +16,10 @@ export async function responses(call: Call): Promise<Answer> {
   if (body.previous_response_id !== undefined && body.previous_response_id !== null) {
     throw apiError(400, "previous_response_id is not supported");
   }
-  const streamed = body.stream === true;
-  const completion = await planCompletion(call);
-  const planned = {
-    prompt: promptTokens(body),
-    completion: completion.tokens,
-    finishReason: completion.finishReason,
-  };
-  const generation = new Generation(call, planned, streamed);
-  if (streamed) return sseAnswer(generation, completion, dialect(generation, completion));
+  const { completion, generation } = await startCompletion(call);
+  if (generation.streamed) {
+    return sseAnswer(generation, completion, dialect(generation, completion));
+  }
 
   const failure = failedJson(generation, (error) => failed(generation, error));
   if (failure !== null) return failure;
