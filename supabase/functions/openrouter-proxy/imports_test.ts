@@ -22,9 +22,9 @@ const IMPORTS: Record<string, string[]> = {
     "config",
     "log",
   ],
+  "openapi": ["usage", "books", "policy", "http", "errors.ts", "version.ts"],
   "usage": ["call", "accounts", "http", "store", "config", "errors.ts", "bytes"],
   "health": ["openrouter", "http", "store", "errors.ts", "version.ts"],
-  "openapi": ["policy", "http", "errors.ts", "version.ts"],
   "call": [
     "books",
     "accounts",

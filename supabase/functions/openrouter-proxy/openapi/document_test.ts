@@ -5,11 +5,9 @@ import { FREE_POSTS, READS } from "../policy/endpoints.ts";
 import { components, DOCUMENT, type Json, resolve, TEXT } from "../testing/api_document.ts";
 import { VERSION } from "../version.ts";
 import { openApiDocument } from "./document.ts";
-import { WHEN } from "./error_responses.ts";
 
 Deno.test("every error type of the gateway is described, and some operation answers with it", () => {
   for (const [type, status] of Object.entries(STATUS)) {
-    assert.ok(WHEN[type], type);
     const names = Object.entries(DOCUMENT.components.responses).filter(([name, response]) =>
       name.startsWith(`${status}-`) && JSON.stringify(response).includes(`"${type}"`)
     );

@@ -1,9 +1,9 @@
 /** The gateway's own errors as responses: the statuses are those of errors.ts. */
-import { STATUS } from "../errors.ts";
+import { type ErrorType, STATUS } from "../errors.ts";
 import { headers, RATE_HEADERS } from "./headers.ts";
 
 /** When each error is answered; docs/protocol.md, "Errors of the gateway itself". */
-export const WHEN: Record<string, string> = {
+const WHEN: Record<ErrorType, string> = {
   invalid_request: "malformed JSON, bad dates, an unknown parameter, an ambiguous path",
   missing_credentials: "nothing says who calls",
   invalid_did: "the DID, its key or its document is not usable",
@@ -36,7 +36,7 @@ export const WHEN: Record<string, string> = {
   upstream_timeout: "OpenRouter sent no headers in time",
 };
 
-const AUTHENTICATION = [
+const AUTHENTICATION: ErrorType[] = [
   "missing_credentials",
   "invalid_did",
   "unsupported_did_method",
@@ -46,40 +46,51 @@ const AUTHENTICATION = [
   "expired_token",
   "did_unavailable",
 ];
-const BODY = ["request_too_large", "unsupported_media_type", "overloaded"];
+const BODY: ErrorType[] = ["request_too_large", "unsupported_media_type", "overloaded"];
 /** Of everything: a path and a query that are not as they must be, a bug, settings that are missing. */
-const ANYWHERE = ["invalid_request", "method_not_allowed", "internal_error", "misconfigured"];
+const ANYWHERE: ErrorType[] = [
+  "invalid_request",
+  "method_not_allowed",
+  "internal_error",
+  "misconfigured",
+];
 
-export const OF_HEALTH = [...ANYWHERE, "store_unavailable"];
+export const OF_HEALTH: ErrorType[] = [...ANYWHERE, "store_unavailable"];
 export const OF_DOCUMENT = ANYWHERE;
-export const OF_OPERATOR = [...ANYWHERE, "missing_credentials", "store_unavailable"];
-export const OF_OWN_REPORT = [
+export const OF_OPERATOR: ErrorType[] = [...ANYWHERE, "missing_credentials", "store_unavailable"];
+export const OF_OWN_REPORT: ErrorType[] = [
   ...ANYWHERE,
   ...AUTHENTICATION,
   ...BODY,
   "rate_limited",
   "store_unavailable",
 ];
-export const OF_OWN_REQUEST = [...OF_OWN_REPORT, "not_found"];
-export const OF_TOKEN = [...OF_OWN_REPORT, "replayed_request", "access_denied", "not_configured"];
+export const OF_OWN_REQUEST: ErrorType[] = [...OF_OWN_REPORT, "not_found"];
+export const OF_TOKEN: ErrorType[] = [
+  ...OF_OWN_REPORT,
+  "replayed_request",
+  "access_denied",
+  "not_configured",
+];
+const TYPES = Object.keys(STATUS) as ErrorType[];
 /** Of whatever is forwarded. */
-export const OF_PROXY = Object.keys(STATUS).filter((type) => type !== "not_configured");
+export const OF_PROXY = TYPES.filter((type) => type !== "not_configured");
 
 /**
- * Responses by status; types that this gateway does not have are left out.
+ * Responses by status.
  *
  * @param isForwarded whether OpenRouter may have answered with the status, too
  */
-export function errorResponses(types: readonly string[], isForwarded = false) {
-  const known = Object.entries(STATUS).filter(([type]) => types.includes(type));
-  const statuses = [...new Set(known.map(([, status]) => status))];
+export function errorResponses(types: readonly ErrorType[], isForwarded = false) {
+  const asked = TYPES.filter((type) => types.includes(type));
+  const statuses = [...new Set(asked.map((type) => STATUS[type]))];
   return Object.fromEntries(statuses.map((status) => {
-    const ofStatus = known.filter(([, of]) => of === status).map(([type]) => type);
+    const ofStatus = asked.filter((type) => STATUS[type] === status);
     return [String(status), errorResponse(status, ofStatus, isForwarded)];
   }));
 }
 
-function errorResponse(status: number, types: string[], isForwarded: boolean) {
+function errorResponse(status: number, types: ErrorType[], isForwarded: boolean) {
   const ours = {
     allOf: [{ $ref: "#/components/schemas/Error" }],
     properties: { error: { properties: { code: { const: status }, type: { enum: types } } } },

@@ -1,4 +1,9 @@
 /** The gateway's own routes: docs/protocol.md, "Routes". */
+import { DEFAULT_BUDGET_S, LONGEST_BUDGET_S } from "../books/maintenance/route.ts";
+import type { ErrorType } from "../errors.ts";
+import { ORIGIN_PARAMETERS } from "../usage/parameters.ts";
+import { DEFAULT_LIMIT, MAX_LIMIT } from "../usage/requests_route.ts";
+import { GROUPS } from "../usage/usage_report.ts";
 import {
   errorResponses,
   OF_DOCUMENT,
@@ -20,7 +25,7 @@ interface OwnOperation {
   parameters?: unknown[];
   /** The schema of the member `data` of a 200. */
   data: keyof typeof SCHEMAS;
-  errors: readonly string[];
+  errors: readonly ErrorType[];
 }
 
 const NOBODY: unknown[] = [];
@@ -76,10 +81,10 @@ function health(operationId: string) {
 }
 
 /** What chooses requests by what they belong to. */
-const ORIGIN_PARAMETERS = ["session", "label"].map((name) =>
+const BY_ORIGIN = ORIGIN_PARAMETERS.map((name) =>
   parameter(name, `Only requests that belong to this ${name}.`, { type: "string", minLength: 1 })
 );
-const GROUPS = "(day|hour|model|endpoint|session|label)";
+const GROUP = `(${GROUPS.join("|")})`;
 
 export const OWN_PATHS = {
   "/": { get: health("healthAtRoot") },
@@ -95,9 +100,9 @@ export const OWN_PATHS = {
         parameter("end_date", "The same; a date counts whole.", { type: "string" }),
         parameter("group_by", "What to group by, separated by commas.", {
           type: "string",
-          pattern: `^(${GROUPS}(,${GROUPS})*)?$`,
+          pattern: `^(${GROUP}(,${GROUP})*)?$`,
         }),
-        ...ORIGIN_PARAMETERS,
+        ...BY_ORIGIN,
       ],
       data: "Usage",
       errors: OF_OWN_REPORT,
@@ -113,11 +118,11 @@ export const OWN_PATHS = {
         parameter("limit", "How many at most.", {
           type: "integer",
           minimum: 1,
-          maximum: 200,
-          default: 50,
+          maximum: MAX_LIMIT,
+          default: DEFAULT_LIMIT,
         }),
         parameter("cursor", "next_cursor of the answer before.", { type: "string" }),
-        ...ORIGIN_PARAMETERS,
+        ...BY_ORIGIN,
       ],
       data: "LoggedRequests",
       errors: OF_OWN_REPORT,
@@ -170,8 +175,8 @@ export const OWN_PATHS = {
         parameter("budget_seconds", "How long it may take.", {
           type: "integer",
           minimum: 1,
-          maximum: 100,
-          default: 60,
+          maximum: LONGEST_BUDGET_S,
+          default: DEFAULT_BUDGET_S,
         }),
       ],
       data: "Maintenance",

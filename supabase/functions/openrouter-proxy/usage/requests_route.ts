@@ -13,8 +13,8 @@ import { cursorAfter, placeOf } from "./cursor.ts";
 import { createOwnReport } from "./own_report.ts";
 import { ORIGIN_PARAMETERS, originParameters, single } from "./parameters.ts";
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
+export const DEFAULT_LIMIT = 50;
+export const MAX_LIMIT = 200;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Makes the handler of the list. */

@@ -8,7 +8,7 @@ import { GatewayError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
 import { originParameters, single } from "./parameters.ts";
 
-const GROUPS = ["day", "hour", "model", "endpoint", "session", "label"];
+export const GROUPS = ["day", "hour", "model", "endpoint", "session", "label"];
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 /** RFC 3339 section 5.6; a `+` that a query string turned into a space is taken for one. */
 const INSTANT =

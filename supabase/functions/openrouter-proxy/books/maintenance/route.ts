@@ -6,8 +6,8 @@ import type { Handler } from "../../http/request_log.ts";
 import type { Maintenance } from "./maintenance.ts";
 
 /** Leaves room below the 150 s after which Supabase gives up on an answer. */
-const DEFAULT_BUDGET_S = 60;
-const LONGEST_BUDGET_S = 100;
+export const DEFAULT_BUDGET_S = 60;
+export const LONGEST_BUDGET_S = 100;
 
 /** Makes the handler. @param waitUntil keeps the isolate alive, should the caller not wait */
 export function createMaintenanceRoute(
