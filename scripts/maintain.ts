@@ -7,9 +7,9 @@ import { setTimeout } from "node:timers/promises";
 import { oneLine, runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
+import { GATEWAY_VARIABLES, gatewayTarget } from "./operator/gateway_routes.ts";
 import { failuresOf, reportLines, requestMaintenance } from "./operator/maintenance_client.ts";
 
-const VARIABLES = ["GATEWAY_URL", "SUPABASE_SECRET_KEYS"] as const;
 /** Timers take no more, and go off at once. */
 const LONGEST_MS = 24 * 86_400_000;
 const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000 };
@@ -52,11 +52,10 @@ await runCommand(
   new Command("maintain")
     .description("Let the deployed function find costs, end lost requests and forget what expired.")
     .option("--every <time>", "again and again, e.g. 5m, instead of once", duration)
-    .addHelpText("after", `${environmentHelp([...VARIABLES])}\n${HELP}`)
+    .addHelpText("after", `${environmentHelp(GATEWAY_VARIABLES)}\n${HELP}`)
     .action(async ({ every }: { every?: number }) => {
-      const env = readEnvironment([...VARIABLES]);
+      const target = gatewayTarget();
       const databaseUrl = ownersDatabase();
-      const target = { gatewayUrl: env.GATEWAY_URL, secretKey: env.SUPABASE_SECRET_KEYS };
 
       /** Both parts, whatever becomes of the other: months go on while no gateway answers. */
       async function once(): Promise<void> {

@@ -10,6 +10,7 @@ import { createManagement } from "../supabase/functions/openrouter-proxy/openrou
 import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
+import { GATEWAY_VARIABLES, gatewayTarget } from "./operator/gateway_routes.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
 import {
   failuresOf,
@@ -56,8 +57,6 @@ function countOf(text: string): number {
   throw new InvalidArgumentError("Give a whole number.");
 }
 
-const COST_VARIABLES = ["GATEWAY_URL", "SUPABASE_SECRET_KEYS"] as const;
-
 const COSTS_HELP = `
 What is done: one maintenance of the deployed function after the other, as
 \`deno task maintain\` asks for, until none finds anything more:
@@ -82,10 +81,9 @@ function report(failures: string[]) {
 
 const costs = new Command("costs")
   .description("find the costs that the gateway could not learn, and book them")
-  .addHelpText("after", `${environmentHelp([...COST_VARIABLES])}\n${COSTS_HELP}`)
+  .addHelpText("after", `${environmentHelp(GATEWAY_VARIABLES)}\n${COSTS_HELP}`)
   .action(async () => {
-    const env = readEnvironment([...COST_VARIABLES]);
-    const target = { gatewayUrl: env.GATEWAY_URL, secretKey: env.SUPABASE_SECRET_KEYS };
+    const target = gatewayTarget();
     while (true) {
       const run = await requestMaintenance(target);
       for (const line of reportLines(run)) console.log(line);
@@ -107,9 +105,9 @@ const keys = new Command("keys")
     "change nothing where there are more orphans (default: as many as the DIDs' own keys)",
     countOf,
   )
-  .addHelpText("after", `${environmentHelp([...KEY_VARIABLES])}\n${KEYS_HELP}`)
+  .addHelpText("after", `${environmentHelp(KEY_VARIABLES)}\n${KEYS_HELP}`)
   .action(async ({ apply = false, maxOrphans }: KeyOptions) => {
-    const env = readEnvironment([...KEY_VARIABLES]);
+    const env = readEnvironment(KEY_VARIABLES);
     const management = createManagement(
       env.OPENROUTER_API_URL,
       env.OPENROUTER_PROVISIONING_KEY,

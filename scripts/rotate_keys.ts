@@ -12,11 +12,11 @@ import { runCommand } from "./command.ts";
 import { type Sql, withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { askForKeyIds } from "./operator/gateway_keys.ts";
+import { GATEWAY_VARIABLES, gatewayTarget } from "./operator/gateway_routes.ts";
 import { type Inventory, rotateKeys, takeInventory } from "./operator/rotation.ts";
 import { whatIsMissing } from "./operator/rotation_check.ts";
 
 const KEYS = ["DATABASE_URL", "API_KEY_ENCRYPTION_KEY", "API_KEY_ENCRYPTION_KEY_PREVIOUS"] as const;
-const GATEWAY = ["GATEWAY_URL", "SUPABASE_SECRET_KEYS"] as const;
 
 const STEPS = `
 To replace the encryption key without a failed request:
@@ -40,9 +40,8 @@ type Environment = ReturnType<typeof readEnvironment<typeof KEYS[number]>>;
 
 /** Null where it is not to be asked; a count alone does not need it. */
 function gatewayOf({ check = false, gateway }: Options) {
-  if (!gateway || (check && !GATEWAY.every((name) => Deno.env.get(name)))) return null;
-  const { GATEWAY_URL, SUPABASE_SECRET_KEYS } = readEnvironment([...GATEWAY]);
-  return { gatewayUrl: GATEWAY_URL, secretKey: SUPABASE_SECRET_KEYS };
+  if (!gateway || (check && !GATEWAY_VARIABLES.every((name) => Deno.env.get(name)))) return null;
+  return gatewayTarget();
 }
 
 function tellUnreadable({ unreadable }: Inventory): void {
@@ -84,9 +83,9 @@ await runCommand(
     .description("Re-encrypt the stored OpenRouter keys with API_KEY_ENCRYPTION_KEY.")
     .option("--check", "count the keys that are left, change nothing")
     .option("--no-gateway", "do not ask the gateway for its keys: where none runs")
-    .addHelpText("after", `${environmentHelp([...KEYS, ...GATEWAY])}\n${STEPS}`)
+    .addHelpText("after", `${environmentHelp([...KEYS, ...GATEWAY_VARIABLES])}\n${STEPS}`)
     .action(async (options: Options) => {
-      const names = options.check || !options.gateway ? [...KEYS] : [...KEYS, ...GATEWAY];
+      const names = options.check || !options.gateway ? [...KEYS] : [...KEYS, ...GATEWAY_VARIABLES];
       const env = readEnvironment(names);
       await withDatabase(env.DATABASE_URL, (sql) => rotate(sql, env, options));
     }),

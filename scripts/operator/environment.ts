@@ -140,7 +140,7 @@ type Values = { [N in Name]: Exclude<ReturnType<typeof VARIABLES[N]["read"]>, Un
  * @throws {UsageError} naming all that are missing or bad; values never appear
  */
 export function readEnvironment<N extends Name>(
-  names: N[],
+  names: readonly N[],
   env: { get(name: string): string | undefined } = Deno.env,
 ): Pick<Values, N> {
   const get = (name: string) => env.get(name)?.trim() || undefined;
@@ -153,7 +153,7 @@ export function readEnvironment<N extends Name>(
 }
 
 /** The part of a command's help that says which variables it reads. */
-export function environmentHelp(names: Name[]): string {
+export function environmentHelp(names: readonly Name[]): string {
   const width = Math.max(...names.map((name) => name.length));
   const lines = names.map((name) => `  ${name.padEnd(width)}  ${VARIABLES[name].what}`);
   return `\nEnvironment:\n${lines.join("\n")}`;

@@ -1,11 +1,21 @@
 /** The deployed function's own routes for operators. */
 import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
+import { readEnvironment } from "./environment.ts";
 
 export interface GatewayTarget {
   /** The function's URL without a trailing slash. */
   gatewayUrl: string;
   /** A secret key of the project. */
   secretKey: string;
+}
+
+/** The variables that a target is made of. */
+export const GATEWAY_VARIABLES = ["GATEWAY_URL", "SUPABASE_SECRET_KEYS"] as const;
+
+/** @throws {UsageError} naming the variables that are missing or bad */
+export function gatewayTarget(): GatewayTarget {
+  const { GATEWAY_URL, SUPABASE_SECRET_KEYS } = readEnvironment(GATEWAY_VARIABLES);
+  return { gatewayUrl: GATEWAY_URL, secretKey: SUPABASE_SECRET_KEYS };
 }
 
 interface Asked {
