@@ -13,8 +13,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import postgres from "postgres";
 import { createDidToken, createIdentity, type Identity } from "../client/llm_gateway.ts";
+import { requestMaintenance } from "../operator/maintenance_client.ts";
 import type { SimulatorLedger } from "../simulator/control.ts";
 import { startProcess } from "./process.ts";
+import { type Trick, TRICKS } from "./tricks.ts";
 
 const { values: options } = parseArgs({
   args: Deno.args,
@@ -28,104 +30,6 @@ const CLIENTS = Number(options.clients);
 const AUDIENCE = "https://bench.example";
 /** A DID is used for so many calls, and then made anew. */
 const CALLS_PER_DID = 3;
-
-const messages = (words: string) => [{ role: "user", content: words }];
-const LONG = "word ".repeat(20_000);
-const DEAR = "anthropic/claude-opus-4.5";
-const CHAT = "chat/completions";
-
-interface Trick {
-  name: string;
-  path: string;
-  body: () => Record<string, unknown>;
-  /** Hangs up once the first bytes of the answer have come. */
-  leaves?: true;
-  faults?: string;
-}
-
-const TRICKS: Trick[] = [
-  {
-    name: "dear, unbounded",
-    path: CHAT,
-    body: () => ({ model: DEAR, messages: messages("hello") }),
-  },
-  {
-    name: "dear, bounded",
-    path: CHAT,
-    body: () => ({ model: DEAR, messages: messages("hello"), max_tokens: 2_000 }),
-    faults: "chunks:2000",
-  },
-  {
-    name: "cheap, bounded",
-    path: CHAT,
-    body: () => ({ model: "openai/gpt-4o-mini", messages: messages("hello"), max_tokens: 100 }),
-    faults: "chunks:100",
-  },
-  {
-    name: "long prompt",
-    path: CHAT,
-    body: () => ({ model: "openai/gpt-4o", messages: messages(LONG), max_tokens: 100 }),
-  },
-  {
-    name: "web search",
-    path: CHAT,
-    body: () => ({
-      model: "openai/gpt-4o-mini",
-      messages: messages("hello"),
-      max_tokens: 100,
-      tools: [{ type: "openrouter:web_search" }],
-      plugins: [{ id: "web" }],
-    }),
-  },
-  {
-    name: "price unknown",
-    path: CHAT,
-    body: () => ({ model: "openrouter/auto", messages: messages("hello") }),
-  },
-  {
-    name: "video",
-    path: "videos",
-    body: () => ({ model: "google/veo-3.1", prompt: "hello", seconds: 8 }),
-  },
-  {
-    name: "made-up model",
-    path: CHAT,
-    body: () => ({ model: `nobody/${crypto.randomUUID()}`, messages: messages("hello") }),
-  },
-  {
-    name: "aborted stream",
-    path: CHAT,
-    body: () => ({
-      model: "openai/gpt-4o",
-      messages: messages("hello"),
-      stream: true,
-      max_tokens: 4_000,
-    }),
-    leaves: true,
-    faults: "chunks:4000",
-  },
-  {
-    name: "aborted, billed whole",
-    path: CHAT,
-    body: () => ({
-      model: "amazon/nova-lite-v1",
-      messages: messages("hello"),
-      stream: true,
-      max_tokens: 5_000,
-    }),
-    leaves: true,
-    faults: "chunks:5000",
-  },
-  {
-    name: "free model",
-    path: CHAT,
-    body: () => ({
-      model: "meta-llama/llama-3.3-70b-instruct:free",
-      messages: messages("hello"),
-      max_tokens: 100,
-    }),
-  },
-];
 
 await using stack = await startProcess("scripts/stack.ts", {
   PORT: "0",
@@ -266,12 +170,10 @@ await sleep(2_000);
 await sql`
   update request_logs set response_time = response_time - interval '10 minutes'
   where total_cost is null`;
-const maintained = await fetch(`${gateway.printed("GATEWAY_URL")}/api/v1/maintenance`, {
-  method: "POST",
-  headers: { apikey: JSON.parse(stack.printed("SUPABASE_SECRET_KEYS")).default },
+await requestMaintenance({
+  gatewayUrl: gateway.printed("GATEWAY_URL"),
+  secretKey: JSON.parse(stack.printed("SUPABASE_SECRET_KEYS")).default,
 });
-if (!maintained.ok) throw new Error(`maintenance answered ${maintained.status}`);
-await maintained.arrayBuffer();
 
 const calls = [...outcomes.values()].flatMap((counts) => [...counts.values()])
   .reduce((sum, one) => sum + one, 0);

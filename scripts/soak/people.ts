@@ -41,7 +41,6 @@ const PEOPLE: Record<string, NewIdentity & { limits?: Limits }> = {
   blocked: { type: "ed25519" },
 };
 
-export type PersonName = keyof typeof PEOPLE;
 /** Those whose calls are good, as far as their limits go. */
 export const CALLERS = [
   "ed25519",
