@@ -1,29 +1,25 @@
 /**
- * A report out of Postgres: the only module here that knows tables.
+ * A report out of Postgres: beside latency.ts the only module here that knows tables.
  *
  * Sums are read from usage_daily, whose size does not depend on how much was called. What only the log
  * knows, kinds of failures and latency, is read from it within bounds.
  */
 import type { Sql } from "../operator/database.ts";
-import { dayCount, pointOf, type Range, unitOf } from "./range.ts";
+import { latencyOf } from "./latency.ts";
+import { type Range, unitOf } from "./range.ts";
 import {
   type Budget,
   type Counts,
   type Drift,
-  type LatencyPoint,
   NAMED_MODELS,
   NOTHING,
   OTHER,
   type Report,
-  type Unit,
 } from "./report.ts";
+import { LOGGED_IN_SCOPE, type Scope } from "./scope.ts";
 
 /** Failures that are told apart by kind; the latest. */
 const MOST_FAILURES = 100_000;
-/** Latency: calls of each day, of those DIDs that called most. */
-const CALLS_OF_DID = 400;
-const DIDS_OF_DAY = 25;
-const LATENCY_DAYS = 124;
 const TOP = 10;
 const MOST_MODELS = 40;
 
@@ -76,13 +72,6 @@ export async function readReport(
 export async function accountDid(sql: Sql, given: string): Promise<string> {
   const [row] = await sql<{ did: string }[]>`select public.plain_did(${given}) as did`;
   return row!.did;
-}
-
-interface Scope {
-  sql: Sql;
-  did: string | null;
-  range: Range;
-  unit: Unit;
 }
 
 /**
@@ -144,9 +133,7 @@ async function failuresOf({ sql, did, range, unit }: Scope, leftOut: string[]) {
        count(*)::integer as count
      from (
        select request_time, error_message, http_status from public.request_logs
-       where status = 'failed' and ($3::text is null or did = $3)
-         and request_time >= $1::text::date::timestamp at time zone 'utc'
-         and request_time < ($2::text::date + 1)::timestamp at time zone 'utc'
+       where status = 'failed' and ${LOGGED_IN_SCOPE}
        order by request_time desc limit ${MOST_FAILURES}
      ) as failed
      group by 1, 2 order by 1, 2`,
@@ -157,65 +144,6 @@ async function failuresOf({ sql, did, range, unit }: Scope, leftOut: string[]) {
     leftOut.push(`Kinds of failures: only the latest ${MOST_FAILURES} failures are shown.`);
   }
   return rows;
-}
-
-/** Reads a sample of each day. */
-async function latencyOf(
-  { sql, did, range, unit }: Scope,
-  leftOut: string[],
-  onProgress: (message: string) => void,
-): Promise<LatencyPoint[]> {
-  const days = dayCount(range);
-  const begin = Math.max(0, days - LATENCY_DAYS);
-  if (begin > 0) leftOut.push(`Latency: only the last ${LATENCY_DAYS} days are looked at.`);
-  leftOut.push(
-    `Latency: at most ${CALLS_OF_DID} answered calls a day are looked at of each DID` +
-      (did === null ? `, of the ${DIDS_OF_DAY} DIDs that called most.` : "."),
-  );
-  const samples = new Map<string, { firstByte: number[]; whole: number[] }>();
-  for (let index = begin; index < days; index++) {
-    const day = new Date(Date.parse(range.from) + index * 86_400_000).toISOString().slice(0, 10);
-    if ((index - begin) % 7 === 0) onProgress(`latency of ${day}, day ${index + 1} of ${days}`);
-    const rows = await sql.unsafe(SAMPLE, [day, did]);
-    const point = pointOf(day, unit);
-    const sample = samples.get(point) ?? { firstByte: [], whole: [] };
-    samples.set(point, sample);
-    for (const { first_byte_ms, whole_ms } of rows) {
-      if (first_byte_ms !== null) sample.firstByte.push(first_byte_ms);
-      sample.whole.push(whole_ms);
-    }
-  }
-  return [...samples].map(([at, { firstByte, whole }]) => ({
-    at,
-    calls: whole.length,
-    firstByte: percentiles(firstByte),
-    whole: percentiles(whole),
-  }));
-}
-
-/** By the index of each DID's log. */
-const SAMPLE = `
-select call.first_byte_ms, call.whole_ms
-from (
-  select did from public.usage_daily
-  where day = $1::text::date and ($2::text is null or did = $2)
-  group by did order by sum(requests) desc, did limit ${DIDS_OF_DAY}
-) as caller,
-lateral (
-  select first_byte_ms, (extract(epoch from response_time - request_time) * 1000)::float8 as whole_ms
-  from public.request_logs
-  where did = caller.did and status = 'completed'
-    and request_time >= $1::text::date::timestamp at time zone 'utc'
-    and request_time < ($1::text::date + 1)::timestamp at time zone 'utc'
-  order by request_time desc limit ${CALLS_OF_DID}
-) as call`;
-
-/** By nearest rank; null of nothing. */
-function percentiles(values: number[]): { p50: number; p95: number; p99: number } | null {
-  if (values.length === 0) return null;
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.ceil(share * sorted.length) - 1]!;
-  return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 
 /** Ended calls with a session or a label, added up by it: so many of them as are looked at. */
@@ -230,9 +158,7 @@ async function tagsOf<T>({ sql, did, range }: Scope, column: string, leftOut: st
        sum(count(*)) over ()::float8 as seen
      from (
        select * from public.request_logs
-       where ${column} is not null and status <> 'pending' and ($3::text is null or did = $3)
-         and request_time >= $1::text::date::timestamp at time zone 'utc'
-         and request_time < ($2::text::date + 1)::timestamp at time zone 'utc'
+       where ${column} is not null and status <> 'pending' and ${LOGGED_IN_SCOPE}
        limit ${MOST_FAILURES}
      ) as tagged
      group by ${column} order by sum(total_cost) desc nulls last, ${column} limit ${TOP}`,
