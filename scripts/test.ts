@@ -16,6 +16,7 @@
  */
 import { Command } from "commander";
 import { runCommand, UsageError } from "./command.ts";
+import { once } from "./once.ts";
 import { runToEnd } from "./run_to_end.ts";
 import { makeTemplate } from "./stack/project_database.ts";
 import { startTestStack } from "./stack/testing.ts";
@@ -67,12 +68,6 @@ async function checkOptions(options: string[]): Promise<void> {
   } finally {
     await Deno.remove(nothing);
   }
-}
-
-/** What is made for the first that asks, and given to all. */
-function once<Value>(make: () => Promise<Value>): () => Promise<Value> {
-  let made: Promise<Value> | undefined;
-  return () => made ??= make();
 }
 
 async function runAll(

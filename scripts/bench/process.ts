@@ -1,15 +1,13 @@
 /** The processes that a bench runs beside it. */
-import { fileURLToPath } from "node:url";
 import { signalProcess } from "../stack/child.ts";
+import { PROJECT_ROOT } from "../stack/data_folder.ts";
 import { readEnvironmentLines } from "../stack/printed_environment.ts";
-
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** A process that prints `NAME=value` lines, then one starting with `ready`. */
 export async function startProcess(script: string, env: Record<string, string>) {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--unstable-no-legacy-abort", script],
-    cwd: ROOT,
+    cwd: PROJECT_ROOT,
     env,
     stdout: "piped",
     stderr: "inherit",

@@ -6,6 +6,7 @@ import {
 import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
 import { oneLine } from "../command.ts";
 import { type Identity, signRequest } from "../client/llm_gateway.ts";
+import { once } from "../once.ts";
 import type { Variables } from "../operator/env_file.ts";
 import type { HostedProject, Query } from "../operator/hosted_project.ts";
 
@@ -159,10 +160,4 @@ export async function readAnswer(response: Response): Promise<Answer> {
 export function errorOf({ status, text, json }: Answer): string {
   const error = isObject(json.error) ? json.error.message : json.message ?? json.msg;
   return `status ${status}: ${typeof error === "string" ? error : text.slice(0, 200)}`;
-}
-
-/** What was asked first is the answer to all who ask later. */
-function once<T>(ask: () => Promise<T>): () => Promise<T> {
-  let asked: Promise<T> | undefined;
-  return () => asked ??= ask();
 }

@@ -25,7 +25,7 @@ const LIMIT_MINUTES = 20;
 
 /**
  * Runs a suite; each line of its output is printed with the suite's name before it. A suite that
- * throws, that does not end within ten minutes, or that ran no test counts as one failure.
+ * throws, that does not end in time, or that ran no test counts as one failure.
  *
  * @throws the signal's reason when the run is interrupted
  */

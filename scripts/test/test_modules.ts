@@ -1,6 +1,6 @@
 /**
  * Test files as few modules. `deno test` gives each module an isolate that loads all anew: 0.2 s of
- * work for each of the function's 125 files, in which most of its tests take milliseconds.
+ * work for each of the function's files, in which most of its tests take milliseconds.
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

@@ -1,9 +1,8 @@
 /** The function as one reads it in a deployment: JavaScript, with what is imported lazily in files apart. */
 import * as esbuild from "esbuild";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { PROJECT_ROOT } from "../../stack/data_folder.ts";
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const FUNCTION = "supabase/functions/openrouter-proxy/";
 
 /** A library of the function, or its own modules. */
@@ -25,7 +24,7 @@ export interface FunctionBundle {
 }
 
 const OPTIONS: esbuild.BuildOptions & { metafile: true } = {
-  absWorkingDir: ROOT,
+  absWorkingDir: PROJECT_ROOT,
   bundle: true,
   splitting: true,
   // Supabase leaves out no part of a module either.
@@ -68,7 +67,7 @@ export async function bundleLibrary(specifier: string, folder: string): Promise<
       ...OPTIONS,
       stdin: {
         contents: `import * as all from ${JSON.stringify(specifier)}; globalThis.all = all;`,
-        resolveDir: join(ROOT, FUNCTION),
+        resolveDir: join(PROJECT_ROOT, FUNCTION),
         sourcefile: `${name}.js`,
       },
       outfile: join(folder, `${name}.js`),
