@@ -14,7 +14,7 @@ function isClosed(method: string, path: string, extraPaths: string[] = []): void
 }
 
 const BOUNDS = ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls"];
-// The table once more, because nothing else would notice a change of what bounds or names a call.
+// The table once more, because no other unit test would notice a change of what bounds or names a call.
 const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
   ["/chat/completions", {
     addsUsage: true,
