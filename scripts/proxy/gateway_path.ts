@@ -13,7 +13,15 @@ const OPENROUTER = "/api/v1/openrouter";
 const DOT_SEGMENT = /(?:^|[\/\\])(?:\.|%2e){1,2}(?=[\/\\?#]|$)/i;
 
 /** Routes of the gateway's own below /api/v1. */
-const OWN_ROUTES = ["health", "limits", "maintenance", "openapi.json", "token", "usage"];
+export const OWN_ROUTES = [
+  "encryption-keys",
+  "health",
+  "limits",
+  "maintenance",
+  "openapi.json",
+  "token",
+  "usage",
+];
 
 /**
  * @param target the request's target as it was sent: path and query

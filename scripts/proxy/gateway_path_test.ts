@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { gatewayPath } from "./gateway_path.ts";
+import document from "../../docs/openapi.json" with { type: "json" };
+import { gatewayPath, OWN_ROUTES } from "./gateway_path.ts";
 
 const CHAT = "/api/v1/openrouter/chat/completions";
 
@@ -52,4 +53,12 @@ Deno.test("gatewayPath refuses dot segments, in whatever spelling, and takes dot
   }
   assert.equal(gatewayPath("/v1/models/a/b-1.5"), "/api/v1/openrouter/models/a/b-1.5");
   assert.equal(gatewayPath("/v1/models?q=../x"), "/api/v1/openrouter/models?q=../x");
+});
+
+Deno.test("every route of the gateway's own is told apart from OpenRouter's paths", () => {
+  const routes = Object.keys(document.paths).flatMap((path) =>
+    /^\/api\/v1\/([^/]+)/.exec(path)?.[1] ?? []
+  );
+  const own = new Set(routes.filter((route) => route !== "openrouter"));
+  assert.deepEqual(OWN_ROUTES, [...own].toSorted());
 });
