@@ -3,6 +3,7 @@ import { base64urlnopad } from "@scure/base";
 import { type Bytes, decodeBase64url, parseJsonObject, sha256, utf8 } from "../bytes/encodings.ts";
 import { repeatedMember } from "../bytes/repeated_member.ts";
 import { parseDid } from "./did.ts";
+import { IN_DER, isDer } from "./signature_text.ts";
 import {
   assertLife,
   MAX_TOKEN_LENGTH,
@@ -110,7 +111,9 @@ export async function verifyDidToken(
     );
   }
   if (!await verifiesUnderAny(keys, jwt.signature, jwt.signedPart)) {
-    throw invalid("the token's signature is not that of its iss");
+    throw invalid(
+      `the token's signature ${isDer(jwt.signature) ? IN_DER : "is not that of its iss"}`,
+    );
   }
   return { did: did.uri, issuedAt: new Date(iat * 1000), expiresAt: exp };
 }

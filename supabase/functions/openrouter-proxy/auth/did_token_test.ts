@@ -1,3 +1,5 @@
+import { p256 } from "@noble/curves/nist.js";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { base64urlnopad } from "@scure/base";
 import { calculateJwkThumbprint } from "jose";
 import assert from "node:assert/strict";
@@ -171,6 +173,22 @@ Deno.test("another's token is refused", async () => {
   const other = await newSigner("did:key Ed25519");
   const token = await signedToken(signer, { iss: other.did });
   await assertRefused(authenticate(bearer(token)), "invalid_token", /signature/);
+});
+
+Deno.test("a token whose signature is in DER is told so", async () => {
+  for (
+    const [kind, curve] of [["did:key P-256", p256], ["did:jwk secp256k1", secp256k1]] as const
+  ) {
+    const token = await signedToken(await newSigner(kind));
+    const [header, claims, signature] = token.split(".") as [string, string, string];
+    const raw = base64urlnopad.decode(signature);
+    const der = curve.Signature.fromBytes(raw, "compact").toBytes("der");
+    await assertRefused(
+      authenticate(bearer(`${header}.${claims}.${base64urlnopad.encode(der)}`)),
+      "invalid_token",
+      /ASN\.1 DER.*ieee-p1363/,
+    );
+  }
 });
 
 Deno.test("header parameters that name other keys, and other types of token, are refused", async () => {

@@ -5,6 +5,9 @@ import { GatewayError } from "../errors.ts";
 import type { Did } from "./did.ts";
 
 const HEX = /^0x(?:[0-9a-fA-F]{2})*$/;
+/** What there is to say of a signature that `isDer` knows. */
+export const IN_DER = "is in ASN.1 DER: send r and s alone, 32 bytes each (IEEE P1363; " +
+  "dsaEncoding: 'ieee-p1363' in node:crypto)";
 /** No signature of anybody's is longer; what is, is not looked at. */
 const MAX_DIAGNOSED_LENGTH = 65_536;
 
@@ -24,11 +27,7 @@ export function decodeSignature(text: string, did: Did): Bytes {
 function refusalOf(text: string, isAccounts: boolean): GatewayError {
   const bytes = decodeLeniently(text);
   if (bytes && isDer(bytes)) {
-    return new GatewayError(
-      "invalid_signature",
-      "x-did-signature is in ASN.1 DER: send r and s alone, 32 bytes each (IEEE P1363; " +
-        "dsaEncoding: 'ieee-p1363' in node:crypto)",
-    );
+    return new GatewayError("invalid_signature", `x-did-signature ${IN_DER}`);
   }
   if (isAccounts && bytes && bytes.length > 65) {
     return new GatewayError(
@@ -54,7 +53,7 @@ function decodeLeniently(text: string): Bytes | null {
 }
 
 /** An ECDSA-Sig-Value of two INTEGERs of at most 33 bytes each (RFC 3279 section 2.2.3). */
-function isDer(bytes: Bytes): boolean {
+export function isDer(bytes: Bytes): boolean {
   return bytes.length <= 72 && bytes[0] === 0x30 && bytes[1] === bytes.length - 2 &&
     bytes[2] === 0x02 && bytes[4 + bytes[3]!] === 0x02 &&
     4 + bytes[3]! + 2 + bytes[5 + bytes[3]!]! === bytes.length;

@@ -31,6 +31,8 @@ export interface WalletSession {
 
 /** r ‖ s ‖ v. Smart accounts' signatures are of any other length (ERC-1271, ERC-6492). */
 const SIGNATURE_BYTES = 65;
+/** The same as wallets give it. It happens to be base64url, of other bytes. */
+const SIGNATURE_AS_HEX = /\.0x[0-9a-f]{130}$/i;
 const SCHEME_AND_AUTHORITY = /^([^:/?#]+):\/\/([^/?#]+)/;
 const NAMES = { issuedAt: "Issued At", notBefore: "Not Before", expiresAt: "Expiration Time" };
 
@@ -43,6 +45,11 @@ export function readWalletSession(token: string, { now }: TokenContext): WalletS
   const invalid = (text: string) => tokenRefusal("invalid_token", text, now() / 1000);
   if (token.length > MAX_TOKEN_LENGTH) {
     throw invalid(`a wallet session has at most ${MAX_TOKEN_LENGTH} characters`);
+  }
+  if (SIGNATURE_AS_HEX.test(token)) {
+    throw invalid(
+      "the wallet session's signature is in hex: write its 65 bytes in base64url without padding",
+    );
   }
   const parts = token.split(".").slice(1).map(decodeBase64url);
   const [messageBytes, signature] = parts;

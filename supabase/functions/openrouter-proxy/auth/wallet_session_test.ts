@@ -165,6 +165,18 @@ Deno.test("another account's signature, and one of another message, are refused"
   }
 });
 
+Deno.test("a session whose signature is in hex, as wallets give it, is told so", async () => {
+  const message = siweMessage(sessionFields(account));
+  const signature = hex.encode(await account.sign(utf8(message)));
+  for (const text of [`0x${signature}`, `0x${signature.toUpperCase()}`]) {
+    await assertRefused(
+      authenticate(bearer(`siwe.${base64urlnopad.encode(utf8(message))}.${text}`)),
+      "invalid_token",
+      /signature is in hex: write its 65 bytes in base64url/,
+    );
+  }
+});
+
 Deno.test("smart accounts' signatures are told that they are not supported", async () => {
   const message = siweMessage(sessionFields(account));
   const signature = await account.sign(utf8(message));
