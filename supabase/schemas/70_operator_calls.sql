@@ -143,7 +143,7 @@ as $$
   returning *;
 $$;
 comment on function public.revoke_tokens is
-  'Refuses the DID tokens and wallet sessions of a DID that were issued before an instant: without one, those of up to now. New ones pass from then on.';
+  'Refuses the DID tokens and wallet sessions of a DID that were issued before an instant: without one, those of up to now and of the minute that follows, because a token may be issued a minute ahead. New ones pass from then on.';
 
 create function public.set_gateway_limits(
   access_mode text default null,

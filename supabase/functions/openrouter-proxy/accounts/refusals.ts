@@ -62,9 +62,15 @@ export function accessDenied(): GatewayError {
   return new GatewayError("access_denied", "this DID has been disabled by the operator");
 }
 
-/** The refusal of a token that was issued before did_policies.tokens_valid_after. */
+/**
+ * The refusal of a token that was issued before did_policies.tokens_valid_after, which `revoke_tokens`
+ * sets a minute ahead.
+ */
 export function tokenRevoked(): GatewayError {
-  return new GatewayError("invalid_token", "this token has been revoked: make a new one");
+  return new GatewayError(
+    "invalid_token",
+    "this token has been revoked: make a new one, a minute after the revocation at the earliest",
+  );
 }
 
 /** The refusal of a DID for whose first key there is no room. */
