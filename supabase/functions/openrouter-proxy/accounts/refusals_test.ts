@@ -28,7 +28,11 @@ const REFUSALS: [
 ][] = [
   [{ decision: "access_denied", why: "blocked" }, "access_denied", /disabled by the operator/],
   [{ decision: "access_denied", why: "not_allowed" }, "access_denied", /only the DIDs/],
-  [{ decision: "token_revoked" }, "invalid_token", /revoked: make a new one, a minute after the revocation/],
+  [
+    { decision: "token_revoked" },
+    "invalid_token",
+    /revoked: make a new one, a minute after the revocation/,
+  ],
   [{ decision: "not_owned" }, "not_found", /no generation or job/],
   [{ decision: "replayed" }, "replayed_request", /x-did-nonce/],
   [{ decision: "needs_provisioning" }, "provisioning_in_progress", /try again/],

@@ -4,6 +4,7 @@
 import { awakeTimeout } from "../bytes/awake_timeout.ts";
 import { type Bytes, isObject, parseJsonObject } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
+import { decodedGzip, isGzipByAnotherName } from "./gzip_by_its_bytes.ts";
 import { wholeIfSmall } from "./small_body.ts";
 
 export interface OutgoingRequest {
@@ -101,7 +102,8 @@ async function answerTo(
   try {
     const response = await responseTo(outgoing, controller.signal, fetch);
     onHeaders();
-    const { status, headers } = response;
+    const { status } = response;
+    let { headers } = response;
     // Of a 101, too: nobody asked for another protocol.
     if (status < 200 || status > 599) {
       await response.body?.cancel();
@@ -111,8 +113,9 @@ async function answerTo(
     if (NULL_BODY.has(status)) {
       await response.body?.cancel();
       body = null;
-    } else if (status >= 400 && body !== null) {
-      body = await wholeIfSmall(body);
+    } else if (body !== null) {
+      if (isGzipByAnotherName(headers)) ({ headers, body } = await decodedGzip({ headers, body }));
+      if (status >= 400) body = await wholeIfSmall(body);
     }
     return { status, headers, body, abort: aborter(controller) };
   } catch (cause) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { concat, utf8 } from "../bytes/encodings.ts";
 import { sendOnce } from "../http/send_once.ts";
 import { fakeFetch, scriptedFetch, silentFetch } from "../testing/fake_fetch.ts";
 import { ClientDisconnected } from "../errors.ts";
@@ -12,6 +13,7 @@ import {
   StillAnswering,
   wholeJob,
 } from "./forward.ts";
+import { responseHeaders } from "./headers.ts";
 
 const LONG_MS = 600_000;
 /** Of a stream, whose client stays. */
@@ -335,12 +337,12 @@ Deno.test("refusesKey knows OpenRouter's refusal of a key from every other 401",
 });
 
 /** Forwards a body of this size to a server that answers its first bytes so, and closes. */
-async function forwardedTo(answer: string, bodyBytes: number) {
+async function forwardedTo(answer: string | Uint8Array, bodyBytes: number) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const served = (async () => {
     using connection = await listener.accept();
     await connection.read(new Uint8Array(16_384));
-    await connection.write(new TextEncoder().encode(answer));
+    await connection.write(typeof answer === "string" ? utf8(answer) : answer);
   })();
   try {
     const { port } = listener.addr as Deno.NetAddr;
@@ -358,6 +360,22 @@ Deno.test("forward gives the answer of an upstream that closes while the body is
   const { status, body } = await forwardedTo(answer, 20_000_000);
   assert.deepEqual([status, body], [413, new TextEncoder().encode("too large")]);
 });
+
+// better-ccflare PR #243, one spelling further.
+for (const encoding of ["gzip", "GZIP", "x-gzip"]) {
+  for (const status of [200, 500]) {
+    Deno.test(`forward decodes an answer of ${status} in ${encoding}, whatever fetch makes of it`, async () => {
+      const packed = new Blob(["{}"]).stream().pipeThrough(new CompressionStream("gzip"));
+      const bytes = new Uint8Array(await new Response(packed).arrayBuffer());
+      const head = `HTTP/1.1 ${status} x\r\ncontent-encoding: ${encoding}\r\n` +
+        `content-length: ${bytes.length}\r\nconnection: close\r\n\r\n`;
+      const { headers, body } = await forwardedTo(concat(utf8(head), bytes), 2);
+      assert.equal(await new Response(body as BodyInit).text(), "{}");
+      assert.equal(responseHeaders(headers).has("content-encoding"), false);
+      assert.equal(responseHeaders(headers).has("content-length"), false);
+    });
+  }
+}
 
 Deno.test("forward takes no other protocol for an answer", async () => {
   const answer = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
