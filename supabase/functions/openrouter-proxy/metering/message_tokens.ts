@@ -5,7 +5,7 @@
  * Source: docs/openrouter.md, "Where usage sits, by endpoint".
  */
 import { isObject } from "../bytes/encodings.ts";
-import { count, type Json, MAX_COUNT } from "./told_values.ts";
+import { count, type Json, latest, MAX_COUNT } from "./told_values.ts";
 
 /** What was learnt so far. Null: not said yet. */
 export interface MessageTokens {
@@ -28,16 +28,16 @@ export function noMessageTokens(): MessageTokens {
   };
 }
 
-/** Its counts are cumulative: a zero in a later message takes nothing back, another number corrects. */
+/** Adds what one message counts. */
 export function observeMessageTokens(
   seen: MessageTokens,
   usage: Json,
   isPreliminary: boolean,
 ): void {
-  seen.input = cumulative(seen.input, usage.input_tokens);
-  seen.cacheRead = cumulative(seen.cacheRead, usage.cache_read_input_tokens);
-  seen.cacheWritten = cumulative(seen.cacheWritten, usage.cache_creation_input_tokens);
-  if (!isPreliminary) seen.output = cumulative(seen.output, usage.output_tokens);
+  seen.input = latest(seen.input, count(usage.input_tokens));
+  seen.cacheRead = latest(seen.cacheRead, count(usage.cache_read_input_tokens));
+  seen.cacheWritten = latest(seen.cacheWritten, count(usage.cache_creation_input_tokens));
+  if (!isPreliminary) seen.output = latest(seen.output, count(usage.output_tokens));
   if (!Array.isArray(usage.iterations)) return;
   const compactions = usage.iterations.filter(isObject)
     .filter(({ type }) => type === "compaction");
@@ -58,10 +58,6 @@ export function messageInput(tokens: MessageTokens): number | null {
 /** All that it wrote. */
 export function messageOutput({ output, compactionOutput }: MessageTokens): number | null {
   return output === null ? null : output + compactionOutput;
-}
-
-function cumulative(before: number | null, value: unknown): number | null {
-  return count(value) || before || count(value);
 }
 
 function sum(parts: Json[], members: string[]): number {

@@ -47,3 +47,15 @@ export function amount(value: unknown): string | null {
   const isAmount = typeof value === "string" && AMOUNT.test(value) && Number(value) <= MAX_AMOUNT;
   return isAmount ? value : null;
 }
+
+/**
+ * What holds of a value that is told again, a count or an amount: the last, because they are cumulative.
+ * But a zero takes nothing back (envoyproxy/ai-gateway #1631), and null says nothing.
+ */
+export function latest<Value extends number | string>(
+  before: Value | null,
+  value: Value | null,
+): Value | null {
+  const isSilent = value === null || (before !== null && Number(value) === 0);
+  return isSilent ? before : value;
+}

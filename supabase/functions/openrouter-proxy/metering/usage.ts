@@ -4,7 +4,7 @@
  * Every endpoint has its own shape (openrouter.md, "Where usage sits, by endpoint"); all of them
  * are read by the same rules, because no two contradict each other. Values may come in several
  * messages: the last one that is not null holds, so that a later `"usage": null` erases nothing and
- * cumulative counts replace earlier ones. Zero is a value.
+ * cumulative counts replace earlier ones. Zero is a value, but takes nothing back.
  */
 import { isObject } from "../bytes/encodings.ts";
 import { choicesOf } from "./choices.ts";
@@ -16,7 +16,7 @@ import {
   observeMessageTokens,
 } from "./message_tokens.ts";
 import { errorOf, failureOf } from "./told_errors.ts";
-import { amount, count, identifier, type Json, text } from "./told_values.ts";
+import { amount, count, identifier, type Json, latest, text } from "./told_values.ts";
 
 /** What was learnt so far. Null: not said yet. */
 export interface Observed {
@@ -88,20 +88,30 @@ function observeUsage(seen: Observed, usage: Json, isPreliminary: boolean): void
   const outputDetails = first(usage.completion_tokens_details, usage.output_tokens_details);
   const { messageTokens } = seen;
   observeMessageTokens(messageTokens, usage, isPreliminary);
-  seen.inputTokens = count(usage.prompt_tokens) ?? messageInput(messageTokens) ?? seen.inputTokens;
-  seen.outputTokens = count(usage.completion_tokens) ?? messageOutput(messageTokens) ??
-    seen.outputTokens;
+  seen.inputTokens = latest(
+    seen.inputTokens,
+    count(usage.prompt_tokens) ?? messageInput(messageTokens),
+  );
+  seen.outputTokens = latest(
+    seen.outputTokens,
+    count(usage.completion_tokens) ?? messageOutput(messageTokens),
+  );
   // A reranking may tell no more than this, and has no output.
   if (seen.inputTokens === null && seen.outputTokens === null) {
     seen.inputTokens = count(usage.total_tokens);
   }
-  seen.cachedTokens = count(inputDetails.cached_tokens) ?? messageTokens.cacheRead ??
-    seen.cachedTokens;
-  seen.reasoningTokens = count(outputDetails.reasoning_tokens) ?? seen.reasoningTokens;
-  seen.cost = amount(usage.cost) ?? seen.cost;
+  seen.cachedTokens = latest(
+    seen.cachedTokens,
+    count(inputDetails.cached_tokens) ?? messageTokens.cacheRead,
+  );
+  seen.reasoningTokens = latest(seen.reasoningTokens, count(outputDetails.reasoning_tokens));
+  seen.cost = latest(seen.cost, amount(usage.cost));
   // On ordinary calls the upstream cost repeats `cost`; it is a spend of its own with BYOK alone.
   if (usage.is_byok === true && isObject(usage.cost_details)) {
-    seen.upstreamCost = amount(usage.cost_details.upstream_inference_cost) ?? seen.upstreamCost;
+    seen.upstreamCost = latest(
+      seen.upstreamCost,
+      amount(usage.cost_details.upstream_inference_cost),
+    );
   }
 }
 

@@ -39,8 +39,29 @@ Deno.test("zero is not missing", () => {
   );
 });
 
-Deno.test("a zero replaces an earlier count", () => {
-  assert.equal(seen(chunk(USAGE), chunk('{"completion_tokens":0,"cost":0}')).cost, "0");
+// envoyproxy/ai-gateway #1631, rust-genai #258
+Deno.test("zeros in a later usage take nothing back, and what is not zero corrects", () => {
+  const usage = '{"prompt_tokens":9,"completion_tokens":8,"cost":0.5,"is_byok":true,' +
+    '"cost_details":{"upstream_inference_cost":0.7},"prompt_tokens_details":{"cached_tokens":7},' +
+    '"completion_tokens_details":{"reasoning_tokens":6}}';
+  const first = seen(chunk(usage));
+  assert.equal(first.cost, "0.5");
+  for (const zero of ["0", "0.0", "0e-9"]) {
+    const zeros = usage.replaceAll(/(?<=":)[\d.]+/g, (number) => number.includes(".") ? zero : "0");
+    assert.deepEqual(seen(chunk(usage), chunk(zeros)), first);
+  }
+  const less = usage.replace(/9/, "3").replace("0.5", "0.1");
+  assert.deepEqual(seen(chunk(usage), chunk(less)), { ...first, inputTokens: 3, cost: "0.1" });
+});
+
+Deno.test("a prompt that is all in the cache stays counted where a later message has no input", () => {
+  const start = '{"input_tokens":0,"cache_read_input_tokens":5}';
+  const { inputTokens, outputTokens } = seen(
+    `{"type":"message_start","message":{"usage":${start}}}`,
+    '{"type":"message_delta","usage":{"output_tokens":4,' +
+      '"iterations":[{"type":"compaction","input_tokens":10,"output_tokens":20}]}}',
+  );
+  assert.deepEqual([inputTokens, outputTokens], [15, 24]);
 });
 
 Deno.test("cached and reasoning tokens are not added to the tokens that they are part of", () => {
