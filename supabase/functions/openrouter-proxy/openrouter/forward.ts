@@ -114,7 +114,7 @@ async function answerTo(
       await response.body?.cancel();
       body = null;
     } else if (body !== null) {
-      if (isGzipByAnotherName(headers)) ({ headers, body } = await decodedGzip({ headers, body }));
+      if (isGzipByAnotherName(headers)) ({ headers, body } = decodedGzip({ headers, body }));
       if (status >= 400) body = await wholeIfSmall(body);
     }
     return { status, headers, body, abort: aborter(controller) };

@@ -5,8 +5,8 @@
  *
  * Source: RFC 9110 section 8.4.1 (names in any case) and 8.4.1.3 (`x-gzip`); RFC 1952 section 2.3.1.
  */
-import { chunkReader } from "../bytes/chunk_reader.ts";
-import { type Bytes, concat } from "../bytes/encodings.ts";
+import { type ChunkReader, chunkReader } from "../bytes/chunk_reader.ts";
+import { type Bytes, concat, NO_BYTES } from "../bytes/encodings.ts";
 
 /** What every file of gzip begins with; no JSON, event or sound does. */
 const MAGIC = [0x1f, 0x8b];
@@ -26,20 +26,32 @@ export function isGzipByAnotherName(headers: Headers): boolean {
  * The same answer, decoded, without the headers that told of its encoding.
  *
  * @param answer one that `isGzipByAnotherName`
- * @throws what reading the beginning of the body throws
  */
-export async function decodedGzip(answer: Encoded): Promise<Encoded> {
+export function decodedGzip(answer: Encoded): Encoded {
   const headers = new Headers(answer.headers);
   headers.delete("content-encoding");
   headers.delete("content-length");
-  const reader = chunkReader(answer.body);
-  const chunks: Uint8Array[] = [];
-  let beginning = concat();
+  const encoded = chunkReader(answer.body);
+  let decoded: ChunkReader | undefined;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      decoded ??= (await decodedBody(encoded)).getReader();
+      const { done, value } = await decoded.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: (reason) => (decoded ?? encoded).cancel(reason),
+  }, { highWaterMark: 0 });
+  return { headers, body };
+}
+
+/** Waits for its beginning. */
+async function decodedBody(reader: ChunkReader): Promise<ReadableStream<Uint8Array>> {
+  let beginning: Bytes = NO_BYTES;
   while (beginning.length < MAGIC.length) {
     const { done, value } = await reader.read();
     if (done) break;
-    chunks.push(value);
-    beginning = concat(...chunks);
+    beginning = concat(beginning, value);
   }
   const body = new ReadableStream<Bytes>({
     start(controller) {
@@ -53,5 +65,5 @@ export async function decodedGzip(answer: Encoded): Promise<Encoded> {
     cancel: (reason) => reader.cancel(reason),
   }, { highWaterMark: 0 });
   const isGzip = MAGIC.every((byte, i) => beginning[i] === byte);
-  return { headers, body: isGzip ? body.pipeThrough(new DecompressionStream("gzip")) : body };
+  return isGzip ? body.pipeThrough(new DecompressionStream("gzip")) : body;
 }
