@@ -21,7 +21,7 @@ export function currentKey({ key, ledger }: Call): Answer {
       is_provisioning_key: key === null,
       allowed_data_regions: ["global"],
       rate_limit: { requests: -1, interval: "10s", note: "This field is deprecated" },
-      creator_user_id: USER_ID,
+      creator_user_id: key?.creatorUserId ?? USER_ID,
       organization_id: ORGANIZATION_ID,
       free_model_daily_requests: ledger.freeModels.today(),
     },

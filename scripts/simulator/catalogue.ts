@@ -50,6 +50,7 @@ function pricing(model: Model) {
   const { longPrompt } = model;
   const others = {
     image: model.image,
+    image_output: model.imageOutput,
     audio: model.audio,
     internal_reasoning: model.reasoning,
     web_search: model.webSearch,
@@ -182,8 +183,9 @@ export function benchmarks(): Answer {
   return json({ data: MODELS.slice(0, 2).map(({ id }) => ({ model: id, score: 0.5 })) });
 }
 
-/** `GET /datasets/:name`. */
-export function dataset({ parameter: name }: Call): Answer {
+/** `GET /datasets/:name`, so often a day. */
+export function dataset({ parameter: name, ledger }: Call): Answer {
+  ledger.datasetReads.take();
   if (name !== "rankings-daily") throw apiError(404, `Dataset ${name} not found`);
   return json({
     data: MODELS.slice(0, 2).map(({ id }, index) => ({ model: id, rank: index + 1 })),

@@ -54,6 +54,13 @@ Deno.test("GET /models lists prices as strings", () =>
       input_cache_read: "0.000000075",
     });
     assert.equal(model.top_provider.max_completion_tokens, 16384);
+    const painter = data.find(({ id }: { id: string }) => id === "google/gemini-2.5-flash-image");
+    assert.deepEqual(painter.pricing, {
+      prompt: "0.0000003",
+      completion: "0.0000025",
+      request: "0",
+      image_output: "0.00003",
+    });
     const router = data.find(({ id }: { id: string }) => id === "openrouter/auto");
     assert.equal(router.pricing.prompt, "-1");
     const one = await (await call("/model/openai/gpt-4o-mini")).json();

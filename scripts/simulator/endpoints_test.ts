@@ -116,6 +116,7 @@ Deno.test("/images: JSON, and a stream whose last event has the usage", () =>
     const whole = await (await call("/images", body)).json();
     assert.equal(whole.data.length, 2);
     assert.equal(whole.usage.completion_tokens, 2580);
+    assert.equal(whole.usage.completion_tokens_details.image_tokens, 2580);
     assert.equal(whole.usage.cost, 0.0774006);
     const events = dataOf(await (await call("/images", { ...body, stream: true })).text());
     assert.deepEqual(events.map((event) => event.type ?? event), [

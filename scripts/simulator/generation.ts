@@ -14,6 +14,7 @@ const NOTHING: Omit<Figures, "isByok"> = {
   cacheWrite: 0,
   completion: 0,
   reasoning: 0,
+  imageTokens: 0,
   units: 0,
   compactedPrompt: 0,
   compactedCompletion: 0,
@@ -39,6 +40,8 @@ const API_TYPES: Readonly<Record<string, string>> = {
 export interface Planned {
   prompt: number;
   completion?: number;
+  /** Whether the completion is images. */
+  isImages?: boolean;
   units?: number;
   finishReason?: string;
 }
@@ -74,9 +77,13 @@ export class Generation {
   /** The headers that every answer to a generation carries. */
   get headers(): Record<string, string> {
     const headers = { "X-Generation-Id": this.id, "X-Provider-Name": this.provider };
-    return this.call.faults.has("cache-hit")
-      ? { ...headers, "X-OpenRouter-Cache-Status": "HIT", "X-OpenRouter-Cache-Age": "7" }
-      : headers;
+    if (!this.call.faults.has("cache-hit")) return headers;
+    return {
+      ...headers,
+      "X-OpenRouter-Cache-Status": "HIT",
+      "X-OpenRouter-Cache-Age": "7",
+      "X-OpenRouter-Cache-TTL": "300",
+    };
   }
 
   /** What the generation costs with this many completion tokens. */
@@ -88,6 +95,7 @@ export class Generation {
     const cached = Math.min(faults.number("cached") ?? 0, prompt);
     const cacheWrite = Math.min(faults.number("cache-write") ?? this.#unasked(), prompt - cached);
     const reasoning = Math.min(faults.number("reasoning") ?? 0, completion);
+    const imageTokens = this.planned.isImages === true ? completion - reasoning : 0;
     const [compactedPrompt = 0, compactedCompletion = 0] =
       faults.text("iterations")?.split(":").map(Number) ?? [];
     const price = upstreamPrice(this.#model, {
@@ -97,6 +105,7 @@ export class Generation {
       completion: completion + compactedCompletion,
       units,
       reasoning,
+      imageTokens,
       images: imageCount(body),
     });
     const forced = faults.text("cost");
@@ -112,6 +121,7 @@ export class Generation {
       cacheWrite,
       completion,
       reasoning,
+      imageTokens,
       units,
       compactedPrompt,
       compactedCompletion,

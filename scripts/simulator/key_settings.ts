@@ -26,6 +26,9 @@ export const isPeriod = (value: unknown): value is typeof PERIODS[number] =>
   PERIODS.some((period) => period === value);
 export const isInstant = (value: unknown): value is string =>
   typeof value === "string" && Number.isFinite(Date.parse(value));
+/** An instant whose seconds are told. */
+export const isWholeInstant = (value: unknown): value is string =>
+  isInstant(value) && /T\d\d:\d\d:\d\d/.test(value);
 
 /** An amount or null, for JSON. */
 export function amount(units: bigint | null): unknown {

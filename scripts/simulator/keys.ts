@@ -12,9 +12,9 @@ import {
   expected,
   isAmount,
   isBoolean,
-  isInstant,
   isPeriod,
   isText,
+  isWholeInstant,
 } from "./key_settings.ts";
 import type { Key, KeySettings, Ledger } from "./ledger.ts";
 import { jsonUsd, usd } from "./money.ts";
@@ -33,6 +33,7 @@ export function createKey({ body, ledger }: Call): Answer {
     name,
     workspaceId: workspaceOf(body.workspace_id),
     externalUser: externalUser(body.external),
+    creatorUserId: expected("creator_user_id", isText, body.creator_user_id ?? USER_ID),
   });
   return json({ data: keyData(key, ledger), key: plaintext }, {}, 201);
 }
@@ -104,7 +105,7 @@ function readSettings(body: Record<string, unknown>): KeySettings {
   }
   if (expires_at === null) settings.expiresAt = null;
   else if (expires_at !== undefined) {
-    settings.expiresAt = expected("expires_at", isInstant, expires_at);
+    settings.expiresAt = expected("expires_at", isWholeInstant, expires_at);
   }
   return settings;
 }
@@ -138,7 +139,7 @@ function keyData(key: Key, ledger: Ledger): Record<string, unknown> {
     created_at: key.createdAt,
     updated_at: key.updatedAt,
     expires_at: key.expiresAt,
-    creator_user_id: USER_ID,
+    creator_user_id: key.creatorUserId,
     external_user: key.externalUser,
     workspace_id: key.workspaceId,
   };

@@ -44,9 +44,17 @@ Deno.test("POST /keys answers 201 with the documented members and the plaintext"
 
 Deno.test("POST /keys refuses bad members", () =>
   withSimulator(async ({ manage }) => {
-    for (const bad of [{}, { name: "" }, { name: "x", limit: -1 }, { name: "x", limit_reset: 3 }]) {
-      assert.equal((await manage("POST", "/keys", bad)).status, 400);
-    }
+    for (
+      const bad of [
+        {},
+        { name: "" },
+        { name: "x", limit: -1 },
+        { name: "x", limit_reset: 3 },
+        { name: "x", expires_at: "2026-12-31" },
+        { name: "x", expires_at: "2026-12-31T00:00Z" },
+        { name: "x", creator_user_id: "" },
+      ]
+    ) assert.equal((await manage("POST", "/keys", bad)).status, 400, JSON.stringify(bad));
   }));
 
 Deno.test("GET /keys pages by 100, newest first, and leaves out disabled keys", () =>
@@ -96,6 +104,14 @@ Deno.test("a deleted key is gone from the list, cannot call, and stays in the bo
     });
     assert.equal((await call("/key")).status, 401);
     assert.equal(simulator.ledger().keys[0]?.deleted, true);
+  }));
+
+Deno.test("a key belongs to whom it was made for", () =>
+  withSimulator(async ({ manage, call }) => {
+    const body = { name: "theirs", creator_user_id: "user_other" };
+    const { key, data } = await (await manage("POST", "/keys", body)).json();
+    const seen = (await (await call("/key", undefined, { key })).json()).data;
+    assert.deepEqual([data.creator_user_id, seen.creator_user_id], ["user_other", "user_other"]);
   }));
 
 Deno.test("an expired key cannot call", () =>

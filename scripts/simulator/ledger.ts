@@ -1,7 +1,9 @@
 /** The simulator's books: keys, generations, and what each key spent. Exact, whatever is asked. */
 import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { DailyQuota } from "./daily_quota.ts";
 import { FreeModelQuota } from "./free_models.ts";
 import type { Guardrail } from "./guardrails.ts";
+import { USER_ID } from "./identifiers.ts";
 import { decimal } from "./money.ts";
 import type { SharedItem } from "./shared.ts";
 import { type Period, Spend } from "./spend.ts";
@@ -9,6 +11,7 @@ import type { VideoJob } from "./videos.ts";
 
 /** Generations that can still be read; the sums know all of them. */
 const READABLE_GENERATIONS = 100_000;
+const DATASET_READS_A_DAY = 500;
 
 export interface Key {
   hash: string;
@@ -16,6 +19,7 @@ export interface Key {
   label: string;
   workspaceId: string;
   externalUser: string | null;
+  creatorUserId: string;
   guardrailId: string | null;
   disabled: boolean;
   deleted: boolean;
@@ -39,6 +43,8 @@ export interface Figures {
   cacheWrite: number;
   completion: number;
   reasoning: number;
+  /** Of the completion's tokens. */
+  imageTokens: number;
   units: number;
   /** What a compaction consumed: paid, and no part of `prompt` and `completion`. */
   compactedPrompt: number;
@@ -115,7 +121,10 @@ export type KeySettings = Partial<
 >;
 
 /** What a key is made with. */
-type NewKey = KeySettings & Pick<Key, "name" | "workspaceId" | "externalUser">;
+type NewKey =
+  & KeySettings
+  & Pick<Key, "name" | "workspaceId" | "externalUser">
+  & Partial<Pick<Key, "creatorUserId">>;
 
 /** How long a generation is not known after its end, in ms. */
 export interface Delays {
@@ -131,6 +140,7 @@ export class Ledger {
   /** Files, containers, batches and presets, by workspace and kind: see shared.ts. */
   readonly shared = new Map<string, Map<string, SharedItem>>();
   readonly freeModels = new FreeModelQuota();
+  readonly datasetReads = new DailyQuota(DATASET_READS_A_DAY);
   /** What all keys spent. */
   readonly total = new Spend();
   /** What all customers' own provider keys spent. */
@@ -153,6 +163,7 @@ export class Ledger {
     const key: Key = {
       hash: createHash("sha256").update(plaintext).digest("hex"),
       label: `sk-or-v1-${secret.slice(0, 3)}...${secret.slice(-4)}`,
+      creatorUserId: USER_ID,
       guardrailId: null,
       disabled: false,
       deleted: false,

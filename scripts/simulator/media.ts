@@ -24,7 +24,8 @@ export function images(call: Call): Answer {
   if (typeof body.prompt !== "string") throw apiError(400, "prompt is required");
   const count = typeof body.n === "number" ? body.n : 1;
   const streamed = body.stream === true;
-  const planned = { prompt: promptTokens(body), completion: count * TOKENS_PER_IMAGE };
+  const completion = count * TOKENS_PER_IMAGE;
+  const planned = { prompt: promptTokens(body), completion, isImages: true };
   const generation = new Generation(call, planned, streamed);
   if (streamed) {
     const partials = textCompletion(count, () => PIXEL);

@@ -2,22 +2,26 @@
 import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { mayRun } from "./guardrails.ts";
-import type { Key } from "./ledger.ts";
+import type { Key, Ledger } from "./ledger.ts";
 import { usd } from "./money.ts";
 import { findModel, type Model } from "./pricing.ts";
+import { presetModel } from "./shared.ts";
+
+/** What serves the calls that name no model: the account's default. */
+const DEFAULT_MODEL = "openrouter/auto";
 
 /**
  * The model that serves a call: the first of `model` and its fallbacks that may run; where it has a
  * variant for the `reasoning.mode` that is asked for, that one.
  *
- * @throws {ApiError} 400 without a model or with an unknown one, 403 where the key's guardrail
+ * @throws {ApiError} 400 with an empty model or an unknown one, 403 where the key's guardrail
  * allows none of them, 404 where it is dearer than `provider.max_price`
  */
 export function modelOf({ body, ledger }: Call, key: Key): Model {
-  const asked = [body.model, body.models].flat().filter((id) => id !== undefined);
-  if (asked.length === 0 || asked[0] === "") throw apiError(400, "No models provided");
+  const asked = namedIn(body);
+  if (asked[0] === "") throw apiError(400, "No models provided");
   const found = asked.map((id) => {
-    const model = typeof id === "string" ? findModel(id) : undefined;
+    const model = typeof id === "string" ? meant(id, key, ledger) : undefined;
     if (model === undefined) throw apiError(400, `${id} is not a valid model ID`);
     const { mode } = Object(body.reasoning);
     return typeof mode === "string" ? findModel(`${model.id}-${mode}`) ?? model : model;
@@ -31,6 +35,20 @@ export function modelOf({ body, ledger }: Call, key: Key): Model {
   throw apiError(403, message, { limit_source: "openrouter_guardrail_models" });
 }
 
+/** What a body names, in the order in which it is tried: ids, aliases and presets. */
+function namedIn({ model, models, fallbacks, preset }: Record<string, unknown>): unknown[] {
+  const others = [fallbacks].flat().map((fallback) => Object(fallback).model ?? fallback);
+  const named = [model, models, others].flat().filter((id) => id !== undefined && id !== null);
+  if (named.length > 0) return named;
+  return [typeof preset === "string" ? `@preset/${preset}` : DEFAULT_MODEL];
+}
+
+/** `@preset/slug` is the preset's own model; in `author/slug@preset/slug` the preset sets the rest. */
+function meant(id: string, key: Key, ledger: Ledger): Model | undefined {
+  const [name = "", slug] = id.split("@preset/");
+  return findModel(name === "" && slug !== undefined ? presetModel(slug, key, ledger) : name);
+}
+
 /** `provider.max_price` {prompt, completion}, in USD for a million tokens. */
 function checkPrice(model: Model, provider: unknown): void {
   const most = Object(Object(provider).max_price) as Record<string, unknown>;
@@ -42,6 +60,7 @@ function checkPrice(model: Model, provider: unknown): void {
 }
 
 /** By what the prices are multiplied: the faster tiers are twice as dear. */
-export function tierOf({ service_tier, speed }: Record<string, unknown>): bigint {
-  return service_tier === "priority" || service_tier === "fast" || speed === "fast" ? 2n : 1n;
+export function tierOf({ model, service_tier, speed }: Record<string, unknown>): bigint {
+  const isFaster = service_tier === "priority" || service_tier === "fast" || speed === "fast";
+  return isFaster || /:nitro\b/.test(String(model)) ? 2n : 1n;
 }

@@ -17,6 +17,8 @@ export interface Quantities {
   cacheWriteHour?: number;
   /** Of the completion: what the model thought. */
   reasoning?: number;
+  /** Of the completion: what is a part of an image. */
+  imageTokens?: number;
   /** Of the prompt: what is sound. */
   audio?: number;
   /** Images in the prompt. */
@@ -41,6 +43,8 @@ export interface Model {
   cachesUnasked?: true;
   /** A token that the model thought; as `completion` where absent. */
   reasoning?: string;
+  /** A token of an image that it makes; as `completion` where absent. */
+  imageOutput?: string;
   /** A token of sound in the prompt; as `prompt` where absent. */
   audio?: string;
   /** An image in the prompt, beside its tokens. */
@@ -175,7 +179,8 @@ export const MODELS: readonly Model[] = [
     contextLength: 32_768,
     maxCompletionTokens: 8192,
     prompt: "0.0000003",
-    completion: "0.00003",
+    completion: "0.0000025",
+    imageOutput: "0.00003",
     outputs: ["image", "text"],
   },
   {
@@ -260,6 +265,12 @@ export const MODELS: readonly Model[] = [
 
 const BY_ID = new Map(MODELS.map((model) => [model.id, model]));
 
+/** What the newest model of a kind is called by. */
+const ALIASES: Readonly<Record<string, string>> = {
+  "~openai/gpt-latest": "openai/gpt-5.6-luna",
+  "~anthropic/claude-sonnet-latest": "anthropic/claude-sonnet-5",
+};
+
 /** They choose among providers, or have the web searched. */
 const VARIANTS = /(?::(?:online|nitro|floor|exacto|thinking|extended|beta))+$/;
 
@@ -269,7 +280,8 @@ const VARIANTS = /(?::(?:online|nitro|floor|exacto|thinking|extended|beta))+$/;
  */
 export function findModel(id: string): Model | undefined {
   if (id.startsWith("simulate/")) return { ...MODELS[0]!, id };
-  const model = BY_ID.get(id.replace(VARIANTS, ""));
+  const name = id.replace(VARIANTS, "");
+  const model = BY_ID.get(ALIASES[name] ?? name);
   return model?.routesTo === undefined ? model : BY_ID.get(model.routesTo);
 }
 
@@ -284,6 +296,7 @@ export function upstreamPrice(
     units,
     cacheWriteHour = 0,
     reasoning = 0,
+    imageTokens = 0,
     audio = 0,
     images = 0,
   }: Quantities,
@@ -300,8 +313,9 @@ export function upstreamPrice(
       times(model.audio ?? prices.prompt, audio) +
       times(model.image ?? "0", images) +
       times(model.request ?? "0", 1),
-    rest: times(prices.completion, completion - reasoning) +
+    rest: times(prices.completion, completion - reasoning - imageTokens) +
       times(model.reasoning ?? prices.completion, reasoning) +
+      times(model.imageOutput ?? prices.completion, imageTokens) +
       times(model.unit ?? "0", units),
   };
 }

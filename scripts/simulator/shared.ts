@@ -8,6 +8,7 @@ import { randomUUID } from "node:crypto";
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
+import type { Key, Ledger } from "./ledger.ts";
 
 /** One thing: what is shown of it, and what `/content` answers. */
 export interface SharedItem {
@@ -118,6 +119,12 @@ export const presets = collection("preset", ({ slug, name, config }) => {
   if (typeof slug !== "string" || slug === "") throw apiError(400, "slug is required");
   return { shown: { id: randomUUID(), slug, name: name ?? slug, config: config ?? {} } };
 }, "slug");
+
+/** The model that a preset of the key's workspace names; empty where there is none. */
+export function presetModel(slug: string, { workspaceId }: Key, ledger: Ledger): string {
+  const preset = ledger.shared.get(`${workspaceId} preset`)?.get(slug);
+  return String(Object(preset?.shown.config).model ?? "");
+}
 
 function newId(prefix: string): string {
   return prefix + randomUUID().replaceAll("-", "");

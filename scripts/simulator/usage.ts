@@ -42,7 +42,7 @@ function toolDetails({ toolCalls, searches }: Figures) {
 
 /** `/chat/completions`, `/completions`, `/images`. */
 export function chatUsage(figures: Figures, faults: Faults): unknown {
-  const { prompt, cached, cacheWrite, completion, reasoning, isByok } = figures;
+  const { prompt, cached, cacheWrite, completion, reasoning, imageTokens, isByok } = figures;
   const money = costs(
     figures,
     faults,
@@ -62,7 +62,7 @@ export function chatUsage(figures: Figures, faults: Faults): unknown {
     cost_details: money.details,
     completion_tokens_details: without
       ? null
-      : { reasoning_tokens: reasoning, image_tokens: 0, audio_tokens: 0 },
+      : { reasoning_tokens: reasoning, image_tokens: imageTokens, audio_tokens: 0 },
     ...toolDetails(figures),
   }, faults);
 }

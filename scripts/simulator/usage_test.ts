@@ -54,6 +54,8 @@ Deno.test("a faster tier is named in the answer, and twice as dear", () =>
     const last = dataOf(await stream.text()).at(-2);
     assert.deepEqual([last.service_tier, last.usage.cost], ["priority", 0.0000042]);
     assert.equal((await usageOf(bench, "/messages", chat(3, { speed: "fast" }))).cost, 0.0000042);
+    const nitro = { ...chat(3), model: "openai/gpt-4o-mini:nitro" };
+    assert.equal((await usageOf(bench, CHAT, nitro, "chunks:3")).cost, 0.0000042);
   }));
 
 Deno.test("cache-write: tokens written to a cache are part of the prompt, at a price of their own", () =>
@@ -126,7 +128,9 @@ Deno.test("cache-hit: the answer says HIT, and costs nothing", () =>
   withSimulator(async ({ call, simulator }) => {
     for (const stream of [false, true]) {
       const hit = await call(CHAT, chat(3, { stream }), { simulate: "cache-hit" });
-      assert.equal(hit.headers.get("x-openrouter-cache-status"), "HIT");
+      const [status, age, ttl] = ["status", "age", "ttl"]
+        .map((name) => hit.headers.get(`x-openrouter-cache-${name}`));
+      assert.deepEqual([status, age, ttl], ["HIT", "7", "300"]);
       await hit.body?.cancel();
     }
     const miss = await call(CHAT, chat(3));

@@ -178,7 +178,7 @@ function dearest(name: string, path: string, body: Body, completion: number | nu
   const isMarked = /cache_control|cache_breakpoint/.test(json);
   const written = isMarked || model.cachesUnasked ? [0, prompt] : [0];
   const costs = written.flatMap((cacheWrite) =>
-    [0, tokens].flatMap((reasoning) =>
+    [{ reasoning: tokens }, { imageTokens: tokens }, {}].flatMap((output) =>
       (hasMedia && cacheWrite === 0 ? [0, prompt] : [0]).map((audio) => {
         const price = upstreamPrice(model, {
           prompt,
@@ -186,7 +186,7 @@ function dearest(name: string, path: string, body: Body, completion: number | nu
           cacheWrite,
           cacheWriteHour: json.includes('"ttl"') ? cacheWrite : 0,
           completion: tokens,
-          reasoning,
+          ...output,
           audio,
           images: imageCount(body),
           units: 0,
