@@ -23,7 +23,7 @@ Deno.test("a server accepts connections again when there are file descriptors ag
       .then((response) => response.text(), () => null);
   const connections: Deno.Conn[] = [];
   try {
-    assert.equal(await ask(), "ok");
+    while (await ask() !== "ok");
     for (let count = 0; count < 96; count++) {
       const connection = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => null);
       if (connection !== null) connections.push(connection);
