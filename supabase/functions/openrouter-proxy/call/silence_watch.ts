@@ -2,6 +2,8 @@
 
 /** How long a stream of events may be silent before a comment tells both ends that it lives. */
 const LONGEST_SILENCE_MS = 15_000;
+/** How often a silence is looked for while it lasts: the comment comes by so much later at most. */
+const LOOKS_A_SILENCE = 5;
 /**
  * How long a client may take nothing. The kernel asks for more in steps of a megabyte or two: one that
  * reads a kilobyte a second takes nothing for half an hour.
@@ -43,7 +45,7 @@ export function silenceWatch(idleTimeoutMs: number, waits: Waits): SilenceWatch 
   let quietSince = waitingSince;
   /** One timer a stream, not one a chunk. */
   let ticker: ReturnType<typeof setInterval> | undefined;
-  const everyMs = silenceMs / 2;
+  const everyMs = silenceMs / LOOKS_A_SILENCE;
   let lookedAt = waitingSince;
 
   /**
@@ -53,7 +55,8 @@ export function silenceWatch(idleTimeoutMs: number, waits: Waits): SilenceWatch 
   function leaveOutStandstill(now: number) {
     const lateMs = now - lookedAt - everyMs;
     lookedAt = now;
-    if (lateMs < everyMs) return;
+    // A busy process is late, too, and stands still for less.
+    if (lateMs < silenceMs / 2) return;
     waitingSince = Math.min(now, waitingSince + lateMs);
     quietSince = Math.min(now, quietSince + lateMs);
   }
