@@ -4,7 +4,7 @@
 import { awakeTimeout } from "../bytes/awake_timeout.ts";
 import { type Bytes, isObject, parseJsonObject } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
-import { decodedGzip, isGzipByAnotherName } from "./gzip_by_its_bytes.ts";
+import { decoded } from "./content_coding.ts";
 import { wholeIfSmall } from "./small_body.ts";
 
 export interface OutgoingRequest {
@@ -114,7 +114,7 @@ async function answerTo(
       await response.body?.cancel();
       body = null;
     } else if (body !== null) {
-      if (isGzipByAnotherName(headers)) ({ headers, body } = decodedGzip({ headers, body }));
+      ({ headers, body } = decoded({ headers, body }));
       if (status >= 400) body = await wholeIfSmall(body);
     }
     return { status, headers, body, abort: aborter(controller) };
