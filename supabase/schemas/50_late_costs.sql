@@ -126,25 +126,6 @@ $$;
 comment on function public.book_costs is
   'Books the costs of ended rows that have none, once each, as book_cost does.';
 
--- What gateways of before call.
-create function public.book_late_cost(
-  p_did text,
-  p_generation_id text,
-  p_cost text,
-  p_upstream_cost text default null,
-  p_usd_per_credit text default '1'
-)
-returns boolean
-language sql
-set search_path = ''
-as $$
-  select public.book_cost(jsonb_build_object(
-    'did', p_did, 'generation_id', p_generation_id, 'cost', p_cost,
-    'upstream_cost', p_upstream_cost, 'usd_per_credit', p_usd_per_credit, 'cost_source', 'response'
-  ));
-$$;
-comment on function public.book_late_cost is 'book_cost as gateways of before call it, for jobs.';
-
 -- Claims rows to ask OpenRouter what they cost: those never claimed before the others, ten seconds after
 -- their end at the earliest, because the gateway that had them asks first. Each claim keeps the row from
 -- the next one for twice as long as the one before, from a minute to a day: whoever dies with a claim

@@ -138,31 +138,3 @@ end;
 $$;
 comment on function public.purge_budget_alerts is
   'Forgets up to p_limit alerts that are a quarter old. Returns how many.';
-
--- All housekeeping in one call, for schedules of before, each call of which is one transaction: when a
--- partition was made or dropped, that is all, because it locks the log until the transaction ends.
--- Better are schedule_housekeeping and `deno task maintain`, which take a transaction for each job.
-create function public.maintain()
-returns jsonb
-language plpgsql
-set search_path = ''
-as $$
-declare
-  v_partitions jsonb := public.maintain_request_log_partitions();
-begin
-  if v_partitions -> 'created' <> '[]' or v_partitions -> 'dropped' <> '[]' then
-    return jsonb_build_object('partitions', v_partitions);
-  end if;
-  return jsonb_build_object(
-    'purged_messages', public.purge_accepted_messages(),
-    'purged_idempotency_keys', public.purge_idempotency_keys(),
-    'purged_requests', public.purge_request_logs(),
-    'purged_hours', public.purge_usage_hourly(),
-    'days_added_up', public.add_up_days(),
-    'expired_requests', public.expire_stale_requests(),
-    'partitions', v_partitions
-  );
-end;
-$$;
-comment on function public.maintain is
-  'All housekeeping in one transaction, for schedules of before.';

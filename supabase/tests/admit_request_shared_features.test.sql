@@ -13,13 +13,13 @@ create function pg_temp.answer(
   features text[], did text default 'did:key:alice', message text default 'm',
   issued_at timestamptz default null, generations text[] default '{}', metered boolean default true
 ) returns jsonb language sql as $$
-  select public.admit_request(
-    p_request_id => gen_random_uuid(), p_did => did, p_method => 'POST', p_endpoint => '/responses',
-    p_metered => metered, p_message_hash => encode(sha256(message::bytea), 'hex'),
-    p_message_expires_at => now() + interval '6 minutes', p_token_issued_at => issued_at,
-    p_idempotency_key => message, p_body_hash => 'ab',
-    p_owned_generations => generations, p_shared_features => features, p_may_lack_key => true
-  );
+  select public.admit_request(jsonb_build_object(
+    'request_id', gen_random_uuid(), 'did', did, 'method', 'POST', 'endpoint', '/responses',
+    'metered', metered, 'message_hash', encode(sha256(message::bytea), 'hex'),
+    'message_expires_at', now() + interval '6 minutes', 'token_issued_at', issued_at,
+    'idempotency_key', message, 'body_hash', 'ab', 'owned_generations', generations,
+    'shared_features', features, 'server_tools', '{}'::text[], 'may_lack_key', true
+  ));
 $$;
 create function pg_temp.refusal(feature text) returns jsonb language sql
 return jsonb_build_object('decision', 'feature_not_allowed', 'feature', feature);

@@ -1,6 +1,6 @@
 -- What is free needs no key at OpenRouter; everything else that stands against a request still does.
 begin;
-select plan(25);
+select plan(22);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -8,24 +8,20 @@ return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
 -- A request of a DID that has no account, with what a test is not about filled in.
 create function pg_temp.answer(
   n integer, metered boolean default false, message text default null,
-  issued_at timestamptz default null, generation text default null,
-  generations text[] default '{}', may_lack_key boolean default true
+  issued_at timestamptz default null, generations text[] default '{}'
 ) returns jsonb language sql as $$
-  select public.admit_request(
-    p_request_id => pg_temp.request(n), p_did => 'did:key:fresh', p_method => 'POST',
-    p_endpoint => '/models', p_metered => metered,
-    p_message_hash => encode(sha256(message::bytea), 'hex'),
-    p_message_expires_at => now() + interval '6 minutes', p_token_issued_at => issued_at,
-    p_owned_generation => generation, p_owned_generations => generations,
-    p_may_lack_key => may_lack_key
-  );
+  select public.admit_request(jsonb_build_object(
+    'request_id', pg_temp.request(n), 'did', 'did:key:fresh', 'method', 'POST', 'endpoint', '/models',
+    'metered', metered, 'message_hash', encode(sha256(message::bytea), 'hex'),
+    'message_expires_at', now() + interval '6 minutes', 'token_issued_at', issued_at,
+    'owned_generations', generations, 'may_lack_key', true
+  ));
 $$;
 create function pg_temp.decision(
   n integer, metered boolean default false, message text default null,
-  issued_at timestamptz default null, generation text default null,
-  generations text[] default '{}', may_lack_key boolean default true
+  issued_at timestamptz default null, generations text[] default '{}'
 ) returns text language sql
-return pg_temp.answer(n, metered, message, issued_at, generation, generations, may_lack_key) ->> 'decision';
+return pg_temp.answer(n, metered, message, issued_at, generations) ->> 'decision';
 
 set local role service_role;
 
@@ -37,16 +33,6 @@ select is(
 select is_empty('select from public.user_api_keys', 'it has no account after that');
 select is_empty('select from public.key_provisioning', 'and nobody is making it one');
 select is_empty('select from public.request_logs', 'what is free has no row');
-
--- Gateways of before, which cannot do without a key.
-select is(
-  pg_temp.decision(2, may_lack_key => false), 'needs_provisioning',
-  'a gateway that needs the key even so is told to make it'
-);
-select is(
-  public.admit_request(pg_temp.request(3), 'did:key:fresh', 'GET', '/models', false) ->> 'decision',
-  'needs_provisioning', 'as one is that does not say'
-);
 
 -- What may cost.
 select is(
@@ -70,34 +56,30 @@ values
   (pg_temp.request(31), 'did:key:fresh', 'POST', '/videos', 'job-1'),
   (pg_temp.request(32), 'did:key:fresh', 'POST', '/videos', 'job-2');
 select is(
-  pg_temp.decision(33, generation => 'job-alice', message => 'm33'), 'not_owned',
+  pg_temp.decision(33, generations => '{job-alice}', message => 'm33'), 'not_owned',
   'a DID without a key owns nothing of others'
 );
 select is(
-  pg_temp.decision(34, metered => true, generation => 'job-alice'), 'not_owned',
+  pg_temp.decision(34, metered => true, generations => '{job-alice}'), 'not_owned',
   'a call that names what is not its own gets no key for it'
-);
-select is(
-  pg_temp.decision(35, metered => true, generations => '{job-alice}'), 'not_owned',
-  'however it names it'
 );
 select is(
   pg_temp.decision(36, metered => true, generations => '{job-1,job-alice,job-2}'), 'not_owned',
   'all that a request names must be its own'
 );
 select is(
-  pg_temp.decision(37, generation => 'job-alice', generations => '{job-1}'), 'not_owned',
-  'also that of its path, beside those of its body'
+  pg_temp.decision(37, generations => '{job-1,job-alice}'), 'not_owned',
+  'also the last of them'
 );
 select is(
-  pg_temp.decision(38, generation => 'job-1', generations => '{job-alice}'), 'not_owned',
-  'and those of its body, beside that of its path'
+  pg_temp.decision(38, generations => '{job-alice,job-1}'), 'not_owned',
+  'and the first'
 );
 select is(
   pg_temp.decision(39, generations => array[null]::text[]), 'not_owned', 'null is nobody''s'
 );
 select is(
-  pg_temp.decision(40, generation => 'job-1', generations => '{job-2,job-1}'), 'admitted',
+  pg_temp.decision(40, generations => '{job-2,job-1,job-1}'), 'admitted',
   'several of its own are admitted'
 );
 select is(
@@ -112,7 +94,7 @@ select is(
 -- DID tokens and disabled DIDs.
 insert into public.did_policies (did, tokens_valid_after) values ('did:key:fresh', '2026-11-22 10:00:00+00');
 select is(
-  pg_temp.decision(50, issued_at => '2026-11-22 09:59:59+00', generation => 'job-alice'), 'token_revoked',
+  pg_temp.decision(50, issued_at => '2026-11-22 09:59:59+00', generations => '{job-alice}'), 'token_revoked',
   'a revoked token is refused what is free, before anything else'
 );
 select is(

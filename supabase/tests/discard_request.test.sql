@@ -8,10 +8,10 @@ values ('did:key:alice', 'hash a', 'sealed a', 'alice');
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
 create function pg_temp.admit(n integer, p_key text) returns text language sql as $$
-  select public.admit_request(
-    pg_temp.request(n), 'did:key:alice', 'POST', '/no/such/path', true,
-    p_idempotency_key => p_key, p_body_hash => 'ab'
-  ) ->> 'decision';
+  select public.admit_request(jsonb_build_object(
+    'request_id', pg_temp.request(n), 'did', 'did:key:alice', 'method', 'POST', 'endpoint', '/no/such/path',
+    'metered', true, 'idempotency_key', p_key, 'body_hash', 'ab'
+  )) ->> 'decision';
 $$;
 create function pg_temp.discard(n integer, p_later interval default '0') returns boolean language sql
 return public.discard_request(pg_temp.request(n), now() + p_later);
@@ -37,7 +37,10 @@ select results_eq(
 select is(pg_temp.discard(1), false, 'who asks again is told that there is none');
 select is(pg_temp.admit(4, 'k'), 'admitted', 'the same call may be sent again under the same key');
 
-select public.settle_request(pg_temp.request(2), now(), 'completed', 200, p_cost => '0.5');
+select public.settle_request(jsonb_build_object(
+  'request_id', pg_temp.request(2), 'request_time', now(), 'status', 'completed', 'http_status', 200,
+  'cost', '0.5'
+));
 select is(pg_temp.discard(2), false, 'a call that has ended is not discarded');
 select results_eq(
   $$ select status, total_cost from public.request_logs where id = pg_temp.request(2) $$,

@@ -12,9 +12,10 @@ values
 set local role service_role;
 do $$
 begin
-  perform public.settle_request(
-    '00000000-0000-0000-0000-000000000004', '2020-01-02 00:00:00+00', 'completed', 200, p_cost => '1'
-  );
+  perform public.settle_request(jsonb_build_object(
+    'request_id', '00000000-0000-0000-0000-000000000004', 'request_time', '2020-01-02 00:00:00+00',
+    'status', 'completed', 'http_status', 200, 'cost', '1'
+  ));
 end;
 $$;
 
@@ -41,9 +42,10 @@ select results_eq(
 );
 select is(public.expire_stale_requests(), 0, 'once');
 select is(
-  public.settle_request(
-    '00000000-0000-0000-0000-000000000001', now() - interval '16 minutes', 'completed', 200, p_cost => '1'
-  ) ->> 'settled',
+  public.settle_request(jsonb_build_object(
+    'request_id', '00000000-0000-0000-0000-000000000001', 'request_time', now() - interval '16 minutes',
+    'status', 'completed', 'http_status', 200, 'cost', '1'
+  )) ->> 'settled',
   'true', 'a settlement that comes too late is taken all the same'
 );
 select is(

@@ -24,10 +24,10 @@ select is(public.purge_accepted_messages(), 0::bigint, 'a second time there is n
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'sealed', 'alice');
 select is(
-  public.admit_request(
-    gen_random_uuid(), 'did:key:alice', 'POST', '/x', true,
-    p_message_hash => '02', p_message_expires_at => now()
-  ) ->> 'decision',
+  public.admit_request(jsonb_build_object(
+    'request_id', gen_random_uuid(), 'did', 'did:key:alice', 'method', 'POST', 'endpoint', '/x',
+    'metered', true, 'message_hash', '02', 'message_expires_at', now()
+  )) ->> 'decision',
   'replayed', 'what is remembered is still refused'
 );
 

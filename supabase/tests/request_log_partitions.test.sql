@@ -140,11 +140,11 @@ select throws_ok(
 grant select on before to service_role;
 set local role service_role;
 select is(
-  public.settle_request(id, request_time, 'completed') ->> 'settled', 'true',
+  public.settle_request(jsonb_build_object('request_id', id, 'request_time', request_time, 'status', 'completed')) ->> 'settled', 'true',
   'a row in a partition of its month is settled'
 ) from before where id::text like '%1';
 select is(
-  public.settle_request(id, request_time, 'completed') ->> 'settled', 'true',
+  public.settle_request(jsonb_build_object('request_id', id, 'request_time', request_time, 'status', 'completed')) ->> 'settled', 'true',
   'a row in the default partition is settled'
 ) from before where id::text like '%6';
 reset role;

@@ -37,7 +37,9 @@ select gen_random_uuid(), did, 'POST', '/chat/completions', 'model of ' || did, 
 from public.user_api_keys, generate_series(1, 3);
 do $$
 begin
-  perform public.settle_request(id, request_time, 'failed', p_cost => '1', p_input_tokens => 10)
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'failed', 'cost', '1', 'input_tokens', 10
+  ))
   from public.request_logs;
 end;
 $$;
@@ -50,7 +52,10 @@ select gen_random_uuid(), did, 'POST', '/embeddings', greatest(now() - interval 
 from public.user_api_keys;
 do $$
 begin
-  perform public.settle_request(id, request_time, 'completed', 200, p_first_byte_ms => 10)
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
+    'first_byte_ms', 10
+  ))
   from public.request_logs where endpoint = '/embeddings';
 end;
 $$;

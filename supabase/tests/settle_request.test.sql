@@ -12,9 +12,10 @@ returns void language sql as $$
 $$;
 create function pg_temp.settle(n integer, cost text, usd_per_credit text default '1')
 returns text language sql as $$
-  select public.settle_request(
-    id, request_time, 'completed', p_cost => cost, p_usd_per_credit => usd_per_credit
-  ) ->> 'total_cost'
+  select public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'cost', cost,
+    'usd_per_credit', usd_per_credit
+  )) ->> 'total_cost'
   from public.request_logs where id = pg_temp.request(n);
 $$;
 
@@ -22,10 +23,13 @@ $$;
 select pg_temp.admit(1, '2026-03-10 23:59:59.999999+00', 'asked/for');
 set local role service_role;
 select is(
-  public.settle_request(
-    pg_temp.request(1), '2026-03-10 23:59:59.999999+00', 'completed', 200, null, 'answered/by',
-    'DeepInfra', 'gen-1', 120, 850, 20, 30, '0.00142', '0.001', '1', 'response', 345
-  ),
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(1), 'request_time', '2026-03-10 23:59:59.999999+00',
+    'status', 'completed', 'http_status', 200, 'model', 'answered/by', 'provider', 'DeepInfra',
+    'generation_id', 'gen-1', 'input_tokens', 120, 'output_tokens', 850, 'cached_tokens', 20,
+    'reasoning_tokens', 30, 'cost', '0.00142', 'upstream_cost', '0.001', 'cost_source', 'response',
+    'first_byte_ms', 345
+  )),
   '{"settled": true, "total_cost": "0.00142", "left_out": null}',
   'a pending row is settled, and its cost is told as decimals'
 );
@@ -59,10 +63,11 @@ select results_eq(
 create temporary table settled on commit drop as
 select request_logs as row from public.request_logs where id = pg_temp.request(1);
 select is(
-  public.settle_request(
-    pg_temp.request(1), '2026-03-10 23:59:59.999999+00', 'failed', 502, 'again', 'other/model',
-    p_input_tokens => 1, p_cost => '99'
-  ),
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(1), 'request_time', '2026-03-10 23:59:59.999999+00', 'status', 'failed',
+    'http_status', 502, 'error_message', 'again', 'model', 'other/model', 'input_tokens', 1, 'cost', '99',
+    'may_be_repeated', true
+  )),
   '{"settled": false, "total_cost": "0.00142", "left_out": null}',
   'a second settlement is refused, and told what the first one cost'
 );
@@ -77,12 +82,16 @@ select results_eq(
   'a second settlement adds nothing'
 );
 select is(
-  public.settle_request(pg_temp.request(404), now(), 'completed') ->> 'settled', 'false',
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(404), 'request_time', now(), 'status', 'completed'
+  )) ->> 'settled', 'false',
   'a request that nobody admitted cannot be settled'
 );
 select pg_temp.admit(2, '2026-03-11 00:00:00+00');
 select is(
-  public.settle_request(pg_temp.request(2), '2026-03-11 00:00:01+00', 'completed') ->> 'settled',
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(2), 'request_time', '2026-03-11 00:00:01+00', 'status', 'completed'
+  )) ->> 'settled',
   'false',
   'a request is settled under its own time alone'
 );
@@ -107,13 +116,16 @@ values ('did:key:zoe', 'hash z', 'sealed z', 'zoe');
 set local role service_role;
 set local timezone = 'Asia/Kathmandu';
 create temporary table admitted on commit drop as
-select public.admit_request(
-  pg_temp.request(4), 'did:key:zoe', 'POST', '/chat/completions', true
-) ->> 'request_time' as request_time;
+select public.admit_request(jsonb_build_object(
+  'request_id', pg_temp.request(4), 'did', 'did:key:zoe', 'method', 'POST', 'endpoint', '/chat/completions',
+  'metered', true
+)) ->> 'request_time' as request_time;
 set local timezone = 'America/St_Johns';
 select is(
   (
-    select public.settle_request(pg_temp.request(4), request_time::timestamptz, 'completed') ->> 'settled'
+    select public.settle_request(jsonb_build_object(
+      'request_id', pg_temp.request(4), 'request_time', request_time::timestamptz, 'status', 'completed'
+    )) ->> 'settled'
     from admitted
   ),
   'true',
@@ -191,9 +203,10 @@ select is(
 -- Failures.
 select pg_temp.admit(151, model => 'failed');
 select is(
-  public.settle_request(
-    pg_temp.request(151), now(), 'failed', p_error_message => 'client_disconnected', p_cost => '0.25'
-  ) ->> 'total_cost',
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(151), 'request_time', now(), 'status', 'failed',
+    'error_message', 'client_disconnected', 'cost', '0.25'
+  )) ->> 'total_cost',
   '0.25', 'what failed can have cost something'
 );
 select results_eq(
@@ -204,24 +217,32 @@ select results_eq(
 
 -- Idempotency keys.
 create function pg_temp.decision(n integer) returns text language sql as $$
-  select public.admit_request(
-    pg_temp.request(n), 'did:key:zoe', 'POST', '/chat/completions', true,
-    p_idempotency_key => 'k', p_body_hash => '00'
-  ) ->> 'decision';
+  select public.admit_request(jsonb_build_object(
+    'request_id', pg_temp.request(n), 'did', 'did:key:zoe', 'method', 'POST',
+    'endpoint', '/chat/completions', 'metered', true, 'idempotency_key', 'k', 'body_hash', '00'
+  )) ->> 'decision';
 $$;
 select is(pg_temp.decision(152), 'admitted', 'a request with an idempotency key');
 select is(
-  public.settle_request(pg_temp.request(152), now(), 'failed', 429) ->> 'settled', 'true',
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(152), 'request_time', now(), 'status', 'failed', 'http_status', 429,
+    'may_be_repeated', true
+  )) ->> 'settled', 'true',
   'that OpenRouter refused'
 );
 select is(pg_temp.decision(153), 'admitted', 'can be tried again');
 select is(
-  public.settle_request(pg_temp.request(153), now(), 'failed', 400) ->> 'settled', 'true',
-  'whatever it refused it with, from 400 on'
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(153), 'request_time', now(), 'status', 'failed', 'http_status', 400,
+    'may_be_repeated', true
+  )) ->> 'settled', 'true',
+  'whatever it refused it with'
 );
 select is(pg_temp.decision(155), 'admitted', 'can be tried again as well');
 select is(
-  public.settle_request(pg_temp.request(155), now(), 'completed', 399) ->> 'settled', 'true',
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(155), 'request_time', now(), 'status', 'completed', 'http_status', 399
+  )) ->> 'settled', 'true',
   'until it was answered'
 );
 select is(pg_temp.decision(154), 'duplicate', 'after which it is not sent a second time');
@@ -236,7 +257,9 @@ insert into public.request_logs (id, did, method, endpoint, status, response_tim
 values (pg_temp.request(156), 'did:key:zoe', 'POST', '/x', 'completed', now());
 select is(pg_temp.is_locked(156), false, 'a row that has ended is held by nobody');
 select is(
-  public.settle_request(pg_temp.request(156), now(), 'completed', 200) ->> 'settled',
+  public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(156), 'request_time', now(), 'status', 'completed', 'http_status', 200
+  )) ->> 'settled',
   'false', 'a settlement that changes nothing'
 );
 select is(pg_temp.is_locked(156), true, 'has held it all the same');
@@ -244,12 +267,16 @@ select is(pg_temp.is_locked(156), true, 'has held it all the same');
 -- What cannot be an end changes nothing.
 select pg_temp.admit(160, model => 'refused');
 select throws_ok(
-  $$ select public.settle_request(id, request_time, 'pending')
+  $$ select public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'pending'
+  ))
     from public.request_logs where id = pg_temp.request(160) $$,
   '23514', null, 'a request cannot end as pending'
 );
 select throws_ok(
-  $$ select public.settle_request(id, request_time, 'done')
+  $$ select public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'done'
+  ))
     from public.request_logs where id = pg_temp.request(160) $$,
   '23514', null, 'a request ends completed or failed'
 );
@@ -262,7 +289,10 @@ select is(
 select pg_temp.admit(161, model => 'invented/model');
 do $$
 begin
-  perform public.settle_request(pg_temp.request(161), now(), 'failed', 400, p_cost => '0');
+  perform public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(161), 'request_time', now(), 'status', 'failed', 'http_status', 400,
+    'cost', '0', 'may_be_repeated', true
+  ));
 end;
 $$;
 select results_eq(
@@ -279,8 +309,14 @@ select is(
 select pg_temp.admit(n, model => 'too/busy') from generate_series(162, 163) as n;
 do $$
 begin
-  perform public.settle_request(pg_temp.request(162), now(), 'failed', 429, p_cost => '0');
-  perform public.settle_request(pg_temp.request(163), now(), 'failed', 502, p_cost => '0');
+  perform public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(162), 'request_time', now(), 'status', 'failed', 'http_status', 429,
+    'cost', '0', 'may_be_repeated', true
+  ));
+  perform public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(163), 'request_time', now(), 'status', 'failed', 'http_status', 502,
+    'cost', '0', 'may_be_repeated', true
+  ));
 end;
 $$;
 select is(
@@ -291,15 +327,16 @@ select is(
 -- A row that was given up takes the settlement of a worker that lived after all, once.
 insert into public.request_logs (id, did, method, endpoint, model, request_time)
 values ('00000000-0000-4000-8000-0000000000aa', 'did:key:lazarus', 'POST', '/messages', 'asked', '2026-11-22T10:00:00Z');
-select public.settle_request(
-  '00000000-0000-4000-8000-0000000000aa', '2026-11-22T10:00:00Z', 'failed',
-  p_error_message => 'worker_retired: wall_clock', p_input_tokens => 7
-);
+select public.settle_request(jsonb_build_object(
+  'request_id', '00000000-0000-4000-8000-0000000000aa', 'request_time', '2026-11-22T10:00:00Z',
+  'status', 'failed', 'error_message', 'worker_retired: wall_clock', 'input_tokens', 7, 'given_up', true
+));
 select is(
-  public.settle_request(
-    '00000000-0000-4000-8000-0000000000aa', '2026-11-22T10:00:00Z', 'completed', 200,
-    p_model => 'answered', p_input_tokens => 8, p_output_tokens => 9, p_cost => '0.5'
-  ) ->> 'settled',
+  public.settle_request(jsonb_build_object(
+    'request_id', '00000000-0000-4000-8000-0000000000aa', 'request_time', '2026-11-22T10:00:00Z',
+    'status', 'completed', 'http_status', 200, 'model', 'answered', 'input_tokens', 8, 'output_tokens', 9,
+    'cost', '0.5'
+  )) ->> 'settled',
   'true', 'a row that was given up takes the settlement of a worker that lived after all'
 );
 select results_eq(
@@ -314,9 +351,10 @@ select results_eq(
   'which is counted once'
 );
 select is(
-  public.settle_request(
-    '00000000-0000-4000-8000-0000000000aa', '2026-11-22T10:00:00Z', 'completed', 200, p_cost => '0.5'
-  ) ->> 'settled',
+  public.settle_request(jsonb_build_object(
+    'request_id', '00000000-0000-4000-8000-0000000000aa', 'request_time', '2026-11-22T10:00:00Z',
+    'status', 'completed', 'http_status', 200, 'cost', '0.5'
+  )) ->> 'settled',
   'false', 'and no other settlement'
 );
 
@@ -324,19 +362,20 @@ select is(
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:again', 'hash of again', 'sealed', 'again');
 create temporary table again as
-select public.admit_request(
-  '00000000-0000-4000-8000-0000000000ab', 'did:key:again', 'POST', '/messages', true,
-  p_idempotency_key => 'k', p_body_hash => 'ab'
-) ->> 'request_time' as request_time;
-select public.settle_request(
-  '00000000-0000-4000-8000-0000000000ab', (select request_time::timestamptz from again), 'failed',
-  p_never_sent => true
-);
+select public.admit_request(jsonb_build_object(
+  'request_id', '00000000-0000-4000-8000-0000000000ab', 'did', 'did:key:again', 'method', 'POST',
+  'endpoint', '/messages', 'metered', true, 'idempotency_key', 'k', 'body_hash', 'ab'
+)) ->> 'request_time' as request_time;
+select public.settle_request(jsonb_build_object(
+  'request_id', '00000000-0000-4000-8000-0000000000ab',
+  'request_time', (select request_time::timestamptz from again), 'status', 'failed',
+  'may_be_repeated', true
+));
 select is(
-  public.admit_request(
-    '00000000-0000-4000-8000-0000000000ac', 'did:key:again', 'POST', '/messages', true,
-    p_idempotency_key => 'k', p_body_hash => 'ab'
-  ) ->> 'decision',
+  public.admit_request(jsonb_build_object(
+    'request_id', '00000000-0000-4000-8000-0000000000ac', 'did', 'did:key:again', 'method', 'POST',
+    'endpoint', '/messages', 'metered', true, 'idempotency_key', 'k', 'body_hash', 'ab'
+  )) ->> 'decision',
   'admitted', 'an Idempotency-Key is free again after a call that OpenRouter never got'
 );
 

@@ -18,11 +18,12 @@ create function pg_temp.settle(
   upstream_cost text default null, model text default null, tokens bigint default null
 )
 returns jsonb language sql as $$
-  select public.settle_request(
-    pg_temp.request(n), '2026-03-10 23:59:59.999999+00', status, p_error_message => error,
-    p_cost => cost, p_upstream_cost => upstream_cost, p_model => model, p_input_tokens => tokens,
-    p_output_tokens => tokens + 1, p_cached_tokens => tokens + 2, p_reasoning_tokens => tokens + 3
-  ) - 'left_out';
+  select public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(n), 'request_time', '2026-03-10 23:59:59.999999+00', 'status', status,
+    'error_message', error, 'given_up', error like 'worker\_%', 'cost', cost,
+    'upstream_cost', upstream_cost, 'model', model, 'input_tokens', tokens, 'output_tokens', tokens + 1, 'cached_tokens', tokens + 2,
+    'reasoning_tokens', tokens + 3
+  )) - 'left_out';
 $$;
 -- What usage_daily and the ended rows of request_logs disagree on.
 create function pg_temp.miscounted() returns setof public.usage_daily language sql as $$
@@ -214,13 +215,16 @@ select is_empty(
 do $$
 begin
   perform pg_temp.admit(5);
-  perform public.settle_request(
-    pg_temp.request(5), '2026-03-10 23:59:59.999999+00', 'failed',
-    p_error_message => 'worker_retired: wall_clock', p_generation_id => 'job-5'
-  );
+  perform public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(5), 'request_time', '2026-03-10 23:59:59.999999+00', 'status', 'failed',
+    'error_message', 'worker_retired: wall_clock', 'generation_id', 'job-5', 'given_up', true
+  ));
 end;
 $$;
-select ok(public.book_late_cost('did:key:alice', 'job-5', '10', '1'), 'a row given up is booked late');
+select ok(public.book_cost(jsonb_build_object(
+  'did', 'did:key:alice', 'generation_id', 'job-5', 'cost', '10', 'upstream_cost', '1',
+  'cost_source', 'response'
+)), 'a row given up is booked late');
 select is(
   pg_temp.settle(5, 'completed', tokens => 1), '{"settled": false, "total_cost": "10"}',
   'which a settlement that knows no cost does not undo'

@@ -7,10 +7,11 @@ values ('did:key:alice', 'hash', 'sealed', 'alice');
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
 create function pg_temp.admit(n integer) returns text language sql as $$
-  select public.admit_request(
-    pg_temp.request(n), 'did:key:alice', 'POST', '/chat/completions', true, 'asked/for',
-    p_idempotency_key => 'k', p_body_hash => 'ab'
-  ) ->> 'decision';
+  select public.admit_request(jsonb_build_object(
+    'request_id', pg_temp.request(n), 'did', 'did:key:alice', 'method', 'POST',
+    'endpoint', '/chat/completions', 'metered', true, 'model', 'asked/for', 'idempotency_key', 'k',
+    'body_hash', 'ab'
+  )) ->> 'decision';
 $$;
 create function pg_temp.settle(n integer, members jsonb) returns jsonb language sql as $$
   select public.settle_request(

@@ -58,7 +58,10 @@ create temporary table page on commit drop as
 select public.usage_requests('did:key:alice', 20) as first;
 do $$
 begin
-  perform public.settle_request(id, request_time, 'completed', 200, p_cost => '0.1') from public.request_logs;
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
+    'cost', '0.1'
+  )) from public.request_logs;
 end;
 $$;
 insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:alice', 'POST', '/x');

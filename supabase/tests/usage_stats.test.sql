@@ -31,17 +31,16 @@ from generate_series(1, 415) as n;
 
 do $$
 begin
-  perform public.settle_request(
-    id, request_time,
-    case when random() < 0.2 then 'failed' else 'completed' end,
-    p_input_tokens => nullif(floor(random() * 1000)::bigint, 0),
-    p_output_tokens => floor(random() * 1000)::bigint,
-    p_cached_tokens => floor(random() * 100)::bigint,
-    p_reasoning_tokens => floor(random() * 100)::bigint,
-    p_cost => case when random() < 0.9
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time,
+    'status', case when random() < 0.2 then 'failed' else 'completed' end,
+    'input_tokens', nullif(floor(random() * 1000)::bigint, 0),
+    'output_tokens', floor(random() * 1000)::bigint, 'cached_tokens', floor(random() * 100)::bigint,
+    'reasoning_tokens', floor(random() * 100)::bigint,
+    'cost', case when random() < 0.9
       then trunc(random()::numeric * 10, 3 + floor(random() * 15)::integer)::text || 'e-' || floor(random() * 9)
     end
-  )
+  ))
   from public.request_logs
   -- A few stay pending: they are in no statistics.
   where random() < 0.97;
@@ -353,15 +352,16 @@ values
   (gen_random_uuid(), 'did:key:carol', 'POST', '/embeddings', 'a', '2026-03-10 23:00:00+00');
 do $$
 begin
-  perform public.settle_request(
-    id, request_time, case endpoint when '/embeddings' then 'failed' else 'completed' end,
-    p_input_tokens => 7, p_output_tokens => 5,
-    p_cost => case model when 'b' then '0.1' when 'a' then '0.2' end
-  )
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time,
+    'status', case endpoint when '/embeddings' then 'failed' else 'completed' end, 'input_tokens', 7,
+    'output_tokens', 5, 'cost', case model when 'b' then '0.1' when 'a' then '0.2' end
+  ))
   from public.request_logs where did = 'did:key:carol' and request_time > '2026-03-11 00:00:00+00';
-  perform public.settle_request(
-    id, request_time, 'failed', p_cost => '123456789.000000000000000001'
-  )
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'failed',
+    'cost', '123456789.000000000000000001'
+  ))
   from public.request_logs where did = 'did:key:carol' and endpoint = '/embeddings';
 end;
 $$;

@@ -11,11 +11,11 @@ declare
 begin
   insert into public.request_logs (id, did, method, endpoint, model, request_time)
   values (v_id, p_did, 'POST', '/x', p_model, p_time);
-  perform public.settle_request(
-    v_id, p_time, p_status, 200, p_cost => p_cost, p_upstream_cost => (3 * p_cost::numeric)::text,
-    p_first_byte_ms => p_first_byte_ms, p_input_tokens => 2, p_output_tokens => 3, p_cached_tokens => 5,
-    p_reasoning_tokens => 7
-  );
+  perform public.settle_request(jsonb_build_object(
+    'request_id', v_id, 'request_time', p_time, 'status', p_status, 'http_status', 200, 'cost', p_cost,
+    'upstream_cost', (3 * p_cost::numeric)::text, 'first_byte_ms', p_first_byte_ms, 'input_tokens', 2,
+    'output_tokens', 3, 'cached_tokens', 5, 'reasoning_tokens', 7
+  ));
 end;
 $$;
 create function pg_temp.differences() returns setof text language sql as

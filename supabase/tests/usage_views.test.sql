@@ -56,10 +56,11 @@ from generate_series(1, 24) as n,
   lateral (values (timestamptz '2026-03-10 12:00:00+00' + n * interval '1 hour')) as times (at);
 do $$
 begin
-  perform public.settle_request(
-    id, request_time, 'completed', 200, p_input_tokens => 7, p_output_tokens => 5,
-    p_cached_tokens => 3, p_reasoning_tokens => 2, p_cost => '1e-10', p_upstream_cost => '0.1'
-  )
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
+    'input_tokens', 7, 'output_tokens', 5, 'cached_tokens', 3, 'reasoning_tokens', 2, 'cost', '1e-10',
+    'upstream_cost', '0.1'
+  ))
   from public.request_logs;
 end;
 $$;
@@ -87,7 +88,10 @@ from unnest('{0, 1, 6, 8}'::integer[]) as days;
 select is_empty('select from public.usage_recent_failures', 'nor what is pending');
 do $$
 begin
-  perform public.settle_request(id, request_time, 'failed', 502, 'upstream_unreachable')
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'failed', 'http_status', 502,
+    'error_message', 'upstream_unreachable', 'may_be_repeated', true
+  ))
   from public.request_logs where status = 'pending';
 end;
 $$;
@@ -115,10 +119,11 @@ select gen_random_uuid(), 'did:key:' || (array['slow', 'fast'])[1 + n % 2], 'POS
 from generate_series(1, 600) as n;
 do $$
 begin
-  perform public.settle_request(
-    id, request_time, case when random() < 0.1 then 'failed' else 'completed' end, 200,
-    p_first_byte_ms => (10 * 2 ^ (random() * 8))::integer
-  )
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time,
+    'status', case when random() < 0.1 then 'failed' else 'completed' end, 'http_status', 200,
+    'first_byte_ms', (10 * 2 ^ (random() * 8))::integer
+  ))
   from public.request_logs where model = 'timed';
 end;
 $$;
@@ -181,7 +186,10 @@ select gen_random_uuid(), 'did:key:alice', 'POST', '/x', now() - n * interval '1
 from generate_series(1, 5) as n;
 do $$
 begin
-  perform public.settle_request(id, request_time, 'completed', 200, p_cost => '0.1')
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
+    'cost', '0.1'
+  ))
   from public.request_logs where label = 'l';
 end;
 $$;
@@ -206,11 +214,13 @@ select gen_random_uuid(), 'did:key:various', 'POST', '/y', 'model-' || n % 2,
 from generate_series(1, 24) as n;
 do $$
 begin
-  perform public.settle_request(
-    log.id, log.request_time, case n % 4 when 0 then 'failed' else 'completed' end, 200,
-    p_input_tokens => nullif(n, 9) * 1000, p_output_tokens => nullif(n, 10) * 100, p_cached_tokens => nullif(n, 11) * 10,
-    p_reasoning_tokens => nullif(n, 12), p_cost => case when n % 2 = 0 then (n * 0.1)::text end, p_upstream_cost => (nullif(n, 14) * 0.01)::text
-  )
+  perform public.settle_request(jsonb_build_object(
+    'request_id', log.id, 'request_time', log.request_time,
+    'status', case n % 4 when 0 then 'failed' else 'completed' end, 'http_status', 200,
+    'input_tokens', nullif(n, 9) * 1000, 'output_tokens', nullif(n, 10) * 100,
+    'cached_tokens', nullif(n, 11) * 10, 'reasoning_tokens', nullif(n, 12),
+    'cost', case when n % 2 = 0 then (n * 0.1)::text end, 'upstream_cost', (nullif(n, 14) * 0.01)::text
+  ))
   from (
     select id, request_time, row_number() over (order by id) as n from public.request_logs where did = 'did:key:various'
   ) as log;

@@ -8,10 +8,11 @@ values ('did:key:alice', 'hash a', 'sealed a', 'alice');
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
 create function pg_temp.admit(n integer, p_key text) returns text language sql as $$
-  select public.admit_request(
-    pg_temp.request(n), 'did:key:alice', 'POST', '/chat/completions', true, 'asked/for',
-    p_idempotency_key => p_key, p_body_hash => 'ab'
-  ) ->> 'decision';
+  select public.admit_request(jsonb_build_object(
+    'request_id', pg_temp.request(n), 'did', 'did:key:alice', 'method', 'POST',
+    'endpoint', '/chat/completions', 'metered', true, 'model', 'asked/for', 'idempotency_key', p_key,
+    'body_hash', 'ab'
+  )) ->> 'decision';
 $$;
 
 set local role service_role;
@@ -42,7 +43,10 @@ select results_eq(
   'and it is counted no second time'
 );
 
-select public.settle_request(pg_temp.request(2), now(), 'completed', 200, p_cost => '0.5');
+select public.settle_request(jsonb_build_object(
+  'request_id', pg_temp.request(2), 'request_time', now(), 'status', 'completed', 'http_status', 200,
+  'cost', '0.5'
+));
 select is(public.withdraw_request(pg_temp.request(2)), true, 'a call that has ended');
 select results_eq(
   $$ select status, total_cost from public.request_logs where id = pg_temp.request(2) $$,

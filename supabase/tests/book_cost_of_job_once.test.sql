@@ -16,10 +16,10 @@ values
   ('00000000-0000-0000-0000-000000000021', 'did:key:bob', 'POST', '/videos', 'veo', '2026-03-10 12:00:00+00');
 do $$
 begin
-  perform public.settle_request(
-    id, request_time, 'completed', 200,
-    p_generation_id => case when right(id::text, 2) like '1_' then 'job-b' else 'job-a' end
-  )
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
+    'generation_id', case when right(id::text, 2) like '1_' then 'job-b' else 'job-a' end
+  ))
   from public.request_logs;
 end;
 $$;
@@ -33,14 +33,24 @@ language sql as $$
   where total_cost is not null order by id;
 $$;
 
+-- Books what OpenRouter says that a job has cost.
+create function pg_temp.book(
+  did text, generation_id text, cost text, upstream_cost text default null, usd_per_credit text default '1'
+) returns boolean language sql as $$
+  select public.book_cost(jsonb_build_object(
+    'did', did, 'generation_id', generation_id, 'cost', cost, 'upstream_cost', upstream_cost,
+    'usd_per_credit', usd_per_credit, 'cost_source', 'response'
+  ));
+$$;
+
 set local role service_role;
 set local timezone = 'Pacific/Kiritimati';
 
-select is(public.book_late_cost('did:key:alice', 'job-a', null, '1'), false, 'no cost is not booked');
+select is(pg_temp.book('did:key:alice', 'job-a', null, '1'), false, 'no cost is not booked');
 select is_empty('select * from pg_temp.booked()', 'on any row');
 
 select is(
-  public.book_late_cost('did:key:alice', 'job-a', '0.5', '0.1'), true,
+  pg_temp.book('did:key:alice', 'job-a', '0.5', '0.1'), true,
   'a job whose id two requests carry is booked'
 );
 select results_eq(
@@ -48,18 +58,21 @@ select results_eq(
   'on the oldest row of /videos, though another request with its id is older'
 );
 select is(
-  public.book_late_cost('did:key:alice', 'job-a', '0.5', '0.1'), false,
+  pg_temp.book('did:key:alice', 'job-a', '0.5', '0.1'), false,
   'once: the other rows, whose cost is unknown, do not take it'
 );
 insert into public.request_logs (id, did, method, endpoint, model)
 values ('00000000-0000-0000-0000-000000000004', 'did:key:alice', 'POST', '/videos/job-a/cancel', 'veo');
 select is(
-  public.settle_request(id, request_time, 'completed', 200, p_generation_id => 'job-a') ->> 'settled',
+  public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200,
+    'generation_id', 'job-a'
+  )) ->> 'settled',
   'true', 'a later request with the job''s id'
 )
 from public.request_logs where id = '00000000-0000-0000-0000-000000000004';
 select is(
-  public.book_late_cost('did:key:alice', 'job-a', '0.5', '0.1'), false, 'does not take it either'
+  pg_temp.book('did:key:alice', 'job-a', '0.5', '0.1'), false, 'does not take it either'
 );
 select results_eq(
   $$ select did, requests, total_cost, upstream_cost from public.usage_daily
@@ -69,7 +82,7 @@ select results_eq(
 );
 
 select is(
-  public.book_late_cost('did:key:alice', 'job-b', '0', '0.2'), true,
+  pg_temp.book('did:key:alice', 'job-b', '0', '0.2'), true,
   'a job that has no ended row of /videos is booked'
 );
 select results_eq(
@@ -77,13 +90,13 @@ select results_eq(
   'on its oldest row, and of two at the same instant on the first by id'
 );
 select is(
-  public.book_late_cost('did:key:alice', 'job-b', '3'), false, 'once, even where it cost nothing'
+  pg_temp.book('did:key:alice', 'job-b', '3'), false, 'once, even where it cost nothing'
 );
 select is(
-  public.book_late_cost('did:key:bob', 'job-a', '0.7'), true, 'another DID''s job of the same id has its own cost'
+  pg_temp.book('did:key:bob', 'job-a', '0.7'), true, 'another DID''s job of the same id has its own cost'
 );
 select is(
-  public.book_late_cost('did:key:bob', 'job-a', '0.7'), false, 'once'
+  pg_temp.book('did:key:bob', 'job-a', '0.7'), false, 'once'
 );
 select is(
   (select count(*)::integer from public.usage_daily where requests = 0), 0, 'no totals without a request'

@@ -9,31 +9,41 @@ values
   ('00000000-0000-0000-0000-000000000003', 'did:key:alice', 'POST', '/videos', null, '2026-03-10 12:00:00+00');
 do $$
 begin
-  perform public.settle_request(
-    id, request_time, 'completed', p_generation_id => 'video-' || right(id::text, 1),
-    p_cost => case right(id::text, 1) when '2' then '0' end
-  )
+  perform public.settle_request(jsonb_build_object(
+    'request_id', id, 'request_time', request_time, 'status', 'completed',
+    'generation_id', 'video-' || right(id::text, 1), 'cost', case right(id::text, 1) when '2' then '0' end
+  ))
   from public.request_logs;
 end;
 $$;
 insert into public.request_logs (id, did, method, endpoint, generation_id)
 values ('00000000-0000-0000-0000-000000000004', 'did:key:alice', 'POST', '/videos', 'video-4');
 
+-- Books what OpenRouter says that a job has cost.
+create function pg_temp.book(
+  did text, generation_id text, cost text, upstream_cost text default null, usd_per_credit text default '1'
+) returns boolean language sql as $$
+  select public.book_cost(jsonb_build_object(
+    'did', did, 'generation_id', generation_id, 'cost', cost, 'upstream_cost', upstream_cost,
+    'usd_per_credit', usd_per_credit, 'cost_source', 'response'
+  ));
+$$;
+
 set local role service_role;
 -- A time zone in which the request's day is the next one.
 set local timezone = 'Pacific/Kiritimati';
 
 select is(
-  public.book_late_cost('did:key:bob', 'video-1', '1'), false,
+  pg_temp.book('did:key:bob', 'video-1', '1'), false,
   'a DID cannot have another''s job booked'
 );
-select is(public.book_late_cost('did:key:alice', 'video-9', '1'), false, 'an unknown job is not booked');
+select is(pg_temp.book('did:key:alice', 'video-9', '1'), false, 'an unknown job is not booked');
 select is(
-  public.book_late_cost('did:key:alice', 'video-4', '1'), false,
+  pg_temp.book('did:key:alice', 'video-4', '1'), false,
   'a pending request gets its cost from its settlement'
 );
 select is(
-  public.book_late_cost('did:key:alice', 'video-2', '1'), false,
+  pg_temp.book('did:key:alice', 'video-2', '1'), false,
   'a cost of zero was known already'
 );
 select is(
@@ -41,11 +51,11 @@ select is(
 );
 
 select is(
-  public.book_late_cost('did:key:alice', 'video-1', '400000', '1000', '0.000001'), true,
+  pg_temp.book('did:key:alice', 'video-1', '400000', '1000', '0.000001'), true,
   'the cost of an ended request is booked'
 );
 select is(
-  public.book_late_cost('did:key:alice', 'video-1', '400000', '1000', '0.000001'), false,
+  pg_temp.book('did:key:alice', 'video-1', '400000', '1000', '0.000001'), false,
   'once'
 );
 select results_eq(
@@ -60,7 +70,7 @@ select results_eq(
   'the totals of its day have the cost and no further request'
 );
 select is(
-  public.book_late_cost('did:key:alice', 'video-3', '0.1'), true,
+  pg_temp.book('did:key:alice', 'video-3', '0.1'), true,
   'a request without a model is booked'
 );
 select is(
