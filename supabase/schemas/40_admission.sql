@@ -327,15 +327,7 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  return public.enter_admission(
-    jsonb_populate_record(
-      null::public.admission,
-      -- @supabase/lite hands JSON over as a string of JSON.
-      case jsonb_typeof(p_admission) when 'string' then (p_admission #>> '{}')::jsonb
-        else p_admission end
-    ),
-    now()
-  );
+  return public.enter_admission(jsonb_populate_record(null::public.admission, p_admission), now());
 end;
 $$;
 comment on function public.admit_request(jsonb) is

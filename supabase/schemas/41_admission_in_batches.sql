@@ -267,8 +267,7 @@ comment on function public.enter_admissions is
 -- Admits those of some requests that nothing stands against: what admit_request is for one, for those that
 -- came while another call was under way.
 --
--- p_admissions: a JSON array of what admit_request takes, as text, because @supabase/lite hands JSON over
--- as a string of JSON.
+-- p_admissions: a JSON array of what admit_request takes, as text.
 --
 -- Returns admit_request's answers, by request_id. Those that are missing must be asked for alone.
 create function public.admit_requests(p_admissions text)

@@ -251,10 +251,6 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 declare
-  -- @supabase/lite hands JSON over as a string of JSON.
-  v_told jsonb := case jsonb_typeof(p_settlement)
-    when 'string' then (p_settlement #>> '{}')::jsonb else p_settlement
-  end;
   v_kept jsonb;
   v_member text;
   v_tried jsonb;
@@ -262,7 +258,7 @@ declare
   v_entered public.entered;
 begin
   begin
-    v_entered := public.enter_settlement(jsonb_populate_record(null::public.settlement, v_told));
+    v_entered := public.enter_settlement(jsonb_populate_record(null::public.settlement, p_settlement));
     return public.settled_answer(v_entered, null);
   exception when data_exception or check_violation or program_limit_exceeded then
     null;
@@ -273,13 +269,13 @@ begin
   -- settlement, is tried with them, and that is undone. The model comes first, because it chooses the
   -- totals, and the rate before the costs, which mean nothing without it.
   v_kept := (
-    select jsonb_object_agg(key, value) from jsonb_each(v_told)
+    select jsonb_object_agg(key, value) from jsonb_each(p_settlement)
     where key in (
       'request_id', 'request_time', 'status', 'error_message', 'given_up', 'may_be_repeated'
     )
   );
   for v_member in
-    select key from jsonb_each(v_told)
+    select key from jsonb_each(p_settlement)
     where not v_kept ? key and jsonb_typeof(value) <> 'null'
     order by key not in ('model', 'usd_per_credit'), key
   loop
@@ -287,7 +283,7 @@ begin
       v_left_out := v_left_out || v_member;
       continue;
     end if;
-    v_tried := v_kept || jsonb_build_object(v_member, v_told -> v_member);
+    v_tried := v_kept || jsonb_build_object(v_member, p_settlement -> v_member);
     begin
       perform public.enter_settlement(jsonb_populate_record(null::public.settlement, v_tried));
       raise exception 'undo' using errcode = 'LGW01';

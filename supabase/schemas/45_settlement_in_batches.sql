@@ -4,8 +4,7 @@
 -- Ends those rows that are pending, each as its settlement says: what settle_request is for one, for those
 -- that came while another call was under way.
 --
--- p_settlements: a JSON array of what settle_request takes, as text, because @supabase/lite hands JSON over
--- as a string of JSON.
+-- p_settlements: a JSON array of what settle_request takes, as text.
 --
 -- Returns settle_request's answers, by request_id. Those that are missing must be sent alone: rows that are
 -- not pending, or that several of these are of; or all, where Postgres refuses one of them for its data.

@@ -82,9 +82,7 @@ set search_path = ''
 set plan_cache_mode = force_generic_plan
 as $$
 begin
-  return public.enter_known_costs(array[
-    case jsonb_typeof(p_cost) when 'string' then (p_cost #>> '{}')::jsonb else p_cost end
-  ]) = 1;
+  return public.enter_known_costs(array[p_cost]) = 1;
 end;
 $$;
 comment on function public.book_cost is
@@ -110,10 +108,7 @@ begin
   from (
     select told.cost, told.place, log.did, (log.request_time at time zone 'utc')::date as day,
       public.counted_model(log) as counted_model, log.endpoint
-    from jsonb_array_elements(
-      -- @supabase/lite hands JSON over as a string of JSON.
-      case jsonb_typeof(p_costs) when 'string' then (p_costs #>> '{}')::jsonb else p_costs end
-    ) with ordinality as told (cost, place)
+    from jsonb_array_elements(p_costs) with ordinality as told (cost, place)
     join public.request_logs as log
       on log.id = (told.cost ->> 'request_id')::uuid
       and log.request_time = (told.cost ->> 'request_time')::timestamptz
@@ -204,9 +199,7 @@ set search_path = ''
 as $$
   update public.request_logs as log
   set cost_asks = greatest(cost_asks - 1, 0), cost_ask_after = now()
-  from jsonb_to_recordset(
-    case jsonb_typeof(p_requests) when 'string' then (p_requests #>> '{}')::jsonb else p_requests end
-  ) as claimed (request_id uuid, request_time timestamptz)
+  from jsonb_to_recordset(p_requests) as claimed (request_id uuid, request_time timestamptz)
   where log.id = claimed.request_id and log.request_time = claimed.request_time
     and log.total_cost is null;
 $$;

@@ -125,8 +125,6 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  -- The Data API of the development stack hands JSON on as a string.
-  v_keys jsonb := case jsonb_typeof(p_keys) when 'string' then (p_keys #>> '{}')::jsonb else p_keys end;
   v_now timestamptz := clock_timestamp();
   v_openrouter record;
   v_books record;
@@ -146,7 +144,7 @@ begin
     case when not key.is_gone or coalesce(retired.created_at, current.created_at) > v_now - interval '31 days'
       then key.usage end,
     key.byok_usage, v_now - p_read_for, case when key.is_gone then v_now end
-  from jsonb_to_recordset(v_keys) as key (hash text, usage numeric, byok_usage numeric, is_gone boolean)
+  from jsonb_to_recordset(p_keys) as key (hash text, usage numeric, byok_usage numeric, is_gone boolean)
   left join public.user_api_keys as current on current.openrouter_key_hash = key.hash
   left join public.retired_api_keys as retired on retired.openrouter_key_hash = key.hash
   order by key.hash

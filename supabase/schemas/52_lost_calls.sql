@@ -152,16 +152,12 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  -- The Data API of the development stack hands JSON on as a string.
-  v_found jsonb := case jsonb_typeof(p_found)
-    when 'string' then (p_found #>> '{}')::jsonb else p_found
-  end;
-  v_did text := v_found ->> 'did';
+  v_did text := p_found ->> 'did';
   v_ids text[];
-  v_created_at timestamptz := v_found ->> 'created_at';
-  v_endpoint text := v_found ->> 'endpoint';
-  v_model text := v_found ->> 'model';
-  v_rate numeric := v_found ->> 'usd_per_credit';
+  v_created_at timestamptz := p_found ->> 'created_at';
+  v_endpoint text := p_found ->> 'endpoint';
+  v_model text := p_found ->> 'model';
+  v_rate numeric := p_found ->> 'usd_per_credit';
   v_credits numeric;
   v_upstream_credits numeric;
   v_cost numeric;
@@ -172,7 +168,7 @@ begin
   select array_agg(id order by place), sum(cost), sum(upstream_cost)
   into v_ids, v_credits, v_upstream_credits
   from rows from (
-    jsonb_to_recordset(v_found -> 'generations') as (id text, cost numeric, upstream_cost numeric)
+    jsonb_to_recordset(p_found -> 'generations') as (id text, cost numeric, upstream_cost numeric)
   ) with ordinality as generation (id, cost, upstream_cost, place);
   v_cost := trim_scale(v_credits * v_rate);
   v_upstream_cost := trim_scale(v_upstream_credits * v_rate);
@@ -224,7 +220,7 @@ begin
     return 'exceeds';
   end if;
 
-  v_known := v_found || jsonb_build_object(
+  v_known := p_found || jsonb_build_object(
     'generation_id', v_ids[1], 'cost', v_credits::text, 'upstream_cost', v_upstream_credits::text,
     'cost_source', 'reconciliation'
   );
@@ -276,7 +272,7 @@ begin
     )
     select
       gen_random_uuid(), v_did, 'POST', coalesce(v_endpoint, 'other'),
-      coalesce((v_found ->> 'streaming')::boolean, false), v_created_at, v_created_at, 'completed',
+      coalesce((p_found ->> 'streaming')::boolean, false), v_created_at, v_created_at, 'completed',
       told.model, told.provider, told.generation_id, told.native_finish_reason, told.input_tokens,
       told.output_tokens, told.cached_tokens, told.reasoning_tokens, v_cost, v_upstream_cost,
       told.cost_source

@@ -42,18 +42,17 @@ select results_eq(
 );
 select is(pg_temp.admit(2), 'duplicate', 'its Idempotency-Key is used up');
 
--- As the local Data API hands it over.
+-- A part of it.
 reset role;
 delete from public.request_logs;
 delete from public.idempotency_keys;
 set local role service_role;
 select is(pg_temp.admit(3), 'admitted', 'another call');
 select is(
-  public.settle_request(to_jsonb(jsonb_build_object(
-    'request_id', pg_temp.request(3), 'request_time', now(), 'status', 'failed', 'http_status', 200,
-    'error_message', 'no usage', 'cost', '0', 'may_be_repeated', true
-  )::text)),
-  '{"settled": true, "total_cost": "0", "left_out": null}', 'is settled by a string of JSON'
+  pg_temp.settle(3, '{
+    "status": "failed", "http_status": 200, "error_message": "no usage", "cost": "0", "may_be_repeated": true
+  }'),
+  '{"settled": true, "total_cost": "0", "left_out": null}', 'fails'
 );
 select is(pg_temp.admit(4), 'admitted', 'what may be repeated may be sent again, whatever its status');
 
