@@ -14,6 +14,8 @@ immutable
 set search_path = ''
 as $$
 begin
+  -- Whole microseconds: intervals are rounded to them, and a rate's sum of what is rounded would be
+  -- longer than a minute, or shorter by a call.
   return coalesce(
     greatest(p_used_until, p_now)
       + interval '1 microsecond' * ((60000000 / p_per_minute)::bigint * p_calls),
@@ -21,24 +23,8 @@ begin
   );
 end;
 $$;
-comment on function public.used_until(timestamptz, integer, integer, timestamptz) is
+comment on function public.used_until is
   'Until when a bucket is used up once so many more were taken out of it.';
-
--- Until when a bucket is used up once one more was taken out of it.
-create function public.used_until(p_used_until timestamptz, p_per_minute integer, p_now timestamptz)
-returns timestamptz
-language plpgsql
-immutable
-set search_path = ''
-as $$
-begin
-  -- Whole microseconds: intervals are rounded to them, and a rate's sum of what is rounded would be
-  -- longer than a minute, or shorter by a call.
-  return greatest(p_used_until, p_now) + interval '1 microsecond' * (60000000 / p_per_minute);
-end;
-$$;
-comment on function public.used_until(timestamptz, integer, timestamptz) is
-  'Until when a bucket is used up once one more was taken out of it.';
 
 -- Whether one more passes.
 create function public.rate_allows(p_used_until timestamptz, p_per_minute integer, p_now timestamptz)
@@ -49,7 +35,7 @@ set search_path = ''
 as $$
 begin
   return p_per_minute is null
-    or public.used_until(p_used_until, p_per_minute, p_now)
+    or public.used_until(p_used_until, p_per_minute, 1, p_now)
       <= p_now + interval '1 microsecond' * (60000000 / p_per_minute * p_per_minute);
 end;
 $$;

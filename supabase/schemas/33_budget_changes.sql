@@ -137,16 +137,12 @@ begin
   if p_budget.did <> '*' then
     p_budget.requests_under_way := p_budget.requests_under_way + 1;
   end if;
-  if p_limits.requests_per_minute is not null then
-    p_budget.requests_used_until :=
-      public.used_until(p_budget.requests_used_until, p_limits.requests_per_minute, p_now);
-  end if;
+  p_budget.requests_used_until :=
+    public.used_until(p_budget.requests_used_until, p_limits.requests_per_minute, 1, p_now);
   if p_free_model then
     p_budget.day_free_requests := p_budget.day_free_requests + 1;
-    if p_limits.free_models_per_minute is not null then
-      p_budget.free_requests_used_until :=
-        public.used_until(p_budget.free_requests_used_until, p_limits.free_models_per_minute, p_now);
-    end if;
+    p_budget.free_requests_used_until :=
+      public.used_until(p_budget.free_requests_used_until, p_limits.free_models_per_minute, 1, p_now);
   end if;
   return p_budget;
 end;
@@ -175,10 +171,8 @@ begin
   set day_reserved_usd = day_reserved_usd + p_usd,
     month_reserved_usd = month_reserved_usd + p_usd,
     requests_under_way = requests_under_way + (did <> '*')::integer,
-    requests_used_until = case
-      when p_limits.requests_per_minute is null then requests_used_until
-      else public.used_until(requests_used_until, p_limits.requests_per_minute, p_now)
-    end
+    requests_used_until =
+      public.used_until(requests_used_until, p_limits.requests_per_minute, 1, p_now)
   where did = p_budget.did and day = p_budget.day and not p_free_model
   returning * into v_budget;
   if found then

@@ -30,10 +30,8 @@ begin
       || public.rate_state(v_budget.new_accounts_used_until, v_per_minute, p_now);
   end if;
   v_budget.day_new_accounts := v_budget.day_new_accounts + 1;
-  if v_per_minute is not null then
-    v_budget.new_accounts_used_until :=
-      public.used_until(v_budget.new_accounts_used_until, v_per_minute, p_now);
-  end if;
+  v_budget.new_accounts_used_until :=
+    public.used_until(v_budget.new_accounts_used_until, v_per_minute, 1, p_now);
   v_threshold := public.threshold_of(v_budget.day_new_accounts, v_per_day);
   if v_threshold > v_budget.new_accounts_alerted then
     perform public.add_alerts(

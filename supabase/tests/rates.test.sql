@@ -117,7 +117,7 @@ begin
   for minute in 0..minutes loop
     v_passed := 0;
     while public.rate_allows(v_used_until, per_minute, v_at + minute * interval '1 minute') loop
-      v_used_until := public.used_until(v_used_until, per_minute, v_at + minute * interval '1 minute');
+      v_used_until := public.used_until(v_used_until, per_minute, 1, v_at + minute * interval '1 minute');
       v_passed := v_passed + 1;
     end loop;
     v_bursts := v_bursts || v_passed::text;
@@ -153,7 +153,7 @@ begin
     if not public.rate_allows(v_used_until, per_minute, v_at) then
       return 'what was told is too little';
     end if;
-    v_used_until := public.used_until(v_used_until, per_minute, v_at);
+    v_used_until := public.used_until(v_used_until, per_minute, 1, v_at);
     v_passed := v_passed + 1;
   end loop;
   return v_passed || v_said;

@@ -1044,8 +1044,6 @@ export type Database = {
                            },
 "used_until":
 { Args: { "p_calls": number,"p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
-                           } |
-{ Args: { "p_now": string,"p_per_minute": number,"p_used_until": string }; Returns: string
                            },
 "verify_reservations":
 { Args: { "apply"?: boolean,"p_did"?: string }; Returns: {
