@@ -64,7 +64,8 @@ comment on function public.gateway_limits is 'The limits on all DIDs together.';
 -- tightest budget of the DID, or of the gateway where the DID has none, so that OpenRouter stops what an
 -- estimate has missed.
 --
--- p_account: null, or its credit_limit null, where the operator has set nothing.
+-- p_account: null, where there is none yet: it will have the default. Its credit_limit is null where the
+-- operator has set nothing.
 create function public.key_limit_of(
   p_account public.user_api_keys,
   p_policy public.did_policies,
@@ -79,6 +80,10 @@ declare
   v_daily numeric := coalesce(p_policy.daily_budget_usd, p_settings.default_daily_budget_usd);
   v_monthly numeric := coalesce(p_policy.monthly_budget_usd, p_settings.default_monthly_budget_usd);
 begin
+  if p_account.did is null then
+    p_account.credit_limit := p_settings.default_credit_limit;
+    p_account.credit_limit_reset := p_settings.default_credit_limit_reset;
+  end if;
   if p_account.credit_limit is not null then
     return row(p_account.credit_limit, p_account.credit_limit_reset)::public.key_limit;
   end if;

@@ -103,24 +103,20 @@ begin
 
   select * into v_settings from public.gateway_settings;
   select * into v_policy from public.did_policies where did = p_did;
-  if v_account.did is null then
-    v_account.credit_limit := v_settings.default_credit_limit;
-    v_account.credit_limit_reset := v_settings.default_credit_limit_reset;
-    if v_lease.counted_on is null then
-      v_room := public.count_new_account(v_settings, now());
-      if v_room ? 'why' then
-        -- An attempt that may have left a key is remembered.
-        if v_lease.first_claimed_at < now() then
-          update public.key_provisioning set expires_at = '-infinity'
-          where did = p_did and attempt_id = p_attempt_id;
-        else
-          delete from public.key_provisioning where did = p_did and attempt_id = p_attempt_id;
-        end if;
-        return v_room || '{"state": "no_room"}';
+  if v_account.did is null and v_lease.counted_on is null then
+    v_room := public.count_new_account(v_settings, now());
+    if v_room ? 'why' then
+      -- An attempt that may have left a key is remembered.
+      if v_lease.first_claimed_at < now() then
+        update public.key_provisioning set expires_at = '-infinity'
+        where did = p_did and attempt_id = p_attempt_id;
+      else
+        delete from public.key_provisioning where did = p_did and attempt_id = p_attempt_id;
       end if;
-      update public.key_provisioning set counted_on = (now() at time zone 'utc')::date
-      where did = p_did and attempt_id = p_attempt_id;
+      return v_room || '{"state": "no_room"}';
     end if;
+    update public.key_provisioning set counted_on = (now() at time zone 'utc')::date
+    where did = p_did and attempt_id = p_attempt_id;
   end if;
   v_key_limit := public.key_limit_of(v_account, v_policy, v_settings);
   return v_room || jsonb_build_object(

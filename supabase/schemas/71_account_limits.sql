@@ -27,10 +27,6 @@ begin
   v_gateway_limits := public.gateway_limits(v_settings);
   v_budget := public.budget_of(p_did, v_today);
   v_gateway := public.budget_of('*', v_budget.day);
-  if v_account.did is null then
-    v_account.credit_limit := v_settings.default_credit_limit;
-    v_account.credit_limit_reset := v_settings.default_credit_limit_reset;
-  end if;
   v_key_limit := public.key_limit_of(v_account, v_policy, v_settings);
 
   return jsonb_build_object(

@@ -40,6 +40,7 @@ declare
   v_settings public.gateway_settings;
   v_limit public.key_limit;
 begin
+  v_account.did := 'did:key:alice';
   v_account.credit_limit := credit;
   v_account.credit_limit_reset := reset;
   v_policy.daily_budget_usd := own[1];
