@@ -60,6 +60,29 @@ end;
 $$;
 comment on function public.gateway_limits is 'The limits on all DIDs together.';
 
+-- Whether a DID may call at all, given its account and policy, either of which may be null.
+create function public.access_of(
+  p_account public.user_api_keys,
+  p_policy public.did_policies,
+  p_settings public.gateway_settings
+)
+returns text
+language plpgsql
+immutable
+set search_path = ''
+as $$
+begin
+  return case
+    when p_account.status = 'disabled' or p_policy.access = 'blocked' then 'blocked'
+    when p_settings.access_mode = 'allowlist' and p_policy.access is distinct from 'allowed'
+      then 'not_allowed'
+    else 'allowed'
+  end;
+end;
+$$;
+comment on function public.access_of is
+  'Whether a DID may call: allowed; blocked; not_allowed, because it is not on the allowlist that there is.';
+
 -- The limit that a DID's key shall have at OpenRouter: what the operator has set for the key; else the
 -- tightest budget of the DID, or of the gateway where the DID has none, so that OpenRouter stops what an
 -- estimate has missed.

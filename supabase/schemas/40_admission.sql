@@ -155,11 +155,9 @@ begin
   if p_asked.token_issued_at < v_policy.tokens_valid_after then
     return jsonb_build_object('decision', 'token_revoked');
   end if;
-  if v_account.status = 'disabled' or v_policy.access = 'blocked' then
-    return jsonb_build_object('decision', 'access_denied', 'why', 'blocked');
-  end if;
-  if v_settings.access_mode = 'allowlist' and v_policy.access is distinct from 'allowed' then
-    return jsonb_build_object('decision', 'access_denied', 'why', 'not_allowed');
+  v_text := public.access_of(v_account, v_policy, v_settings);
+  if v_text <> 'allowed' then
+    return jsonb_build_object('decision', 'access_denied', 'why', v_text);
   end if;
 
   v_allowed_models := coalesce(v_policy.allowed_models, v_settings.default_allowed_models);

@@ -53,8 +53,7 @@ begin
     from unnest(p_asked) as asked
     cross join public.gateway_settings as settings
     cross join lateral (
-      select account from public.user_api_keys as account
-      where account.did = asked.did and account.status = 'active' limit 1
+      select account from public.user_api_keys as account where account.did = asked.did limit 1
     ) as of_account
     left join lateral (
       select policy from public.did_policies as policy where policy.did = asked.did limit 1
@@ -63,9 +62,9 @@ begin
       select budget from public.budgets as budget
       where budget.did = asked.did and asked.metered limit 1
     ) as of_budget on true
-    cross join lateral public.limits_of(policy, settings) as limits
     cross join lateral (
-      select case when asked.metered then public.reserve_of(asked.estimate, settings) else 0 end as usd
+      select public.limits_of(policy, settings) as limits,
+        case when asked.metered then public.reserve_of(asked.estimate, settings) else 0 end as usd
       -- Once a row, not once for each mention of it.
       offset 0
     ) as reserve
@@ -73,8 +72,7 @@ begin
     where asked.request_id <> all (array(
         select request_id from unnest(p_asked) group by request_id having count(*) > 1
       ))
-      and (policy).access is distinct from 'blocked'
-      and (settings.access_mode = 'open' or (policy).access = 'allowed')
+      and public.access_of(account, policy, settings) = 'allowed'
       and (asked.token_issued_at < (policy).tokens_valid_after) is not true
       and (
         not asked.metered

@@ -31,12 +31,7 @@ begin
 
   return jsonb_build_object(
     'did', p_did,
-    'access', case
-      when v_account.status = 'disabled' or v_policy.access = 'blocked' then 'blocked'
-      when v_settings.access_mode = 'allowlist' and v_policy.access is distinct from 'allowed'
-        then 'not_allowed'
-      else 'allowed'
-    end,
+    'access', public.access_of(v_account, v_policy, v_settings),
     'budgets', (
       select jsonb_agg(
         jsonb_build_object(

@@ -52,12 +52,7 @@ comment on column public.usage_against_budgets.resets_at is 'When the period end
 create view public.accounts with (security_invoker = true) as
 select
   account.did,
-  case
-    when account.status = 'disabled' or policy.access = 'blocked' then 'blocked'
-    when settings.access_mode = 'allowlist' and policy.access is distinct from 'allowed'
-      then 'not_allowed'
-    else 'allowed'
-  end as access,
+  public.access_of(account, policy, settings) as access,
   account.status as key_status,
   coalesce(
     (select min(retired.created_at) from public.retired_api_keys as retired

@@ -65,7 +65,7 @@ select name, false from unnest(string_to_array(
 insert into listed_functions
 select name, true from unnest(regexp_split_to_array(
   '
-    account_limits, add_alerts, add_up_days, admit_request, admit_requests, admitted_answer,
+    access_of, account_limits, add_alerts, add_up_days, admit_request, admit_requests, admitted_answer,
     adopt_generation, allow_did, are_model_patterns, begin_maintenance, block_did, book_cost,
     book_costs, book_late_cost, bounded_log_start, budget_change_at_end, budget_change_of,
     budget_of, change_budgets, check_clear, check_names, claim_budget_alerts, claim_cost_checks,
