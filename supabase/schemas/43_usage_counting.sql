@@ -22,6 +22,45 @@ $$;
 comment on function public.counted_model is
   'The model under which usage counts an ended row; ''unknown'' for what OpenRouter refused as a mistake.';
 
+-- For whoever adds many rows up: counted_model without a call for each of them.
+create view public.ended_requests with (security_invoker = true) as
+select
+  did,
+  request_time,
+  response_time,
+  (request_time at time zone 'utc')::date as day,
+  date_trunc('hour', request_time, 'utc') as hour,
+  case
+    when http_status between 400 and 499 and http_status <> 429 and generation_id is null
+      and total_cost = 0
+    then 'unknown'
+    else coalesce(model, 'unknown')
+  end as model,
+  endpoint,
+  session,
+  label,
+  status,
+  input_tokens,
+  output_tokens,
+  cached_tokens,
+  reasoning_tokens,
+  total_cost,
+  upstream_cost,
+  first_byte_ms,
+  -- How long an answer took is told by what has completed, and was not found out later.
+  status = 'completed' and first_byte_ms is not null as is_timed
+from public.request_logs
+where status <> 'pending';
+comment on view public.ended_requests is
+  'The rows of request_logs that have ended, as usage counts them.';
+comment on column public.ended_requests.response_time is 'When it ended.';
+comment on column public.ended_requests.session is 'What the client calls the session; null: it did not say.';
+comment on column public.ended_requests.label is 'What the client sent as x-label; null: nothing.';
+comment on column public.ended_requests.status is '''completed'' or ''failed''.';
+comment on column public.ended_requests.first_byte_ms is
+  'Milliseconds from the gateway''s receipt to the first byte of OpenRouter''s answer body.';
+comment on column public.ended_requests.is_timed is 'Whether histograms of times count it.';
+
 -- 62 days reach over two whole months, whatever month it is.
 create function public.usage_hourly_kept_since()
 returns timestamptz

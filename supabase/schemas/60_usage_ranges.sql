@@ -151,26 +151,14 @@ begin
   loop
     continue when v_start >= v_end;
     return query
-    select (log.hour at time zone 'utc')::date, log.hour, log.model, log.endpoint, null::text, null::text,
-      count(*), count(*) filter (where status = 'failed'), count(*) filter (where log.total_cost is null),
-      coalesce(sum(log.input_tokens), 0)::bigint, coalesce(sum(log.output_tokens), 0)::bigint,
-      coalesce(sum(log.cached_tokens), 0)::bigint, coalesce(sum(log.reasoning_tokens), 0)::bigint,
-      coalesce(sum(log.total_cost), 0)
-    from (
-      select date_trunc('hour', request_time, 'utc') as hour,
-        -- counted_model, without a call for each row.
-        case
-          when http_status between 400 and 499 and http_status <> 429 and generation_id is null
-            and request_logs.total_cost = 0
-          then 'unknown'
-          else coalesce(request_logs.model, 'unknown')
-        end as model,
-        request_logs.endpoint, status, request_logs.input_tokens, request_logs.output_tokens,
-        request_logs.cached_tokens, request_logs.reasoning_tokens, request_logs.total_cost
-      from public.request_logs
-      where did = p_did and request_time >= v_start and request_time < v_end and status <> 'pending'
-    ) as log
-    group by log.hour, log.model, log.endpoint;
+    select (hour at time zone 'utc')::date, hour, model, endpoint, null::text, null::text,
+      count(*), count(*) filter (where status = 'failed'), count(*) filter (where total_cost is null),
+      coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
+      coalesce(sum(cached_tokens), 0)::bigint, coalesce(sum(reasoning_tokens), 0)::bigint,
+      coalesce(sum(total_cost), 0)
+    from public.ended_requests
+    where did = p_did and request_time >= v_start and request_time < v_end
+    group by hour, model, endpoint;
   end loop;
 end;
 $$;
@@ -201,20 +189,8 @@ begin
         coalesce(sum(input_tokens), 0)::bigint, coalesce(sum(output_tokens), 0)::bigint,
         coalesce(sum(cached_tokens), 0)::bigint, coalesce(sum(reasoning_tokens), 0)::bigint,
         coalesce(sum(total_cost), 0)
-      from (
-        select date_trunc('hour', request_time, 'utc') as hour,
-          -- counted_model, without a call for each row.
-          case
-            when http_status between 400 and 499 and http_status <> 429 and generation_id is null
-              and total_cost = 0
-            then 'unknown'
-            else coalesce(model, 'unknown')
-          end as model,
-          endpoint, session, label, status, input_tokens, output_tokens, cached_tokens,
-          reasoning_tokens, total_cost
-        from public.request_logs
-        where did = $1 and request_time >= $2 and request_time < $3 and status <> 'pending' %s
-      ) as ended
+      from public.ended_requests
+      where did = $1 and request_time >= $2 and request_time < $3 %s
       group by hour, model, endpoint, session, label
     $query$,
     case when p_session is not null then 'and session = $4 ' else '' end

@@ -1,7 +1,7 @@
 -- Whether the totals say what the log says, and how to put them right where they do not.
 
 -- What usage_hourly says if it is right: the log's ended rows added up, of a DID or of all (null), in
--- [p_since, p_until). How long an answer took is told by what has completed, and was not found out later.
+-- [p_since, p_until).
 create function public.usage_of_log(p_did text, p_since timestamptz, p_until timestamptz)
 returns setof public.usage_hourly
 language plpgsql
@@ -24,22 +24,8 @@ begin
       array_agg(public.latency_bucket(extract(epoch from response_time - request_time) * 1000))
         filter (where is_timed)
     )
-  from (
-    select did, date_trunc('hour', request_time, 'utc') as hour,
-      -- counted_model, without a call for each row.
-      case
-        when http_status between 400 and 499 and http_status <> 429 and generation_id is null
-          and total_cost = 0
-        then 'unknown'
-        else coalesce(model, 'unknown')
-      end as model,
-      endpoint, status, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost,
-      upstream_cost, request_time, response_time, first_byte_ms,
-      status = 'completed' and first_byte_ms is not null as is_timed
-    from public.request_logs
-    where (p_did is null or did = p_did)
-      and request_time >= p_since and request_time < p_until and status <> 'pending'
-  ) as ended
+  from public.ended_requests
+  where (p_did is null or did = p_did) and request_time >= p_since and request_time < p_until
   group by did, hour, model, endpoint;
 end;
 $$;
@@ -63,20 +49,8 @@ begin
     coalesce(sum(cached_tokens), 0)::bigint, coalesce(sum(reasoning_tokens), 0)::bigint,
     coalesce(sum(total_cost), 0), coalesce(sum(upstream_cost), 0),
     count(*) filter (where total_cost is null)
-  from (
-    select did, (request_time at time zone 'utc')::date as day,
-      -- counted_model, without a call for each row.
-      case
-        when http_status between 400 and 499 and http_status <> 429 and generation_id is null
-          and total_cost = 0
-        then 'unknown'
-        else coalesce(model, 'unknown')
-      end as model,
-      endpoint, status, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost,
-      upstream_cost
-    from public.request_logs
-    where (p_did is null or did = p_did) and request_time >= p_since and status <> 'pending'
-  ) as ended
+  from public.ended_requests
+  where (p_did is null or did = p_did) and request_time >= p_since
   group by did, day, model, endpoint;
 end;
 $$;

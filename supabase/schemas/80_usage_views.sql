@@ -133,27 +133,18 @@ comment on view public.usage_by_did_hour is 'Usage per DID and hour of the last 
 -- Sessions and labels stand in the log alone, which is read for 31 days.
 create view public.usage_by_did_session with (security_invoker = true) as
 select did, session,
-  sum(requests)::bigint as requests,
-  sum(failed_requests)::bigint as failed_requests,
-  sum(input_tokens)::bigint as input_tokens,
-  sum(output_tokens)::bigint as output_tokens,
-  sum(cached_tokens)::bigint as cached_tokens,
-  sum(reasoning_tokens)::bigint as reasoning_tokens,
-  sum(total_cost) as total_cost,
-  sum(upstream_cost) as upstream_cost,
-  sum(requests_without_cost)::bigint as requests_without_cost,
+  count(*) as requests,
+  count(*) filter (where status = 'failed') as failed_requests,
+  coalesce(sum(input_tokens), 0)::bigint as input_tokens,
+  coalesce(sum(output_tokens), 0)::bigint as output_tokens,
+  coalesce(sum(cached_tokens), 0)::bigint as cached_tokens,
+  coalesce(sum(reasoning_tokens), 0)::bigint as reasoning_tokens,
+  coalesce(sum(total_cost), 0) as total_cost,
+  coalesce(sum(upstream_cost), 0) as upstream_cost,
+  count(*) filter (where total_cost is null) as requests_without_cost,
   min(request_time) as first_request_at, max(request_time) as last_request_at
-from (
-  select did, session, label, request_time, 1 as requests,
-    (status = 'failed')::integer as failed_requests,
-    coalesce(input_tokens, 0) as input_tokens, coalesce(output_tokens, 0) as output_tokens,
-    coalesce(cached_tokens, 0) as cached_tokens, coalesce(reasoning_tokens, 0) as reasoning_tokens,
-    coalesce(total_cost, 0) as total_cost, coalesce(upstream_cost, 0) as upstream_cost,
-    (total_cost is null)::integer as requests_without_cost
-  from public.request_logs
-  where status <> 'pending' and request_time >= now() - interval '744 hours'
-) as log
-where session is not null
+from public.ended_requests
+where session is not null and request_time >= now() - interval '744 hours'
 group by did, session;
 comment on view public.usage_by_did_session is
   'Usage per DID and session, of the last 31 days: what did this coding session cost?';
@@ -161,27 +152,18 @@ comment on column public.usage_by_did_session.session is 'What the client calls 
 
 create view public.usage_by_did_label with (security_invoker = true) as
 select did, label,
-  sum(requests)::bigint as requests,
-  sum(failed_requests)::bigint as failed_requests,
-  sum(input_tokens)::bigint as input_tokens,
-  sum(output_tokens)::bigint as output_tokens,
-  sum(cached_tokens)::bigint as cached_tokens,
-  sum(reasoning_tokens)::bigint as reasoning_tokens,
-  sum(total_cost) as total_cost,
-  sum(upstream_cost) as upstream_cost,
-  sum(requests_without_cost)::bigint as requests_without_cost,
+  count(*) as requests,
+  count(*) filter (where status = 'failed') as failed_requests,
+  coalesce(sum(input_tokens), 0)::bigint as input_tokens,
+  coalesce(sum(output_tokens), 0)::bigint as output_tokens,
+  coalesce(sum(cached_tokens), 0)::bigint as cached_tokens,
+  coalesce(sum(reasoning_tokens), 0)::bigint as reasoning_tokens,
+  coalesce(sum(total_cost), 0) as total_cost,
+  coalesce(sum(upstream_cost), 0) as upstream_cost,
+  count(*) filter (where total_cost is null) as requests_without_cost,
   min(request_time) as first_request_at, max(request_time) as last_request_at
-from (
-  select did, session, label, request_time, 1 as requests,
-    (status = 'failed')::integer as failed_requests,
-    coalesce(input_tokens, 0) as input_tokens, coalesce(output_tokens, 0) as output_tokens,
-    coalesce(cached_tokens, 0) as cached_tokens, coalesce(reasoning_tokens, 0) as reasoning_tokens,
-    coalesce(total_cost, 0) as total_cost, coalesce(upstream_cost, 0) as upstream_cost,
-    (total_cost is null)::integer as requests_without_cost
-  from public.request_logs
-  where status <> 'pending' and request_time >= now() - interval '744 hours'
-) as log
-where label is not null
+from public.ended_requests
+where label is not null and request_time >= now() - interval '744 hours'
 group by did, label;
 comment on view public.usage_by_did_label is
   'Usage per DID and label (x-label), of the last 31 days: what did this job, this customer cost?';

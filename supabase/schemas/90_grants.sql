@@ -26,7 +26,7 @@ grant select (did, status, credit_limit, credit_limit_reset, created_at, updated
 
 -- Views.
 grant select on table
-  public.usage_of_days, public.usage_by_day, public.usage_by_model, public.usage_by_hour,
+  public.ended_requests, public.usage_of_days, public.usage_by_day, public.usage_by_model, public.usage_by_hour,
   public.usage_by_did, public.usage_by_did_day, public.usage_by_did_model, public.usage_by_did_hour,
   public.usage_by_did_session, public.usage_by_did_label, public.usage_latency,
   public.usage_recent_failures, public.usage_unknown_costs

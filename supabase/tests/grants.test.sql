@@ -17,6 +17,7 @@ create temporary table listed_relations (name text primary key, authenticated te
 on commit drop;
 insert into listed_relations values
   -- What a Supabase user reads: the rows of its own DID.
+  ('ended_requests', 'r', 'r'),
   ('request_logs', 'r', 'rawd'),
   ('usage_daily', 'r', 'rawd'),
   ('usage_daily_of_all', 'r', 'rawd'),

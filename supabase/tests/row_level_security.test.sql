@@ -91,7 +91,7 @@ select set_eq(
     ('usage_by_did_hour', 'did:key:alice', 1), ('usage_by_did_model', 'did:key:alice', 2),
     ('usage_by_did_session', 'did:key:alice', 1), ('usage_by_did_label', 'did:key:alice', 1),
     ('usage_latency', 'did:key:alice', 1), ('usage_unknown_costs', 'did:key:alice', 1),
-    ('usage_recent_failures', 'did:key:alice', 3) $$,
+    ('usage_recent_failures', 'did:key:alice', 3), ('ended_requests', 'did:key:alice', 4) $$,
   'alice sees her own rows everywhere and no others'
 );
 select results_eq(

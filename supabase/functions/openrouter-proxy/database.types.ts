@@ -290,6 +290,20 @@ export type Database = {
                   Relationships: [
                     
                   ]
+                },"ended_requests": {
+                  Row: {
+                    "cached_tokens": number | null,"day": string | null,"did": string,"endpoint": string,"first_byte_ms": number | null,"hour": string | null,"input_tokens": number | null,"is_timed": boolean | null,"label": string | null,"model": string | null,"output_tokens": number | null,"reasoning_tokens": number | null,"request_time": string,"response_time": string | null,"session": string | null,"status": string,"total_cost": number | null,"upstream_cost": number | null
+                  }
+                  ComputedFields: never
+                  Insert: {
+                           "cached_tokens"?: number | null,"day"?: never,"did"?: string | null,"endpoint"?: string | null,"first_byte_ms"?: number | null,"hour"?: never,"input_tokens"?: number | null,"is_timed"?: never,"label"?: string | null,"model"?: never,"output_tokens"?: number | null,"reasoning_tokens"?: number | null,"request_time"?: string | null,"response_time"?: string | null,"session"?: string | null,"status"?: string | null,"total_cost"?: number | null,"upstream_cost"?: number | null
+                         }
+                        Update: {
+                           "cached_tokens"?: number | null,"day"?: never,"did"?: string | null,"endpoint"?: string | null,"first_byte_ms"?: number | null,"hour"?: never,"input_tokens"?: number | null,"is_timed"?: never,"label"?: string | null,"model"?: never,"output_tokens"?: number | null,"reasoning_tokens"?: number | null,"request_time"?: string | null,"response_time"?: string | null,"session"?: string | null,"status"?: string | null,"total_cost"?: number | null,"upstream_cost"?: number | null
+                         }
+                        Relationships: [
+                    
+                  ]
                 },"new_dids": {
                   Row: {
                     "created_at": string,"did": string,"failed_requests": number | null,"key_status": string,"requests": number | null,"total_cost": number | null
@@ -425,7 +439,10 @@ export type Database = {
                 }
           }
           Functions: {
-            "account_limits":
+            "access_of":
+{ Args: { "p_account": Omit<Database["public"]['Tables']["user_api_keys"]['Row'], Database["public"]['Tables']["user_api_keys"]['ComputedFields']>,"p_policy": Omit<Database["public"]['Tables']["did_policies"]['Row'], Database["public"]['Tables']["did_policies"]['ComputedFields']>,"p_settings": Omit<Database["public"]['Tables']["gateway_settings"]['Row'], Database["public"]['Tables']["gateway_settings"]['ComputedFields']> }; Returns: string
+                           },
+"account_limits":
 { Args: { "p_did": string,"p_now"?: string }; Returns: Json
                            },
 "add_alerts":
