@@ -24,8 +24,7 @@ alter table public.user_api_keys
   add constraint user_api_keys_credit_limit_is_finite check (credit_limit < 'Infinity') not valid;
 comment on table public.user_api_keys is
   'One row per DID: its own OpenRouter key. Disable a DID by setting status.';
-comment on column public.user_api_keys.id is
-  'Names the row; of a request, the x-request-id of its answer.';
+comment on column public.user_api_keys.id is 'Names the row.';
 comment on column public.user_api_keys.did is 'Whose it is.';
 comment on column public.user_api_keys.openrouter_key_hash is
   'OpenRouter''s identifier of the key: lower-case SHA-256 hex of it.';
@@ -59,8 +58,7 @@ create table public.retired_api_keys (
 create index retired_api_keys_did on public.retired_api_keys (did);
 comment on table public.retired_api_keys is
   'Keys that a DID had before: OpenRouter no longer took them, and another one took their place.';
-comment on column public.retired_api_keys.id is
-  'Names the row; of a request, the x-request-id of its answer.';
+comment on column public.retired_api_keys.id is 'Names the row.';
 comment on column public.retired_api_keys.did is 'Whose it is.';
 comment on column public.retired_api_keys.openrouter_key_hash is
   'OpenRouter''s identifier of the key: lower-case SHA-256 hex of it.';

@@ -178,8 +178,7 @@ begin
       key_name = p_key_name,
       applied_credit_limit = p_credit_limit::numeric,
       applied_credit_limit_reset = p_credit_limit_reset,
-      created_at = now(),
-      updated_at = now()
+      created_at = now()
     where did = p_did;
   else
     insert into public.user_api_keys (

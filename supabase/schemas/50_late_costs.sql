@@ -126,9 +126,8 @@ comment on function public.book_costs is
 -- the next one for twice as long as the one before, from a minute to a day: whoever dies with a claim
 -- loses nothing.
 --
--- Returns {"requests": [{"request_id", "request_time", "did", "endpoint", "generation_id", "asks": how
--- often it has been claimed, this time included}], "left": how many more could be claimed now, counted up
--- to 100000}.
+-- Returns {"requests": [{"request_id", "request_time", "did", "endpoint", "generation_id"}], "left": how many
+-- more could be claimed now, counted up to 100000}.
 create function public.claim_unpriced_requests(p_limit integer default 100)
 returns jsonb
 language plpgsql
@@ -161,13 +160,13 @@ begin
         + least(interval '1 day', interval '1 minute' * 2 ^ least(cost_asks, 11))
     from (table never_claimed union all table due_again) as due
     where log.id = due.id and log.request_time = due.request_time
-    returning log.id, log.request_time, did, endpoint, generation_id, cost_asks
+    returning log.id, log.request_time, did, endpoint, generation_id
   )
   select coalesce(
     jsonb_agg(
       jsonb_build_object(
         'request_id', id, 'request_time', request_time, 'did', did, 'endpoint', endpoint,
-        'generation_id', generation_id, 'asks', cost_asks
+        'generation_id', generation_id
       )
       order by request_time, id
     ),

@@ -129,22 +129,17 @@ begin
       and day < (p_pieces.days_end at time zone 'utc')::date;
   end if;
 
-  if p_pieces.hours_start < p_pieces.days_start then
+  for v_start, v_end in
+    values (p_pieces.hours_start, p_pieces.days_start), (p_pieces.days_end, p_pieces.hours_end)
+  loop
+    continue when v_start >= v_end;
     return query
     select (hour at time zone 'utc')::date, hour, model, endpoint, null::text, null::text, requests,
       failed_requests, requests_without_cost, input_tokens, output_tokens, cached_tokens,
       reasoning_tokens, total_cost
     from public.usage_hourly
-    where did = p_did and hour >= p_pieces.hours_start and hour < p_pieces.days_start;
-  end if;
-  if p_pieces.days_end < p_pieces.hours_end then
-    return query
-    select (hour at time zone 'utc')::date, hour, model, endpoint, null::text, null::text, requests,
-      failed_requests, requests_without_cost, input_tokens, output_tokens, cached_tokens,
-      reasoning_tokens, total_cost
-    from public.usage_hourly
-    where did = p_did and hour >= p_pieces.days_end and hour < p_pieces.hours_end;
-  end if;
+    where did = p_did and hour >= v_start and hour < v_end;
+  end loop;
 
   for v_start, v_end in
     values (p_pieces.range_start, p_pieces.hours_start), (p_pieces.hours_end, p_pieces.range_end)

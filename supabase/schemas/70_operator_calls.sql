@@ -92,8 +92,7 @@ begin
     free_models_per_day = case when not 'free_models_per_day' = any (v_clear)
       then coalesce(set_limits.free_models_per_day, policy.free_models_per_day) end,
     allowed_models = case when not 'allowed_models' = any (v_clear)
-      then coalesce(set_limits.allowed_models, policy.allowed_models) end,
-    updated_at = now()
+      then coalesce(set_limits.allowed_models, policy.allowed_models) end
   where policy.did = v_did
   returning * into v_policy;
   return v_policy;
@@ -109,7 +108,7 @@ set search_path = ''
 as $$
   insert into public.did_policies as policy (did, access)
   values (public.plain_did(block_did.did), 'blocked')
-  on conflict (did) do update set access = 'blocked', updated_at = now()
+  on conflict (did) do update set access = 'blocked'
   returning *;
 $$;
 comment on function public.block_did is
@@ -122,7 +121,7 @@ set search_path = ''
 as $$
   insert into public.did_policies as policy (did, access)
   values (public.plain_did(allow_did.did), 'allowed')
-  on conflict (did) do update set access = 'allowed', updated_at = now()
+  on conflict (did) do update set access = 'allowed'
   returning *;
 $$;
 comment on function public.allow_did is
@@ -139,7 +138,7 @@ as $$
     public.plain_did(revoke_tokens.did),
     coalesce(revoke_tokens.issued_before, now() + interval '1 minute')
   )
-  on conflict (did) do update set tokens_valid_after = excluded.tokens_valid_after, updated_at = now()
+  on conflict (did) do update set tokens_valid_after = excluded.tokens_valid_after
   returning *;
 $$;
 comment on function public.revoke_tokens is
@@ -242,8 +241,7 @@ begin
     default_free_models_per_day = case when not 'default_free_models_per_day' = any (v_clear)
       then coalesce(set_gateway_limits.default_free_models_per_day, settings.default_free_models_per_day) end,
     refused_requests_per_minute = case when not 'refused_requests_per_minute' = any (v_clear)
-      then coalesce(set_gateway_limits.refused_requests_per_minute, settings.refused_requests_per_minute) end,
-    updated_at = now()
+      then coalesce(set_gateway_limits.refused_requests_per_minute, settings.refused_requests_per_minute) end
   -- Supabase's Data API loads safeupdate, which refuses to change all rows without saying which.
   where settings.only_row
   returning * into v_settings;

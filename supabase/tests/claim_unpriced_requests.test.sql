@@ -20,9 +20,9 @@ from (values
 set local role service_role;
 
 create function pg_temp.claimed(answer jsonb) returns text language sql as $$
-  select string_agg((request ->> 'generation_id') || ' ' || (request ->> 'asks'), ', ' order by place)
-    || '; ' || (answer ->> 'left')
-  from jsonb_array_elements(answer -> 'requests') with ordinality as requests (request, place);
+  select string_agg(generation_id || ' ' || cost_asks, ', ' order by place) || '; ' || (answer ->> 'left')
+  from jsonb_array_elements(answer -> 'requests') with ordinality as requests (request, place)
+  join public.request_logs on id = (request ->> 'request_id')::uuid;
 $$;
 create function pg_temp.wait(p_interval interval) returns void language sql as $$
   update public.request_logs set cost_ask_after = cost_ask_after - p_interval;
@@ -36,7 +36,7 @@ select is(
   public.claim_unpriced_requests(10) -> 'requests',
   jsonb_build_array(jsonb_build_object(
     'request_id', pg_temp.request(2), 'request_time', now() - interval '1 hour' + interval '2 seconds',
-    'did', 'did:key:alice', 'endpoint', '/x', 'generation_id', 'gen-2', 'asks', 1
+    'did', 'did:key:alice', 'endpoint', '/x', 'generation_id', 'gen-2'
   )),
   'then the next, and none that has no generation, has a cost, is pending, or is claimed'
 );

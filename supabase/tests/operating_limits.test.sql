@@ -31,10 +31,17 @@ select is(
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob, carol}'::text[]) as name;
--- So that rows can be made older: what the triggers do is in updated_at.test.sql.
-alter table public.did_policies disable trigger set_updated_at;
+-- Rows as they were long ago: what the triggers do is in updated_at.test.sql.
 alter table public.gateway_settings disable trigger set_updated_at;
 update public.gateway_settings set updated_at = '2026-01-01 00:00:00+00';
+alter table public.gateway_settings enable trigger set_updated_at;
+create function pg_temp.make_old(p_did text) returns void language sql as $$
+  with gone as (delete from public.did_policies where did = p_did returning *)
+  insert into public.did_policies
+  select old.* from gone, jsonb_populate_record(
+    null::public.did_policies, to_jsonb(gone) || '{"updated_at": "2026-01-01 00:00:00+00"}'
+  ) as old;
+$$;
 
 create sequence pg_temp.ids;
 grant usage on sequence pg_temp.ids to service_role;
@@ -116,7 +123,8 @@ select is(pg_temp.policy('did:key:alice'), '{"concurrent_requests": 2}', 'nothin
 select is(
   (select updated_at from public.did_policies where did = 'did:key:alice'), now(), 'a policy tells when it was changed'
 );
-update public.did_policies set updated_at = '2026-01-01 00:00:00+00', tokens_valid_after = '2026-01-01 00:00:00+00';
+update public.did_policies set tokens_valid_after = '2026-01-01 00:00:00+00';
+select pg_temp.make_old('did:key:alice');
 select is((public.set_limits('did:key:alice', concurrent_requests => 3)).updated_at, now(), 'each time');
 select is((select tokens_valid_after from public.did_policies where did = 'did:key:alice'), '2026-01-01 00:00:00+00', 'and keeps what else the operator has set');
 
@@ -193,10 +201,10 @@ select is(pg_temp.policy('did:key:bob'), null, 'a DID without a policy');
 select is((public.block_did('did:key:bob')).access, 'blocked', 'is blocked');
 select is((public.block_did('did:key:bob')).access, 'blocked', 'twice is as once');
 select public.set_limits('did:key:bob', daily_budget_usd => 3);
-update public.did_policies set updated_at = '2026-01-01 00:00:00+00' where did = 'did:key:bob';
+select pg_temp.make_old('did:key:bob');
 select is((public.allow_did('did:key:bob')).updated_at, now(), 'it is allowed again, at a time');
 select is(pg_temp.policy('did:key:bob'), '{"access": "allowed", "daily_budget_usd": 3}', 'its limits stay');
-update public.did_policies set updated_at = '2026-01-01 00:00:00+00' where did = 'did:key:bob';
+select pg_temp.make_old('did:key:bob');
 select is((public.block_did('did:key:bob')).updated_at, now(), 'and blocked again, at a time');
 
 -- set_gateway_limits
@@ -204,7 +212,7 @@ select is(
   jsonb_strip_nulls(to_jsonb(public.set_gateway_limits())) - '{only_row, updated_at, request_log_retention_months}'::text[],
   settings, 'of the gateway, too, what is not given stays as it is'
 ) from whole;
-select is((select updated_at from public.gateway_settings), now(), 'and when it was changed is told');
+select is((select updated_at from public.gateway_settings), '2026-01-01 00:00:00+00'::timestamptz, 'and nothing says that it was changed');
 create temporary table given on commit drop as select '{
   "access_mode": "allowlist", "daily_budget_usd": 1, "monthly_budget_usd": 2, "requests_per_minute": 3, "default_daily_budget_usd": 4,
   "default_monthly_budget_usd": 5, "default_requests_per_minute": 6, "default_concurrent_requests": 7, "default_allowed_models": ["a/b"],
