@@ -16,7 +16,6 @@ comment on column public.maintenance_runs.started_at is
 comment on column public.maintenance_runs.expires_at is
   'When another run may start; -infinity once this one has ended.';
 
--- Takes the lease for p_lease. False: another run holds it.
 create function public.begin_maintenance(p_run_id uuid, p_lease interval)
 returns boolean
 language plpgsql
@@ -36,7 +35,6 @@ $$;
 comment on function public.begin_maintenance is
   'Takes the lease under which one maintenance runs at a time; false: another run holds it.';
 
--- Gives the lease back.
 create function public.end_maintenance(p_run_id uuid)
 returns void
 language sql

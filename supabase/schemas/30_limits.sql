@@ -1,7 +1,6 @@
 -- The rules of limits, as functions of values: nothing here reads or writes a table. A DID's own value
 -- comes first, then the default of gateway_settings; null means no limit.
 
--- The limits on one DID, or on the gateway.
 create type public.limits as (
   daily_budget_usd numeric,
   monthly_budget_usd numeric,
@@ -13,12 +12,11 @@ create type public.limits as (
 );
 comment on type public.limits is 'The limits on one DID, or on the gateway; null: none.';
 
--- What a key may spend at OpenRouter.
 create type public.key_limit as (credit_limit numeric, credit_limit_reset text);
 comment on type public.key_limit is
   'What a key may spend at OpenRouter: USD, and when that is reset; null: no limit, never.';
 
--- The limits on a DID, given its policy, which may be null.
+-- p_policy may be null.
 create function public.limits_of(p_policy public.did_policies, p_settings public.gateway_settings)
 returns public.limits
 language plpgsql
@@ -39,7 +37,6 @@ end;
 $$;
 comment on function public.limits_of is 'The limits on a DID: its own, else the defaults.';
 
--- The limits on all DIDs together.
 create function public.gateway_limits(p_settings public.gateway_settings)
 returns public.limits
 language plpgsql
@@ -60,7 +57,7 @@ end;
 $$;
 comment on function public.gateway_limits is 'The limits on all DIDs together.';
 
--- Whether a DID may call at all, given its account and policy, either of which may be null.
+-- p_account and p_policy may be null.
 create function public.access_of(
   p_account public.user_api_keys,
   p_policy public.did_policies,
@@ -123,7 +120,7 @@ $$;
 comment on function public.key_limit_of is
   'The limit that a DID''s key shall have at OpenRouter: the operator''s, else its tightest budget.';
 
--- The first model that a list does not have, '' where it has no name; null: it has all of them.
+-- '' where that has no name.
 create function public.model_not_in(p_models text[], p_allowed text[])
 returns text
 language plpgsql
@@ -146,8 +143,6 @@ $$;
 comment on function public.model_not_in is
   'The first of some models that a list of allowed ones does not have; null: it has all.';
 
--- What is reserved for a request: the dearest of its estimates.
---
 -- p_estimate: an array of {"usd"}, a fixed amount; {"usd", "usd_per_output_token", "output_tokens": the
 -- model's bound or null}, where the request says no bound; {"unknown": "price" | "job"}. Null, of
 -- gateways of before, counts as an unknown price.

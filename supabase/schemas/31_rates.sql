@@ -1,7 +1,7 @@
 -- The rules of rates, as functions of values. A rate is kept as one instant, until when its bucket is used
 -- up: budgets (14_budgets.sql) has the algorithm.
 
--- Until when a bucket is used up once so many more were taken out of it; as it was, where there is no rate.
+-- As it was, where there is no rate.
 create function public.used_until(
   p_used_until timestamptz,
   p_per_minute integer,
@@ -26,7 +26,6 @@ $$;
 comment on function public.used_until is
   'Until when a bucket is used up once so many more were taken out of it.';
 
--- Whether one more passes.
 create function public.rate_allows(p_used_until timestamptz, p_per_minute integer, p_now timestamptz)
 returns boolean
 language plpgsql
@@ -41,8 +40,6 @@ end;
 $$;
 comment on function public.rate_allows is 'Whether a rate lets one more pass.';
 
--- The state of a bucket, as answers tell it.
---
 -- Returns {"limit", "remaining": how many pass now, "reset_ms": until the bucket is full again,
 -- "retry_after_ms": until the next one passes, 0: now}.
 create function public.rate_state(p_used_until timestamptz, p_per_minute integer, p_now timestamptz)

@@ -1,8 +1,7 @@
 -- What stands against a call that may cost: by the rates and budgets of its DID, and of the gateway.
 -- Functions of values: admission calls them at a glance, and again with the rows that it has locked.
 
--- Whether a budget takes so many more calls that reserve so much together, none of a free model, as far as
--- one look tells: what costs nothing may pass where it says no.
+-- As far as one look tells: what costs nothing may pass where it says no.
 create function public.has_room(
   p_budget public.budgets,
   p_limits public.limits,
@@ -36,8 +35,6 @@ $$;
 comment on function public.has_room is
   'Whether a budget takes so many more calls that reserve so much together, none of a free model.';
 
--- What stands against a call that may cost, by the limits on its DID or on the gateway.
---
 -- p_budget: the row on the day of the call. p_scope: 'did' or 'gateway'.
 --
 -- Returns null: nothing; or

@@ -2,7 +2,6 @@
 -- DID, and then under that of '*', which comes last. Who changes several DIDs' budgets takes them in the
 -- order of the DIDs: change_budgets does.
 
--- What a request changes in the budgets that it counts in.
 create type public.budget_change as (
   did text,
   day date,
@@ -14,8 +13,7 @@ create type public.budget_change as (
 comment on type public.budget_change is
   'What a request changes in the budgets that it counts in, of a DID and of ''*''.';
 
--- Takes the lock under which a DID's totals and budget change, or that of '*', until the end of the
--- transaction. Waiting for an advisory lock costs far less than for a row that everybody changes.
+-- Waiting for an advisory lock costs far less than for a row that everybody changes.
 create function public.lock_budget(p_did text)
 returns void
 language plpgsql
@@ -28,9 +26,8 @@ $$;
 comment on function public.lock_budget is
   'Takes the lock under which a DID''s totals and budget change, or those of ''*'', until the end of the transaction.';
 
--- A budget's row as it is on a day: periods that are over count as nothing. One that is on a later day
--- already, because a transaction that began before midnight comes after one that did not, stays there.
--- Null, where there is no row, is one with which nothing was done yet.
+-- A row that is on a later day already, because a transaction that began before midnight comes after one
+-- that did not, stays there. Null, where there is no row, is one with which nothing was done yet.
 create function public.rolled(p_budget public.budgets, p_day date)
 returns public.budgets
 language plpgsql
@@ -67,7 +64,6 @@ $$;
 comment on function public.rolled is
   'A row of budgets as it is on a day: what is of an earlier day or month counts as nothing.';
 
--- A row of budgets as it stands on a day, whether or not it is in the table.
 create function public.budget_of(p_did text, p_day date)
 returns public.budgets
 language plpgsql
@@ -86,7 +82,6 @@ $$;
 comment on function public.budget_of is
   'A row of budgets as it stands on a day, whether or not it is in the table.';
 
--- Stores a row of budgets, whose lock the caller has.
 create function public.store_budget(p_budget public.budgets)
 returns void
 language plpgsql
@@ -118,7 +113,6 @@ end;
 $$;
 comment on function public.store_budget is 'Stores a row of budgets, whose lock the caller has.';
 
--- A budget's row with one more call in it.
 create function public.with_call(
   p_budget public.budgets,
   p_limits public.limits,
@@ -149,8 +143,6 @@ end;
 $$;
 comment on function public.with_call is 'A row of budgets with one more call in it.';
 
--- Enters one more call in a budget whose lock the caller has.
---
 -- p_budget: the row as it stands on the day of the call. Returns the row with the call in it.
 create function public.enter_call(
   p_budget public.budgets,
@@ -186,7 +178,7 @@ $$;
 comment on function public.enter_call is
   'Enters one more call in a budget whose lock the caller has.';
 
--- What it changes when a row of the log becomes another; p_before null: there was none.
+-- p_before null: there was none.
 create function public.budget_change_of(p_before public.request_logs, p_after public.request_logs)
 returns public.budget_change
 language plpgsql
@@ -214,7 +206,6 @@ $$;
 comment on function public.budget_change_of is
   'What it changes in budgets when a row of request_logs becomes another.';
 
--- What the end of a pending row changes in budgets.
 create function public.budget_change_at_end(p_ended public.request_logs)
 returns public.budget_change
 language plpgsql
@@ -233,7 +224,7 @@ $$;
 comment on function public.budget_change_at_end is
   'What the end of a pending row of request_logs changes in budgets.';
 
--- A budget's row with a change in it. What is of a day or month that is over changes nothing of today.
+-- What is of a day or month that is over changes nothing of today.
 create function public.with_change(p_budget public.budgets, p_change public.budget_change)
 returns public.budgets
 language plpgsql
@@ -258,7 +249,6 @@ end;
 $$;
 comment on function public.with_change is 'A row of budgets with a change in it.';
 
--- Enters a change in a budget whose lock the caller has. Returns whether an alert is new.
 create function public.enter_change(
   p_did text,
   p_change public.budget_change,
@@ -314,8 +304,7 @@ $$;
 comment on function public.enter_change is
   'Enters a change in a budget whose lock the caller has. Returns whether an alert is new.';
 
--- Enters changes in the budgets of their DIDs, in the order of the DIDs, and then all in that of '*': those
--- of a day together. Returns whether an alert is new.
+-- What is of a day goes into that of '*' together.
 create function public.change_budgets(p_changes public.budget_change[])
 returns boolean
 language plpgsql

@@ -1,7 +1,6 @@
 -- Alerts: a row for each threshold that a budget, or the new accounts of a day, has reached, added once in
 -- the transaction that reaches it, and delivered to ALERT_WEBHOOK_URL at least once.
 
--- The highest threshold, in percent, that an amount has reached of a limit; 0: none.
 create function public.threshold_of(p_amount numeric, p_limit numeric)
 returns smallint
 language plpgsql
@@ -21,7 +20,6 @@ $$;
 comment on function public.threshold_of is
   'The highest threshold, in percent, that an amount has reached of a limit; 0: none.';
 
--- Adds the alerts of a period up to a threshold, each once.
 create function public.add_alerts(
   p_did text,
   p_kind text,
@@ -44,7 +42,6 @@ $$;
 comment on function public.add_alerts is
   'Adds the alerts of a period up to a threshold, each once.';
 
--- Adds the alerts that are due by what is spent, and returns the row that knows of them.
 create function public.with_alerts(p_budget public.budgets, p_limits public.limits)
 returns public.budgets
 language plpgsql
@@ -74,8 +71,6 @@ $$;
 comment on function public.with_alerts is
   'Adds the alerts that are due by what is spent, and returns the row of budgets that knows of them.';
 
--- Adds the alert that a budget is used up, where a call is refused for it and hardly anything is left.
---
 -- p_refusal: as refusal_by returns it. Returns {"alerted": whether the alert is new}.
 create function public.note_used_up(p_did text, p_refusal jsonb)
 returns jsonb
@@ -160,7 +155,7 @@ $$;
 comment on function public.claim_budget_alerts is
   'Claims alerts that ALERT_WEBHOOK_URL has not taken yet.';
 
--- Notes that an alert was delivered. False: there is no such alert, or it was before.
+-- False: there is no such alert, or it was delivered before.
 create function public.end_budget_alert(p_id uuid)
 returns boolean
 language plpgsql

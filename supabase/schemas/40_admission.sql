@@ -4,7 +4,6 @@
 --
 -- Locks in the order that 14_budgets.sql names: message hash, idempotency key, row of the log, DID, '*'.
 
--- One authenticated request.
 create type public.admission as (
   request_id uuid,
   did text,
@@ -32,7 +31,6 @@ create type public.admission as (
 comment on type public.admission is
   'One authenticated request: what admit_request takes as JSON, member by member.';
 
--- Whether a DID token issued at p_issued_at has been revoked by did_policies.tokens_valid_after.
 create function public.token_is_revoked(p_did text, p_issued_at timestamptz)
 returns boolean
 language sql
@@ -46,8 +44,6 @@ $$;
 comment on function public.token_is_revoked is
   'Whether the operator has revoked the tokens of a DID that were issued at a time.';
 
--- What admit_request answers to an admitted request.
---
 -- p_budget: the DID's, with the request in it; its limits null where the request does not count.
 create function public.admitted_answer(
   p_account public.user_api_keys,
@@ -318,7 +314,7 @@ $$;
 comment on function public.enter_admission is
   'Decides on one authenticated request at a given time, and books it when it may cost.';
 
--- Decides on one authenticated request, and books it when it may cost; enter_admission has the rules.
+-- enter_admission has the rules.
 create function public.admit_request(p_admission jsonb)
 returns jsonb
 language plpgsql

@@ -5,7 +5,6 @@
 -- The locks are taken in the order that 14_budgets.sql names, and within each kind in that of their keys:
 -- message hashes, idempotency keys, ids, DIDs, '*'.
 
--- A request that nothing stands against at a glance, with what was read of its DID.
 create type public.plain_admission as (
   asked public.admission,
   account public.user_api_keys,

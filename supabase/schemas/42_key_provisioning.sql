@@ -1,8 +1,6 @@
 -- A DID's key at OpenRouter: one claimant at a time makes it, under a lease, and within limits: so many new
 -- accounts a day, so many a minute. A key that OpenRouter no longer takes is replaced the same way.
 
--- Counts one more new account, where there is room for it.
---
 -- Returns {}, or {"alerted": true} where the day's new accounts have reached a threshold by it. Where
 -- there is no room: {"why": "day", "retry_after_ms"}, or {"why": "minute"} with what rate_state returns.
 create function public.count_new_account(p_settings public.gateway_settings, p_now timestamptz)
@@ -247,7 +245,7 @@ $$;
 comment on function public.release_key_provisioning is
   'Gives the lease back after a failure, and room for a new account where no key was made.';
 
--- Notes which limit OpenRouter was told for a DID's key. False: the DID has another key by now.
+-- False: the DID has another key by now.
 create function public.record_key_limit(
   p_did text,
   p_openrouter_key_hash text,

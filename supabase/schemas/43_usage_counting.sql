@@ -1,9 +1,8 @@
 -- How ended rows count in the totals of 13_usage_totals.sql: once each, as they are now, under the lock of
 -- their DID. The totals are locked in the order of their keys.
 
--- The model under which usage counts an ended row. What OpenRouter refused as the client's mistake is
--- free, and its model can be anybody's invention: under its own name, each would be a row of totals for
--- ever. A model that is too busy (429) exists.
+-- What OpenRouter refused as the client's mistake is free, and its model can be anybody's invention: under
+-- its own name, each would be a row of totals for ever. A model that is too busy (429) exists.
 create function public.counted_model(p_row public.request_logs)
 returns text
 language plpgsql
@@ -75,7 +74,6 @@ $$;
 comment on function public.usage_hourly_kept_since is
   'Since which hour usage_hourly is kept: 62 days ago.';
 
--- Which bucket of a histogram a time belongs in.
 create function public.latency_bucket(p_ms double precision)
 returns integer
 language plpgsql
@@ -97,7 +95,6 @@ $$;
 comment on function public.latency_bucket is
   'Which bucket of the histograms of usage_hourly a time in milliseconds belongs in: 1 to 40.';
 
--- A histogram with some more buckets counted in it.
 create function public.histogram(
   p_buckets integer[],
   p_counts integer[] default array_fill(0, array[40])
@@ -119,8 +116,7 @@ $$;
 comment on function public.histogram is
   'A histogram as in usage_hourly, with some more times, given by their buckets, counted in it.';
 
--- Adds an ended row to usage_daily and usage_hourly (p_sign 1), or takes it out again (-1): the only place
--- that does so row by row.
+-- The only place that does so row by row.
 create function public.count_in_usage(p_row public.request_logs, p_sign integer)
 returns void
 language plpgsql
@@ -219,9 +215,8 @@ $$;
 comment on function public.count_in_usage is
   'Adds an ended row of request_logs to usage_daily and usage_hourly (1), or takes it out (-1).';
 
--- Counts a row as it is now instead of as it was. In the order of the totals' keys, of which only the
--- model can differ: two that move between the same models in opposite directions must not wait for each
--- other.
+-- In the order of the totals' keys, of which only the model can differ: two that move between the same
+-- models in opposite directions must not wait for each other.
 create function public.recount_in_usage(p_before public.request_logs, p_after public.request_logs)
 returns void
 language plpgsql
@@ -240,7 +235,7 @@ $$;
 comment on function public.recount_in_usage is
   'Counts a changed row of request_logs in usage_daily as it is now instead of as it was.';
 
--- Counts ended rows as count_in_usage does with one. The caller has the locks of their DIDs.
+-- As count_in_usage does with one. The caller has the locks of their DIDs.
 create function public.count_rows_in_usage(p_rows public.request_logs[])
 returns void
 language plpgsql

@@ -9,7 +9,7 @@
 -- Locks: the row, its DID, its totals, then the budgets, '*' last. Whatever settles several requests enters
 -- their changes of budgets together, at its end, so that it never waits for a row while it holds a budget.
 
--- How a metered request ended. Costs are decimal strings, exponents allowed, in OpenRouter's credits.
+-- Costs are decimal strings, exponents allowed, in OpenRouter's credits.
 create type public.settlement as (
   request_id uuid,
   request_time timestamptz,
@@ -35,7 +35,6 @@ create type public.settlement as (
 comment on type public.settlement is
   'How a metered request ended: what settle_request and book_cost take as JSON, member by member.';
 
--- What became of a settlement, and what it changes in budgets.
 create type public.entered as (
   settled boolean,
   total_cost numeric,
@@ -112,8 +111,7 @@ $$;
 comment on function public.end_rows is
   'Ends rows of request_logs, each as its settlement says; returns them as they are then.';
 
--- Enters the cost of an ended row that has none, and what else is known now and was not. p_row is
--- locked by the caller. Returns the row as it is then.
+-- Returns the row as it is then.
 create function public.enter_cost(p_row public.request_logs, p_known public.settlement)
 returns public.request_logs
 language plpgsql
@@ -149,8 +147,7 @@ $$;
 comment on function public.enter_cost is
   'Enters the cost of a locked, ended row that has none, with what else it lacks.';
 
--- Enters a settlement that holds nothing that Postgres refuses; settle_request has the rules. What it
--- changes in budgets is for the caller to enter, after all else.
+-- settle_request has the rules. What it changes in budgets is for the caller to enter, after all else.
 create function public.enter_settlement(p_settlement public.settlement)
 returns public.entered
 language plpgsql
@@ -202,7 +199,6 @@ $$;
 comment on function public.enter_settlement is
   'Enters a settlement that holds nothing that Postgres refuses; called by settle_request.';
 
--- Enters what a settlement changes in budgets, and makes the answer of settle_request.
 create function public.settled_answer(p_entered public.entered, p_left_out text)
 returns jsonb
 language plpgsql

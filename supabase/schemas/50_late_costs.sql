@@ -2,9 +2,7 @@
 -- maintenance after an outage. Each is entered once; many go in one round trip, in the order of the DIDs
 -- and of the totals' keys.
 
--- Finds the row of a cost, and enters it, as book_cost has the rules.
---
--- Returns what it changes in budgets; null: nothing was entered.
+-- Finds its row first, as book_cost has the rules. Null: nothing was entered.
 create function public.enter_known_cost(p_cost jsonb)
 returns public.budget_change
 language plpgsql
@@ -35,8 +33,8 @@ $$;
 comment on function public.enter_known_cost is
   'Enters the cost of an ended row that has none; returns what it changes in budgets.';
 
--- Enters costs of rows, in this order. Returns how many were entered; what Postgres refuses, or another
--- transaction is in the way of, is left out where there are several.
+-- In this order. What Postgres refuses, or another transaction is in the way of, is left out where there
+-- are several.
 create function public.enter_known_costs(p_costs jsonb[])
 returns integer
 language plpgsql
@@ -188,7 +186,7 @@ $$;
 comment on function public.claim_unpriced_requests is
   'Claims ended rows with a generation and no cost, for maintenance to ask OpenRouter what they cost.';
 
--- Gives claims of claim_unpriced_requests back: OpenRouter was not asked, and can be at once.
+-- OpenRouter was not asked, and can be at once.
 --
 -- p_requests: an array of {"request_id", "request_time"}.
 create function public.give_back_unpriced_requests(p_requests jsonb)

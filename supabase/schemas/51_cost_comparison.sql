@@ -280,9 +280,7 @@ $$;
 comment on function public.compare_costs is
   'Compares a DID''s booked costs with what OpenRouter says of its keys, and keeps the difference in cost_drift.';
 
--- `stands_since`: since when the sums have differed at each check, by whatever amount; null while they
--- are equal. `counts`: whether that has been so for an hour. OpenRouter adds a call to its key's usage
--- some time after the answer, so that a younger difference means nothing yet.
+-- An hour, because OpenRouter adds a call to its key's usage some time after the answer.
 create view public.cost_drift_latest with (security_invoker = true) as
 select
   latest.*,
@@ -324,8 +322,6 @@ comment on column public.cost_drift_latest.stands_since is
 comment on column public.cost_drift_latest.counts is
   'Whether that has been so for an hour: a younger difference means nothing yet.';
 
--- The differences that have stood for an hour, the largest first.
---
 -- Returns [{"did", "drift_usd", "byok_drift_usd": decimal strings or null, "stands_since"}].
 create function public.standing_cost_drifts(p_limit integer default 20)
 returns jsonb

@@ -68,7 +68,6 @@ $$;
 comment on function public.end_cost_search is
   'Notes how far the search for a DID''s missing calls has come.';
 
--- Of these generations of a DID, those whose cost is not in the books.
 create function public.unbooked_generations(p_did text, p_generation_ids text[])
 returns text[]
 language sql
@@ -86,8 +85,7 @@ $$;
 comment on function public.unbooked_generations is
   'Of these generations of a DID, those whose cost is not in the books.';
 
--- The generations of a DID's requests that ran in a span of time and whose answers told their cost: such
--- a cost is the sum of all generations of the request.
+-- A cost that an answer told is the sum of all generations of the request.
 --
 -- Returns [{"generation_id", "from", "to": when the request ran, give or take what clocks differ by}], no
 -- more than 10 000, the latest.
@@ -136,8 +134,8 @@ comment on function public.note_parts is
 --
 -- p_found: {"did", "generations": those of the request, [{"id", "cost", "upstream_cost"}] in OpenRouter's
 -- credits, "created_at", "endpoint": null where not known, "streaming", and members of `settlement`:
--- model, provider, native_finish_reason, tokens, usd_per_credit}. p_any_row: whether a lost row of another model will do, and a new one, too; those
--- that fit well come first, so that each lost row gets its own.
+-- model, provider, native_finish_reason, tokens, usd_per_credit}. p_any_row: whether a lost row of another
+-- model will do, and a new one, too; those that fit well come first, so that each lost row gets its own.
 --
 -- Returns
 --   adopted   a lost row has the cost now

@@ -2,7 +2,6 @@
 -- two parts of hours from the log, however long the range and the log are. Sessions and labels stand in the
 -- log alone, and are read from there within a bound.
 
--- A part of what is added up.
 create type public.usage_part as (
   day date,
   hour timestamptz,
@@ -106,7 +105,6 @@ $$;
 comment on function public.usage_pieces_of is
   'The pieces of a range: which of it is read from usage_daily, from usage_hourly and from the log.';
 
--- What a DID has used in a range, from the totals where they have it.
 create function public.usage_from_totals(p_did text, p_pieces public.usage_pieces)
 returns setof public.usage_part
 language plpgsql
@@ -160,9 +158,7 @@ $$;
 comment on function public.usage_from_totals is
   'What a DID has used in a range, from usage_daily and usage_hourly, and from the log at its ends.';
 
--- What a DID has used in [p_start, p_end), from the log, by session and label, too.
---
--- p_session, p_label: only what belongs to these; null: all.
+-- The range is [p_start, p_end). p_session, p_label: only what belongs to these; null: all.
 create function public.usage_from_log(
   p_did text,
   p_start timestamptz,

@@ -1,6 +1,6 @@
 -- What GET /api/v1/usage/requests answers: rows of the log, one DID's, the newest first.
 
--- A row of the log as GET /api/v1/usage/requests tells it; the cost is a decimal string in USD.
+-- The cost is a decimal string in USD.
 create function public.told_request(p_row public.request_logs)
 returns jsonb
 language plpgsql
@@ -82,7 +82,6 @@ $$;
 comment on function public.usage_requests is
   'A page of a DID''s requests, newest first, as GET /api/v1/usage/requests tells them.';
 
--- One request of a DID; null: the DID has none of this id.
 create function public.usage_request(p_did text, p_id uuid)
 returns jsonb
 language plpgsql

@@ -1,7 +1,6 @@
 -- Whether the totals say what the log says, and how to put them right where they do not.
 
--- What usage_hourly says if it is right: the log's ended rows added up, of a DID or of all (null), in
--- [p_since, p_until).
+-- Of a DID or of all (null), in [p_since, p_until).
 create function public.usage_of_log(p_did text, p_since timestamptz, p_until timestamptz)
 returns setof public.usage_hourly
 language plpgsql
@@ -32,8 +31,7 @@ $$;
 comment on function public.usage_of_log is
   'What usage_hourly says of a time if it is right: the log, added up.';
 
--- What usage_daily says if it is right: the log's ended rows added up, of a DID or of all (null), since a
--- day.
+-- Of a DID or of all (null).
 create function public.usage_daily_of_log(p_did text, p_since timestamptz)
 returns setof public.usage_daily
 language plpgsql

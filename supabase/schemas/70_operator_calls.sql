@@ -1,7 +1,7 @@
 -- What an operator calls. A value that is not given stays as it is; `clear` takes values away. All can be
 -- called again with the same effect, and hold from the next request on.
 
--- Raises names that are not in a list, and lists of lists, which nobody means.
+-- Nobody means a list of lists.
 create function public.check_names(p_names text[], p_known text[], p_what text)
 returns void
 language plpgsql
@@ -26,8 +26,7 @@ $$;
 comment on function public.check_names is
   'Raises names that are not in a list, and lists of lists.';
 
--- Raises what cannot be cleared, and what is set and cleared at once: one of the two is a mistake, and a
--- guess could take a limit away.
+-- What is set and cleared at once is a mistake, and a guess could take a limit away.
 --
 -- p_given: what can be cleared, by name, as it is set; null: it is not. p_what: what a name of that is.
 create function public.check_clear(p_given json, p_clear text[], p_what text)

@@ -1,9 +1,7 @@
 -- What GET /api/v1/limits answers.
 
--- What GET /api/v1/limits answers; amounts are decimal strings in USD.
---
--- The gateway's own budgets and rate are shown, as what is left of them alone, where they would refuse
--- before the DID's do.
+-- Amounts are decimal strings in USD. The gateway's own budgets and rate are shown, as what is left of them
+-- alone, where they would refuse before the DID's do.
 create function public.account_limits(p_did text, p_now timestamptz default now())
 returns jsonb
 language plpgsql

@@ -1,7 +1,6 @@
 -- The months of the log: made ahead, dropped after the retention. What changes tables is never in one
 -- transaction with what locks rows, and waits for a lock no longer than half a second.
 
--- Before which instant the log is dropped; null: all of it stays.
 create function public.request_log_retained_since()
 returns timestamptz
 language sql

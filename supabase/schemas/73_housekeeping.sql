@@ -115,7 +115,6 @@ $$;
 comment on function public.purge_usage_hourly is
   'Forgets up to p_limit totals of hours that are over 62 days old. Returns how many.';
 
--- Forgets up to p_limit alerts that are a quarter old. Returns how many.
 create function public.purge_budget_alerts(p_limit integer default 10000)
 returns bigint
 language plpgsql

@@ -2,8 +2,8 @@
 -- the function, whose secret key Vault keeps. Where there is no pg_cron, another scheduler calls
 -- `deno task maintain`.
 
--- Schedules all housekeeping by pg_cron, each job in transactions of its own, in place of what was
--- scheduled before. To be called again after pg_cron was enabled later. False: it is not enabled.
+-- Each job in transactions of its own, in place of what was scheduled before. To be called again after
+-- pg_cron was enabled later.
 create function public.schedule_housekeeping()
 returns boolean
 language plpgsql
