@@ -86,6 +86,21 @@ Deno.test("a path that is not in the table is booked by what opened it", async (
   assert.equal((await told({ model: "a/plain" })).request.endpoint, "/chat/completions");
 });
 
+Deno.test("a call is metered whatever its body names, and only a call", async () => {
+  for (const body of [{}, { model: "" }, { model: "a/plain" }]) {
+    assert.equal((await told(body)).request.metered, true);
+  }
+  assert.equal((await told(null, { path: "/made/up" })).request.metered, true);
+  assert.equal((await told({}, { path: "/messages/count_tokens" })).request.metered, false);
+});
+
+Deno.test("what is free is held against what all DIDs share, too", async () => {
+  const { request } = await told({ model: "a/plain", container: "c" }, {
+    path: "/messages/count_tokens",
+  });
+  assert.deepEqual(request.sharedFeatures, [{ feature: "container", param: "container" }]);
+});
+
 Deno.test("a signed message counts once, unless it only reads", async () => {
   for (const [method, replay] of [["POST", REPLAY], ["GET", null], ["HEAD", null]] as const) {
     const path = method === "POST" ? "/chat/completions" : "/models";

@@ -210,6 +210,14 @@ for (const how of ["whole", "as a stream"]) {
   });
 }
 
+Deno.test("clientAnswer passes a refusal on, although it is a part of events that call themselves JSON", async () => {
+  const part = 'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n';
+  const headers = new Headers(JSON_HEADERS);
+  const { response, events } = answered({ status: 502, headers, body: utf8(part) });
+  assert.equal(await response.text(), part);
+  assert.deepEqual(events[1], { kind: "refused", status: 502 });
+});
+
 Deno.test("clientAnswer ends a call that was refused as that, although nobody waits for it", () => {
   const { events } = answered({ status: 429, body: utf8("no") }, { isHeard: true });
   assert.deepEqual(events[1], { kind: "refused", status: 429 });

@@ -101,6 +101,38 @@ Deno.test("a refusal passes once it is booked, where it may be sent again under 
   }
 });
 
+Deno.test("an answer that leads elsewhere passes as it came, and is booked as refused", async () => {
+  for (const status of [301, 302, 307, 308]) {
+    const { booking, endings, settle } = booked();
+    const order = await ordered("/chat/completions", '{"model":"a/b"}', { "idempotency-key": "k" });
+    const sent = { upstream: upstreamOf(null, "text/html", status), apiKey: "sk-own" };
+    const response = answering.pass(order, sent, booking, CLIENT);
+    assert.equal(await isWaiting(response), true);
+    settle();
+    assert.equal((await response).status, status);
+    assert.deepEqual(endings, [{ kind: "refused", status }]);
+  }
+});
+
+Deno.test("the answer that begins a job is awaited although it comes in parts", async () => {
+  const { booking, endings, settle } = booked();
+  let upstream!: ReadableStreamDefaultController<Uint8Array>;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => void (upstream = controller),
+  });
+  const sent = { upstream: upstreamOf(body, "application/json", 202), apiKey: "sk-own" };
+  const order = await ordered("/videos", '{"model":"a/b"}');
+  const response = answering.pass(order, sent, booking, CLIENT);
+  upstream.enqueue(utf8('{"id":"job-1",'));
+  assert.equal(await isWaiting(response), true);
+  upstream.enqueue(utf8('"status":"pending"}'));
+  upstream.close();
+  assert.equal(await isWaiting(response), true);
+  assert.deepEqual(endings, [{ kind: "answered" }]);
+  settle();
+  assert.equal(await (await response).text(), '{"id":"job-1","status":"pending"}');
+});
+
 Deno.test("a path that OpenRouter does not have is booked as none", async () => {
   const { booking, endings } = booked();
   const upstream = upstreamOf(utf8("{}"), "application/json", 405);
@@ -110,7 +142,10 @@ Deno.test("a path that OpenRouter does not have is booked as none", async () => 
 });
 
 /** The data of the event by which a stream that breaks tells of it. */
-async function toldOf(...events: string[]): Promise<Record<string, unknown>> {
+async function toldOf(
+  events: string[],
+  headers: Record<string, string> = {},
+): Promise<Record<string, unknown>> {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       for (const event of events) controller.enqueue(utf8(event));
@@ -118,6 +153,7 @@ async function toldOf(...events: string[]): Promise<Record<string, unknown>> {
     pull: (controller) => controller.error(new TypeError("connection reset")),
   });
   const upstream = upstreamOf(body, "text/event-stream");
+  for (const [name, value] of Object.entries(headers)) upstream.headers.set(name, value);
   const order = await ordered("/chat/completions", '{"model":"a/b","stream":true}');
   const response = await answering.pass(order, upstream, "sk-own", null, CLIENT);
   const { text } = await broken(response.body!.getReader());
@@ -125,10 +161,15 @@ async function toldOf(...events: string[]): Promise<Record<string, unknown>> {
 }
 
 Deno.test("a stream that breaks tells of it under the id and the model that its client has seen", async () => {
-  const seen = await toldOf('data: {"id":"gen-1","model":"a/c","choices":[]}\n\n');
-  assert.deepEqual([seen.id, seen.model, seen.created], ["gen-1", "a/c", 1_795_773_600]);
-  const unseen = await toldOf(": OPENROUTER PROCESSING\n\n");
+  const header = { "x-generation-id": "gen-2" };
+  const event = 'data: {"id":"gen-1","model":"a/c","choices":[]}\n\n';
+  for (const headers of [{}, header]) {
+    const seen = await toldOf([event], headers);
+    assert.deepEqual([seen.id, seen.model, seen.created], ["gen-1", "a/c", 1_795_773_600]);
+  }
+  const unseen = await toldOf([": OPENROUTER PROCESSING\n\n"]);
   assert.deepEqual([unseen.id, unseen.model], ["request-1", "a/b"]);
+  assert.equal((await toldOf([": OPENROUTER PROCESSING\n\n"], header)).id, "gen-2");
 });
 
 const REFUSAL = new GatewayError("upstream_timeout", "late");

@@ -36,6 +36,7 @@ for (
 Deno.test("a body that names no model has none", async () => {
   assert.equal((await ordered("/audio/transcriptions", "RIFF")).model, null);
   assert.equal((await ordered("/chat/completions", '{"model":7}')).model, null);
+  assert.equal((await ordered("/chat/completions", '{"model":""}')).model, null);
 });
 
 for (
@@ -99,6 +100,8 @@ Deno.test("a job or a generation that is asked for must be the caller's own", as
     assert.deepEqual(ownedGenerations, [id]);
   }
   assert.deepEqual((await ordered("/models", null, "GET")).ownedGenerations, []);
+  const goesOn = await ordered("/videos", '{"model":"m","previous_job_id":"job-1"}');
+  assert.deepEqual(goesOn.ownedGenerations, ["job-1"]);
 });
 
 Deno.test("what is free belongs to no session, and is sent under no Idempotency-Key", async () => {

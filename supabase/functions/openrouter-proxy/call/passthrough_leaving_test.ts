@@ -40,6 +40,13 @@ Deno.test("passOn ends the call at OpenRouter at once for a client that has gone
   assert.deepEqual(endings.map(({ kind }) => kind), ["left"]);
 });
 
+Deno.test("passOn closes OpenRouter's body itself, where its abort does not reach that", async () => {
+  const { reader, aborted, cancelled } = readPassage({ isDeaf: true });
+  await reader.cancel();
+  assert.ok(aborted() instanceof ClientDisconnected);
+  assert.equal(cancelled(), aborted());
+});
+
 for (const [how, leave] of GOINGS) {
   for (
     const [when, beforeLeaving] of [["before its first byte", ""], ["within it", '{"usage":']]
@@ -119,6 +126,38 @@ Deno.test("passOn hears a call that is silent no longer than any other", async (
     pass(1);
     assert.deepEqual(endings, [HEARD]);
     assert.ok(aborted() instanceof Error);
+  });
+});
+
+Deno.test("passOn hears a call that falls silent after what its client had asked for", async () => {
+  await withClock(async (pass) => {
+    const going = new AbortController();
+    const { endings, reader, send } = readPassage({
+      contentType: "application/json",
+      clientGone: going.signal,
+      isHeard: true,
+      idleTimeoutMs: 60_000,
+    });
+    const read = reader.read();
+    await settled();
+    going.abort();
+    await read;
+    send('{"usage":');
+    await settled();
+    pass(60_000);
+    assert.deepEqual(endings, [HEARD]);
+  });
+});
+
+Deno.test("passOn tells nobody of a silence whose client has left a stream that is heard", async () => {
+  await withClock(async (pass) => {
+    const { endings, reader, close } = readPassage({ isHeard: true });
+    await reader.cancel();
+    await settled();
+    pass(15_000);
+    close();
+    await settled();
+    assert.deepEqual(endings, [HEARD]);
   });
 });
 

@@ -23,6 +23,8 @@ interface Options {
   supply?: string;
   /** Whether it is heard to its end although its client leaves. */
   isHeard?: boolean;
+  /** Whether its abort does not reach OpenRouter, as that of a fetch whose Response is garbage. */
+  isDeaf?: boolean;
   whenRead?: BookingEnding;
 }
 
@@ -35,6 +37,7 @@ export function passage(
     length,
     supply,
     isHeard = false,
+    isDeaf = false,
     whenRead = { kind: "answered" },
   }: Options = {},
 ) {
@@ -43,6 +46,7 @@ export function passage(
   const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
   let upstream!: ReadableStreamDefaultController<Uint8Array>;
   let aborted: unknown;
+  let cancelled: unknown;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       upstream = controller;
@@ -53,13 +57,16 @@ export function passage(
       if (log.filter((entry) => entry === "asked").length > SUPPLIES) controller.close();
       else controller.enqueue(utf8(supply));
     },
+    cancel(reason) {
+      cancelled = reason;
+    },
   }, { highWaterMark: 0 });
   const passed = passOn({
     reader: chunkReader(body),
     abort(reason) {
       aborted ??= reason;
       log.push("aborted");
-      upstream.error(reason);
+      if (!isDeaf) upstream.error(reason);
     },
     meter,
     booking: {
@@ -90,6 +97,8 @@ export function passage(
     close: () => upstream.close(),
     fail: (error: Error) => upstream.error(error),
     aborted: () => aborted,
+    /** Why OpenRouter's body was given up. */
+    cancelled: () => cancelled,
   };
 }
 
