@@ -51,6 +51,12 @@ for (
     ['{"model":"a/b:free","fallbacks":[{"model":"a/c"}]}', false],
     ['{"model":"a/b","model":"a/b:free"}', false],
     ['{"model":"a/b:free","preset":"x"}', false],
+    // What cannot be told for certain is asked of OpenRouter.
+    ['{"model":"a/b:free","models":["a/b:free"]}', false],
+    ['{"model":"a/b:free","plugins":[{"id":"moderation"}]}', false],
+    ['{"model":"a/b:free","tools":[{"type":"function"}]}', false],
+    ['{"model":"a/b:free","web_search_options":null}', false],
+    ['{"model":"a/b:free","fallbacks":[]}', false],
     ['{"model":"~a/b:free"}', false],
   ] as const
 ) {

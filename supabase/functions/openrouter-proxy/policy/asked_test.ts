@@ -78,6 +78,13 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
   });
 });
 
+Deno.test("of several uses of a tool the one with the most results counts, wherever it stands", () => {
+  const asked = full();
+  asked.tool("web_search", { uses: 1, results: 9, where: () => "tools[1]" });
+  asked.tool("web_search", { uses: 1, results: 0, where: () => "tools[2]" });
+  assert.deepEqual(factsOf(asked).tools, ["4 web_search of 9 at tools[0]"]);
+});
+
 Deno.test("a name that is longer than any model's names none", () => {
   const asked = new Asked();
   asked.model("x".repeat(256), () => "model");

@@ -103,6 +103,12 @@ for (const [what, body, ...models] of MODELS) {
   });
 }
 
+Deno.test("names are told as Postgres takes them", async () => {
+  const { models, serverTools } = await asked({ model: "a\0/\ud800b", tools: [{ type: "x\0y" }] });
+  assert.deepEqual(models, ["a/\ufffdb"]);
+  assert.deepEqual(serverTools.map(({ name }) => name), ["xy"]);
+});
+
 Deno.test("the models of a form are those of its fields", async () => {
   const models = async (...fields: [string, string][]) =>
     (await asked(form(...fields), "/audio/transcriptions")).models;
@@ -145,6 +151,7 @@ const UNNAMED: [why: string | null, body: unknown, path?: string][] = [
   ["the body names no model", '{"model":{},"model":"a/b"}'],
   ["the body names no model", '{"models":["a/b"],"models":[]}'],
   ["the body names no model", { tools: [fusion({ models: ["a/b"] })] }],
+  ["the body names no model", { models: [], fallbacks: [{ models: ["a/b"] }] }],
   ["the body names no model", "RIFF", "/audio/transcriptions"],
   ["the body names no model", "RIFF", "/extra/path"],
   ["~a/b-latest is an alias", { model: "~a/b-latest" }],

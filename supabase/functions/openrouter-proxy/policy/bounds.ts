@@ -108,7 +108,6 @@ export class Bounds {
    */
   prompt(others: JsonVisitor): JsonVisitor {
     return {
-      ...others.scalar && { scalar: others.scalar },
       item: () => others.item?.() ?? null,
       member: (name) => others.member?.(name) ?? null,
       begin: (at, isObject) => {

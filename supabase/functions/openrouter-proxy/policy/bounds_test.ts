@@ -65,6 +65,16 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
   }, "/responses"],
   ["no bound of tool calls that a chat has not", { max_tool_calls: 0 }, { maxToolCalls: null }],
   ["n", { n: 4 }, { answers: 4 }],
+  ["one answer at least", { n: 0 }, { answers: 1 }],
+  ["the larger n of a repeated one", '{"n":4,"n":1}', { answers: 4 }],
+  ["no bound below zero", { max_tokens: -1 }, { outputBound: null }],
+  ["no bound of a fallback's below zero", { max_tokens: 5, fallbacks: [{ max_tokens: -1 }] }, {
+    outputBound: null,
+  }],
+  ["no bound that a tool sets itself", {
+    max_tokens: 5,
+    tools: [{ type: "function", max_tokens: 9 }],
+  }, { outputBound: 5 }],
   ["an image", { messages: [{ content: [{ type: "image_url", image_url: { url: "x" } }] }] }, {
     mediaParts: 1,
   }],
@@ -103,6 +113,8 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
   ["a cache", { system: [{ cache_control: { type: "ephemeral" } }] }, { caching: "short" }],
   ["five minutes", { tools: [{ cache_control: { ttl: "5m" } }] }, { caching: "short" }],
   ["an hour", { messages: [{ content: [{ cache_control: { ttl: "1h" } }] }] }, { caching: "long" }],
+  ["a time that nobody knows", { cache_control: { ttl: "10m" } }, { caching: "long" }],
+  ["a time that is no text", { cache_control: { ttl: 300 } }, { caching: "long" }],
   ["an hour before five minutes", '{"a":{"cache_control":{"ttl":"1h","ttl":"5m"}}}', {
     caching: "long",
   }],
@@ -154,6 +166,19 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
   }],
   ["a repeated max_price", '{"provider":{"max_price":{"prompt":1,"prompt":2}}}', {
     priceBounds: { prompt: { units: 2n * 10n ** 12n, isCertain: false } },
+  }],
+  [
+    "a max_price that is given anew",
+    '{"provider":{"max_price":{"prompt":1},"max_price":{"image":1}}}',
+    {
+      priceBounds: {
+        prompt: { units: 10n ** 12n, isCertain: false },
+        image: { units: 10n ** 18n, isCertain: false },
+      },
+    },
+  ],
+  ["a max_price, rounded up", { provider: { max_price: { prompt: "0.0000000000015" } } }, {
+    priceBounds: { prompt: { units: 2n, isCertain: true } },
   }],
   ["a repeated provider", '{"provider":{"max_price":{"prompt":1}},"provider":{}}', {
     priceBounds: { prompt: { units: 10n ** 12n, isCertain: false } },

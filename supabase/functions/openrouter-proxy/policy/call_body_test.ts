@@ -45,6 +45,7 @@ Deno.test("readCallBody reads the model and whether the answer streams", () => {
   assert.deepEqual(read('{"model":7,"stream":"true"}'), { model: null, streaming: false });
   assert.deepEqual(read('{"stream":1}'), { model: null, streaming: false });
   assert.deepEqual(read('{"model":"a","model":"b"}'), { model: "b", streaming: false });
+  assert.deepEqual(read('{"stream":true,"stream":[true]}'), { model: null, streaming: false });
   assert.deepEqual(read("{}"), { model: null, streaming: false });
 });
 
@@ -204,6 +205,16 @@ const NAMED: [member: PseudonymMember, body: string, expected: string][] = [
     '{"metadata":{"user_id":"x"},"metadata":{"a":1}}',
     `{"metadata":{"user_id":"x"},"metadata":{"user_id":${P},"a":1}}`,
   ],
+  [
+    "metadata.user_id",
+    '{"metadata":{"a":1},"metadata":null}',
+    `{"metadata":{"a":1},"metadata":null,"metadata":{"user_id":${P}}}`,
+  ],
+  [
+    "metadata.user_id",
+    '{"metadata":{"a":1},"metadata":[1]}',
+    '{"metadata":{"a":1},"metadata":[1]}',
+  ],
   ["metadata.user_id", '{"metadata":[1]}', '{"metadata":[1]}'],
 ];
 
@@ -327,6 +338,7 @@ for (
     // The last one counts, as in JSON.parse.
     ['{"session_id":"a","session_id":"b"}', "b"],
     ['{"session_id":"a","session_id":null}', null],
+    ['{"session_id":"a","session_id":["b"]}', null],
     ['{"metadata":{"session_id":"a"}}', null],
   ] as const
 ) {

@@ -140,6 +140,30 @@ for (const [what, error, answer] of FAILURES) {
   });
 }
 
+for (
+  const [what, status, chunk] of [
+    ["no list", 500, new Uint8Array(1)],
+    ["no end", 200, new Uint8Array(2 ** 20)],
+  ] as const
+) {
+  Deno.test(`an answer that has ${what} gives its connection back`, async () => {
+    let isCancelled = false;
+    const body = new ReadableStream({
+      pull: (controller) => controller.enqueue(chunk),
+      cancel: () => void (isCancelled = true),
+    });
+    const { catalogue, logged } = bench(() => new Response(body, { status }));
+    await catalogue.ready(["a/b"]);
+    assert.deepEqual([isCancelled, logged.length], [true, 1]);
+  });
+}
+
+Deno.test("a list is taken of OpenRouter alone, wherever that leads", async () => {
+  const { catalogue, sent } = bench(() => list("a/b"));
+  await catalogue.ready(["a/b"]);
+  assert.equal(sent[0]?.redirect, "error");
+});
+
 Deno.test("a list has 10 s to come, with all of its body", async () => {
   const waits = await withTimeouts(async () => {
     const { catalogue, sent } = bench(() => list("a/b"));

@@ -124,6 +124,17 @@ const ESTIMATES: [
     LOOSE.tier,
   ]],
   ["speed", { ...BODY, model: "a/plain", speed: "fast" }, [{ usd: "0.78" }], [LOOSE.tier]],
+  [
+    "priority and speed, each of which makes it dearer",
+    {
+      ...BODY,
+      model: "a/plain",
+      service_tier: "priority",
+      speed: "fast",
+    },
+    [{ usd: "1.56" }],
+    [LOOSE.tier],
+  ],
   ["a fallback's nitro alone", { ...BODY, model: "a/plain", models: ["a/plain:nitro"] }, [
     { usd: "0.13" },
     { usd: "0.26" },
@@ -225,6 +236,25 @@ const ESTIMATES: [
     [LOOSE.tools],
     "/responses",
   ],
+  // 30 and 1030 tokens, of which the context takes 1000; the last step's length makes all of it dearer.
+  [
+    "a long prompt, by what a tool finds",
+    { ...BODY, model: "a/long", tools: [{ type: "web_fetch", max_uses: 1 }] },
+    [{ usd: "2.461" }],
+    [LOOSE.tools],
+  ],
+  [
+    "no more steps than a model takes, whatever max_tool_calls says",
+    {
+      ...RESPONSE,
+      model: "a/plain",
+      max_tool_calls: 100,
+      tools: Array(8).fill({ type: "openrouter:datetime" }),
+    },
+    [{ usd: "33.13" }],
+    [LOOSE.tools],
+    "/responses",
+  ],
   [
     "a tool that shared_features opens",
     {
@@ -270,6 +300,16 @@ const ESTIMATES: [
     "/images",
   ],
   ["images without prices", { model: "a/zero" }, [UNKNOWN], [LOOSE.price], "/images"],
+  ["images for nothing, as none", { model: "a/zero:free" }, [UNKNOWN], [LOOSE.price], "/images"],
+  [
+    "no image less than one",
+    { model: "a/draws", n: 0 },
+    [
+      { usd: "0", usd_per_output_token: "0.03", output_tokens: 100 },
+    ],
+    [LOOSE.output],
+    "/images",
+  ],
   ["speech", { ...BODY, model: "a/plain" }, [UNKNOWN], [LOOSE.price], "/audio/speech"],
   ["a film", { ...BODY, model: "a/plain" }, [UNKNOWN_JOB], [LOOSE.price], "/videos"],
   [
@@ -344,6 +384,11 @@ Deno.test("an embedding's inputs are each as long as the context, and together l
   assert.ok(await usdOf(Array(prompts).fill("x".repeat(3 * contextLength))) >= prompts * 0.1);
   const image = { content: [{ type: "image_url", image_url: { url: "x" } }] };
   assert.ok(await usdOf(Array(prompts).fill(image)) >= prompts * 0.1);
+});
+
+Deno.test("what names nothing is not known", async () => {
+  const nothing = { ...await asked({ ...BODY, model: "a/plain" }), models: [] };
+  assert.deepEqual(appraise(nothing, CATALOGUE).estimate, [UNKNOWN]);
 });
 
 Deno.test("routers are not known before, unless they have prices of their own", async () => {

@@ -66,6 +66,14 @@ for (
     ["that begins with something else", `\n--A\r\n${MODEL}--A--`],
     ["with a part between bare line feeds", `--A\r\n${MODEL.replace("m\r\n", "m\n--A\n")}--A--`],
     ["with a part between bare returns", `--A\r\n${MODEL.replace("m\r\n", "m\r--A\r")}--A--`],
+    [
+      "with a boundary behind a bare return",
+      `--A\r\n${MODEL.replace("m\r\n", "m\r--A x\r\n")}--A--`,
+    ],
+    [
+      "with a boundary behind a bare line feed",
+      `--A\r\n${MODEL.replace("m\r\n", "m\n--A x\r\n")}--A--`,
+    ],
     ["with a boundary that begins like its own", `--A\r\n${MODEL}--AB\r\n${MODEL}--A--`],
     [
       "with headers that end in bare line feeds",
@@ -146,4 +154,8 @@ Deno.test("readForm finds what reaches beyond the caller, as in a JSON body", as
   ]);
   assert.deepEqual(await reached(["container", ""], ["preset", ""], ["model", "m"]), []);
   assert.deepEqual(await reached(["prompt", "@preset/mine"], ["file", AUDIO]), []);
+  // What is too long to be read may lead anywhere.
+  const long = `${" ".repeat(5_000)}@preset/mine`;
+  assert.deepEqual(await reached(["model", long]), ["preset at model"]);
+  assert.deepEqual(await reached(["prompt", long]), []);
 });

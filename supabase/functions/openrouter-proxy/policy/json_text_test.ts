@@ -16,6 +16,14 @@ for (const [text, bytes] of NON_ASCII) {
   });
 }
 
+for (const bytes of [1, 64 * 1024, 200_000]) {
+  Deno.test(`a body that ends within a character is no UTF-8, behind ${bytes} bytes too`, () => {
+    const whole = utf8("x".repeat(bytes) + "é");
+    assert.ok(assertUtf8(whole) >= 2);
+    assert.throws(() => assertUtf8(whole.subarray(0, -1)), { type: "invalid_request" });
+  });
+}
+
 const JSON_LIKE: [text: string, is: boolean][] = [
   ["{}", true],
   ["[1]", true],

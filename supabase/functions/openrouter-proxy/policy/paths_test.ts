@@ -154,6 +154,19 @@ for (const [rest, because] of REFUSED) {
   });
 }
 
+Deno.test("an API at the root of its host is one", () => {
+  const target = { path: "/models", search: "?a=1" };
+  for (const url of ["https://openrouter.example", "https://openrouter.example/api/v1"]) {
+    assert.equal(upstreamUrl(url, target), `${url}/models?a=1`);
+  }
+});
+
+Deno.test("the alias alone is the root", () => {
+  assert.deepEqual(target("/v1"), { path: "/", search: "" });
+  assert.deepEqual(target("/v1/"), { path: "/", search: "" });
+  assert.deepEqual(target("/v1?a=1"), { path: "/", search: "?a=1" });
+});
+
 Deno.test("upstreamUrl refuses what would leave OpenRouter's API", () => {
   for (const path of ["/../keys", "/a/../../x", "@evil.example/", ".evil.example/"]) {
     assert.throws(() => upstreamUrl("https://openrouter.ai", { path, search: "" }), {

@@ -56,6 +56,13 @@ Deno.test("readPriceList knows routers by a negative price, and bounds that are 
   ]);
 });
 
+Deno.test("readPriceList takes null for what is not listed", () => {
+  const pricing = { ...PRICING, image: null, overrides: null };
+  const [model] = read({ id: "a/b", top_provider: null, pricing });
+  assert.deepEqual(model?.prices, { prompt: 10n ** 12n, completion: 2n * 10n ** 12n });
+  assert.deepEqual([model.overrides, model.maxOutputTokens], [[], null]);
+});
+
 const MALFORMED: unknown[] = [
   null,
   7,

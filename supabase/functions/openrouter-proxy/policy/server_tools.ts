@@ -152,7 +152,7 @@ export class ServerTool {
 
   /** What it is asked for, once its object has ended; several for one whose type is repeated. */
   asked(): { name: string; uses: number; results: number; runsUnnamed: boolean }[] {
-    if (this.#isPlugin && this.#isEnabled === false) return [];
+    if (this.#isEnabled === false) return [];
     const names = new Set(this.#names);
     if (this.#searchesX && names.size > 0) names.add("x_search");
     return [...names].map((name) => {

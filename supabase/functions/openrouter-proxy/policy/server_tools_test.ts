@@ -109,6 +109,33 @@ Deno.test("X is not searched by what is off, null, or the client's own", async (
   ]);
 });
 
+Deno.test("a plugin is off only if every parser says so, and a tool never is", async () => {
+  const off = (members: string) => toolsOf(`{"plugins":[{"id":"web",${members}}]}`);
+  assert.deepEqual(await off('"enabled":false'), []);
+  assert.deepEqual(await off('"enabled":false,"enabled":false'), []);
+  for (
+    const members of [
+      '"enabled":true',
+      '"enabled":null',
+      '"enabled":"false"',
+      '"enabled":true,"enabled":false',
+      '"enabled":false,"enabled":true',
+    ]
+  ) {
+    assert.deepEqual(await off(members), ["1 web_search at plugins[0]"], members);
+  }
+  assert.deepEqual(await toolsOf({ tools: [{ type: "web_search", enabled: false }] }), [
+    "5 web_search at tools[0]",
+  ]);
+});
+
+Deno.test("a plugin goes by OpenRouter's own name, too", async () => {
+  assert.deepEqual(await toolsOf({ plugins: [{ id: "openrouter:web" }] }), [
+    "1 web_search at plugins[0]",
+  ]);
+  assert.deepEqual(await toolsOf({ plugins: [{ id: " OpenRouter:Moderation" }] }), []);
+});
+
 const USES: [what: string, body: unknown, ...tools: string[]][] = [
   [
     "max_uses",

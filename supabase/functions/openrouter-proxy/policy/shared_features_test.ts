@@ -60,6 +60,8 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     "openrouter:bash at fallbacks[0].tools[0].type",
   ],
   ["a container by its id", { container: "cntr_1" }, "container at container"],
+  ["a skill beside everything", { skill_id: "skill_01" }, "file at skill_id"],
+  ["a skill of a type that comes last", '{"skill_id":"s","type":"custom"}', "file at skill_id"],
   ["a container with an id", { container: { id: "c", skills: [] } }, "container at container.id"],
   [
     "a container of a tool",
