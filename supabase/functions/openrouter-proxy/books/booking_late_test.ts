@@ -78,6 +78,17 @@ Deno.test("a retiring worker tries to settle once, and leaves what fails to the 
   assert.equal(books.attempts(), 2);
 });
 
+Deno.test("a worker is kept alive for what it settles as it retires", async () => {
+  const books = bookkeeping();
+  books.openCall(CALL);
+  books.openCall(CALL);
+  const kept = books.kept();
+  books.retire("wall_clock");
+  assert.equal(books.kept(), kept + 2);
+  await books.idle();
+  assert.equal(books.settlements.length, 2);
+});
+
 Deno.test("a cost is looked for after retire, as long as the worker lives", async () => {
   const books = bookkeeping({ generation: GENERATION });
   books.retire("wall_clock");
@@ -100,6 +111,16 @@ Deno.test("a call that begins a job ends without a cost, under the job's id", as
   const { generationId, status, cost, costSource } = books.settlements[0]!;
   assert.deepEqual([generationId, status, cost, costSource], ["job-1", "completed", null, null]);
   assert.deepEqual(books.asked, []);
+});
+
+Deno.test("a call that begins a job whose answer names none is asked after as a call is", async () => {
+  const books = bookkeeping({ generation: GENERATION });
+  const booking = books.openCall({ ...CALL, beginsJob: true });
+  booking.answering(answer({}, { httpStatus: 202, generationId: "gen-1" }));
+  booking.end(LEFT);
+  await books.settled();
+  assert.equal(books.settlements[0]?.generationId, "gen-1");
+  assert.deepEqual([books.asked, books.lateCosts.map(({ cost }) => cost)], [["gen-1"], ["0.7"]]);
 });
 
 const LOOKS: [what: string, look: (booking: Booking) => void, costs: string[]][] = [

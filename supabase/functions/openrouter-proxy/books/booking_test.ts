@@ -260,6 +260,19 @@ Deno.test("a request's line has its figures, the cost as a number with all its d
   );
 });
 
+Deno.test("the line of a call that broke off tells by what", async () => {
+  const books = bookkeeping();
+  const broken = books.openCall(CALL);
+  broken.end({ kind: "broken", sent: true, error: new Error("connection reset") });
+  const answered = books.openCall(CALL);
+  answered.answering(answer(USAGE));
+  answered.end(ANSWERED);
+  await books.settled();
+  const [first, second] = books.lines.filter(({ event }) => event === "request");
+  assert.match(String(first?.cause), /reset/);
+  assert.equal(second?.cause, undefined);
+});
+
 Deno.test("a booking ends once, by what came first", async () => {
   const books = bookkeeping();
   const booking = books.openCall(CALL);

@@ -118,6 +118,8 @@ export function bookkeeping(options: Options = {}) {
     lines,
     attempts: () => attempts,
     at: (ms: number) => nowMs = ms,
+    /** How often the isolate was asked to stay alive. */
+    kept: () => pending.length,
     /** Resolves when nothing is left to do without a further event. */
     idle: () => new Promise<void>((resolve) => setTimeout(resolve)),
     /** Resolves when nothing keeps the isolate alive any more. */

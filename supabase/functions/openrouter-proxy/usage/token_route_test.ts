@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
+import type { Identity } from "../auth/authenticate.ts";
 import type { Identify } from "../call/identify.ts";
 import { errorResponse, GatewayError } from "../errors.ts";
 import type { RequestEnv } from "../http/request_log.ts";
@@ -8,22 +9,20 @@ import type { Admission } from "../store/admission_decision.ts";
 import { createToken } from "./token_route.ts";
 
 const IDENTITY = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null };
-const identify: Identify = () =>
-  Promise.resolve({
-    identity: IDENTITY,
-    receive: () =>
-      Promise.resolve({
-        identity: IDENTITY,
-        body: new Uint8Array(),
-        [Symbol.dispose]: () => {},
-      }),
-  });
+
+/** @param onDispose is called when the body's memory is given back */
+function identifyAs(identity: Identity, onDispose = () => {}): Identify {
+  const identified = { identity, body: new Uint8Array(), [Symbol.dispose]: onDispose };
+  return () => Promise.resolve({ identity, receive: () => Promise.resolve(identified) });
+}
+const identify = identifyAs(IDENTITY);
 
 /** What the route answers to a decision of Postgres, and what that was asked. */
 async function answered(
   decision: Admission,
   sign: Parameters<typeof createToken>[2],
   search = "",
+  identifies = identify,
 ) {
   const asked: AdmissionRequest[] = [];
   const app = new Hono<RequestEnv>();
@@ -35,7 +34,7 @@ async function answered(
     asked.push(request);
     return Promise.resolve(decision);
   };
-  app.post("/token", createToken(identify, { admit }, sign));
+  app.post("/token", createToken(identifies, { admit }, sign));
   app.onError((error) => errorResponse(error, "request-1"));
   const response = await app.request(`http://edge/token${search}`, { method: "POST" });
   return { status: response.status, body: await response.json(), asked };
@@ -67,6 +66,24 @@ Deno.test("who is admitted gets a token, and is told until when it holds", async
     false,
     [],
   ]);
+});
+
+Deno.test("Postgres is told by what somebody asks for a token, and the body's memory is given back", async () => {
+  const tokenIssuedAt = new Date("2026-11-27T09:00:00Z");
+  const replay = { hash: "ab", expiresAt: new Date("2026-11-27T10:06:00Z") };
+  for (const members of [{ tokenIssuedAt, replay: null }, { tokenIssuedAt: null, replay }]) {
+    for (const decision of [ADMITTED, { decision: "token_revoked" } as Admission]) {
+      let disposals = 0;
+      const identifies = identifyAs({ ...IDENTITY, ...members }, () => disposals++);
+      const { status, asked } = await answered(decision, sign, "", identifies);
+      assert.equal(status, decision === ADMITTED ? 200 : 401);
+      assert.deepEqual([asked[0]?.tokenIssuedAt, asked[0]?.replay, disposals], [
+        members.tokenIssuedAt,
+        members.replay,
+        1,
+      ]);
+    }
+  }
 });
 
 Deno.test("who is not admitted, or asks for what there is not, gets no token", async () => {

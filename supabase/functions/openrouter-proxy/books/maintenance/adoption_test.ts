@@ -129,6 +129,58 @@ Deno.test("what belongs to a request whose sum is booked is noted, and not booke
   assert.deepEqual((await adoption(["part"], { withSums, known })).parts, ["part"]);
 });
 
+Deno.test("all generations are noted of a request whose sum is booked", async () => {
+  const ran = { fromMs: NOW_MS - 10 * 60_000, toMs: NOW_MS };
+  const request = { request_id: "r" };
+  const { parts, tried } = await adoption(["a", "b"], {
+    withSums: [{ id: "whole", ...ran }],
+    known: { whole: generation(6, request), a: generation(5, request), b: generation(4, request) },
+  });
+  assert.deepEqual([parts, tried], [["a", "b"], []]);
+});
+
+Deno.test("generations are of one request only if OpenRouter says so", async () => {
+  const ran = { fromMs: NOW_MS - 10 * 60_000, toMs: NOW_MS };
+  for (const request_id of [null, undefined]) {
+    const { parts, tried } = await adoption(["a", "b"], {
+      withSums: [{ id: "whole", ...ran }],
+      known: {
+        whole: generation(6, { request_id }),
+        a: generation(5, { request_id }),
+        b: generation(4, { request_id }),
+      },
+    });
+    assert.deepEqual([parts, tried], [[], ["a", "b"]]);
+  }
+});
+
+Deno.test("nothing is booked while it is not known whether a booked sum holds it", async () => {
+  const clock = fakeClock(NOW_MS);
+  const turn = turnOf(clock);
+  const ids = Array.from({ length: 20 }, (_, n) => `whole ${n}`);
+  const adopt = createAdoption({
+    store: {
+      unbookedGenerations: (_did, ids) => Promise.resolve(ids),
+      generationsWithSums: () =>
+        Promise.resolve(ids.map((id) => ({ id, fromMs: 0, toMs: NOW_MS }))),
+      noteParts: () => assert.fail("it is not known to be a part"),
+      adoptGeneration: () => assert.fail("it may be booked already"),
+    },
+    management: {
+      generation(id) {
+        if (id.startsWith("whole")) clock.pass(60_000);
+        return Promise.resolve(generation(5, { request_id: id }));
+      },
+    },
+    usdPerCredit: "1",
+    now: clock.now,
+  });
+  const listed = [{ id: "a", model: null, cost: "1", sinceMs: 0 }];
+  const found = { adopted: 0, ownRows: 0, later: 0 };
+  await assert.rejects(adopt("did:x:1", listed, turn, found), TurnIsOver);
+  assert.deepEqual(found, { adopted: 0, ownRows: 0, later: 0 });
+});
+
 Deno.test("what fits a lost row well comes before what takes any row", async () => {
   const { tried, found } = await adoption(["a", "b", "c"], {
     known: { a: generation(5), b: generation(4), c: generation(3) },
@@ -153,6 +205,16 @@ Deno.test("what was paid for comes before what was free", async () => {
     },
   });
   assert.deepEqual(own.tried, ["byok", "free", "nothing"]);
+  // A request was paid for if one of its generations was.
+  const request = { request_id: "r" };
+  const mixed = await adoption(["free", "a", "b"], {
+    known: {
+      free: generation(6, { total_cost: "0" }),
+      a: generation(5, { ...request, total_cost: "0" }),
+      b: generation(4, request),
+    },
+  });
+  assert.deepEqual(mixed.tried, ["a", "free"]);
 });
 
 Deno.test("what is booked when a turn ends is not looked at again", async () => {

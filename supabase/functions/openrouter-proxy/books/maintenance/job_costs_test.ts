@@ -21,7 +21,7 @@ function opened(did: string, envelope: string): Promise<string> {
 
 /** What is known of a job for which OpenRouter answers with this, and what was asked for. */
 function costOf(
-  answer: { status?: number; job?: Record<string, unknown> },
+  answer: { status?: number; job?: Record<string, unknown> | string },
   { envelope = "sealed" as string | null, open = opened, lastsMs = 1 } = {},
 ) {
   const asked: string[] = [];
@@ -40,7 +40,9 @@ function costOf(
       { method, headers }: { method: string; headers: Record<string, string> },
     ) => {
       asked.push(`${headers.authorization} ${method} ${url}`);
-      return Promise.resolve(Response.json(answer.job ?? {}, { status: answer.status ?? 200 }));
+      const { job = {}, status = 200 } = answer;
+      const json = typeof job === "string" ? job : JSON.stringify(job);
+      return Promise.resolve(new Response(json, { status }));
     }) as unknown as typeof fetch,
   });
   return { asked, known: jobCosts(ROW, turnOf(fakeClock(), lastsMs)) };
@@ -50,6 +52,16 @@ Deno.test("a job is asked for with the DID's own key, and costs what its usage s
   const { asked, known } = costOf({ job: { status: "completed", usage: { cost: 1.25 } } });
   assert.equal((await known)?.cost, "1.25");
   assert.deepEqual(asked, ["Bearer sk-own GET https://openrouter.test/api/v1/videos/job%2F1"]);
+});
+
+Deno.test("a job's own usage is the truth of its cost, with all its digits", async () => {
+  const job =
+    '{"status":"completed","generation_id":"gen-1","usage":{"cost":0.98765432109876543219,' +
+    '"is_byok":true,"cost_details":{"upstream_inference_cost":0.12345678901234567891}}}';
+  const { asked, known } = costOf({ job });
+  const { cost, upstreamCost } = (await known)!;
+  assert.deepEqual([cost, upstreamCost], ["0.98765432109876543219", "0.12345678901234567891"]);
+  assert.equal(asked.length, 1, "the generation is not asked for");
 });
 
 for (const status of ["failed", "cancelled", "canceled", "expired"]) {

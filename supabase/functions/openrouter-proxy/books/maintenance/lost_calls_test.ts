@@ -10,9 +10,16 @@ const HOUR_MS = 3_600_000;
 /** The job over these searches, where a key has made one generation each half hour. */
 function jobOver(
   searches: CostSearch[],
-  options: { mostRows?: number; keys?: Record<string, number>; adopts?: () => Promise<void> } = {},
+  options: {
+    mostRows?: number;
+    keys?: Record<string, number>;
+    adopts?: () => Promise<void>;
+    /** What else becomes of the generations of a search. */
+    others?: { ownRows: number; later: number };
+  } = {},
 ) {
   const { mostRows = 10_000, keys = { k: HOUR_MS / 2 }, adopts } = options;
+  const { ownRows, later } = options.others ?? { ownRows: 0, later: 0 };
   const clock = fakeClock(100 * HOUR_MS);
   const spans: string[] = [];
   const adopted: string[] = [];
@@ -48,6 +55,8 @@ function jobOver(
       await adopts?.();
       adopted.push(...generations.map(({ id }) => id));
       found.adopted += generations.length;
+      found.ownRows += ownRows;
+      found.later += later;
     },
     usdPerCredit: "1",
     now: clock.now,
@@ -68,6 +77,23 @@ Deno.test("what analytics list is handed on, and the sums are compared again", a
   assert.deepEqual(spans, ["-2..0"]);
   assert.deepEqual(adopted, ["k-2", "k-1.5", "k-1", "k-0.5"]);
   assert.deepEqual([searchedTo, compared], [[null], ["did:x:1"]]);
+});
+
+Deno.test("what has a row of its own is done, too, and what may be told apart later is left", async () => {
+  const searches: CostSearch[] = [];
+  const { job, turn, search } = jobOver(searches, { others: { ownRows: 3, later: 1 } });
+  searches.push(search(1), search(1));
+  assert.deepEqual(await job(turn), { done: 2 * 2 + 6, left: 2, details: { own_rows: 6 } });
+});
+
+Deno.test("where a turn ends, those searches are left that others hold, and the one that broke off", async () => {
+  const searches: CostSearch[] = [];
+  const { job, turn, search } = jobOver(searches, {
+    others: { ownRows: 1, later: 1 },
+    adopts: () => searches.length > 0 ? Promise.resolve() : Promise.reject(new TurnIsOver()),
+  });
+  searches.push(search(1), search(1));
+  assert.deepEqual(await job(turn), { done: 2 + 1, left: 1 + 1, details: { own_rows: 1 } });
 });
 
 Deno.test("where analytics are truncated, narrower spans are asked for, the earliest first", async () => {
@@ -119,7 +145,10 @@ Deno.test("a search that breaks off is gone on with from there, and the others s
 Deno.test("where OpenRouter refuses, the job fails, and says so", async () => {
   const searches: CostSearch[] = [];
   const refused = refusedWith(401);
-  const { job, turn, search } = jobOver(searches, { adopts: () => Promise.reject(refused) });
+  const { job, turn, search, searchedTo, compared } = jobOver(searches, {
+    adopts: () => Promise.reject(refused),
+  });
   searches.push(search(1));
   await assert.rejects(job(turn), refused);
+  assert.deepEqual([searchedTo, compared], [[], []], "nothing is known of how far it came");
 });

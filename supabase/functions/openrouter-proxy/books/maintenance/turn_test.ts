@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
-import { inParallel, TurnIsOver } from "./turn.ts";
+import { createTurn, inParallel, TurnIsOver } from "./turn.ts";
 
 /** An attempt that fails with these, one after the other, and then succeeds. */
 function failing(...errors: Error[]) {
@@ -55,6 +55,49 @@ for (const status of [null, 500, 503]) {
     assert.deepEqual([attempts.count, turn.stopped()], [4, "openrouter_is_down"]);
   });
 }
+
+Deno.test("OpenRouter is busy, not down, where it says so after it was down", async () => {
+  const clock = fakeClock();
+  const down = [refusedWith(500), refusedWith(null), refusedWith(503)];
+  const { attempt, attempts } = failing(...down, refusedWith(429), refusedWith(429, "3"));
+  assert.equal(await turnOf(clock).ask(attempt), "answer");
+  assert.deepEqual([attempts.count, clock.waits], [6, [1_000, 2_000, 4_000, 5_000, 3_000]]);
+});
+
+Deno.test("OpenRouter is down where it answers in between that it is busy, and never more", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  const [busy, down] = [refusedWith(429, "1"), refusedWith(500)];
+  const { attempt, attempts } = failing(down, busy, down, busy, down, busy, down, busy);
+  await assert.rejects(turn.ask(attempt), TurnIsOver);
+  assert.deepEqual([attempts.count, turn.stopped()], [7, "openrouter_is_down"]);
+});
+
+Deno.test("who waits goes on waiting where OpenRouter asks for more meanwhile", async () => {
+  let nowMs = 0;
+  const sleeps: { untilMs: number; wake: () => void }[] = [];
+  const turn = createTurn({
+    now: () => nowMs,
+    sleep: (ms) => new Promise((wake) => sleeps.push({ untilMs: nowMs + ms, wake })),
+  }, 60_000);
+  const settled = () => new Promise((resolve) => setTimeout(resolve));
+  const { promise: slow, reject: refuse } = Promise.withResolvers<string>();
+  const one = turn.ask(failing(refusedWith(429, "5")).attempt);
+  const attempts = [() => slow, () => Promise.resolve("late")];
+  const other = turn.ask(() => attempts.shift()!());
+  await settled();
+  // One has to wait until 5 s; then the other hears that it shall be 9 s from 3 s on.
+  nowMs = 3_000;
+  refuse(refusedWith(429, "9"));
+  await settled();
+  nowMs = 5_000;
+  for (const { wake } of sleeps.splice(0)) wake();
+  await settled();
+  assert.deepEqual(sleeps.map(({ untilMs }) => untilMs), [12_000, 12_000]);
+  nowMs = 12_000;
+  for (const { wake } of sleeps.splice(0)) wake();
+  assert.deepEqual(await Promise.all([one, other]), ["answer", "late"]);
+});
 
 Deno.test("a refusal is nothing to wait for", async () => {
   const clock = fakeClock();
@@ -121,4 +164,13 @@ Deno.test("what fails stops the others, once they are done with what they have",
     failure,
   );
   assert.deepEqual(ended, [2]);
+});
+
+Deno.test("of several failures the first is told", async () => {
+  const [first, second] = [new Error("first"), new Error("second")];
+  const work = inParallel([1, 2], 2, turnOf(fakeClock()), (item) => {
+    if (item === 2) return Promise.reject(first);
+    return new Promise((_resolve, reject) => setTimeout(() => reject(second)));
+  });
+  await assert.rejects(work, first);
 });

@@ -58,18 +58,35 @@ Deno.test("rows are priced by what OpenRouter says of their generations, until n
   ]);
 });
 
-Deno.test("a part of the tokens is never booked above its whole, whatever a provider says", async () => {
+Deno.test("a row gets all that OpenRouter knows of its generation, and no part above its whole", async () => {
   const { job, turn, booked } = jobOver([[row(1)]], () =>
     Promise.resolve({
-      total_cost: "0.5",
+      model: "m",
+      provider_name: "P",
+      native_finish_reason: "stop",
       native_tokens_prompt: 10,
-      native_tokens_cached: 12,
       native_tokens_completion: 20,
-      native_tokens_reasoning: 21,
+      native_tokens_cached: 11,
+      native_tokens_reasoning: 25,
+      total_cost: "0.5",
+      is_byok: true,
+      upstream_inference_cost: "0.4",
     }));
   await job(turn);
-  const [{ inputTokens, cachedTokens, outputTokens, reasoningTokens }] = booked as [KnownCost];
-  assert.deepEqual([inputTokens, cachedTokens, outputTokens, reasoningTokens], [10, 10, 20, 20]);
+  assert.deepEqual(booked, [{
+    row: { requestId: "1", requestTime: "t" },
+    cost: "0.5",
+    costSource: "generation",
+    usdPerCredit: "2",
+    model: "m",
+    provider: "P",
+    nativeFinishReason: "stop",
+    inputTokens: 10,
+    outputTokens: 20,
+    cachedTokens: 10,
+    reasoningTokens: 20,
+    upstreamCost: "0.4",
+  }]);
 });
 
 Deno.test("jobs are asked for by their own path", async () => {
