@@ -54,6 +54,52 @@ Deno.test("time in which the process stood still is nobody's silence", async () 
   });
 });
 
+Deno.test("a standstill as long as a look is left out, of what the client waits for, too", async () => {
+  await withClock((pass, _, freeze) => {
+    const { watch, said } = watched(40_000);
+    watch.reading();
+    // Looked for after 5 s: the process stood still for 7 s.
+    freeze(12_000);
+    assert.deepEqual(said(), []);
+    pass(34_999);
+    assert.ok(!said().includes("silent"));
+    pass(1);
+    assert.deepEqual(said(), ["silent"]);
+  });
+});
+
+Deno.test("who is to act since the end of a standstill has all of the time", async () => {
+  await withClock((pass, _, freeze) => {
+    const { watch, said } = watched(40_000);
+    const { now } = performance;
+    performance.now = () => now() + 20_000;
+    watch.reading();
+    freeze(0);
+    pass(39_999);
+    assert.ok(!said().includes("silent"));
+    pass(1);
+    assert.deepEqual(said(), ["silent"]);
+  });
+});
+
+Deno.test("time before a watch starts is no standstill", async () => {
+  await withClock((pass) => {
+    const said: string[] = [];
+    const watch = silenceWatch(40_000, {
+      onSilent: () => said.push("silent"),
+      onStalled: () => said.push("stalled"),
+      onQuiet: () => false,
+    });
+    pass(20_000);
+    watch.start();
+    watch.reading();
+    pass(39_999);
+    assert.deepEqual(said, []);
+    pass(1);
+    assert.deepEqual(said, ["silent"]);
+  });
+});
+
 Deno.test("a client stalls after an hour, counted from when it was to act", async () => {
   await withClock((pass) => {
     const { watch, said } = watched(40_000);

@@ -152,6 +152,12 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
       type: "function",
     }],
   }, { isPriority: false, isFast: false, caching: "none" }],
+  ["no tier of a tool's", {
+    tools: [{ type: "function", speed: "fast", service_tier: "priority" }],
+  }, { isPriority: false, isFast: false }],
+  ["a mode of reasoning alone", { prompt_cache_options: { mode: "explicit" }, mode: "pro" }, {
+    modes: [],
+  }],
   ["an escaped tier", '{"sp\\u0065ed":"f\\u0061st"}', { isFast: true }],
   ["either of a repeated tier", '{"speed":"fast","speed":"standard"}', { isFast: true }],
   ["max_price", { provider: { max_price: { prompt: 1, completion: "2.5", image: 0.01, x: 1 } } }, {

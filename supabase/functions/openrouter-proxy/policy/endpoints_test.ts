@@ -298,3 +298,17 @@ for (const [method, path, message] of REFUSALS) {
     assert.throws(() => opened(method, path), { message });
   });
 }
+
+Deno.test("the id of a generation is forwarded as the one that was checked", () => {
+  for (
+    const [search, id] of [["?id=a%26id=b", "a&id=b"], ["?id=a%23b", "a#b"], [
+      "?id=a+b",
+      "a b",
+    ]] as const
+  ) {
+    const found = opened("GET", "/generation", search);
+    assert.deepEqual(found.endpoint, { kind: "generation", id });
+    assert.deepEqual(new URLSearchParams(found.search).getAll("id"), [id]);
+    assert.deepEqual([...new URL(`https://x/${found.search}`).searchParams], [["id", id]]);
+  }
+});

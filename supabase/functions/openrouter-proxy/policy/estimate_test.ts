@@ -236,6 +236,35 @@ const ESTIMATES: [
     [LOOSE.tools],
     "/responses",
   ],
+  [
+    "the price of a request in each step",
+    { ...BODY, model: "a/request", tools: [{ type: "openrouter:datetime" }] },
+    [{ usd: "1.5" }],
+    [LOOSE.tools],
+  ],
+  [
+    "a search at its own price in a dearer tier",
+    { ...BODY, model: "a/plain:online", service_tier: "priority" },
+    [{ usd: "2.475" }],
+    [LOOSE.tier, LOOSE.tools],
+  ],
+  [
+    "no more uses of a tool than max_tool_calls",
+    { ...RESPONSE, model: "a/plain", max_tool_calls: 1, tools: [{ type: "openrouter:web_fetch" }] },
+    [{ usd: "1.231" }],
+    [LOOSE.tools],
+    "/responses",
+  ],
+  ["a short cache, whatever a long one would cost", {
+    ...BODY,
+    model: "a/cached-short",
+    cache_control: {},
+  }, [{ usd: "0.16" }]],
+  ["a max_price below what an override leaves alone", {
+    ...BODY,
+    model: "a/long",
+    provider: { max_price: { prompt: 500 } },
+  }, [{ usd: "0.125" }]],
   // 30 and 1030 tokens, of which the context takes 1000; the last step's length makes all of it dearer.
   [
     "a long prompt, by what a tool finds",

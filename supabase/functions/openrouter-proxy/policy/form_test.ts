@@ -67,6 +67,15 @@ for (
     ["with a part between bare line feeds", `--A\r\n${MODEL.replace("m\r\n", "m\n--A\n")}--A--`],
     ["with a part between bare returns", `--A\r\n${MODEL.replace("m\r\n", "m\r--A\r")}--A--`],
     [
+      "with a boundary in parts",
+      `--A\r\n${MODEL}--A--`,
+      "multipart/form-data; boundary=A; boundary*0=B",
+    ],
+    [
+      "with a part that a bare line feed ends",
+      `--A\r\n${MODEL.replace("m\r\n", "m\n")}--A\r\n${MODEL}--A--`,
+    ],
+    [
       "with a boundary behind a bare return",
       `--A\r\n${MODEL.replace("m\r\n", "m\r--A x\r\n")}--A--`,
     ],

@@ -7,6 +7,10 @@ Deno.test("the jobs that a body goes on with must be the caller's own, wherever 
   assert.equal(read({ previous_job_id: null }).previousJobIds.size, 0);
 });
 
+Deno.test("a previous job is asked for by an id that Postgres takes", () => {
+  assert.deepEqual([...read('{"previous_job_id":"a\\ud800"}').previousJobIds], ["a\ufffd"]);
+});
+
 Deno.test("a previous job that is no text is refused", () => {
   for (const previous_job_id of [1, ["a"], {}, "a\0"]) {
     assert.throws(() => read({ previous_job_id }), { type: "invalid_request" });

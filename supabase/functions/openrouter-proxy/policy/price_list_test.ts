@@ -56,6 +56,20 @@ Deno.test("readPriceList knows routers by a negative price, and bounds that are 
   ]);
 });
 
+Deno.test("readPriceList knows a router by any negative price, and takes no bound that is none", () => {
+  const [router] = read({
+    id: "a/b",
+    context_length: 0,
+    top_provider: { max_completion_tokens: -1 },
+    pricing: { prompt: "0", completion: "-1" },
+  });
+  assert.deepEqual([router?.isRouter, router?.contextLength, router?.maxOutputTokens], [
+    true,
+    null,
+    null,
+  ]);
+});
+
 Deno.test("readPriceList takes null for what is not listed", () => {
   const pricing = { ...PRICING, image: null, overrides: null };
   const [model] = read({ id: "a/b", top_provider: null, pricing });

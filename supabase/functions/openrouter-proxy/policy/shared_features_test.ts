@@ -60,6 +60,21 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     "openrouter:bash at fallbacks[0].tools[0].type",
   ],
   ["a container by its id", { container: "cntr_1" }, "container at container"],
+  [
+    "the first of several",
+    '{"tools":[{"parameters":{"a":{"file_id":"x"},"b":{"file_id":"y"}},"type":"openrouter:fusion"}]}',
+    "file at tools[0].parameters.a.file_id",
+  ],
+  [
+    "parameters of what is no tool",
+    { x: { type: "function", parameters: { file_id: "f" } } },
+    "file at x.parameters.file_id",
+  ],
+  [
+    "parameters that stand by themselves",
+    { parameters: { file_id: "f" } },
+    "file at parameters.file_id",
+  ],
   ["a skill beside everything", { skill_id: "skill_01" }, "file at skill_id"],
   ["a skill of a type that comes last", '{"skill_id":"s","type":"custom"}', "file at skill_id"],
   ["a container with an id", { container: { id: "c", skills: [] } }, "container at container.id"],

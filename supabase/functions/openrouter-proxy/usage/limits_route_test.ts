@@ -44,12 +44,17 @@ async function limitsOf(
   } = {},
 ) {
   const asked: unknown[] = [];
+  const seen = { disposals: 0 };
   const identity = { did: DID, replay: null, tokenIssuedAt };
   const identify: Identify = () =>
     Promise.resolve({
       identity,
       receive: () =>
-        Promise.resolve({ identity, body: new Uint8Array(), [Symbol.dispose]: () => {} }),
+        Promise.resolve({
+          identity,
+          body: new Uint8Array(),
+          [Symbol.dispose]: () => seen.disposals++,
+        }),
     });
   const app = new Hono<RequestEnv>();
   app.get(
@@ -67,11 +72,12 @@ async function limitsOf(
   );
   app.onError((error) => errorResponse(error, "request-1"));
   const response = await app.request(`http://edge/limits${search}`);
-  return { response, text: await response.text(), asked };
+  return { response, text: await response.text(), asked, ...seen };
 }
 
 Deno.test("the limits of the caller have the shape of docs/protocol.md, and amounts all their digits", async () => {
-  const { response, text, asked } = await limitsOf();
+  const { response, text, asked, disposals } = await limitsOf();
+  assert.equal(disposals, 1, "the memory of the request's body");
   assert.equal(response.status, 200);
   assert.equal(response.headers.get("content-type"), "application/json");
   assert.equal(
@@ -106,8 +112,8 @@ Deno.test("a token that the operator has revoked reads no limits", async () => {
 });
 
 Deno.test("a parameter that the route does not have is refused, and Postgres is not asked", async () => {
-  const { response, text, asked } = await limitsOf({ search: "?did=did:key:z6MkOther" });
-  assert.equal(response.status, 400);
+  const { response, text, asked, disposals } = await limitsOf({ search: "?did=did:key:z6MkOther" });
+  assert.deepEqual([response.status, disposals], [400, 1]);
   const { type, param } = JSON.parse(text).error;
   assert.deepEqual([type, param], ["invalid_request", "did"]);
   assert.deepEqual(asked, []);

@@ -43,6 +43,12 @@ Deno.test("usageReport has the shape of protocol.md, its costs as numbers with a
   );
 });
 
+Deno.test("usageReport tells a group's costs with all their digits", async () => {
+  const cost = "12345678901234567890.000000000000000001";
+  const groups = [{ day: "2026-11-22", requests: 3, cost }];
+  assert.ok((await report("group_by=day", { groups })).text.includes(`"cost":${cost}}`));
+});
+
 Deno.test("usageReport admits to what it leaves out", async () => {
   const admitted = { truncated: true as const, partial_before: "2026-11-01T00:00:00Z" };
   const { truncated, partial_before } = JSON.parse((await report("", admitted)).text);
@@ -77,6 +83,9 @@ for (
 }
 
 const RANGES: [search: string, start: string | null, end: string | null][] = [
+  // Beyond what RFC 3339 writes in UTC.
+  ["end_date=9999-12-31T23:59:59.123456-01:00", null, "9999-12-31T23:59:59.999000Z"],
+  ["start_date=0001-01-01T00:00:00.123456%2B01:00", "0001-01-01T00:00:00.000000Z", null],
   ["start_date=2026-11-22", "2026-11-22T00:00:00.000000Z", null],
   ["end_date=2026-11-22", null, "2026-11-23T00:00:00.000000Z"],
   ["end_date=2026-12-31", null, "2027-01-01T00:00:00.000000Z"],

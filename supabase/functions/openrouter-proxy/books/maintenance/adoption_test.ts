@@ -38,13 +38,17 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
   const parts: string[] = [];
   const asked: string[] = [];
   const together: number[] = [];
+  const spans: number[][] = [];
   const adopt = createAdoption({
     store: {
       unbookedGenerations(_did, ids) {
         together.push(ids.length);
         return Promise.resolve(ids.filter((id) => !booked.includes(id)));
       },
-      generationsWithSums: () => Promise.resolve(withSums),
+      generationsWithSums(_did, from, to) {
+        spans.push([from, to].map((at) => (at.getTime() - NOW_MS) / 60_000));
+        return Promise.resolve(withSums);
+      },
       noteParts(_did, ids) {
         parts.push(...ids);
         return Promise.resolve();
@@ -69,7 +73,7 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
   const sinceMs = NOW_MS - 3_600_000;
   const listed = ids.map((id) => ({ id, model: "listed", cost: listedCost, sinceMs }));
   await adopt("did:x:1", listed, turnOf(clock), found);
-  return { tried, calls, parts, asked, together, found };
+  return { tried, calls, parts, asked, together, spans, found };
 }
 
 Deno.test("a generation that is in the books is asked for no more", async () => {
@@ -127,6 +131,11 @@ Deno.test("what belongs to a request whose sum is booked is noted, and not booke
     part: generation(5, { request_id: "r" }),
   };
   assert.deepEqual((await adoption(["part"], { withSums, known })).parts, ["part"]);
+});
+
+Deno.test("sums are looked for in all the time in which the requests were made", async () => {
+  const known = { a: generation(4), b: generation(9), c: generation(6) };
+  assert.deepEqual((await adoption(["a", "b", "c"], { known })).spans, [[-9, -4]]);
 });
 
 Deno.test("all generations are noted of a request whose sum is booked", async () => {
@@ -266,7 +275,8 @@ Deno.test("a generation that analytics alone know is booked when OpenRouter has 
   const [old, young] = [`gen-${second(3)}-x`, `gen-${second(1)}-x`];
   const { calls, found } = await adoption([old, young]);
   assert.deepEqual(found, { adopted: 1, ownRows: 0, later: 1 });
-  const [{ generations, createdAt, model, endpoint }] = calls as [FoundCall];
+  const [{ generations, createdAt, model, endpoint, streaming }] = calls as [FoundCall];
+  assert.equal(streaming, false, "nobody says that it was");
   assert.deepEqual(generations, [{ id: old, cost: "0.7", upstreamCost: null }]);
   assert.deepEqual([createdAt.getTime(), model, endpoint], [NOW_MS - 180_000, "listed", null]);
 });

@@ -81,6 +81,17 @@ Deno.test("where OpenRouter asks to wait for long, the DIDs that are left stay d
   assert.equal(turn.stopped(), "openrouter_is_busy");
 });
 
+Deno.test("DIDs are claimed until there are no more, and not once more", async () => {
+  let claims = 0;
+  const batches = [200, 200, 3];
+  const dids: { did: string; keys: string[] }[] = [];
+  const { job, turn, compared } = jobOver(dids, "equal", () => {
+    const count = batches[claims++] ?? assert.fail("nothing was left to claim");
+    dids.push(...Array.from({ length: count }, (_, n) => ({ did: `did:x:${n}`, keys: [] })));
+  });
+  assert.deepEqual([(await job(turn)).done, compared.length, claims], [403, 403, 3]);
+});
+
 Deno.test("no more DIDs are claimed once the turn is over", async () => {
   const dids = Array.from({ length: 1_000 }, (_, n) => ({ did: `did:x:${n}`, keys: ["a"] }));
   let claims = 0;

@@ -14,11 +14,13 @@ function jobOver(
     mostRows?: number;
     keys?: Record<string, number>;
     adopts?: () => Promise<void>;
+    /** How many searches are due that others hold. */
+    held?: number;
     /** What else becomes of the generations of a search. */
     others?: { ownRows: number; later: number };
   } = {},
 ) {
-  const { mostRows = 10_000, keys = { k: HOUR_MS / 2 }, adopts } = options;
+  const { mostRows = 10_000, keys = { k: HOUR_MS / 2 }, adopts, held = 0 } = options;
   const { ownRows, later } = options.others ?? { ownRows: 0, later: 0 };
   const clock = fakeClock(100 * HOUR_MS);
   const spans: string[] = [];
@@ -29,7 +31,7 @@ function jobOver(
   const job = createLostCalls({
     store: {
       claimCostSearches: () =>
-        Promise.resolve({ searches: searches.splice(0, 1), left: searches.length }),
+        Promise.resolve({ searches: searches.splice(0, 1), left: searches.length + held }),
       endCostSearch(_did, at) {
         searchedTo.push(at === null ? null : inHours(at.getTime()));
         return Promise.resolve();
@@ -94,6 +96,11 @@ Deno.test("where a turn ends, those searches are left that others hold, and the 
   });
   searches.push(search(1), search(1));
   assert.deepEqual(await job(turn), { done: 2 + 1, left: 1 + 1, details: { own_rows: 1 } });
+});
+
+Deno.test("searches that somebody else holds are left", async () => {
+  const { job, turn } = jobOver([], { held: 2 });
+  assert.deepEqual(await job(turn), { done: 0, left: 2, details: { own_rows: 0 } });
 });
 
 Deno.test("where analytics are truncated, narrower spans are asked for, the earliest first", async () => {

@@ -62,6 +62,39 @@ Deno.test("a job has until the end of its part of the budget, and what others le
   assert.deepEqual(ended, [6_000]);
 });
 
+Deno.test("what a job takes is not given to the next one again", async () => {
+  const ended: number[] = [];
+  const { run, clock } = maintenanceOf([
+    ["slow", 0.5, () => {
+      clock.pass(4_000);
+      return Promise.resolve({ done: 0, left: 0 });
+    }],
+    ["last", 1, (turn) => {
+      while (turn.stopped() === null) clock.pass(100);
+      ended.push(clock.now());
+      return Promise.resolve({ done: 0, left: 1 });
+    }],
+  ]);
+  const beganMs = clock.now();
+  await run(10_000);
+  assert.deepEqual(ended, [beganMs + 10_000]);
+});
+
+Deno.test("a job that is done has not been stopped, however late it is", async () => {
+  const jobOf = (left: number | null): Turns[number] => [`${left} left`, 1, (turn) => {
+    clock.pass(60_000);
+    turn.stopped();
+    return Promise.resolve({ done: 1, left });
+  }];
+  const { run, clock } = maintenanceOf([jobOf(0), jobOf(1), jobOf(null)]);
+  const { jobs } = await run(1_000);
+  assert.deepEqual(Object.values(jobs).map(({ stopped }) => stopped), [
+    undefined,
+    "out_of_time",
+    "out_of_time",
+  ]);
+});
+
 Deno.test("where another run holds the lease, nothing is done", async () => {
   const { run, lines, leases } = maintenanceOf(
     [["never", 1, () => assert.fail("the job ran")]],

@@ -56,6 +56,22 @@ for (const bad of ["0", "101", "1.5", "-1", "", "x"]) {
   });
 }
 
+Deno.test("an isolate that waits for a maintenance that fails is told nothing of it", async () => {
+  const kept: Promise<unknown>[] = [];
+  const failure = new GatewayError("store_unavailable", "down");
+  const route = createMaintenanceRoute(
+    () => Promise.resolve(),
+    () => Promise.reject(failure),
+    (promise) => kept.push(promise),
+  );
+  const app = new Hono<RequestEnv>();
+  app.post("/maintenance", route);
+  app.onError((error) => Response.json({ isTold: error === failure }));
+  const response = await app.request("/maintenance", { method: "POST" });
+  assert.deepEqual(await response.json(), { isTold: true });
+  assert.deepEqual(await Promise.all(kept), [undefined]);
+});
+
 Deno.test("maintenance runs for nobody but the operator", async () => {
   const { post, seen } = routed();
   assert.equal((await post("", "somebody")).type, "missing_credentials");

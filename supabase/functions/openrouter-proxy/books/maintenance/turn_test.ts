@@ -34,13 +34,40 @@ Deno.test("one answer of 429 makes all wait that are under way", async () => {
   await busy;
 });
 
-Deno.test("a turn ends where OpenRouter asks to wait for longer than it lasts", async () => {
+for (const seconds of ["60", "61"]) {
+  Deno.test(`a turn of a minute ends where OpenRouter asks to wait for ${seconds} s`, async () => {
+    const clock = fakeClock();
+    const turn = turnOf(clock);
+    await assert.rejects(turn.ask(failing(refusedWith(429, seconds)).attempt), TurnIsOver);
+    assert.equal(turn.stopped(), "openrouter_is_busy");
+    assert.deepEqual(clock.waits, []);
+    await assert.rejects(turn.ask(() => assert.fail("asked in a turn that is over")), TurnIsOver);
+  });
+}
+
+Deno.test("of two waits that OpenRouter asks for the longer one holds", async () => {
+  for (const [first, second] of [["9", "2"], ["2", "9"]] as const) {
+    let nowMs = 0;
+    const turn = createTurn({
+      now: () => nowMs,
+      async sleep(ms) {
+        const untilMs = nowMs + ms;
+        await Promise.resolve();
+        nowMs = Math.max(nowMs, untilMs);
+      },
+    }, 60_000);
+    await Promise.all([
+      turn.ask(failing(refusedWith(429, first)).attempt),
+      turn.ask(failing(refusedWith(429, second)).attempt),
+    ]);
+    assert.equal(nowMs, 9_000);
+  }
+});
+
+Deno.test("a turn waits for as long as OpenRouter asks when it is down, too", async () => {
   const clock = fakeClock();
-  const turn = turnOf(clock);
-  await assert.rejects(turn.ask(failing(refusedWith(429, "61")).attempt), TurnIsOver);
-  assert.equal(turn.stopped(), "openrouter_is_busy");
-  assert.deepEqual(clock.waits, []);
-  await assert.rejects(turn.ask(() => assert.fail("asked in a turn that is over")), TurnIsOver);
+  await turnOf(clock).ask(failing(refusedWith(503, "7"), refusedWith(503)).attempt);
+  assert.deepEqual(clock.waits, [7_000, 1_000]);
 });
 
 for (const status of [null, 500, 503]) {
@@ -136,6 +163,16 @@ Deno.test("no more is under way at a time than may be, and all is done", async (
     done.push(item);
   });
   assert.deepEqual([finished, most, done.toSorted()], [7, 3, [1, 2, 3, 4, 5, 6, 7]]);
+});
+
+Deno.test("what TurnIsOver breaks off is no failure", async () => {
+  const finished = await inParallel(
+    [1, 2, 3],
+    2,
+    turnOf(fakeClock()),
+    (item) => item === 2 ? Promise.reject(new TurnIsOver()) : Promise.resolve(),
+  );
+  assert.equal(finished, 2);
 });
 
 Deno.test("nothing is begun in a turn that is over, and what broke off does not count", async () => {
