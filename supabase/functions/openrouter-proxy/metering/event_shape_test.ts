@@ -45,6 +45,13 @@ for (
   });
 }
 
+Deno.test("eventShape remembers an event whose memory is used again", () => {
+  const memory = utf8(EVENT);
+  const shape = eventShape(memory, [])!;
+  memory.fill(0);
+  assert.equal(shape.endIn(utf8(EVENT), 0), EVENT.length);
+});
+
 Deno.test("eventShape does not remember what is long", () => {
   assert.equal(eventShape(utf8(`data: "${"x".repeat(4_096)}"\n\n`), []), null);
   const places = Array.from({ length: 65 }, () => ({ start: 0, end: 0, isText: true }));

@@ -44,6 +44,7 @@ const STREAMS: [what: string, stream: string, events: number][] = [
     'data: {"id":"a"}\n\n' + 'data: {"x":[\n\n'.repeat(2),
     1,
   ],
+  ["a number that goes on in the next line", 'data: {"usage":{"cost":1\ndata: 5}}\n\n', 0],
   ["an event that goes on after [DONE]", 'data: [DONE]\ndata: {"usage":{"cost":1}}\n\n', 0],
 ];
 
@@ -59,3 +60,36 @@ for (const [what, text, events] of STREAMS) {
     }
   });
 }
+
+/** How far a stream has come that ends with this. */
+function endOf(end: string) {
+  const contentType = "text/event-stream";
+  const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
+  meter.feed(utf8(`data: {"choices":[{"index":0,"finish_reason":null}]}\n\n${end}`));
+  meter.end();
+  return { isDone: meter.isDone(), isCut: meter.isCut(), events: meter.progress.events };
+}
+
+Deno.test("[DONE] ends a stream by itself alone, and without its blank line too", () => {
+  for (const end of ["\n\n", "\n", ""]) {
+    assert.deepEqual(endOf(`data: [DONE]${end}`), { isDone: true, isCut: false, events: 1 });
+    for (const other of ["data: [DONE]]", "data: [DONE] 1", "data: x[DONE]", ": [DONE]"]) {
+      assert.deepEqual(endOf(other + end), { isDone: false, isCut: true, events: 1 }, other);
+    }
+  }
+});
+
+Deno.test("a last event without its blank line is read", () => {
+  const { isCut, events } = endOf('data: {"choices":[{"index":0,"finish_reason":"stop"}]}');
+  assert.deepEqual([isCut, events], [false, 2]);
+});
+
+Deno.test("an event is counted whether it is read or like the one before", () => {
+  const contentType = "text/event-stream";
+  const event = 'data: {"id":"gen-1","choices":[{"index":0,"delta":{"content":"x"}}]}\n\n';
+  for (const chunks of [[event.repeat(5)], Array(5).fill(event)]) {
+    const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
+    for (const chunk of [": hello\n\n", ...chunks]) meter.feed(utf8(chunk));
+    assert.equal(meter.progress.events, 5);
+  }
+});

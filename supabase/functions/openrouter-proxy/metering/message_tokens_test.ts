@@ -72,3 +72,11 @@ for (const [what, iterations, input, output] of ITERATIONS) {
     });
   });
 }
+
+Deno.test("compactions count no more than any model reads, whatever they say", () => {
+  const part = '{"type":"compaction","input_tokens":1000000000,"output_tokens":1000000000}';
+  const { inputTokens, outputTokens } = seen(
+    `{"usage":{"input_tokens":1,"output_tokens":2,"iterations":[${part},${part}]}}`,
+  );
+  assert.deepEqual([inputTokens, outputTokens], [1_000_000_001, 1_000_000_002]);
+});

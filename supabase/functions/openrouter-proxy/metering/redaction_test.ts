@@ -199,6 +199,47 @@ Deno.test("an error that is no JSON passes whole and without the account", () =>
   );
 });
 
+Deno.test("an identifier that is no text is no identifier, and stays JSON", () => {
+  const answer =
+    '{"data":{"user_id":null,"org_id":123456789012,"workspace_id":[true,{"x":-1.5e9}]}}';
+  for (const keepsLength of [false, true]) {
+    for (const isError of [false, true]) {
+      for (const chunks of cuttings(utf8(answer))) {
+        assert.equal(passed({ contentType: JSON_TYPE, isError, keepsLength }, chunks), answer);
+      }
+    }
+  }
+});
+
+Deno.test("what is redacted of an event is redacted of each one like it", () => {
+  const event = (user: string) =>
+    `data: {"id":"gen-1","choices":[{"index":0,"delta":{"content":"x"}}],"user_id":"${user}"}\n\n`;
+  for (const chunks of [[event(USER).repeat(4)], Array(4).fill(event(USER))]) {
+    assert.equal(passed({ contentType: SSE }, chunks.map(utf8)), event("[redacted]").repeat(4));
+  }
+});
+
+Deno.test("the account is taken out of a choice, and of errors in a list, beside what a model wrote", () => {
+  const answer = (user: string) =>
+    JSON.stringify({
+      choices: [{ index: 0, message: { content: USER }, user_id: user }],
+      data: { errors: [{ message: `no ${user}` }], text: USER },
+    });
+  assert.equal(passed({ contentType: JSON_TYPE }, [utf8(answer(USER))]), answer("[redacted]"));
+});
+
+Deno.test("metadata of an error is the error's, and that of an answer the client's", () => {
+  const raw = (user: string) => ({ metadata: { raw: `of ${user}` } });
+  for (const error of [{ type: "error" }, { message: "it broke" }]) {
+    assert.equal(
+      passed({ contentType: JSON_TYPE }, [utf8(JSON.stringify({ ...error, ...raw(USER) }))]),
+      JSON.stringify({ ...error, ...raw("[redacted]") }),
+    );
+  }
+  const answer = JSON.stringify({ type: "message", message: { id: "x" }, ...raw(USER) });
+  assert.equal(passed({ contentType: JSON_TYPE }, [utf8(answer)]), answer);
+});
+
 Deno.test("a member that is too long to be an identifier is valid JSON, of a length that is told", () => {
   for (const length of [1_000, 1_023]) {
     for (const filler of ["x", '\\"', "\\\\", String.raw`\u0022`]) {
@@ -232,6 +273,7 @@ Deno.test("what is too large to be held back passes in parts, and none tells of 
     const rest = out.slice(begin.length);
     assertClean(rest, JSON.stringify(answer));
     assert.equal(rest.match(/\[redacted\]/g)?.length, 4);
+    if ("keepsLength" in answer) assert.equal(out.length, chunks.join("").length);
     JSON.parse(out);
   }
 });

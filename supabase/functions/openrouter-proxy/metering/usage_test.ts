@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createMeter } from "./meter.ts";
 import type { Observed } from "./usage.ts";
 import { BOOKED, chunk, seen, USAGE } from "../testing/observations.ts";
 
@@ -180,4 +181,28 @@ Deno.test("observe reads usage on a chunk that also has choices", () => {
 
 Deno.test("a later usage of null, or none, erases nothing", () => {
   assert.deepEqual(seen(chunk(USAGE), chunk("null"), '{"choices":[]}'), BOOKED);
+});
+
+Deno.test("observe reads usage beside a response, and a reason to stop of any choice", () => {
+  const beside = '{"type":"response.completed","response":{"id":"gen-1"},"usage":{"cost":0.5}}';
+  assert.deepEqual(seen(beside), { id: "gen-1", cost: "0.5" });
+  const choices = '{"choices":[{"native_finish_reason":null},{"native_finish_reason":"length"}]}';
+  assert.deepEqual(seen(choices), { nativeFinishReason: "length" });
+});
+
+Deno.test("a value that is too large to be read erases nothing, and is none", () => {
+  const large = "x".repeat(70_000);
+  const contentType = "application/json";
+  const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
+  meter.feed(new TextEncoder().encode(`{"id":"gen-1","model":"a/b","provider":"${large}"}`));
+  meter.end();
+  assert.deepEqual([meter.observed.model, meter.observed.provider], ["a/b", null]);
+});
+
+Deno.test("an error that is too large to be read is one", () => {
+  const contentType = "application/json";
+  const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
+  meter.feed(new TextEncoder().encode(`{"error":{"message":"${"x".repeat(300_000)}"}}`));
+  meter.end();
+  assert.match(meter.observed.error!, /too large/);
 });
