@@ -31,6 +31,8 @@ const storeDown = () =>
 interface Options {
   /** How many writes fail before one succeeds. */
   failures?: number;
+  /** What Postgres waits for before it takes anything. */
+  until?: Promise<void>;
   /** What OpenRouter knows of a generation, now or when the promise is kept. */
   generation?: unknown;
   /** What OpenRouter says of a job. */
@@ -47,6 +49,7 @@ interface Options {
 export function bookkeeping(options: Options = {}) {
   const {
     failures = 0,
+    until,
     generation = null,
     job = null,
     hasEnded = false,
@@ -63,7 +66,8 @@ export function bookkeeping(options: Options = {}) {
   const pending: Promise<unknown>[] = [];
   let attempts = 0;
   let nowMs = 1_000;
-  const write = () => attempts++ < failures ? Promise.reject(storeDown()) : Promise.resolve();
+  const attempt = () => attempts++ < failures ? Promise.reject(storeDown()) : Promise.resolve();
+  const write = () => until === undefined ? attempt() : until.then(attempt);
   const bookkeeper = createBookkeeper({
     store: {
       async settle(settlement) {
