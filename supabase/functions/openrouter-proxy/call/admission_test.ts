@@ -12,7 +12,7 @@ const IDENTITY: Identity = { did: "did:key:z6Mk", replay: REPLAY, tokenIssuedAt:
 /** What Postgres is told of a request, and which models' prices were waited for. */
 async function told(
   body: object | null,
-  { method = "POST", path = "/chat/completions", usdPerCredit = "1" } = {},
+  { method = "POST", path = "/chat/completions", usdPerCredit = "1", headers = {} } = {},
 ) {
   const waitedFor: (readonly string[])[] = [];
   const catalogue = {
@@ -24,7 +24,7 @@ async function told(
   };
   const bytes = utf8(body === null ? "" : JSON.stringify(body));
   const opened = openedBy(method, { path, search: "" }, ["*"]);
-  const order = await orderOf(opened, new Headers(), bytes);
+  const order = await orderOf(opened, new Headers(headers), bytes);
   const request = await admissionRequest("id", method, IDENTITY, order, catalogue, usdPerCredit);
   return { request, waitedFor };
 }
@@ -92,6 +92,16 @@ Deno.test("a call is metered whatever its body names, and only a call", async ()
   }
   assert.equal((await told(null, { path: "/made/up" })).request.metered, true);
   assert.equal((await told({}, { path: "/messages/count_tokens" })).request.metered, false);
+});
+
+Deno.test("a call is told with its key, what it belongs to, and what must be the caller's own", async () => {
+  const { request } = await told({ model: "a/plain", previous_job_id: "job-1" }, {
+    headers: { "idempotency-key": "k", "x-session-id": "s", "x-label": "l" },
+  });
+  assert.deepEqual(
+    [request.idempotency?.key, request.session, request.label, request.ownedGenerations],
+    ["k", "s", "l", ["job-1"]],
+  );
 });
 
 Deno.test("what is free is held against what all DIDs share, too", async () => {

@@ -88,6 +88,15 @@ Deno.test("a job is reached by the links in its answer through the gateway", asy
   });
 });
 
+Deno.test("an answer that leads to no job passes as it came, whatever its members are called", async () => {
+  const text = '{"polling_url":"https://openrouter.example/api/v1/videos/job-1"}';
+  for (const [path, body] of [["/chat/completions", '{"model":"a/b"}'], ["/models", ""]] as const) {
+    const sent = { upstream: upstreamOf(utf8(text)), apiKey: "sk-own" };
+    const response = await answering.pass(await ordered(path, body), sent, null, CLIENT);
+    assert.equal(await response.text(), text);
+  }
+});
+
 Deno.test("a refusal passes once it is booked, where it may be sent again under its key", async () => {
   for (const [headers, waits] of [[{ "idempotency-key": "k" }, true], [{}, false]] as const) {
     const { booking, settle, endings } = booked();

@@ -14,8 +14,8 @@ export function eventBoundary(): EventBoundary {
   return {
     feed(chunk) {
       if (chunk.length > 0) empty = false;
-      // What came before the last four bytes cannot matter: two line ends have four at most.
-      if (chunk.length > 4) lastByte = 0;
+      // What came before the last four bytes cannot matter: two line ends have four at most. Four that
+      // are nothing else are two at least, whatever the first one belongs to.
       for (const byte of chunk.subarray(-4)) {
         if (byte === LF && lastByte === CR) {
           lastByte = byte;

@@ -32,6 +32,24 @@ for (const answer of ["", '{"usage":{"cost":0.5}}']) {
   });
 }
 
+Deno.test("passOn ends with the last byte of a length, though it holds some of it back", async () => {
+  const answer = '{"error":{"message":"it bro';
+  const { reader, send } = readPassage({ contentType: "application/json", length: answer.length });
+  send(answer);
+  assert.equal(await rest(reader), answer);
+});
+
+Deno.test("passOn passes on what it held back of events that end too early and do not say what they are", async () => {
+  const { endings, reader, send, close } = readPassage({ contentType: "text/plain" });
+  const begun = 'data: {"choices":[{"index":0}]}\n\ndata: {"user_id":"';
+  send(`${begun}user_2d`);
+  close();
+  const { text, error } = await broken(reader);
+  assert.equal(text, `${begun}[redacted]`);
+  assert.equal((error as { type?: string }).type, "upstream_unreachable");
+  assert.deepEqual(endings.map(({ kind }) => kind), ["broken"]);
+});
+
 Deno.test("passOn breaks off a stream that ends before it said that it was over", async () => {
   const { endings, reader, send, close } = readPassage();
   const event = 'data: {"id":"gen-1","choices":[{"delta":{"content":"x"}}]}\n\n';

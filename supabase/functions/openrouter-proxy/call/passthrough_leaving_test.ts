@@ -149,6 +149,18 @@ Deno.test("passOn hears a call that falls silent after what its client had asked
   });
 });
 
+Deno.test("passOn hears a call whose client goes in one way and then in another", async () => {
+  for (const [first, second] of [GOINGS, GOINGS.toReversed()]) {
+    const going = new AbortController();
+    const { endings, reader, close } = readPassage({ clientGone: going.signal, isHeard: true });
+    await first![1](going, reader);
+    await second![1](going, reader);
+    close();
+    await settled();
+    assert.deepEqual(endings, [HEARD]);
+  }
+});
+
 Deno.test("passOn tells nobody of a silence whose client has left a stream that is heard", async () => {
   await withClock(async (pass) => {
     const { endings, reader, close } = readPassage({ isHeard: true });

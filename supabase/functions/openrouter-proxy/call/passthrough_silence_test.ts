@@ -53,6 +53,14 @@ Deno.test("passOn breaks an answer that is no stream when OpenRouter falls silen
   assert.equal(endings[0]?.kind, "broken");
 });
 
+Deno.test("passOn ends events that do not say what they are, once they are over and silent", async () => {
+  const { endings, reader, send } = readPassage({ contentType: "text/plain", idleTimeoutMs: 40 });
+  const event = 'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n';
+  send(event);
+  assert.equal(await rest(reader), event);
+  assert.deepEqual(endings, [{ kind: "answered" }]);
+});
+
 Deno.test("passOn loses nothing of a stream that goes on after a silence", async () => {
   const { endings, reader, send, close } = readPassage({ idleTimeoutMs: 200 });
   let received = "";

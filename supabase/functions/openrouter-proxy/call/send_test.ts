@@ -131,6 +131,18 @@ Deno.test("a refusal of a key that OpenRouter knows after all is the answer, and
   assert.deepEqual([calls.length, sending.isSent], [1, false]);
 });
 
+Deno.test("a refusal that is another's, not OpenRouter's of its key, replaces no key", async () => {
+  for (
+    const [status, message] of [[401, "Invalid provider key"], [403, "User not found."]] as const
+  ) {
+    const refusal = Response.json({ error: { message } }, { status });
+    const { send, calls, replaced } = await sender({}, "another", refusal);
+    const { apiKey, upstream } = await send();
+    assert.deepEqual([apiKey, upstream.status], [`opened sealed of ${DID}`, status]);
+    assert.deepEqual([calls.length, replaced], [1, []]);
+  }
+});
+
 Deno.test("nothing is sent for a client that has hung up", async () => {
   const { send, sending, calls, clientGone } = await sender({}, null);
   clientGone.abort();

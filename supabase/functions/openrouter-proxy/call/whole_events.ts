@@ -86,7 +86,6 @@ function endOfLastEvent(bytes: Uint8Array, boundary: ReturnType<typeof eventBoun
     boundary.feed(bytes.subarray(start, ++start));
     if (boundary.isAtEnd()) endAtStart = start;
   }
-  if (start === bytes.length) return endAtStart;
   boundary.feed(bytes.subarray(start));
   for (let last = bytes.length - 1; last > start; last--) {
     if (!isLineEnd(bytes[last])) continue;

@@ -84,6 +84,17 @@ Deno.test("an event that is longer than what is held passes as it comes, and the
   assert.equal(textOf(events.release()), "data: 2");
 });
 
+Deno.test("behind an event that was too long the next one waits, where the chunk ends between them", () => {
+  const events = wholeEvents();
+  const begun = `data: ${"x".repeat(MAX_HELD_BYTES)}`;
+  assert.equal(textOf(events.feed(utf8(begun))), begun);
+  assert.deepEqual([events.isBetween(), events.isAtEnd()], [false, false]);
+  assert.equal(textOf(events.feed(utf8("\n\n"))), "\n\n");
+  assert.deepEqual([events.isBetween(), events.isAtEnd()], [true, true]);
+  assert.equal(textOf(events.feed(utf8("data: 2"))), "");
+  assert.deepEqual([events.isBetween(), events.isAtEnd()], [true, false]);
+});
+
 Deno.test("an event that is longer than what is held passes at once behind the end of another", () => {
   const events = wholeEvents();
   const chunk = `data: 1\n\n${"x".repeat(MAX_HELD_BYTES + 1)}`;

@@ -79,6 +79,20 @@ Deno.test("[DONE] ends a stream by itself alone, and without its blank line too"
   }
 });
 
+Deno.test("a stream that says when it is over is cut before that, whatever came last", () => {
+  for (const end of ["", ": hi\n\n", 'data: {"id":"gen-1"}\n\n', 'data: {"choices":[]}\n\n']) {
+    assert.equal(endOf(end).isCut, true, end);
+  }
+});
+
+Deno.test("an event counts again where another one came between", () => {
+  const contentType = "text/event-stream";
+  const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
+  const event = (model: string) => `data: {"id":"gen-1","model":"${model}"}\n\n`;
+  meter.feed(utf8(`: hello\n\n${event("a/b")}${event("a/c")}${event("a/b")}`));
+  assert.equal(meter.observed.model, "a/b");
+});
+
 Deno.test("a last event without its blank line is read", () => {
   const { isCut, events } = endOf('data: {"choices":[{"index":0,"finish_reason":"stop"}]}');
   assert.deepEqual([isCut, events], [false, 2]);

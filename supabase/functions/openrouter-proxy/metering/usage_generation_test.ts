@@ -66,3 +66,13 @@ for (const data of ["null", "[]", '{"total_cost":null,"native_tokens_prompt":nul
     assert.deepEqual(seenOfGeneration(data), {});
   });
 }
+
+Deno.test("what a generation says of its cost and its tokens holds, whatever was learnt before", () => {
+  const before = { ...nothingObserved(), cost: "1", inputTokens: 1, outputTokens: 1 };
+  const told = '{"total_cost":0.5,"native_tokens_prompt":2,"native_tokens_completion":3}';
+  assert.deepEqual(seenOfGeneration(told, before), {
+    cost: "0.5",
+    inputTokens: 2,
+    outputTokens: 3,
+  });
+});

@@ -206,3 +206,17 @@ Deno.test("an error that is too large to be read is one", () => {
   meter.end();
   assert.match(meter.observed.error!, /too large/);
 });
+
+Deno.test("observe keeps parts that a later usage does not tell", () => {
+  const details = '"completion_tokens_details":{"reasoning_tokens":3},' +
+    '"prompt_tokens_details":{"cached_tokens":2}';
+  const first = `{"usage":{"prompt_tokens":5,"completion_tokens":4,${details}}}`;
+  const { reasoningTokens, cachedTokens } = seen(first, '{"usage":{"completion_tokens":9}}');
+  assert.deepEqual([reasoningTokens, cachedTokens], [3, 2]);
+});
+
+Deno.test("observe takes the last reason to stop that is told", () => {
+  const reason = (why: string) => `{"choices":[{"native_finish_reason":${why}}]}`;
+  const { nativeFinishReason } = seen(reason('"tool_calls"'), reason('"stop"'), reason("null"));
+  assert.equal(nativeFinishReason, "stop");
+});

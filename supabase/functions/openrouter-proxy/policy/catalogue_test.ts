@@ -77,6 +77,20 @@ Deno.test("the list is fetched again after an hour, while requests go on with th
   assert.deepEqual([catalogue.find("a/b"), catalogue.find("c/d")?.id], [null, "c/d"]);
 });
 
+Deno.test("a list is as old as its arrival", async () => {
+  const { catalogue, sent, clock } = bench(() => {
+    clock.ms = 5 * MINUTE_MS;
+    return list("a/b");
+  }, () => list("a/b"));
+  await catalogue.ready(["a/b"]);
+  clock.ms = 64 * MINUTE_MS;
+  await catalogue.ready(["a/b"]);
+  assert.equal(sent.length, 1);
+  clock.ms = 65 * MINUTE_MS;
+  await catalogue.ready(["a/b"]);
+  assert.equal(sent.length, 2);
+});
+
 Deno.test("when the clock is set back the list is fetched again", async () => {
   const { catalogue, sent, clock, settled } = bench(() => list("a/b"), () => list("a/b"));
   await catalogue.ready(["a/b"]);

@@ -328,6 +328,7 @@ const ESTIMATES: [
     [LOOSE.output],
     "/images",
   ],
+  ["one answer, where no API has more", { ...BODY, model: "a/plain", n: 3 }, [{ usd: "0.13" }]],
   ["images without prices", { model: "a/zero" }, [UNKNOWN], [LOOSE.price], "/images"],
   ["images for nothing, as none", { model: "a/zero:free" }, [UNKNOWN], [LOOSE.price], "/images"],
   [

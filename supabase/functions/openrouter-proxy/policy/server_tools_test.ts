@@ -109,6 +109,13 @@ Deno.test("X is not searched by what is off, null, or the client's own", async (
   ]);
 });
 
+Deno.test("of a tool's results the most counts, whichever is said last", async () => {
+  for (const members of ['"max_results":50,"max_results":3', '"max_results":3,"max_results":50']) {
+    const { serverTools } = await asked(`{"tools":[{"type":"web_search",${members}}]}`);
+    assert.deepEqual(serverTools.map(({ results }) => results), [50]);
+  }
+});
+
 Deno.test("a plugin is off only if every parser says so, and a tool never is", async () => {
   const off = (members: string) => toolsOf(`{"plugins":[{"id":"web",${members}}]}`);
   assert.deepEqual(await off('"enabled":false'), []);

@@ -75,6 +75,11 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     { parameters: { file_id: "f" } },
     "file at parameters.file_id",
   ],
+  [
+    "a file in what only begins like a sandbox's report",
+    { messages: [{ content: [{ type: "code_execution_output_request", file_id: "f" }] }] },
+    "file at messages[0].content[0].file_id",
+  ],
   ["a skill beside everything", { skill_id: "skill_01" }, "file at skill_id"],
   ["a skill of a type that comes last", '{"skill_id":"s","type":"custom"}', "file at skill_id"],
   ["a container with an id", { container: { id: "c", skills: [] } }, "container at container.id"],
@@ -287,6 +292,13 @@ const SCHEMA = {
 };
 
 const PASSES: [what: string, body: unknown][] = [
+  ["containers that are none", {
+    container: "",
+    tools: [{ type: "code_interpreter", container: "" }, { container: null }],
+  }],
+  ["the schema of a tool without a type", {
+    tools: [{ parameters: { file_id: "f", preset: "x" } }],
+  }],
   [
     "functions whose names look alike",
     {

@@ -49,6 +49,12 @@ Deno.test("usageReport tells a group's costs with all their digits", async () =>
   assert.ok((await report("group_by=day", { groups })).text.includes(`"cost":${cost}}`));
 });
 
+Deno.test("usageReport tells the range as it was asked for", async () => {
+  const { text } = await report("start_date=2026-11-20&end_date=2026-11-22T10:00:00Z");
+  const { start_date, end_date } = JSON.parse(text);
+  assert.deepEqual([start_date, end_date], ["2026-11-20", "2026-11-22T10:00:00Z"]);
+});
+
 Deno.test("usageReport admits to what it leaves out", async () => {
   const admitted = { truncated: true as const, partial_before: "2026-11-01T00:00:00Z" };
   const { truncated, partial_before } = JSON.parse((await report("", admitted)).text);

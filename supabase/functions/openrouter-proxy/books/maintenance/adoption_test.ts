@@ -281,6 +281,12 @@ Deno.test("a generation that analytics alone know is booked when OpenRouter has 
   assert.deepEqual([createdAt.getTime(), model, endpoint], [NOW_MS - 180_000, "listed", null]);
 });
 
+Deno.test("where nothing is known yet, all is left for later", async () => {
+  const id = `gen-${Math.floor(NOW_MS / 1000) - 60}-x`;
+  const { found, spans, tried } = await adoption([id]);
+  assert.deepEqual([found, spans, tried], [{ adopted: 0, ownRows: 0, later: 1 }, [], []]);
+});
+
 Deno.test("nothing is booked of what could not be looked at to the end", async () => {
   const clock = fakeClock(NOW_MS);
   const adopt = createAdoption({

@@ -14,6 +14,8 @@ function row(n: number, endpoint = "/chat/completions"): UnpricedRequest {
 function jobOver(
   batches: UnpricedRequest[][],
   generation: (id: string) => Promise<Record<string, unknown> | null>,
+  /** How many of a batch have a cost by then. */
+  priced = 0,
 ) {
   const clock = fakeClock();
   const booked: KnownCost[] = [];
@@ -31,7 +33,7 @@ function jobOver(
       },
       bookCosts(costs) {
         booked.push(...costs);
-        return Promise.resolve(costs.length);
+        return Promise.resolve(costs.length - priced);
       },
     },
     management: { generation },
@@ -87,6 +89,15 @@ Deno.test("a row gets all that OpenRouter knows of its generation, and no part a
     reasoningTokens: 20,
     upstreamCost: "0.4",
   }]);
+});
+
+Deno.test("rows count as done where Postgres took their costs", async () => {
+  const { job, turn } = jobOver(
+    [[row(1), row(2), row(3)]],
+    () => Promise.resolve({ total_cost: "1" }),
+    1,
+  );
+  assert.equal((await job(turn)).done, 2);
 });
 
 Deno.test("jobs are asked for by their own path", async () => {
