@@ -34,9 +34,14 @@ for (const answer of ["", '{"usage":{"cost":0.5}}']) {
 
 Deno.test("passOn ends with the last byte of a length, though it holds some of it back", async () => {
   const answer = '{"error":{"message":"it bro';
-  const { reader, send } = readPassage({ contentType: "application/json", length: answer.length });
+  const { reader, send, close } = readPassage({
+    contentType: "application/json",
+    length: answer.length,
+  });
   send(answer);
   assert.equal(await rest(reader), answer);
+  close();
+  await settled();
 });
 
 Deno.test("passOn passes on what it held back of events that end too early and do not say what they are", async () => {

@@ -89,7 +89,8 @@ Deno.test("an event counts again where another one came between", () => {
   const contentType = "text/event-stream";
   const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
   const event = (model: string) => `data: {"id":"gen-1","model":"${model}"}\n\n`;
-  meter.feed(utf8(`: hello\n\n${event("a/b")}${event("a/c")}${event("a/b")}`));
+  const telling = 'data: {"id":"gen-1","model":"a/c","usage":{"cost":1}}\n\n';
+  meter.feed(utf8(`: hello\n\n${event("a/b")}${telling}${event("a/b")}`));
   assert.equal(meter.observed.model, "a/b");
 });
 
