@@ -104,12 +104,14 @@ Deno.test("clientAnswer ends the booking of an error that is too large to be who
   assert.deepEqual(events[1], { kind: "refused", status: 502 });
 });
 
-Deno.test("clientAnswer ends the booking of an answer that has no content by its status", () => {
-  const { response, events } = answered({ status: 204 });
-  assert.equal(response.status, 204);
-  assert.equal(response.body, null);
-  assert.deepEqual(events[1], { kind: "answered" });
-});
+for (const status of [204, 205]) {
+  Deno.test(`clientAnswer ends the booking of an answer that has no content by its status, ${status}`, () => {
+    const { response, events } = answered({ status });
+    assert.equal(response.status, status);
+    assert.equal(response.body, null);
+    assert.deepEqual(events[1], { kind: "answered" });
+  });
+}
 
 for (
   const [what, body] of [

@@ -109,6 +109,7 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
     messages: [{ content: [{ type: "tool_use", input: { image_url: "x" } }] }],
   }, { mediaParts: 0 }],
   ["no cache", { messages: [{ content: "cache_control" }] }, { caching: "none" }],
+  ["what an image is drawn after", { input_references: [{ name: "x" }] }, { mediaParts: 1 }],
   ["no cache, by null", { cache_control: null }, { caching: "none" }],
   ["a cache", { system: [{ cache_control: { type: "ephemeral" } }] }, { caching: "short" }],
   ["five minutes", { tools: [{ cache_control: { ttl: "5m" } }] }, { caching: "short" }],

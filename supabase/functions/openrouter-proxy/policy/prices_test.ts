@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Charges } from "./calls.ts";
 import type { ListedModel, Prices } from "./price_list.ts";
-import { dearest, isFreeOfCharge, isPriced } from "./prices.ts";
+import { dearest, isFreeOfCharge, isPriced, writesUnasked } from "./prices.ts";
 
 function listed(id: string, prices: Prices, more: Partial<ListedModel> = {}): ListedModel {
   const model = { id, contextLength: null, maxOutputTokens: null, isRouter: false };
@@ -51,4 +51,12 @@ Deno.test("a bound takes a listed price's place where it is certain, and else on
     dearest(model, ["prompt"], 1, { prompt: { units, isCertain } });
   assert.deepEqual([bounded(2n, true), bounded(9n, true)], [2n, 9n]);
   assert.deepEqual([bounded(2n, false), bounded(9n, false)], [3n, 9n]);
+});
+
+Deno.test("whose caches are written unasked goes by the author, whole", () => {
+  const unasked = (id: string) => writesUnasked(listed(id, {}));
+  for (const id of ["anthropic/a", "Google/a", "qwen/a"]) assert.equal(unasked(id), false, id);
+  for (const id of ["openai/a", "anthropics/a", "google-x/a", "x/anthropic/a"]) {
+    assert.equal(unasked(id), true, id);
+  }
 });

@@ -80,6 +80,11 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     { messages: [{ content: [{ type: "code_execution_output_request", file_id: "f" }] }] },
     "file at messages[0].content[0].file_id",
   ],
+  [
+    "a list in the place of a tool",
+    { tools: [[{ type: "function", parameters: { file_id: "f" } }]] },
+    "file at tools[0][0].parameters.file_id",
+  ],
   ["a skill beside everything", { skill_id: "skill_01" }, "file at skill_id"],
   ["a skill of a type that comes last", '{"skill_id":"s","type":"custom"}', "file at skill_id"],
   ["a container with an id", { container: { id: "c", skills: [] } }, "container at container.id"],
@@ -292,6 +297,7 @@ const SCHEMA = {
 };
 
 const PASSES: [what: string, body: unknown][] = [
+  ["examples of a tool's input", { tools: [{ name: "f", input_examples: [{ file_id: "f" }] }] }],
   ["containers that are none", {
     container: "",
     tools: [{ type: "code_interpreter", container: "" }, { container: null }],
