@@ -91,8 +91,14 @@ Deno.test("a job is reached by the links in its answer through the gateway", asy
 Deno.test("an answer that leads to no job passes as it came, whatever its members are called", async () => {
   const text = '{"polling_url":"https://openrouter.example/api/v1/videos/job-1"}';
   for (const [path, body] of [["/chat/completions", '{"model":"a/b"}'], ["/models", ""]] as const) {
-    const sent = { upstream: upstreamOf(utf8(text)), apiKey: "sk-own" };
-    const response = await answering.pass(await ordered(path, body), sent, null, CLIENT);
+    const upstream = upstreamOf(utf8(text));
+    const response = await answering.pass(
+      await ordered(path, body),
+      upstream,
+      "sk-own",
+      null,
+      CLIENT,
+    );
     assert.equal(await response.text(), text);
   }
 });
@@ -114,8 +120,8 @@ Deno.test("an answer that leads elsewhere passes as it came, and is booked as re
   for (const status of [301, 302, 307, 308]) {
     const { booking, endings, settle } = booked();
     const order = await ordered("/chat/completions", '{"model":"a/b"}', { "idempotency-key": "k" });
-    const sent = { upstream: upstreamOf(null, "text/html", status), apiKey: "sk-own" };
-    const response = answering.pass(order, sent, booking, CLIENT);
+    const upstream = upstreamOf(null, "text/html", status);
+    const response = answering.pass(order, upstream, "sk-own", booking, CLIENT);
     assert.equal(await isWaiting(response), true);
     settle();
     assert.equal((await response).status, status);
@@ -125,17 +131,17 @@ Deno.test("an answer that leads elsewhere passes as it came, and is booked as re
 
 Deno.test("the answer that begins a job is awaited although it comes in parts", async () => {
   const { booking, endings, settle } = booked();
-  let upstream!: ReadableStreamDefaultController<Uint8Array>;
+  let chunks!: ReadableStreamDefaultController<Uint8Array>;
   const body = new ReadableStream<Uint8Array>({
-    start: (controller) => void (upstream = controller),
+    start: (controller) => void (chunks = controller),
   });
-  const sent = { upstream: upstreamOf(body, "application/json", 202), apiKey: "sk-own" };
+  const upstream = upstreamOf(body, "application/json", 202);
   const order = await ordered("/videos", '{"model":"a/b"}');
-  const response = answering.pass(order, sent, booking, CLIENT);
-  upstream.enqueue(utf8('{"id":"job-1",'));
+  const response = answering.pass(order, upstream, "sk-own", booking, CLIENT);
+  chunks.enqueue(utf8('{"id":"job-1",'));
   assert.equal(await isWaiting(response), true);
-  upstream.enqueue(utf8('"status":"pending"}'));
-  upstream.close();
+  chunks.enqueue(utf8('"status":"pending"}'));
+  chunks.close();
   assert.equal(await isWaiting(response), true);
   assert.deepEqual(endings, [{ kind: "answered" }]);
   settle();

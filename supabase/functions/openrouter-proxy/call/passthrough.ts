@@ -259,7 +259,7 @@ class PassingBody {
     const message = `OpenRouter was silent for ${idleTimeoutMs} ms within its answer`;
     const error = new GatewayError("upstream_timeout", message);
     // Some providers keep the connection open when they have said that they are done.
-    if (this.#events === null || !meter.progress.isOver) return this.#breakOff(error);
+    if (!meter.progress.isOver) return this.#breakOff(error);
     this.#end(whenRead);
     this.#hangUp(error);
   }

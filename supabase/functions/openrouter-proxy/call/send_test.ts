@@ -136,9 +136,9 @@ Deno.test("a refusal that is another's, not OpenRouter's of its key, replaces no
     const [status, message] of [[401, "Invalid provider key"], [403, "User not found."]] as const
   ) {
     const refusal = Response.json({ error: { message } }, { status });
-    const { send, calls, replaced } = await sender({}, "another", refusal);
-    const { apiKey, upstream } = await send();
-    assert.deepEqual([apiKey, upstream.status], [`opened sealed of ${DID}`, status]);
+    const { send, sending, calls, replaced } = await sender({}, "another", refusal);
+    const upstream = await send();
+    assert.deepEqual([sending.apiKey, upstream.status], [`opened sealed of ${DID}`, status]);
     assert.deepEqual([calls.length, replaced], [1, []]);
   }
 });
