@@ -43,7 +43,7 @@ function admittedWith(key: AccountKey | null) {
 interface Script {
   admissions?: Admission[];
   claim?: ProvisioningClaim;
-  isAlive?: boolean;
+  isAlive?: boolean | ManagementError;
   setLimit?: () => Promise<void>;
   recordKeyLimit?: () => Promise<void>;
 }
@@ -77,7 +77,11 @@ function scripted(
   };
   const management: Partial<Management> = {
     createKey: () => noted("create", { hash: "new", key: "sk-new" }),
-    isAlive: (hash, at) => noted(`alive? ${hash}${at === NOW ? "" : ` at ${at}`}`, isAlive),
+    isAlive: async (hash, at) => {
+      await noted(`alive? ${hash}${at === NOW ? "" : ` at ${at}`}`, null);
+      if (isAlive instanceof ManagementError) throw isAlive;
+      return isAlive;
+    },
     deleteKey: (hash) => noted(`delete ${hash}`, undefined),
     setLimit: async (hash, limit) => {
       await noted(`limit ${hash} ${limit.creditLimit} ${limit.creditLimitReset}`, null);
@@ -282,12 +286,32 @@ Deno.test("a limit that may wait is told and noted as any other where OpenRouter
   assert.deepEqual(calls, ["limit old 3 daily", "record old 3 daily"]);
 });
 
-Deno.test("a limit that Postgres does not note is told as that", async () => {
-  const { accounts } = scripted({
-    recordKeyLimit: () => Promise.reject(new GatewayError("store_unavailable", "down")),
+for (const mayWait of [false, true]) {
+  Deno.test(`a limit that Postgres does not note is told as that where it may ${mayWait ? "" : "not "}wait`, async () => {
+    const { accounts, calls, logged } = scripted({
+      recordKeyLimit: () => Promise.reject(new GatewayError("store_unavailable", "down")),
+    });
+    for (const made of [2, 4]) {
+      const refusal = await refusalOf(accounts.openKey(DID, await oldKey(LIMIT, mayWait)));
+      assert.deepEqual([refusal.type, calls.length, logged], ["store_unavailable", made, []]);
+    }
   });
-  const refusal = await refusalOf(accounts.openKey(DID, await oldKey(LIMIT)));
-  assert.equal(refusal.type, "store_unavailable");
+}
+
+Deno.test("each of the limits that come at once is told", async () => {
+  const { accounts, calls } = scripted({});
+  const limits: KeyLimit[] = [
+    LIMIT,
+    { ...LIMIT, creditLimitReset: "weekly" },
+    { ...LIMIT, creditLimit: "4" },
+  ];
+  const keys = await Promise.all(limits.map((limit) => oldKey(limit)));
+  await Promise.all(keys.map((key) => accounts.openKey(DID, key)));
+  assert.deepEqual(calls.filter((call) => call.startsWith("limit")), [
+    "limit old 3 daily",
+    "limit old 3 weekly",
+    "limit old 4 daily",
+  ]);
 });
 
 Deno.test("another DID's envelope does not open", async () => {
@@ -328,5 +352,14 @@ Deno.test("a disabled DID's key is not replaced", async () => {
 Deno.test("a key that OpenRouter refuses but has is not replaced: that would lift its limit", async () => {
   const { accounts, calls } = scripted({ isAlive: true });
   assert.equal(await accounts.replaceKey(DID, await oldKey()), null);
+  assert.deepEqual(calls, ["alive? old"]);
+});
+
+Deno.test("a refused key is not replaced while OpenRouter does not say whether it has it", async () => {
+  const { accounts, calls } = scripted({ isAlive: new ManagementError("busy", 429, "7") });
+  const refusal = await refusalOf(accounts.replaceKey(DID, await oldKey()));
+  assert.deepEqual([refusal.type, refusal.headers], ["provisioning_failed", {
+    "retry-after": "7",
+  }]);
   assert.deepEqual(calls, ["alive? old"]);
 });

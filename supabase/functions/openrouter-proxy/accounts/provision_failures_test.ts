@@ -16,11 +16,12 @@ const storeDown = () => new GatewayError("store_unavailable", "the database is d
 
 for (const mayHaveArrived of [true, false]) {
   Deno.test(`a claim that Postgres ${mayHaveArrived ? "may have" : "has not"} taken is ${mayHaveArrived ? "" : "not "}given back`, async () => {
+    const gone = new StoreUnavailable("claim_key_provisioning: gone", mayHaveArrived);
     const { provision, calls } = scripted({
-      claims: [new StoreUnavailable("claim_key_provisioning: gone", mayHaveArrived)],
+      claims: [gone],
       release: () => Promise.reject(storeDown()),
     });
-    assert.equal((await refusalOf(provision(DID, null))).type, "store_unavailable");
+    assert.equal(await refusalOf(provision(DID, null)), gone);
     assert.deepEqual(calls, [
       `claim ${DID} null`,
       ...(mayHaveArrived ? [`release ${DID} orphan possible`] : []),

@@ -17,7 +17,7 @@ const BUDGET = {
 } as const;
 const REQUEST = anAdmissionRequest({
   sharedFeatures: [{ feature: "preset", param: "preset" }, { feature: "x", param: "models[1]" }],
-  serverTools: [{ name: "web_search", param: "tools[0]" }],
+  serverTools: [{ name: "fusion", param: "plugins[0]" }, { name: "web_search", param: "tools[0]" }],
 });
 
 const REFUSALS: [
@@ -68,6 +68,13 @@ const REFUSALS: [
     /^web_search is run, and billed/,
     { param: "tools[0]" },
   ],
+  // What Postgres of another version calls so; which member asks for it is not known.
+  [
+    { decision: "feature_not_allowed", feature: "unknown" },
+    "feature_not_allowed",
+    /^unknown is run, and billed/,
+    { param: undefined },
+  ],
   [{ ...BUDGET, scope: "did", period: "day" }, "budget_exceeded", /\$0\.2, and this DID's daily/],
   [{ ...BUDGET, scope: "gateway", period: "month" }, "budget_exceeded", /this gateway's monthly/],
   [
@@ -93,6 +100,22 @@ for (const [admission, type, message, details] of REFUSALS) {
     }
   });
 }
+
+/** What RATE is told as. */
+const RATE_HEADERS = {
+  "ratelimit-limit": "5",
+  "ratelimit-remaining": "0",
+  "ratelimit-reset": "60",
+  "retry-after": "12",
+};
+
+Deno.test("a refusal by a rate has its figures and whose rate it is", () => {
+  for (const scope of ["did", "gateway", "free_models"] as const) {
+    const refused = { ...RATE, decision: "rate_limited", scope, what: "requests" } as const;
+    const { headers, details } = refusalOf(refused, REQUEST);
+    assert.deepEqual([headers, details], [RATE_HEADERS, { scope }]);
+  }
+});
 
 Deno.test("a refusal by a budget has its figures, to the last digit", () => {
   const { details } = refusalOf({ ...BUDGET, scope: "did", period: "day" }, REQUEST);
@@ -125,5 +148,9 @@ Deno.test("a DID for which there is no room is told when there will be", () => {
   assert.deepEqual(later.headers, { "retry-after": "86400" });
   const soon = noNewAccounts({ ...RATE, state: "no_room", why: "minute", retryAfterMs: 12_000 });
   assert.equal(soon.type, "rate_limited");
+  assert.deepEqual(soon.details, { scope: "gateway" });
+  assert.deepEqual(soon.headers, RATE_HEADERS);
+  const now = noNewAccounts({ state: "no_room", why: "day", retryAfterMs: 0 });
+  assert.deepEqual(now.headers, { "retry-after": "1" });
   assert.match(soon.message, /makes 5 new accounts a minute/);
 });

@@ -87,6 +87,50 @@ Deno.test("a DID has no more slots than it leaves to the others", async () => {
   assert.ok(flood.some(({ ended }) => ended !== null));
 });
 
+Deno.test("a DID that has its share of slots ends its own bodies for another, not others' that are slower", async () => {
+  const gate = gateWith({ slots: 6, slotsOfKind: 6 });
+  const others = [1, 2].map((n) => gate.body("verified", 0, `did:key:${n}`));
+  await gate.pass(500);
+  const own = [1, 2].map(() => gate.body("verified", 0, "did:key:flood"));
+  await gate.pass(1_000);
+  const newcomer = gate.body("verified", 0, "did:key:flood");
+  await gate.settle();
+  assert.deepEqual(states([...others, ...own, newcomer]), ["in", "in", "ended", "in", "in"]);
+});
+
+Deno.test("a DID that has its share of slots has memory for its bodies, and room that slow ones make", async () => {
+  const gate = gateWith();
+  const other = gate.body("verified", 0, "did:key:other");
+  const own = gate.body("verified", 0, "did:key:own");
+  await gate.settle();
+  assert.equal(other.place!.hold(500), true);
+  assert.equal(own.place!.hold(300), true);
+  await gate.pass(1_000);
+  own.place!.arrived(300);
+  assert.equal(own.place!.hold(700), true);
+  assert.deepEqual(states([other, own]), ["ended", "in"]);
+});
+
+Deno.test("who waits beyond its DID's share keeps nobody from a slot that is given back", async () => {
+  const gate = gateWith({ slotsOfKind: 4, waitingOfKind: 10 });
+  const flood = [1, 2].map(() => gate.body("verified", 0, "did:key:flood"));
+  const others = [1, 2, 3].map((n) => gate.body("verified", 0, `did:key:${n}`));
+  const newest = gate.body("verified", 0, "did:key:flood");
+  await gate.settle();
+  const all = [...flood, ...others, newest];
+  assert.deepEqual(states(all), ["in", "in", "in", "in", "waiting", "waiting"]);
+  others[0]!.place![Symbol.dispose]();
+  await gate.settle();
+  assert.deepEqual(states(all).slice(4), ["in", "waiting"]);
+});
+
+Deno.test("where too many wait, and no DID has more than another, the oldest of all is refused", async () => {
+  const gate = gateWith({ slots: 1, slotsOfKind: 1, waitingOfKind: 2 });
+  const bodies = [1, 2, 3, 4].map((n) => gate.body("verified", 0, `did:key:${n}`));
+  await gate.settle();
+  assert.deepEqual(states(bodies), ["in", "refused", "waiting", "waiting"]);
+});
+
 Deno.test("where too many wait, the oldest of the DID that has the most of them is refused", async () => {
   const gate = gateWith({ slots: 1, slotsOfKind: 1, waitingOfKind: 3 });
   gate.body("verified");
@@ -122,6 +166,8 @@ Deno.test("a body that is whole gives its slot and its buffer back, and keeps it
   // 300 of 1 000 are held, 100 are the buffer's; 800 of one kind are allowed under way.
   assert.equal(second.place!.hold(601), false);
   assert.equal(second.place!.hold(600), true);
+  first.place!.whole();
+  assert.equal(second.place!.hold(601), false);
   await gate.pass(60_000);
   assert.equal(first.ended, null);
 });
@@ -207,6 +253,18 @@ Deno.test("a large body has no grace where a small one needs memory, and has whe
   assert.deepEqual(states([large, small]), ["ended", "in"]);
 });
 
+Deno.test("a large body makes room for a newcomer that has a slot, and no memory for its buffer", async () => {
+  const megabyte = 1024 * 1024;
+  const gate = gateWith({ bytes: 2 * megabyte, bytesOfKind: 2 * megabyte });
+  const large = gate.body("unverified");
+  await gate.settle();
+  assert.equal(large.place!.hold(2 * megabyte), true);
+  large.place!.arrived(2 * megabyte);
+  const newcomer = gate.body("unverified", 1_000);
+  await gate.settle();
+  assert.deepEqual(states([large, newcomer]), ["ended", "in"]);
+});
+
 Deno.test("a newcomer does not wait while there is a slow body older than a second", async () => {
   const gate = gateWith();
   const stalled = [1, 2, 3].map(() => gate.body("unverified"));
@@ -230,6 +288,24 @@ Deno.test("who finds no room within five seconds is refused", async () => {
   await gate.pass(50);
   assert.deepEqual(states([late]), ["refused"]);
   assert.equal(late.refused?.type, "overloaded");
+});
+
+Deno.test("who waits is looked after again where everybody had been served before", async () => {
+  const gate = gateWith({ slots: 1, slotsOfKind: 1 });
+  const first = gate.body("unverified");
+  await gate.settle();
+  for (let n = 0; n < 2; n++) {
+    first.place!.arrived(1);
+    const late = gate.body("unverified");
+    for (let ms = 0; ms < 5_000; ms += 500) {
+      // Nothing is slower than it but what does not move.
+      await gate.pass(500);
+      first.place?.arrived(1_000_000);
+    }
+    assert.notDeepEqual(states([late]), ["waiting"]);
+    assert.equal(gate.isIdle(), true);
+    late.place?.[Symbol.dispose]();
+  }
 });
 
 Deno.test("an unverified body ends no verified one, and a verified one may end either", async () => {
@@ -364,6 +440,62 @@ Deno.test("a body that is ended while it waits for memory is told so, and holds 
   assert.deepEqual(states([first]), ["in"]);
 });
 
+Deno.test("a body that waits for memory has it before newer ones have a slot that there is not", async () => {
+  const gate = gateWith();
+  const [whole, ...bodies] = [1, 2, 3].map(() => gate.body("unverified"));
+  await gate.settle();
+  assert.equal(whole!.place!.hold(500), true);
+  whole!.place!.whole();
+  bodies.push(gate.body("unverified"));
+  await gate.settle();
+  assert.equal(bodies[0]!.place!.hold(600), false);
+  let hasRoom = false;
+  bodies[0]!.place!.room().then(() => hasRoom = true);
+  const newcomer = gate.body("unverified");
+  await gate.settle();
+  whole!.place![Symbol.dispose]();
+  await gate.settle();
+  assert.deepEqual([hasRoom, ...states([...bodies, newcomer])], [
+    true,
+    "in",
+    "in",
+    "in",
+    "waiting",
+  ]);
+});
+
+Deno.test("a body that is ended for one that waits takes none of the memory that it waited for", async () => {
+  const gate = gateWith();
+  const [fast, stalled] = [gate.body("unverified"), gate.body("unverified")];
+  await gate.settle();
+  assert.equal(fast.place!.hold(500), true);
+  assert.equal(stalled.place!.hold(300), true);
+  assert.equal(stalled.place!.hold(400), false);
+  const waiting = assert.rejects(stalled.place!.room(), { type: "overloaded" });
+  await gate.pass(900);
+  gate.body("unverified");
+  const newcomer = gate.body("unverified");
+  await gate.pass(50);
+  fast.place!.arrived(500);
+  await gate.pass(50);
+  assert.deepEqual(states([fast, stalled, newcomer]), ["in", "ended", "in"]);
+  await waiting;
+  assert.equal(newcomer.place!.hold(300), true);
+  assert.deepEqual(states([fast, newcomer]), ["in", "in"]);
+});
+
+Deno.test("a body that was ended before it was asked what to do then is told at once", async () => {
+  let now = 0;
+  const clock = { now: () => now, sleep: () => new Promise<void>(() => {}) };
+  const bodies = bodiesUnderWay({ ...LIMITS, slots: 1 }, clock);
+  const place = await bodies.enter({ kind: "unverified", did: null }, 0);
+  now = 1_000;
+  await bodies.enter({ kind: "unverified", did: null }, 0);
+  let told: GatewayError | null = null;
+  place.whenEnded((reason) => told = reason);
+  assert.equal((told as GatewayError | null)?.type, "overloaded");
+});
+
 Deno.test("whatever bodies do, no bound is passed, and all room comes back", async () => {
   const steps = fc.array(
     fc.record({
@@ -414,11 +546,13 @@ Deno.test("whatever bodies do, no bound is passed, and all room comes back", asy
         }
       }
       await gate.pass(6_000);
-      for (const { place } of open()) place![Symbol.dispose]();
+      // Whoever receives a body disposes of its place, ended or not.
+      for (const { place } of bodies) place?.[Symbol.dispose]();
       await gate.settle();
       const last = [1, 2, 3].map(() => gate.body("unverified"));
       await gate.settle();
       assert.deepEqual(states(last), ["in", "in", "in"]);
+      assert.equal(last[0]!.place!.hold(801), false);
       assert.equal(last[0]!.place!.hold(800), true);
       for (const { place } of last) place![Symbol.dispose]();
       const lastOfDid = [1, 2, 3].map(() => gate.body("verified", 0, "did:key:0"));

@@ -29,11 +29,11 @@ export function createRequireOperator(secretKeys: readonly string[]): RequireOpe
 }
 
 /**
- * Compares hashes in constant time. Of hashes, because their length says nothing about the keys, and
+ * Compares hashes in constant time. Of hashes, because all are as long, whatever the keys are, and
  * because a first difference in them says nothing about where keys differ.
  */
 function areEqual(a: Uint8Array, b: Uint8Array): boolean {
-  let difference = a.length ^ b.length;
-  for (const [i, byte] of a.entries()) difference |= byte ^ (b[i] ?? 0);
+  let difference = 0;
+  for (const [i, byte] of a.entries()) difference |= byte ^ b[i]!;
   return difference === 0;
 }

@@ -24,6 +24,9 @@ const REFUSED: Record<string, string>[] = [
   { apikey: "sb_secret_2" },
   { apikey: "sb_secret_11" },
   { apikey: "sb_secret_" },
+  // Their hashes begin, and end, with the byte that the key's does.
+  { apikey: "sb_secret_1201" },
+  { apikey: "sb_secret_1153" },
   { apikey: "sb_secret_1, sb_secret_1" },
   { authorization: "sb_secret_1" },
   { authorization: "Basic sb_secret_1" },

@@ -40,3 +40,10 @@ Deno.test("paceSince keeps a third of what came two seconds ago", () => {
   const expected = 1_000 / Math.E / (2_000 * (1 - 1 / Math.E));
   assert.ok(Math.abs(pace.at(2_000) / expected - 1) < 1e-9, `${pace.at(2_000)}`);
 });
+
+Deno.test("paceSince counts what came just now in full, however long nothing had come", () => {
+  const pace = paceSince(0);
+  pace.arrived(1_000, 2_000);
+  const expected = 1_000 / (2_000 * (1 - 1 / Math.E));
+  assert.ok(Math.abs(pace.at(2_000) / expected - 1) < 1e-9, `${pace.at(2_000)}`);
+});

@@ -82,7 +82,6 @@ async function receivedAtOnce(
     });
     const bytes = new Uint8Array(await Promise.race([whole, stopped]));
     if (bytes.length > maxBytes) throw tooLarge(maxBytes);
-    place.arrived(bytes.length);
     return bytes;
   } finally {
     clearTimeout(timer);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { type BodiesUnderWay, bodiesUnderWay } from "./bodies_under_way.ts";
 import { requestBytes } from "./request_bytes.ts";
+import { timersLeft } from "../testing/timers_left.ts";
 
 const URL = "http://127.0.0.1/";
 const VERIFIED = { kind: "verified", did: "did:key:z6Mk" } as const;
@@ -54,6 +55,7 @@ function loggingBodies(
   buffers: number[],
   entered: (end: (reason: GatewayError) => void) => void = () => {},
   held: (bytes: number) => void = () => {},
+  arrived: (bytes: number) => void = () => {},
 ): BodiesUnderWay {
   return {
     enter(_kind, bufferBytes) {
@@ -64,7 +66,7 @@ function loggingBodies(
           return true;
         },
         room: () => Promise.resolve(),
-        arrived() {},
+        arrived,
         whenEnded: entered,
         whole() {},
         [Symbol.dispose]() {},
@@ -171,6 +173,32 @@ Deno.test("requestBytes ends a body whose place is taken away, and tells why", a
   assert.deepEqual(log, ["cancelled"]);
 });
 
+Deno.test("requestBytes tells the first reason why a body is ended, although it breaks off at that moment", async () => {
+  const reason = new GatewayError("overloaded", "too slow");
+  let breakOff = () => {};
+  const broken = new ReadableStream<Uint8Array>({
+    start(controller) {
+      breakOff = () => controller.error(new TypeError("request body closed"));
+    },
+  });
+  for (const body of [broken, endless()]) {
+    const bodies = loggingBodies([], (end) =>
+      queueMicrotask(() => {
+        if (body === broken) breakOff();
+        end(reason);
+        end(new GatewayError("overloaded", "too late"));
+      }));
+    await assert.rejects(requestBytes(post(body), MEGABYTE, UNVERIFIED, bodies), reason);
+  }
+});
+
+Deno.test("requestBytes tells what comes as it comes, by which slow bodies are known", async () => {
+  const log: number[] = [];
+  const bodies = loggingBodies([], () => {}, () => {}, (bytes) => log.push(bytes));
+  await requestBytes(post(chunked(["a", "bc", "def"])), MEGABYTE, UNVERIFIED, bodies);
+  assert.deepEqual(log, [1, 2, 3]);
+});
+
 for (const headers of [{}, { "content-length": "3000000" }]) {
   Deno.test(`requestBytes holds at most twice of what has come, with ${JSON.stringify(headers)}`, async () => {
     let sent = 0;
@@ -216,6 +244,18 @@ Deno.test("requestBytes asks for no room where there is no body", async () => {
   const asked: number[] = [];
   await requestBytes(new Request(URL), MEGABYTE, VERIFIED, loggingBodies(asked));
   assert.deepEqual(asked, []);
+});
+
+Deno.test("requestBytes waits no longer for a body that is there, that broke off or that it refuses", async () => {
+  const broken = () =>
+    new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.error(new TypeError("request body closed")),
+    });
+  for (const body of [() => chunked(["abc"]), broken, () => chunked(["a".repeat(200)])]) {
+    assert.equal(await timersLeft(() => text(post(body())).catch(() => {})), 0);
+    const receive = short(body(), 3);
+    assert.equal(await timersLeft(() => receive(bodiesOf(100_000)).catch(() => {})), 0);
+  }
 });
 
 /** Runs this while every wait is over as soon as it has begun. @returns how long each was to last */
@@ -307,6 +347,10 @@ Deno.test("requestBytes lets go of a short body's connection where nobody knows 
   const request = post(silent, { "content-length": "3" });
   await assert.rejects(requestBytes(request, MEGABYTE, UNVERIFIED, bodies), reason);
   assert.deepEqual(log, ["cancelled"]);
+});
+
+Deno.test("requestBytes counts a short body beside its buffer, as it does any other", async () => {
+  await assert.rejects(short(chunked(["abc"]), 3)(bodiesOf(5)), { type: "overloaded" });
 });
 
 Deno.test("requestBytes ends a short body whose place is taken away, and tells why", async () => {

@@ -73,6 +73,15 @@ Deno.test("sendOnce sends empty bodies", async () => {
   });
 });
 
+// An empty chunk would be the end of a chunked body, and a frame for nothing in HTTP/2.
+Deno.test("sendOnce makes no chunk of an empty body", async () => {
+  for (const body of ["", new Uint8Array()]) {
+    const { calls, fetch } = scriptedFetch(new Response());
+    await sendOnce(fetch)("https://a.example/", { method: "POST", body });
+    assert.deepEqual(await Array.fromAsync(calls[0]!.body as ReadableStream), []);
+  }
+});
+
 Deno.test("sendOnce leaves requests without a body, and all other options, as they are", async () => {
   const { calls, fetch } = scriptedFetch(new Response(), new Response(), new Response());
   const once = sendOnce(fetch);

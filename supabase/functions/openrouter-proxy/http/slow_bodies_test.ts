@@ -21,8 +21,8 @@ function body(ageMs: number, bytes: number): UnderWay {
 }
 
 /** What may be ended for this body, which asks for more. */
-const endedFor = (of: UnderWay, others: UnderWay[]) =>
-  endable([of, ...others], { kind: "verified", did: null, slots: 0, bytes: 1, of }, NOW);
+const endedFor = (of: UnderWay, others: UnderWay[], now = NOW) =>
+  endable([of, ...others], { kind: "verified", did: null, slots: 0, bytes: 1, of }, now);
 
 Deno.test("a body that had no time to become slow may outdo any that had, the slowest first", () => {
   const [fast, slow, young] = [body(5_000, 1_000), body(5_000, 10), body(999, 1)];
@@ -32,4 +32,35 @@ Deno.test("a body that had no time to become slow may outdo any that had, the sl
 Deno.test("a body that has become slow may outdo what is slower still", () => {
   const [faster, slower] = [body(5_000, 1_000), body(5_000, 10)];
   assert.deepEqual(endedFor(body(1_000, 50), [faster, slower]), [slower]);
+});
+
+Deno.test("a body that is as slow as another does not outdo it", () => {
+  assert.deepEqual(endedFor(body(5_000, 50), [body(5_000, 50)]), []);
+});
+
+const SHORT_OF_MEMORY = { ...NOW, isForMemory: true };
+const MEGABYTE = 1024 * 1024;
+
+Deno.test("large is what holds a megabyte, and four times what the one that asks would hold", () => {
+  const held = (bytes: number) => body(1, bytes);
+  const [small, large] = [held(MEGABYTE - 1), held(MEGABYTE)];
+  assert.deepEqual(endedFor(held(10), [small, large], SHORT_OF_MEMORY), [large]);
+  const [notFourTimes, fourTimes] = [held(8 * MEGABYTE), held(8 * MEGABYTE + 4)];
+  const asking = held(2 * MEGABYTE);
+  assert.deepEqual(endedFor(asking, [notFourTimes, fourTimes], SHORT_OF_MEMORY), [fourTimes]);
+});
+
+Deno.test("where memory is short, a large body has no claim by its pace, even on one that is slow", () => {
+  const [slow, large] = [body(5_000, 50), body(5_000, 4 * MEGABYTE)];
+  assert.deepEqual(endedFor(slow, [large], SHORT_OF_MEMORY), [large]);
+  assert.deepEqual(endedFor(slow, [large]), []);
+});
+
+Deno.test("where memory is short, what turns over the least of what it holds goes first", () => {
+  const [fastOfMuch, slowOfLittle] = [body(5_000, 1_000), body(5_000, 500)];
+  Object.assign(fastOfMuch, { heldBytes: 10_000 });
+  Object.assign(slowOfLittle, { heldBytes: 600 });
+  const bodies = [slowOfLittle, fastOfMuch];
+  assert.deepEqual(endedFor(body(1, 1), bodies, SHORT_OF_MEMORY), [fastOfMuch, slowOfLittle]);
+  assert.deepEqual(endedFor(body(1, 1), bodies), [slowOfLittle, fastOfMuch]);
 });
