@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { concat, utf8 } from "../bytes/encodings.ts";
 import { sendOnce } from "../http/send_once.ts";
 import { fakeFetch, scriptedFetch, silentFetch } from "../testing/fake_fetch.ts";
+import { timersLeft } from "../testing/timers_left.ts";
 import { ClientDisconnected } from "../errors.ts";
 import {
   forward,
@@ -61,11 +62,13 @@ Deno.test("forward gives status, headers and the body as it streams in, and foll
   });
 });
 
-Deno.test("forward reads the whole body of an error", async () => {
-  const { fetch } = scriptedFetch(new Response("no", { status: 418 }));
-  const { body } = await forward(post(), PATIENCE, fetch);
-  assert.deepEqual(body, new TextEncoder().encode("no"));
-});
+for (const status of [400, 418, 599]) {
+  Deno.test(`forward reads the whole body of the error ${status}`, async () => {
+    const { fetch } = scriptedFetch(new Response("no", { status }));
+    const { body } = await forward(post(), PATIENCE, fetch);
+    assert.deepEqual(body, new TextEncoder().encode("no"));
+  });
+}
 
 for (const status of [204, 205, 304]) {
   Deno.test(`forward gives no body with status ${status}`, async () => {
@@ -140,12 +143,15 @@ async function withLateAnswer(
     answer: PromiseWithResolvers<Response>;
     isAborted: () => boolean | undefined;
     sendings: () => number;
+    /** Whether the last timer was not taken back. */
+    isWaiting: () => boolean;
     /** Lets the timer that is running run out. */
     timeOut: () => void;
   }) => Promise<void>,
 ) {
-  const { setTimeout } = globalThis;
+  const { setTimeout, clearTimeout } = globalThis;
   const timers: (() => void)[] = [];
+  const takenBack = new Set<unknown>();
   const answer = Promise.withResolvers<Response>();
   let signal: AbortSignal | undefined;
   let sendings = 0;
@@ -156,6 +162,7 @@ async function withLateAnswer(
     return answer.promise;
   });
   globalThis.setTimeout = ((run: () => void) => timers.push(run)) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = (timer) => void takenBack.add(timer);
   try {
     const forwarded = forward(post(), { ...PATIENCE, isHeard: true }, fetch);
     timers.at(-1)!();
@@ -167,19 +174,21 @@ async function withLateAnswer(
       answer,
       isAborted: () => signal?.aborted,
       sendings: () => sendings,
+      isWaiting: () => !takenBack.has(timers.length),
       timeOut: () => timers.at(-1)!(),
     });
   } finally {
-    globalThis.setTimeout = setTimeout;
+    Object.assign(globalThis, { setTimeout, clearTimeout });
   }
 }
 
 Deno.test("forward tells that a heard call is late, and goes on with it", async () => {
-  await withLateAnswer(async ({ late, answer, isAborted }) => {
-    assert.equal(isAborted(), false);
+  await withLateAnswer(async ({ late, answer, isAborted, isWaiting }) => {
+    assert.deepEqual([isAborted(), isWaiting()], [false, true]);
     answer.resolve(new Response("x"));
     const upstream = await late.answer;
     assert.equal(await new Response(upstream.body as ReadableStream).text(), "x");
+    assert.equal(isWaiting(), false);
   });
 });
 
@@ -264,14 +273,37 @@ Deno.test("forward never sends a request again once a connection had come about"
   assert.equal(calls.length, 1);
 });
 
+/** An answer with a body that says when it is let go of, and a status that Response does not take. */
+function oddAnswer(status: number) {
+  const cancelled: unknown[] = [];
+  const body = new ReadableStream({ cancel: (reason) => void cancelled.push(reason) });
+  const answer = new Response(body);
+  Object.defineProperty(answer, "status", { value: status });
+  return { fetch: scriptedFetch(answer).fetch, cancelled };
+}
+
 for (const status of [101, 199, 600, 999]) {
   Deno.test(`forward does not answer with the status ${status}, which is none of an answer`, async () => {
-    const odd = new Response("x");
-    Object.defineProperty(odd, "status", { value: status });
-    const { fetch } = scriptedFetch(odd);
+    const { fetch, cancelled } = oddAnswer(status);
     await assert.rejects(forward(post(), PATIENCE, fetch), { type: "upstream_unreachable" });
+    assert.equal(cancelled.length, 1);
   });
 }
+
+for (const status of [204, 205, 304]) {
+  Deno.test(`forward lets go of a body that comes with status ${status}, which has none`, async () => {
+    const { fetch, cancelled } = oddAnswer(status);
+    const upstream = await forward(post(), PATIENCE, fetch);
+    assert.deepEqual([upstream.status, upstream.body, cancelled.length], [status, null, 1]);
+  });
+}
+
+Deno.test("forward takes its time-out back once there is an answer or a failure", async () => {
+  for (const answer of [new Response("x"), new TypeError("unreachable")]) {
+    const { fetch } = scriptedFetch(answer);
+    assert.equal(await timersLeft(() => forward(post(), PATIENCE, fetch).catch(() => {})), 0);
+  }
+});
 
 for (
   const [status, body, isKnown, knowsNone] of [
@@ -309,6 +341,8 @@ Deno.test("an answer that begins a job is whole once it has come, and is given u
   assert.equal(new TextDecoder().decode(whole.body), "{}");
   assert.equal(await wholeJob(whole, 0), whole);
   assert.deepEqual(aborted, []);
+  const other = new Response("{}").body!;
+  assert.equal(await timersLeft(() => wholeJob({ ...upstream, body: other }, LONG_MS)), 0);
 
   let fail = (_reason: unknown) => {};
   const silent = new ReadableStream<Uint8Array>({ start: (c) => void (fail = (e) => c.error(e)) });

@@ -98,9 +98,10 @@ Deno.test("responseHeaders passes what is for the client", () => {
 Deno.test("responseHeaders drops cookies, hop-by-hop headers and those that Connection names", () => {
   const headers = responseHeaders(
     new Headers([
-      ["connection", "keep-alive, X-Hop"],
+      ["connection", "close, X-Hop"],
       ["keep-alive", "timeout=5"],
       ["proxy-authenticate", "Basic"],
+      ["proxy-authorization", "Basic x"],
       ["proxy-connection", "keep-alive"],
       ["set-cookie", "__cf_bm=1"],
       ["set-cookie", "b=2"],
@@ -169,6 +170,8 @@ Deno.test("headers that name the operator's account stay here", () => {
 
 Deno.test("what holds for OpenRouter's origin alone stays here", () => {
   const upstream = new Headers({
+    "access-control-allow-origin": "https://openrouter.ai",
+    "access-control-expose-headers": "*",
     "alt-svc": 'h3=":443"',
     "strict-transport-security": "max-age=1",
     "x-stays": "1",

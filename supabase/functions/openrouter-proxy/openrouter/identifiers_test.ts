@@ -45,6 +45,11 @@ const REDACTED: [what: string, body: string, expected: string][] = [
     `{"m":"a\\nuser_2abcdefgh\\u003c${HASH}\\torg_3abcdefgh"}`,
     '{"m":"a\\n[redacted]\\u003c[redacted]\\t[redacted]"}',
   ],
+  [
+    "what is known by its looks before what is known by its name",
+    `{"m":"Key ${HASH} of user_2abcdefgh","user_id":"a","n":"${HASH}"}`,
+    '{"m":"Key [redacted] of [redacted]","user_id":"[redacted]","n":"[redacted]"}',
+  ],
   ["a plaintext key", `sk-or-v1-${HASH}`, "sk-or-v1-[redacted]"],
 ];
 
@@ -138,6 +143,11 @@ for (
     ['"user', '"[red', '"[redacted]'],
     ['""', '""', '"[redacted]"'],
     ['"', '"', '"[redacted]'],
+    // The quote, or the backslash, is a part of the text: the rest of it may follow.
+    ['"a\\"', '"[re', '"[redacted]'],
+    ['"a\\\\"', '"[re"', '"[redacted]"'],
+    ['"a\\', '"[\\', '"[redacted]\\'],
+    ['"a\\\\', '"[re', '"[redacted]'],
   ] as const
 ) {
   Deno.test(`redactedText replaces ${json}, as long as it was or not`, () => {

@@ -80,9 +80,18 @@ Deno.test("a key that a page names twice is listed once", async () => {
 });
 
 Deno.test("a list that never holds still is given up", async () => {
-  const { management } = listing(50_000, (keys) => keys.splice(0, 200));
+  const { management, sent } = listing(50_000, (keys) => keys.splice(0, 200));
   const error = await failureOf(hashes(management));
   assert.match(error.message, /deleted faster than they are listed/);
+  assert.equal(sent.filter(({ line }) => line.includes("offset=0&")).length, 5);
+});
+
+Deno.test("a listed limit is told in US dollars, whatever a credit is worth", async () => {
+  const page = '{"data":[{"hash":"a","limit":12.5},{"hash":"b","limit":null}]}';
+  const { management } = answered(() => new Response(page), null, "0.8");
+  const limits: unknown[] = [];
+  for await (const { limit } of management.listKeys()) limits.push(limit);
+  assert.deepEqual(limits, ["10", null]);
 });
 
 Deno.test("a listed limit keeps its digits", async () => {

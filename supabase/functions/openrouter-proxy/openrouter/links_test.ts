@@ -21,3 +21,8 @@ for (const [url, expected] of LINKS) {
     assert.equal(linkOf(url), expected);
   });
 }
+
+Deno.test("the API may be all that its host has", () => {
+  const link = createLinks("https://api.example", "https://x.example/p");
+  assert.equal(link("/videos/a"), "https://x.example/p/api/v1/openrouter/videos/a");
+});

@@ -51,6 +51,21 @@ for (const status of [400, 404, 410, 422]) {
   });
 }
 
+Deno.test("a generation's amounts of money come with every digit", async () => {
+  const { management } = answered(() =>
+    new Response(
+      '{"data":{"id":"gen-1","total_cost":0.10000000000000000001,"upstream_inference_cost":7e-10,' +
+        '"tokens_prompt":5}}',
+    )
+  );
+  assert.deepEqual(await management.generation("gen-1"), {
+    id: "gen-1",
+    total_cost: "0.10000000000000000001",
+    upstream_inference_cost: "7e-10",
+    tokens_prompt: 5,
+  });
+});
+
 Deno.test("a management key that may not read generations is no unknown generation", async () => {
   for (const status of [401, 403]) {
     const { management } = answered(() => new Response("{}", { status }));
