@@ -40,8 +40,41 @@ function callsInHand() {
 
 const LIMITS = { atOnce: 3, aloneAtOnce: 2, patienceMs: 2 ** 31 - 1 };
 
+const { setTimeout, clearTimeout } = globalThis;
+
 /** Lets whatever is ready to go on do so. */
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+
+/** Runs a test of who waits for calls under way, which says when patience ends. */
+async function withPatience(
+  test: (patience: {
+    /** How long each of the timers that run is to last. */
+    running: () => unknown[];
+    /** Lets those that run run out. */
+    end: () => Promise<unknown>;
+  }) => Promise<void>,
+) {
+  const timers = new Map<number, { run: () => void; ms: unknown }>();
+  let set = 0;
+  globalThis.setTimeout = ((run: () => void, ms: unknown) => {
+    timers.set(++set, { run, ms });
+    return set;
+  }) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = (timer) => void timers.delete(Number(timer));
+  try {
+    await test({
+      running: () => [...timers.values()].map(({ ms }) => ms),
+      end() {
+        const due = [...timers.values()];
+        timers.clear();
+        for (const { run } of due) run();
+        return turn();
+      },
+    });
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+}
 
 Deno.test("naturalBatches asks for one item at once, alone", async () => {
   const { begun, ends, calls } = callsInHand();
@@ -170,4 +203,38 @@ Deno.test("naturalBatches lets nothing wait for ever for a call that hangs", asy
   assert.deepEqual(begun[1], ["b", "c"]);
   ends[1]!.answer();
   assert.deepEqual(await Promise.all([b, c]), ["b of 2", "c of 2"]);
+});
+
+Deno.test("naturalBatches lets items go beside a call that hangs, so many at each end of patience", async () => {
+  await withPatience(async ({ running, end }) => {
+    const { begun, calls } = callsInHand();
+    const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
+    ask("hangs");
+    assert.deepEqual(running(), [], "nobody waits");
+    for (const item of ["b", "c", "d", "e"]) ask(item);
+    assert.deepEqual(running(), [100], "they wait together");
+    await end();
+    assert.deepEqual([begun[1], running()], [["b", "c", "d"], [100]]);
+    await end();
+    assert.deepEqual([begun[2], running()], [["e"], []]);
+  });
+});
+
+Deno.test("naturalBatches has patience anew with each call that goes", async () => {
+  await withPatience(async ({ running, end }) => {
+    const { begun, ends, calls } = callsInHand();
+    const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
+    for (const item of ["a", "b"]) ask(item);
+    assert.deepEqual(running(), [100]);
+    ends[0]!.answer();
+    await turn();
+    assert.deepEqual([begun[1], running()], [["b"], []], "what it was for has gone");
+    ask("c");
+    assert.deepEqual(running(), [100]);
+    await end();
+    assert.deepEqual([begun[2], running()], [["c"], []]);
+    for (const { answer } of ends.slice(1)) answer();
+    await turn();
+    assert.deepEqual(begun.length, 3);
+  });
 });

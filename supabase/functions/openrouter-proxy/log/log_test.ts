@@ -127,6 +127,16 @@ Deno.test("each entry for the books is printed whole, in a storm several in one 
   assert.equal(toldOf(printed, ({ event }) => event === "request"), 3_000);
 });
 
+Deno.test("more entries than the log holds are printed at once: none of them is lost", async () => {
+  const { log, printed, pass } = boundedLog();
+  for (let n = 0; n < 95 + 4_000; n++) log({ ...ENTRY, n });
+  assert.equal(printed.length, 95);
+  log({ ...ENTRY, n: "one more" });
+  assert.deepEqual([printed.length, printed.at(-1)?.event.n], [96, "one more"]);
+  await pass(60_000);
+  assert.equal(entriesIn(printed).length, 95 + 4_000 + 1);
+});
+
 Deno.test("an entry is never cut, whatever its length", () => {
   const { log, printed } = boundedLog();
   const text = "x".repeat(20_000);

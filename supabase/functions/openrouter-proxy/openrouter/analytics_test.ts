@@ -14,13 +14,15 @@ function answering(body: string) {
 Deno.test("a key's generations are asked for by its hash, and come with every digit", async () => {
   const { analytics, calls } = answering(
     '{"data":{"data":[{"generation_id":"gen-1","model":"m","credits_usage":0.10000000000000000001},' +
-      '{"generation_id":"gen-2","model":null,"credits_usage":7e-10},{"credits_usage":1}],' +
+      '{"generation_id":"gen-2","model":null,"credits_usage":7e-10},' +
+      '{"generation_id":"gen-3","credits_usage":0},{"credits_usage":1}],' +
       '"metadata":{"truncated":false}}}',
   );
   assert.deepEqual(await analytics.generations("hash", SPAN), {
     listed: [
       { id: "gen-1", model: "m", cost: "0.10000000000000000001", sinceMs: SPAN.fromMs },
       { id: "gen-2", model: null, cost: "7e-10", sinceMs: SPAN.fromMs },
+      { id: "gen-3", model: null, cost: "0", sinceMs: SPAN.fromMs },
     ],
     isWhole: true,
   });

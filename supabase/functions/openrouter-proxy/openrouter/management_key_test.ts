@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { withTimeouts } from "../testing/with_timeouts.ts";
 import { createKeyCheck, type KeyState } from "./management_key.ts";
 
 /** A check of a key at an OpenRouter that answers with these statuses, one after the other; null: not at all. */
@@ -52,6 +53,17 @@ test("what OpenRouter said of a key holds for a minute, and nothing for five sec
   assert.equal(requests.length, 2);
   clock.now += 1;
   assert.equal(await check(), "accepted");
+});
+
+test("of a key nothing is known where OpenRouter says nothing for five seconds", async () => {
+  const silent = (_input: unknown, init?: RequestInit) =>
+    init?.signal?.aborted ? Promise.reject(init.signal.reason) : new Promise<Response>(() => {});
+  const check = createKeyCheck("http://openrouter.test/api/v1", "management", silent, () => 0);
+  const waits = await withTimeouts(async () => {
+    const said = await Promise.race([check(), new Promise((resolve) => setTimeout(resolve))]);
+    assert.equal(said, "unknown");
+  });
+  assert.deepEqual(waits, [5_000]);
 });
 
 test("a key is judged once its answer is let go of: no connection is left open by it", async () => {
