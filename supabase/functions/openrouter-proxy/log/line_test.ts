@@ -37,6 +37,21 @@ Deno.test("a line that is too long without its texts, too, keeps its first plain
   });
 });
 
+Deno.test("a line of too many members keeps the first forty", () => {
+  const members = Array.from({ length: 2_000 }, (_, n) => [`member${n}`, n]);
+  assert.deepEqual(
+    Object.entries(JSON.parse(lineOf(Object.fromEntries(members)))),
+    [...members.slice(0, 40), ["left_out", "…"]],
+  );
+});
+
+Deno.test("a text is not cut within a character", () => {
+  for (const before of ["", "x"]) {
+    const { cause } = JSON.parse(lineOf({ cause: before + "😀".repeat(5_000) }));
+    assert.equal(cause.isWellFormed() && cause.startsWith(`${before}😀`), true);
+  }
+});
+
 Deno.test("whatever an event holds, its line is JSON that is short enough", () => {
   const texts = fc.string({ unit: "binary", size: "max", maxLength: 20_000 });
   const events = fc.dictionary(texts, fc.oneof(texts, fc.jsonValue({ maxDepth: 4 })), {

@@ -71,6 +71,18 @@ Deno.test("LOG_SUCCESSES prints one in so many, or none, whatever the rate", () 
   assert.deepEqual(none.printed.map(({ event }) => event.level), ["error"]);
 });
 
+Deno.test("a success that has no line yet waits for the next ones, whatever else is told", async () => {
+  const { log, printed, pass, waits } = boundedLog(10);
+  for (let n = 0; n < 3; n++) log(SUCCESS);
+  assert.equal(waits(), 0, "no worker lives longer for it");
+  for (let n = 0; n < 91; n++) log(FAILURE);
+  assert.equal(waits(), 1);
+  await pass(30_000);
+  assert.deepEqual([toldOf(printed, isFailure), toldOf(printed, isSuccess), waits()], [91, 0, 0]);
+  for (let n = 0; n < 7; n++) log(SUCCESS);
+  assert.equal(printed.at(-1)?.event.stands_for, 10);
+});
+
 Deno.test("with LOG_SUCCESSES of all each event is a line, however many", () => {
   const { log, printed } = boundedLog("all");
   for (let n = 0; n < 1_000; n++) {
@@ -105,6 +117,28 @@ Deno.test("successes and refusals leave room for failures, and refusals for succ
   );
 });
 
+Deno.test("fifty kinds of failures are told apart, and the others are one", async () => {
+  const { log, printed, pass } = boundedLog();
+  const failures = (name: string, count: number) => {
+    for (let n = 0; n < count; n++) log({ ...FAILURE, error: `${name}: ${n}` });
+  };
+  failures("printed", 90);
+  for (let n = 0; n < 50; n++) failures(`kind ${n}`, 1);
+  failures("kind 0", 3);
+  failures("others", 5);
+  failures("still others", 5);
+  await pass(30_000);
+  const told = printed.slice(90).map(({ event }) => [event.error, event.stands_for ?? 1]);
+  assert.deepEqual(
+    told.sort(),
+    [
+      ["kind 0: 2", 4],
+      ...Array.from({ length: 49 }, (_, n) => [`kind ${n + 1}: 0`, 1]),
+      ["still others: 4", 10],
+    ].sort(),
+  );
+});
+
 Deno.test("made-up errors do not make the log hold more and more", async () => {
   const { log, printed, pass } = boundedLog();
   for (let n = 0; n < 5_000; n++) log({ ...FAILURE, error: `made up ${n}` });
@@ -125,6 +159,27 @@ Deno.test("each entry for the books is printed whole, in a storm several in one 
   assert.ok(printed.every(({ line }) => line.length <= 10_000));
   assert.deepEqual(entriesIn(printed), Array.from({ length: 3_000 }, (_, n) => entryOf(n)));
   assert.equal(toldOf(printed, ({ event }) => event === "request"), 3_000);
+});
+
+Deno.test("entries for the books that wait go first, and what then waits goes as soon as there is room", async () => {
+  const { log, printed, pass, waits } = boundedLog();
+  // Two of them share no line.
+  const entries = (count: number) => {
+    for (let n = 0; n < count; n++) log({ ...ENTRY, text: "x".repeat(6_000) });
+  };
+  entries(50);
+  await pass(5_000);
+  entries(45 + 120);
+  assert.equal(printed.length, 95);
+  await pass(6_000);
+  // There is room for 50 lines again.
+  for (let n = 0; n < 20; n++) log({ ...FAILURE, error: `kind ${n}: down` });
+  assert.equal(printed.length, 95);
+  await pass(60_000);
+  assert.ok(mostIn10s(printed) <= 95, String(mostIn10s(printed)));
+  assert.equal(entriesIn(printed).length, 50 + 45 + 120);
+  assert.ok(printed.slice(-20).every(({ event }) => event.event === "request"));
+  assert.equal(waits(), 0);
 });
 
 Deno.test("more entries than the log holds are printed at once: none of them is lost", async () => {

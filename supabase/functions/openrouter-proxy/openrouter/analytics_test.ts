@@ -15,7 +15,8 @@ Deno.test("a key's generations are asked for by its hash, and come with every di
   const { analytics, calls } = answering(
     '{"data":{"data":[{"generation_id":"gen-1","model":"m","credits_usage":0.10000000000000000001},' +
       '{"generation_id":"gen-2","model":null,"credits_usage":7e-10},' +
-      '{"generation_id":"gen-3","credits_usage":0},{"credits_usage":1}],' +
+      '{"generation_id":"gen-3","credits_usage":0},{"credits_usage":1},' +
+      '{"generation_id":"gen-4","model":"m","credits_usage":null},null,7],' +
       '"metadata":{"truncated":false}}}',
   );
   assert.deepEqual(await analytics.generations("hash", SPAN), {

@@ -9,11 +9,14 @@ export interface Printed {
 
 export function boundedLog(successes: LogSuccesses = 1): BoundedLog & {
   printed: Printed[];
+  /** How many times it waits to print what it holds, which keeps a worker alive. */
+  waits(): number;
   /** Lets time pass, and what sleeps wake. */
   pass(ms: number): Promise<void>;
 } {
   let nowMs = 0;
   let sleepers: { untilMs: number; wake: () => void }[] = [];
+  let waits = 0;
   const printed: Printed[] = [];
   const { log, retire } = createLog({
     print: (line) => printed.push({ atMs: nowMs, line, event: JSON.parse(line) }),
@@ -21,12 +24,16 @@ export function boundedLog(successes: LogSuccesses = 1): BoundedLog & {
     now: () => nowMs,
     steadyNow: () => nowMs,
     sleep: (ms) => new Promise((wake) => sleepers.push({ untilMs: nowMs + ms, wake })),
-    waitUntil: () => {},
+    waitUntil(waiting) {
+      waits++;
+      waiting.finally(() => waits--);
+    },
   });
   return {
     log,
     retire,
     printed,
+    waits: () => waits,
     async pass(ms) {
       const endMs = nowMs + ms;
       for (;;) {
