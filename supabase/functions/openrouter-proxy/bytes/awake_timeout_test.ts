@@ -1,21 +1,27 @@
 import assert from "node:assert/strict";
 import { awakeTimeout } from "./awake_timeout.ts";
 
-/** Runs a test on timers and a clock of its own. */
+/** Runs a test on timers, of which some are taken back, and a clock of its own. */
 function withTimers(
-  test: (given: { timers: { run: () => void; ms: number }[]; at: (ms: number) => void }) => void,
+  test: (given: {
+    timers: { run: () => void; ms: number }[];
+    takenBack: unknown[];
+    at: (ms: number) => void;
+  }) => void,
 ) {
-  const { setTimeout } = globalThis;
+  const { setTimeout, clearTimeout } = globalThis;
+  const takenBack: unknown[] = [];
   const { now } = performance;
   const timers: { run: () => void; ms: number }[] = [];
   let nowMs = 0;
   globalThis.setTimeout =
     ((run: () => void, ms: number) => timers.push({ run, ms })) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = (timer) => void takenBack.push(timer);
   performance.now = () => nowMs;
   try {
-    test({ timers, at: (ms) => nowMs = ms });
+    test({ timers, takenBack, at: (ms) => nowMs = ms });
   } finally {
-    globalThis.setTimeout = setTimeout;
+    Object.assign(globalThis, { setTimeout, clearTimeout });
     performance.now = now;
   }
 }
@@ -45,7 +51,14 @@ Deno.test("awakeTimeout waits for another second where it is very late", () => {
   });
 });
 
-Deno.test("awakeTimeout that is taken back leaves no timer", () => {
-  // Deno's sanitizer would find it.
-  awakeTimeout(() => assert.fail("it ran"), 60_000)();
+Deno.test("awakeTimeout that is taken back leaves no timer, late or not", () => {
+  withTimers(({ timers, takenBack, at }) => {
+    const takeBack = awakeTimeout(() => assert.fail("it ran"), 5_000);
+    takeBack();
+    assert.deepEqual(takenBack, [1]);
+    at(6_000);
+    timers[0]!.run();
+    takeBack();
+    assert.deepEqual([timers.length, takenBack], [2, [1, 2]]);
+  });
 });

@@ -81,12 +81,15 @@ function loans(reader: ReadableStreamBYOBReader, bufferBytes: number): LoanedChu
   };
 }
 
-/** Null for a stream that is not one of bytes: Deno's are, those that JavaScript makes need not be. */
+/**
+ * Null for a stream that is not one of bytes: Deno's are, those that JavaScript makes need not be. And for
+ * one that somebody else reads, of which no reader is to be had either way.
+ */
 function byteReader(body: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
   try {
     return body.getReader({ mode: "byob" });
   } catch (error) {
-    if (error instanceof TypeError && !body.locked) return null;
+    if (error instanceof TypeError) return null;
     throw error;
   }
 }

@@ -100,6 +100,15 @@ Deno.test("chunkReader begins with a small buffer, which grows while chunks fill
   assert.deepEqual(sizes, [4_096, 16_384, 65_536, 65_536, 48_448]);
 });
 
+Deno.test("chunkReader's buffer grows to what is asked for, and no further", async () => {
+  const reader = chunkReader(streamOf([new Uint8Array(30_000)], "bytes"), 10_000);
+  const sizes = [];
+  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+    sizes.push(chunk.value.length);
+  }
+  assert.deepEqual(sizes, [4_096, 10_000, 10_000, 5_904]);
+});
+
 for (const type of ["bytes", undefined] as const) {
   Deno.test(`loanedChunks reads all bytes of a ${type ?? "plain"} stream, and cancels it`, async () => {
     const large = Uint8Array.from({ length: 50_000 }, (_, index) => index % 251);
