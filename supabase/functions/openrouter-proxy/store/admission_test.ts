@@ -47,12 +47,17 @@ Deno.test("an admission has all of a request", () => {
 
 Deno.test("an admission by a token has neither a message nor an Idempotency-Key", () => {
   const members = admissionMembers(
-    anAdmissionRequest({ tokenIssuedAt: new Date("2026-11-22T10:00:00Z") }),
+    anAdmissionRequest({
+      method: "GET",
+      metered: false,
+      tokenIssuedAt: new Date("2026-11-22T10:00:00Z"),
+    }),
   );
   const { message_hash, message_expires_at, idempotency_key, body_hash } = members;
   assert.deepEqual(
     [message_hash, message_expires_at, idempotency_key, body_hash],
     [null, null, null, null],
   );
+  assert.deepEqual([members.method, members.metered, members.streaming], ["GET", false, false]);
   assert.equal(members.token_issued_at, "2026-11-22T10:00:00.000Z");
 });

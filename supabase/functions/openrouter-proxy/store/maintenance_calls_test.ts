@@ -120,13 +120,19 @@ testCalls(maintenanceCalls, [
       calls.compareCosts(
         DID,
         "1.5",
-        [{ hash: "h", usage: "2", byokUsage: "0.1", isGone: false }],
+        [
+          { hash: "h", usage: "2", byokUsage: "0.1", isGone: false },
+          { hash: "g", usage: null, byokUsage: null, isGone: true },
+        ],
         1_234,
       ),
     sent: {
       p_did: DID,
       p_usd_per_credit: "1.5",
-      p_keys: [{ hash: "h", usage: "2", byok_usage: "0.1", is_gone: false }],
+      p_keys: [
+        { hash: "h", usage: "2", byok_usage: "0.1", is_gone: false },
+        { hash: "g", usage: null, byok_usage: null, is_gone: true },
+      ],
       p_read_for: "1234 milliseconds",
     },
     answer: { state: "busy" },
