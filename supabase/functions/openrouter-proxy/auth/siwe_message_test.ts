@@ -75,6 +75,17 @@ Deno.test("each field is where EIP-4361 has it, once, and so is each line break"
   assert.equal(parseSiweMessage(message.replaceAll("\n", "\r\n")), null);
 });
 
+Deno.test("a message is of version 1, with a nonce of eight letters and digits or more", () => {
+  const message = siweMessage({ ...EVERY_FIELD, nonce: "abcd1234" });
+  assert.notEqual(parseSiweMessage(message), null);
+  for (const nonce of ["abcd123", "abcd-1234", ""]) {
+    assert.equal(parseSiweMessage(message.replace("abcd1234", nonce)), null, nonce);
+  }
+  for (const version of ["2", "11", "01", ""]) {
+    assert.equal(parseSiweMessage(message.replace("Version: 1", `Version: ${version}`)), null);
+  }
+});
+
 Deno.test("what is read is read alike by the published parser", () => {
   const message = siweMessage(EVERY_FIELD);
   let read = 0;

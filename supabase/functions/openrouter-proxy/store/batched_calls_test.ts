@@ -152,6 +152,7 @@ for (const kind of KINDS) {
       ["the Data API has none", () => refusal("PGRST001")],
       ["a proxy answers in its place", () => new Response("bad gateway", { status: 502 })],
       ["the network fails", () => Promise.reject(new TypeError("connection reset"))],
+      ["the answer is none", () => Response.json(null)],
       ["the time is up", () => Promise.reject(new DOMException("too long", "TimeoutError"))],
     ] as const
   ) {
@@ -166,6 +167,28 @@ for (const kind of KINDS) {
     const { answers, calls } = await askFor(kind, ["a", "b", "b", "c"], all);
     assert.deepEqual(answers, ["a", "b", "b", "c"]);
     assert.deepEqual(calls.slice(1), [{ rpc: many, ids: ["b", "c"] }, ...alone(["b"])]);
+  });
+}
+
+for (const [kind, atOnce] of [[KINDS[0]!, 16], [KINDS[1]!, 29]] as const) {
+  test(`${kind.many}: of 29 that it leaves out, ${atOnce} are asked for alone at once`, async () => {
+    let asked = 0;
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const fetch = (async (input: RequestInfo | URL, init?: RequestInit) => {
+      const request = new Request(input, init);
+      const [id] = kind.idsIn(await request.json());
+      if (request.url.endsWith(kind.many)) return Response.json({});
+      // All are asked for that will be, while none is answered but the first, which goes alone.
+      if (++asked > 1) await released;
+      return Response.json(kind.told(id!));
+    }) as typeof globalThis.fetch;
+    const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+    const answers = Array.from({ length: 30 }, (_, n) => kind.ask(store, `id-${n}`));
+    while (asked < 1 + atOnce) await new Promise((resolve) => setTimeout(resolve));
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve));
+    assert.equal(asked, 1 + atOnce);
+    release();
+    assert.equal((await Promise.all(answers)).length, 30);
   });
 }
 

@@ -46,12 +46,14 @@ testCalls(callerCalls, [
       p_credit_limit: "2.5",
       p_credit_limit_reset: "weekly",
     },
+    answer: true,
   },
   {
     rpc: "record_key_limit",
     ask: (calls) =>
       calls.recordKeyLimit(DID, "hash", { creditLimit: null, creditLimitReset: null }),
     sent: { p_did: DID, p_openrouter_key_hash: "hash" },
+    answer: false,
   },
   {
     rpc: "release_key_provisioning",

@@ -1,16 +1,26 @@
 /** Tests of what the store asks of Postgres, and of what it makes of the answers. */
 import assert from "node:assert/strict";
 import type { StoreCall } from "../store/rpc.ts";
+import { isAnswerOf, type Rpc } from "../store/rpc_answers.ts";
 
 export interface CallCase<Calls> {
-  rpc: string;
+  rpc: Rpc;
   ask: (calls: Calls) => Promise<unknown>;
   sent: unknown;
   answer?: unknown;
   told?: unknown;
 }
 
-/** Tests that each call reaches one RPC with what it says, and tells what that answers. */
+/** One of each kind of JSON. */
+const ANSWERS: readonly unknown[] = [true, 1, "x", [], {}, null];
+
+const kindOf = (json: unknown) =>
+  Array.isArray(json) ? "array" : json === null ? "null" : typeof json;
+
+/**
+ * Tests that each call reaches one RPC with what it says, and tells what that answers; and that what is
+ * no such answer is known for none.
+ */
 export function testCalls<Calls>(
   callsOf: (call: StoreCall) => Calls,
   cases: CallCase<Calls>[],
@@ -28,6 +38,10 @@ export function testCalls<Calls>(
       }) as StoreCall;
       assert.deepEqual(await ask(callsOf(call)), told);
       assert.deepEqual(seen, [rpc, sent, "answered"]);
+      if (answer === undefined) return;
+      for (const json of ANSWERS) {
+        assert.equal(isAnswerOf(rpc, json), kindOf(json) === kindOf(answer), kindOf(json));
+      }
     });
   }
 }
