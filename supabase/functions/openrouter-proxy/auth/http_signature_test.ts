@@ -275,6 +275,13 @@ Deno.test("a keyid that is a DID in another place than a signature's is bad synt
   }
 });
 
+Deno.test("a signature is known by its keyid, with spaces before it or without", async () => {
+  for (const space of ["", " ", "   "]) {
+    const input = `sig1=("@method");${space}keyid="${signer.did}"`;
+    await refusedWith({ "signature-input": input }, "invalid_signature", /created/);
+  }
+});
+
 Deno.test("a DER signature is named", async () => {
   const der = base64.encode(concat([0x30, 68], new Uint8Array(68)));
   await refusedWith({ signature: `sig1=:${der}:` }, "invalid_signature", /DER/);

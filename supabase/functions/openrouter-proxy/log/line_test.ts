@@ -17,10 +17,12 @@ Deno.test("a line that is too long has its long texts cut, and all else", () => 
     error: "short",
     cause: "at file:///x.ts\n".repeat(2_000),
     nested: { items: ["y".repeat(5_000), 1] },
+    whole: "z".repeat(2_000),
   };
   const line = lineOf(event);
   assert.ok(line.includes('"cost_usd":0.10,'));
-  const { cause, nested, ...others } = JSON.parse(line);
+  const { cause, nested, whole, ...others } = JSON.parse(line);
+  assert.equal(whole, event.whole);
   assert.deepEqual(others, { level: "error", event: "request", cost_usd: 0.1, error: "short" });
   assert.ok(cause.length > 1_000 && event.cause.startsWith(cause.slice(0, -1)));
   assert.equal(cause.at(-1), "…");

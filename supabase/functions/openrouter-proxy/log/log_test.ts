@@ -169,7 +169,7 @@ Deno.test("entries for the books that wait go first, and what then waits goes as
   };
   entries(50);
   await pass(5_000);
-  entries(45 + 120);
+  entries(45 + 90);
   assert.equal(printed.length, 95);
   await pass(6_000);
   // There is room for 50 lines again.
@@ -177,8 +177,19 @@ Deno.test("entries for the books that wait go first, and what then waits goes as
   assert.equal(printed.length, 95);
   await pass(60_000);
   assert.ok(mostIn10s(printed) <= 95, String(mostIn10s(printed)));
-  assert.equal(entriesIn(printed).length, 50 + 45 + 120);
+  assert.equal(entriesIn(printed).length, 50 + 45 + 90);
   assert.ok(printed.slice(-20).every(({ event }) => event.event === "request"));
+  assert.equal(waits(), 0);
+});
+
+Deno.test("entries for the books that found no room are printed as soon as there is some", async () => {
+  const { log, printed, pass, waits } = boundedLog();
+  for (let n = 0; n < 4 * 95; n++) log({ ...ENTRY, n, text: "x".repeat(6_000) });
+  await pass(40_000);
+  assert.deepEqual(
+    entriesIn(printed).map(({ n }) => n),
+    Array.from({ length: 4 * 95 }, (_, n) => n),
+  );
   assert.equal(waits(), 0);
 });
 
