@@ -208,6 +208,16 @@ Deno.test("a body without end is cancelled once it is too long", async () => {
   assert.ok(cancelled);
 });
 
+for (const [status, type] of [[404, "invalid_did"], [503, "did_unavailable"]] as const) {
+  Deno.test(`the body of an answer with status ${status} is let go of`, async () => {
+    let cancelled = false;
+    const body = new ReadableStream<Uint8Array>({ cancel: () => void (cancelled = true) });
+    const gateway = gatewayFor(siteOf(() => new Response(body, { status })));
+    await assertRefused(gateway(await signedRequest(as(DID))), type);
+    assert.ok(cancelled);
+  });
+}
+
 Deno.test("over HTTP, redirects are not followed and silence ends after 3 s", async () => {
   const visited: string[] = [];
   const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: () => {} }, (request) => {
