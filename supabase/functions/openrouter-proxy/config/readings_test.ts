@@ -13,6 +13,13 @@ for (const key of ["sk-or-v1-…", "sk-or-v1-a sk-or-v1-b", "sk-or-v1-a\nX=1", "
   });
 }
 
+for (const name of ["HTTP_REFERER", "X_TITLE"]) {
+  Deno.test(`${name} is what a header takes`, () => {
+    config({ [name]: "My gateway: ~ 1!" });
+    for (const text of ["wörkspace", "a\nb", "a\tb", "“x”"]) assertProblems({ [name]: text }, name);
+  });
+}
+
 for (
   const url of [
     "//h/x",

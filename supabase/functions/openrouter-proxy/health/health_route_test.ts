@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import type { KeyState } from "../openrouter/management_key.ts";
+import { StoreUnavailable } from "../store/rpc.ts";
 import { errorOf, gatewayWith } from "../testing/gateways.ts";
 import { createHealth } from "./health_route.ts";
 
@@ -8,7 +9,12 @@ import { createHealth } from "./health_route.ts";
 async function dataOf(query: string, state: KeyState) {
   let elapsed = 5_000;
   const health = createHealth({
-    store: { ping: () => Promise.resolve(void (elapsed += 12.3456)) },
+    store: {
+      async ping() {
+        await Promise.resolve();
+        elapsed += 12.3456;
+      },
+    },
     managementKey: () => Promise.resolve(state),
     region: "eu-central-1",
     now: () => Date.UTC(2026, 10, 27),
@@ -50,4 +56,12 @@ Deno.test("health that is asked for in another spelling is no answer that looks 
 
 Deno.test("health that is not deep asks nobody", async () => {
   assert.deepEqual(await dataOf("", "refused"), { status: "healthy" });
+});
+
+Deno.test("deep health is no answer that looks healthy where the database is away", async () => {
+  const gateway = await gatewayWith({
+    store: { ping: () => Promise.reject(new StoreUnavailable("ping: gone", false)) },
+  });
+  const request = new Request("http://edge/openrouter-proxy/api/v1/health?deep=1");
+  assert.equal((await errorOf(await gateway.fetch(request))).type, "store_unavailable");
 });
