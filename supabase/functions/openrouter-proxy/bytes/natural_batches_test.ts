@@ -179,6 +179,28 @@ Deno.test("naturalBatches asks alone for so many at once, of owners in turns, an
   assert.deepEqual(begun.slice(5), [["f2"], ["q2"]]);
 });
 
+Deno.test("naturalBatches lets owners take turns in being asked for alone", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  for (const item of ["a", "f1", "f2", "f3", "f4", "q1"]) ask(item).catch(() => {});
+  ends[0]!.answer();
+  await turn();
+  assert.deepEqual(begun[1], ["f1", "q1", "f2"]);
+  ends[1]!.answer(["f1", "q1", "f2"]);
+  await turn();
+  assert.deepEqual(begun.slice(2), [["f1"], ["q1"], ["f3", "f4"]]);
+  for (const item of ["f5", "q2"]) ask(item).catch(() => {});
+  ends[4]!.answer(["f3", "f4"]);
+  await turn();
+  assert.deepEqual(begun[5], ["f5", "q2"]);
+  ends[5]!.answer(["f5", "q2"]);
+  await turn();
+  for (const n of [2, 3]) ends[n]!.answer();
+  await turn();
+  // Of f2, f3, f4, f5 and q2, who came last.
+  assert.deepEqual(begun.slice(6), [["f2"], ["q2"]]);
+});
+
 Deno.test("naturalBatches rejects all whose call failed, and goes on with the others", async () => {
   const { begun, ends, calls } = callsInHand();
   const ask = naturalBatches(calls, LIMITS);

@@ -73,6 +73,7 @@ for (const audience of ["https://gateway.example", "http://127.0.0.1:54321/funct
 
 Deno.test("one * among the origins allows all", () => {
   assert.equal(config({ ALLOWED_ORIGINS: "https://a.example,*" }).allowedOrigins, "*");
+  assert.equal(config({ ALLOWED_ORIGINS: " , " }).allowedOrigins, "*");
 });
 
 for (

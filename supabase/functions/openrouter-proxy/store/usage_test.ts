@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { StoreCall } from "./rpc.ts";
+import { isAnswerOf } from "./rpc_answers.ts";
 import { usageCalls } from "./usage.ts";
 
 const DID = "did:key:z6Mk";
@@ -83,6 +84,13 @@ for (const { what, rpc, ask, sent } of CASES) {
     });
   }
 }
+
+Deno.test("a request that there is not is an answer, sums that there are not are none", () => {
+  assert.equal(isAnswerOf("usage_request", null), true);
+  for (const rpc of ["usage_stats", "usage_requests"] as const) {
+    assert.equal(isAnswerOf(rpc, null), false);
+  }
+});
 
 Deno.test("a store that cannot tell of usage says so", async () => {
   const calls = usageCalls(() => Promise.reject(new Error("away")));
