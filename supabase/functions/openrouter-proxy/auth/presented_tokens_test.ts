@@ -156,3 +156,15 @@ Deno.test("of two bad tokens a failure that is not theirs is told first", async 
     await assertRefused(verifyOneOf(order), "store_unavailable");
   }
 });
+
+Deno.test("a failure of the gateway's own is not passed over for another token", async () => {
+  const own = new TypeError("the gateway's own");
+  const tokens: PresentedToken[] = [
+    { claimedDid: signer.did, verify: () => Promise.reject(own) },
+    {
+      claimedDid: signer.did,
+      verify: () => Promise.resolve({ did: signer.did, issuedAt: new Date(), expiresAt: Infinity }),
+    },
+  ];
+  await assert.rejects(verifyOneOf(tokens), own);
+});

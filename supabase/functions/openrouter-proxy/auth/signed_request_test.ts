@@ -30,6 +30,17 @@ for (const kind of SIGNER_KINDS) {
   });
 }
 
+Deno.test("a request is signed whatever other headers it has, before those of the signature or after", async () => {
+  const request = await signedRequest(signer, {}, { accept: "*/*", "x-title": "t", zz: "z" });
+  assert.equal((await authenticate(request)).did, signer.did);
+});
+
+// Requests of the Fetch standard keep the case of this one method.
+Deno.test("the method is signed in upper case, as it may not be sent", async () => {
+  const request = await signedRequest(signer, { method: "PATCH" });
+  assert.equal((await authenticate({ ...request, method: "patch" })).did, signer.did);
+});
+
 Deno.test("timestamps are accepted from 300 s ago to 60 s ahead, in seconds and milliseconds", async () => {
   for (const seconds of [-300, 0, 60]) {
     for (const timestamp of [`${NOW + seconds}`, `${NOW + seconds}000`]) {

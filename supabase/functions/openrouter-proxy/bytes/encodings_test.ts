@@ -32,6 +32,7 @@ Deno.test("textOf tells any bytes, short or long, and puts U+FFFD for what is no
       const text = "a".repeat(length) + end;
       assert.equal(textOf(utf8(text)), text);
     }
+    assert.equal(textOf(concat(utf8("a".repeat(length)), [0x80])), "a".repeat(length) + "\ufffd");
     assert.equal(
       textOf(concat(utf8("a".repeat(length)), NO_UTF8)),
       "a".repeat(length + 1) + "\ufffd",

@@ -17,6 +17,7 @@ function gathering() {
   let waiting: (() => void)[] = [];
   let waitingLonger: (() => void)[] = [];
   let asked = 0;
+  let counted = 0;
   let upstream!: ReadableStreamDefaultController<Uint8Array>;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -42,11 +43,12 @@ function gathering() {
       waitingLonger.push(callback);
       return () => waitingLonger = waitingLonger.filter((other) => other !== callback);
     },
-    rate: { count() {}, isFlood: () => isFlood },
+    rate: { count: () => void counted++, isFlood: () => isFlood },
   });
   return {
     upstream,
     asked: () => asked,
+    counted: () => counted,
     flood(is = true) {
       isFlood = is;
     },
@@ -165,6 +167,21 @@ for (const [what, then] of [["a pause", 20], ["a clock that was set back", -1]] 
     assert.equal(rate.isFlood(), false);
   });
 }
+
+Deno.test("gatheredChunks keeps what came before its memory grew, and counts each chunk", async () => {
+  const { send, read, timersRun, counted } = gathering();
+  send("a");
+  await read();
+  const given = read();
+  const pieces = ["b", "c", "d"].map((letter) => letter.repeat(3_000));
+  for (const piece of pieces) {
+    send(piece);
+    await settled();
+  }
+  await timersRun();
+  assert.equal(await given, pieces.join(""));
+  assert.equal(counted(), 4);
+});
 
 Deno.test("gatheredChunks waits no longer once it has enough", async () => {
   const { send, read } = gathering();

@@ -20,14 +20,14 @@ function store() {
         nowMs += afterMs;
         return Promise.reject(new Error("failed"));
       }),
-    /** Asked, and without an answer until the test gives one. */
+    /** Asked, and without an end until the test gives one. */
     waits() {
-      const { promise, resolve } = Promise.withResolvers<string>();
+      const { promise, resolve, reject } = Promise.withResolvers<string>();
       const result = breaker.run(() => {
         asked.push("waits");
         return promise;
       });
-      return { result, resolve };
+      return { result, resolve, reject };
     },
   };
 }
@@ -52,6 +52,20 @@ Deno.test("after three time-outs in a row one call at a time finds out, and othe
   assert.equal(await probe.result, "answer");
   assert.equal(isOpen(), false);
   assert.equal(await answers(), "answer");
+});
+
+Deno.test("a call from before that ends while one finds out lets no other be asked", async () => {
+  const { answers, fails, waits, isOpen } = store();
+  const before = waits();
+  for (let i = 0; i < 3; i++) await assert.rejects(fails(10_000), /failed/);
+  const probe = waits();
+  before.reject(new Error("late"));
+  await assert.rejects(before.result, /late/);
+  assert.equal(isOpen(), true);
+  await assert.rejects(answers(), /not asked/);
+  probe.resolve("answer");
+  await probe.result;
+  assert.equal(isOpen(), false);
 });
 
 Deno.test("two time-outs in a row are none that others must wait for", async () => {

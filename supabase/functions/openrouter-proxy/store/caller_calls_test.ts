@@ -61,6 +61,11 @@ testCalls(callerCalls, [
     sent: { ...CLAIM, p_orphan_possible: true },
   },
   {
+    rpc: "release_key_provisioning",
+    ask: (calls) => calls.releaseProvisioning(DID, "attempt", false),
+    sent: { ...CLAIM, p_orphan_possible: false },
+  },
+  {
     rpc: "claim_key_provisioning",
     ask: (calls) => calls.claimProvisioning(DID, "attempt", null),
     sent: CLAIM,

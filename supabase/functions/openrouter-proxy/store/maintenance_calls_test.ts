@@ -188,6 +188,31 @@ testCalls(maintenanceCalls, [
     told: "adopted",
   },
   {
+    rpc: "adopt_generation",
+    ask: (calls) =>
+      calls.adoptGeneration({
+        ...USAGE,
+        did: DID,
+        generations: [],
+        createdAt: new Date(AT),
+        endpoint: null,
+        streaming: false,
+      }, false),
+    sent: {
+      p_found: {
+        did: DID,
+        generations: [],
+        created_at: AT,
+        endpoint: null,
+        streaming: false,
+        ...USAGE_MEMBERS,
+      },
+      p_any_row: false,
+    },
+    answer: "no_row",
+    told: "no_row",
+  },
+  {
     rpc: "end_maintenance",
     ask: (calls) => calls.endMaintenance("run"),
     sent: { p_run_id: "run" },

@@ -312,6 +312,10 @@ test("what is read of a table is asked for by its name, and a failure is the sto
     assert.equal(await store.ping(), undefined);
     answer = () => Response.json([]);
     assert.equal(await store.encryptedKeyOf("did:key:z6Mk"), null);
+    for (const none of [{}, null, "x"]) {
+      answer = () => Response.json(none);
+      await assert.rejects(store.encryptedKeyOf("did:key:z6Mk"), { mayHaveArrived: false });
+    }
     answer = () => Response.json({ code: "42501", message: "not yours" }, { status: 403 });
     await assert.rejects(store.encryptedKeyOf("did:key:z6Mk"), {
       mayHaveArrived: false,
@@ -324,6 +328,6 @@ test("what is read of a table is asked for by its name, and a failure is the sto
   });
   const key = "/rest/v1/user_api_keys?select=encrypted_api_key&did=eq.did:key:z6Mk&limit=1";
   const ping = "/rest/v1/gateway_settings?select=only_row&limit=1";
-  assert.deepEqual(asked, [key, ping, key, key, ping]);
+  assert.deepEqual(asked, [key, ping, key, key, key, key, key, ping]);
   assert.deepEqual([...new Set(waits)], [10_000]);
 });
