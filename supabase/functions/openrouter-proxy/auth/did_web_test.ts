@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   assertRefused,
+  AUDIENCE,
   authenticatorWith,
   bearer,
   newSigner,
@@ -174,6 +175,18 @@ Deno.test("a token's kid selects among the keys, without it any key of its alg v
   const stranger = as(DID, await newSigner("did:key Ed25519"));
   await assertRefused(gateway(await signedRequest(stranger)), "invalid_signature");
 });
+
+for (const keys of [2, 3]) {
+  Deno.test(`the audience that was signed for is ${keys > 2 ? "not " : ""}looked for under ${keys} keys`, async () => {
+    const signers = await Promise.all(
+      Array.from({ length: keys - 1 }, () => newSigner("did:key Ed25519")),
+    );
+    const gateway = gatewayFor(siteOf(() => documentOf(DID, ...signers, keySigner)));
+    const request = await signedRequest(as(DID), { audience: `${AUDIENCE}/` });
+    const { message } = await assertRefused(gateway(request), "invalid_signature");
+    assert.equal(message.includes("is right for the audience"), keys === 2);
+  });
+}
 
 Deno.test("answers that are no document are refused: statuses, redirects, bad and long bodies", async () => {
   const good = JSON.stringify(documentOf(DID, keySigner));

@@ -240,6 +240,13 @@ for (const [input, message] of REFUSED) {
   });
 }
 
+Deno.test("a signature may cover 32 components", () => {
+  const names = Array.from({ length: 32 }, (_, i) => `x-${i}`);
+  const headers = new Headers(names.map((name) => [name, "1"]));
+  const input = `(${names.map((name) => `"${name}"`).join(" ")})`;
+  assert.equal(baseOf(input, { ...HEAD, headers }, AUDIENCE).split("\n").length, 33);
+});
+
 Deno.test("a component that is no string, or whose field is no dictionary, is bad syntax", async () => {
   for (const input of ["(token)", "(1)", '("x-note";key="a")']) {
     await assertRefused(

@@ -132,6 +132,25 @@ test("nobody waits for a store that hangs much longer than for one call", async 
   assert.equal(begun.size, 3);
 });
 
+test("after three admissions that took their whole time, one at a time finds out", async () => {
+  let nowMs = 0;
+  let asked = 0;
+  const late = (() => {
+    asked++;
+    // Timers are no more exact than that.
+    nowMs += 9_900;
+    return asked === 4 ? new Promise(() => {}) : Promise.reject(new TypeError("late"));
+  }) as typeof fetch;
+  const store = createStore("http://supabase.test", "sb_secret_x", late, () => nowMs);
+  for (let n = 0; n < 3; n++) {
+    await assert.rejects(store.admit(ADMISSION), { mayHaveArrived: true });
+  }
+  store.admit(ADMISSION).catch(() => {});
+  while (asked < 4) await new Promise((resolve) => setTimeout(resolve));
+  await assert.rejects(store.admit(ADMISSION), { mayHaveArrived: false });
+  assert.equal(asked, 4);
+});
+
 test("a call has 10 s, and may have arrived where it takes longer", async () => {
   const waits = await withTimeouts(async () => {
     const fetch = fakeFetch(({ signal }) => Promise.reject(signal!.reason));
