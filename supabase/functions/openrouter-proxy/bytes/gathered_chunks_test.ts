@@ -18,6 +18,7 @@ function gathering() {
   let waitingLonger: (() => void)[] = [];
   let asked = 0;
   let counted = 0;
+  let lent = 0;
   let upstream!: ReadableStreamDefaultController<Uint8Array>;
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -28,9 +29,15 @@ function gathering() {
   const reader: LoanedChunks = {
     read() {
       asked++;
-      return inner.read();
+      assert.equal(lent, 0, "the last chunk has been given back");
+      const reading = inner.read();
+      reading.then(({ done }) => done || lent++, () => {});
+      return reading;
     },
-    giveBack: (chunk) => chunk.fill(0),
+    giveBack(chunk) {
+      lent--;
+      chunk.fill(0);
+    },
     cancel: (reason) => inner.cancel(reason),
   };
   const gathered = gatheredChunks(reader, {

@@ -141,6 +141,30 @@ Deno.test("JsonScanner gives out a held value in parts, and reads it whole all t
   assert.equal(value, "[1,2,3]");
 });
 
+Deno.test("JsonScanner puts nothing in the place of a value too large whose beginning is out already", () => {
+  for (const value of ["[1,2,3,4]", '"abcdefg"']) {
+    for (const isEnded of [true, false]) {
+      const told: unknown[] = [];
+      const take: Taking = {
+        ...HELD,
+        maxBytes: 6,
+        value: (json) => (told.push(json), utf8("<none>")),
+      };
+      const scanner = new JsonScanner(taking("v", take), WIDE);
+      const out = [
+        scanner.feed(utf8(`{"v":${value.slice(0, 3)}`)),
+        scanner.release(),
+        ...(isEnded ? [scanner.feed(utf8(`${value.slice(3)},"w":1}`))] : [
+          scanner.feed(utf8(value.slice(3, 8))),
+          scanner.feed(utf8(`${value.slice(8)},"w":1}`)),
+        ]),
+      ];
+      const whole = out.map(text).join("").replaceAll(/[<>]/g, "");
+      assert.deepEqual([whole, told], [`{"v":${value},"w":1}`, [null]]);
+    }
+  }
+});
+
 Deno.test("JsonScanner puts out a held value that is no JSON as a part, with all of the piece behind it", () => {
   const written = '{"v":{"x":NaN}}';
   for (let at = 0; at < written.length; at++) {

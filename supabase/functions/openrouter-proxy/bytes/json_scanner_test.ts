@@ -208,3 +208,22 @@ Deno.test("JsonScanner reads up to its number of values, of objects, arrays and 
   assert.equal(scanner.error?.kind, "values");
   assert.equal(text(out), '{"a":[1,{},"x",0]}');
 });
+
+Deno.test("JsonScanner takes no control character within a string, and every one of them escaped", () => {
+  for (let code = 0; code < 0x21; code++) {
+    const character = String.fromCharCode(code);
+    for (const json of [`["a${character}"]`, `{"a${character}":1}`]) {
+      assert.equal(accepts(utf8(json)), code === 0x20, `${code}`);
+    }
+    assert.equal(accepts(utf8(JSON.stringify([character]))), true, `${code}`);
+  }
+});
+
+Deno.test("JsonScanner counts what a text is written longer with: unicode escapes, and numbers", () => {
+  for (
+    const chunks of cuttings(utf8('{"\\u0061":["\\ud83d\\ude00\\n\\\\u0061",1,-2.5e3,"3",true]}'))
+  ) {
+    const { scanner } = scan(chunks);
+    assert.deepEqual([scanner.unicodeEscapes, scanner.numbers], [3, 2]);
+  }
+});
