@@ -120,7 +120,7 @@ Deno.test("JsonScanner tells where the texts and numbers are that nobody looks a
     WIDE,
     (start, end, isText) => passedOver.push([start, end, isText]),
   );
-  scanner.feed(utf8('{"a":"xy","n":-12.5,"t":true,"v":"z","l":["",3]}'));
+  scanner.feed(utf8('{"a":"xy","n":-12.5,"t":true,"v":"z","l":["",3],"v":["x",{"a":5}]}'));
   assert.deepEqual(passedOver, [[6, 8, true], [14, 19, false], [43, 43, true], [45, 46, false]]);
 });
 
