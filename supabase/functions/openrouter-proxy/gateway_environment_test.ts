@@ -132,3 +132,26 @@ test("no cache keeps an answer that does not say for how long", async () => {
     assert.equal(headers.get("cache-control"), "no-store", path);
   }
 });
+
+test("pages of the origins that the operator names may call, and no others", async () => {
+  const gateway = await gatewayWith({ env: { ALLOWED_ORIGINS: "https://app.example" } });
+  for (
+    const [origin, allowed] of [["https://app.example", "https://app.example"], [
+      "https://x.example",
+      null,
+    ]]
+  ) {
+    const headers = { origin: origin! };
+    for (const method of ["GET", "OPTIONS"]) {
+      const answer = await gateway.fetch(new Request(`${BASE}/`, { method, headers }));
+      assert.equal(answer.headers.get("access-control-allow-origin"), allowed, method);
+    }
+  }
+});
+
+test("a Host that is none is refused before anything is looked at", async () => {
+  const gateway = await gatewayWith();
+  const request = new Request(`${BASE}/`, { headers: { host: "edge/?x" } });
+  const { type, message } = await errorOf(await gateway.fetch(request));
+  assert.deepEqual([type, message], ["invalid_request", "the Host header is not a host"]);
+});

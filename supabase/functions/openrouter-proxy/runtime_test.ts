@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { createKeyVault } from "./accounts/key_vault.ts";
 import { AUDIENCE, newSigner, signedRequest } from "./testing/signers.ts";
 import { utf8 } from "./bytes/encodings.ts";
-import { GatewayError } from "./errors.ts";
+import { ClientDisconnected, GatewayError } from "./errors.ts";
+import { ENVIRONMENT } from "./testing/gateways.ts";
 import { deployedGateway, gatewayFromEnv } from "./runtime.ts";
 
 Deno.test("a gateway without a usable environment says so once, and tells clients nothing more", async () => {
@@ -59,7 +60,9 @@ Deno.test("what nobody catches is one line of the log each, without secrets, and
     assert.equal(gateway.onError(new TypeError("a bug")).status, 500);
     // Its call's own line tells of it.
     const told = new GatewayError("upstream_unreachable", "it broke");
-    assert.equal(gateway.onError(told).status, 500);
+    for (const error of [told, new ClientDisconnected()]) {
+      assert.equal(gateway.onError(error).status, 500);
+    }
   } finally {
     console.log = log;
   }
@@ -72,6 +75,61 @@ Deno.test("what nobody catches is one line of the log each, without secrets, and
   assert.match(caught[0].cause, /over\ntwo lines with \[key\]/);
   assert.match(caught[1].cause, /no error/);
 });
+
+Deno.test("an environment that cannot be read is no bad configuration", () => {
+  const error = new TypeError("no permission");
+  const unreadable = {
+    get() {
+      throw error;
+    },
+  };
+  assert.throws(() => deployedGateway(unreadable), error);
+});
+
+/** Runs this on Supabase's Edge Runtime. @returns what it was asked to keep the worker alive for */
+async function onEdgeRuntime(run: () => void | Promise<void>): Promise<Promise<unknown>[]> {
+  const keptFor: Promise<unknown>[] = [];
+  const runtime = { waitUntil: (promise: Promise<unknown>) => void keptFor.push(promise) };
+  Object.assign(globalThis, { EdgeRuntime: runtime });
+  try {
+    await run();
+  } finally {
+    delete (globalThis as { EdgeRuntime?: unknown }).EdgeRuntime;
+  }
+  return keptFor;
+}
+
+for (const end of ["retires", "has nothing left to do"] as const) {
+  Deno.test({
+    name: `what the log holds keeps the worker alive, and is printed where it ${end}`,
+    // The log's own wait for room.
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      const lines: string[] = [];
+      const { log } = console;
+      console.log = (line: string) => lines.push(line);
+      try {
+        const keptFor = await onEdgeRuntime(async () => {
+          const gateway = gatewayFromEnv({ get: (name) => ENVIRONMENT[name] });
+          const worker = new EventTarget();
+          gateway.catchUncaught(worker);
+          for (let n = 0; n < 200; n++) {
+            worker.dispatchEvent(new ErrorEvent("error", { error: new Error("x") }));
+          }
+          assert.ok(lines.length < 100);
+          if (end === "retires") gateway.retire("wall_clock");
+          else await gateway.idle();
+        });
+        assert.equal(keptFor.length, 1);
+      } finally {
+        console.log = log;
+      }
+      const told = lines.map((line) => JSON.parse(line).stands_for ?? 1);
+      assert.equal(told.reduce((sum, count) => sum + count, 0), 200);
+    },
+  });
+}
 
 interface Call {
   name: string;
@@ -104,6 +162,7 @@ function startSupabase(encryptedApiKey: string) {
     return { settled: true, total_cost: null, left_out: null };
   }
   const server = serve(async (request) => {
+    assertSentOnce(request);
     const name = new URL(request.url).pathname.replace("/rest/v1/rpc/", "");
     return Response.json(answer({ name, args: await request.json() }));
   });
@@ -119,14 +178,21 @@ function startOpenRouter() {
     },
   });
   const headers = { "content-type": "text/event-stream", "x-generation-id": "gen-1" };
-  const server = serve(({ url }) =>
-    url.includes("/models?") ? Response.json({ data: [] }) : new Response(body, { headers })
-  );
+  const server = serve((request) => {
+    if (request.url.includes("/models?")) return Response.json({ data: [] });
+    assertSentOnce(request);
+    return new Response(body, { headers });
+  });
   return {
     ...server,
     send: (text: string) => stream.enqueue(utf8(text)),
     end: () => stream.close(),
   };
+}
+
+/** Of a body whose length is known, Deno's fetch sends a second one where a connection breaks. */
+function assertSentOnce({ headers }: Request) {
+  assert.equal(headers.get("content-length"), null);
 }
 
 function serve(handler: (request: Request) => Response | Promise<Response>) {
@@ -180,8 +246,12 @@ Deno.test({
         headers,
         body,
       });
-      const response = await gateway.fetch(request);
+      let response!: Response;
+      const keptFor = await onEdgeRuntime(async () => {
+        response = await gateway.fetch(request);
+      });
       assert.equal(response.status, 200);
+      assert.ok(keptFor.length > 0, "the worker lives until the call is settled");
       const reader = response.body!.getReader();
       await reader.read();
 
