@@ -155,3 +155,52 @@ test("a Host that is none is refused before anything is looked at", async () => 
   const { type, message } = await errorOf(await gateway.fetch(request));
   assert.deepEqual([type, message], ["invalid_request", "the Host header is not a host"]);
 });
+
+test("documents of did:web are fetched from the hosts that the operator names", async () => {
+  const { multikey, ...signer } = await newSigner("did:key Ed25519");
+  const did = "did:web:example.com";
+  const document = {
+    id: did,
+    authentication: [{ id: "#0", controller: did, publicKeyMultibase: multikey }],
+  };
+  const gateway = await gatewayWith({
+    env: { DID_WEB_HOSTS: "example.com" },
+    signer: { ...signer, multikey, did },
+    openrouter: ({ url }) =>
+      url === "https://example.com/.well-known/did.json"
+        ? Response.json(document)
+        : new Response("{}"),
+  });
+  const response = await gateway.fetch(
+    await requestFrom(gateway.signer, { body: '{"model":"m"}' }),
+  );
+  assert.equal(response.status, 200);
+  await response.text();
+});
+
+test("paths that the operator opens take each method, and the API's description has the audience", async () => {
+  const gateway = await gatewayWith({ env: { OPENROUTER_EXTRA_PATHS: "/new" } });
+  const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
+  for (const method of methods) {
+    const path = "/api/v1/openrouter/new";
+    const response = await gateway.fetch(
+      await requestFrom(gateway.signer, { method, path, body: "" }),
+    );
+    assert.equal(response.status, 200, method);
+    await response.body?.cancel();
+  }
+  assert.deepEqual(gateway.seen.forwarded.map(({ method }) => method), methods);
+  const described = await gateway.fetch(new Request(`${BASE}/api/v1/openapi.json`));
+  assert.equal((await described.json()).servers[0].url, ENVIRONMENT.GATEWAY_AUDIENCE);
+});
+
+test("a client that goes while it sends its body is answered with nothing, and no error of the gateway's", async () => {
+  const gateway = await gatewayWith();
+  const body = new ReadableStream({
+    pull: (controller) => controller.error(new TypeError("request body closed")),
+  });
+  const { method, headers, url } = await requestFrom(gateway.signer, {});
+  const response = await gateway.fetch(new Request(url, { method, headers, body }));
+  assert.deepEqual([response.status, response.body], [499, null]);
+  assert.deepEqual(gateway.seen.logs.map(({ level, status }) => [level, status]), [["info", 499]]);
+});

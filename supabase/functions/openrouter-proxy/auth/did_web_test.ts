@@ -188,6 +188,16 @@ for (const keys of [2, 3]) {
   });
 }
 
+Deno.test("of two keys of one id the first counts", async () => {
+  const other = await newSigner("did:key Ed25519");
+  const [first] = documentOf(DID, keySigner).authentication;
+  const [second] = documentOf(DID, other).authentication;
+  const document = { id: DID, verificationMethod: [first, second], authentication: [first!.id] };
+  const gateway = gatewayFor(siteOf(() => document));
+  assert.equal((await gateway(await signedRequest(as(DID)))).did, DID);
+  await assertRefused(gateway(await signedRequest(as(DID, other))), "invalid_signature");
+});
+
 Deno.test("answers that are no document are refused: statuses, redirects, bad and long bodies", async () => {
   const good = JSON.stringify(documentOf(DID, keySigner));
   const answers: unknown[] = [
