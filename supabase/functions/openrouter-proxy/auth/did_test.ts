@@ -250,3 +250,9 @@ Deno.test("did:pkh is eip155, a decimal chain id and an address of any case", as
     await assertRefused(resolve(`did:pkh:${id}`), "unsupported_did_method");
   }
 });
+
+Deno.test("a DID has 512 characters at most", () => {
+  const longest = `did:web:${"a".repeat(504)}`;
+  assert.equal(parseDid(longest).uri, longest);
+  assert.throws(() => parseDid(`${longest}a`), { type: "invalid_did" });
+});

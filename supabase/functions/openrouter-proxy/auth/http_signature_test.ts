@@ -394,3 +394,12 @@ Deno.test("the replay key does not depend on how the fields are spelled", async 
   assert.deepEqual((await authenticate(request)).replay, replay);
   assert.equal(hex.decode(replay!.hash).length, 32);
 });
+
+Deno.test("neither field of a signature takes over 4096 characters", async () => {
+  for (const name of ["signature-input", "signature"]) {
+    // Of another label, which is not looked at.
+    const longer = (value: string) => `${value}, other=:${"A".repeat(4_096)}:`;
+    const message = new RegExp(`^${name} takes at most 4096`);
+    await refusedWith({ [name]: longer }, "invalid_request", message);
+  }
+});
