@@ -1,7 +1,7 @@
 -- Admissions and settlements look rows up by their keys, also where they were planned while nothing was there:
--- a plan is kept while the tables grow.
+-- a plan is kept while the tables grow. And whatever sweeps, claims or looks for a few rows reads a few.
 begin;
-select plan(8);
+select plan(26);
 
 -- How often the transaction has read a table from end to end, or used an index, in all partitions.
 create function pg_temp.scans(relation regclass) returns bigint language sql as $$
@@ -52,7 +52,7 @@ select is(pg_temp.scans_since('public.usage_hourly_hour'), 0::bigint, 'nor their
 
 -- What adds a DID's log up anew reads that DID's rows.
 insert into public.request_logs (id, did, method, endpoint, status, response_time)
-select gen_random_uuid(), 'did:key:' || n, 'POST', '/chat/completions', 'completed', now() from generate_series(1, 3000) as n;
+select gen_random_uuid(), 'did:key:' || n, 'POST', '/chat/completions', 'failed', now() from generate_series(1, 3000) as n;
 analyze public.request_logs;
 -- Rows that were read from end to end, in all partitions.
 create function pg_temp.rows_read() returns bigint language sql as $$
@@ -64,6 +64,58 @@ select is(
     + (select sum(requests)::integer from public.usage_daily_of_log('did:key:7', now() - interval '1 day')), 2, 'a DID''s log is added up'
 );
 select is(pg_temp.rows_read(), rows, 'without all the others''') from filled;
+
+-- Tables with a thousand rows that nobody looks for, and hardly one that somebody does: who looks reads a few.
+insert into public.request_logs (id, did, method, endpoint, status, response_time, total_cost, request_time, generation_id)
+select gen_random_uuid(), 'did:key:alice', 'POST', '/x', 'completed', now(), 1, now() - n * interval '1 microsecond', 'gen-' || n
+from generate_series(1, 1000) as n;
+insert into public.usage_daily (did, day, model, endpoint) select 'did:key:' || n, '2020-01-01', 'm', '/x' from generate_series(1, 1000) as n;
+insert into public.usage_daily_of_all
+select '2020-01-01', 'm', '/x', 0, 0, 0, 0, 0, 0, 0, 0, 0;
+insert into public.usage_hourly (did, hour, model, endpoint) select 'did:key:' || n, now(), 'm', '/x' from generate_series(1, 1000) as n;
+insert into public.accepted_messages (message_hash, expires_at) select decode(md5(n::text), 'hex'), now() from generate_series(1, 1000) as n;
+insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id)
+select 'did:key:alice', n, '\x01', gen_random_uuid() from generate_series(1, 1000) as n;
+insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached, delivered_at)
+select 'did:key:' || n, 'day', '2020-01-01', 50, 1, 1, now() from generate_series(1, 1000) as n;
+insert into public.cost_checks (did, claimed_at) select 'did:key:' || n, now() from generate_series(1, 1000) as n;
+insert into public.request_logs (id, did, method, endpoint, status, response_time, request_time, generation_id, session, label)
+select gen_random_uuid(), 'did:key:alice', 'POST', '/x', 'failed', now(), now() - interval '2 hours', 'gen-x', 's', 'l';
+analyze public.request_logs, public.usage_daily, public.usage_hourly, public.accepted_messages, public.idempotency_keys,
+  public.budget_alerts, public.cost_checks;
+create function pg_temp.reads(statement text) returns bigint language plpgsql as $$
+declare
+  v_before bigint := pg_temp.all_read();
+begin
+  execute statement;
+  return pg_temp.all_read() - v_before;
+end;
+$$;
+-- Rows of public tables, and entries of their indexes, that the transaction has read.
+create function pg_temp.all_read() returns bigint language sql as $$
+  select sum(pg_stat_get_xact_tuples_returned(oid))::bigint
+  from pg_catalog.pg_class where relnamespace in ('public'::regnamespace, 'partitions'::regnamespace) and relkind in ('r', 'i');
+$$;
+select cmp_ok(pg_temp.reads(statement), '<', 200::bigint, statement) from (values
+  (1, 'select public.expire_stale_requests()'),
+  (2, 'select public.verify_reservations()'),
+  (3, 'select public.claim_unpriced_requests(10)'),
+  (4, 'select * from public.usage_recent_failures limit 10'),
+  (5, $$select * from public.usage_recent_failures where did = 'did:key:alice' limit 10$$),
+  (6, 'select * from public.usage_unknown_costs order by request_time limit 10'),
+  (7, $$select * from public.usage_unknown_costs where did = 'did:key:alice'$$),
+  (8, $$select public.usage_requests('did:key:alice', 10)$$),
+  (9, $$select public.usage_requests('did:key:alice', 10, p_session => 's')$$),
+  (10, $$select public.usage_requests('did:key:alice', 10, p_label => 'l')$$),
+  (11, 'select public.add_up_days()'),
+  (12, 'select public.purge_usage_hourly()'),
+  (13, 'select public.purge_accepted_messages()'),
+  (14, 'select public.purge_idempotency_keys()'),
+  (15, 'select public.purge_budget_alerts()'),
+  (16, 'select public.claim_budget_alerts()'),
+  (17, 'select public.claim_cost_searches(10)'),
+  (18, $$select public.unbooked_generations('did:key:alice', '{gen-x}')$$)
+) as asked (place, statement) order by place;
 
 select * from finish();
 rollback;
