@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(63);
+select plan(66);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -319,6 +319,12 @@ select ok((select search_after > now() + interval '23 hours' and searched_to is 
 select public.end_cost_search('did:key:dave', now() - interval '5 hours');
 select ok((select search_after between now() and clock_timestamp() and searched_to = now() - interval '5 hours' from public.cost_checks where did = 'did:key:dave'), 'and at once where it broke off');
 select is((select count(*) from public.cost_checks where searched_to is not null), 1::bigint, 'which is noted of its DID alone');
+
+-- What nobody has told the cost of stays to be asked for.
+select pg_temp.lost(9, 'without cost', '1 minute');
+select is(pg_temp.adopt('{gen-uncosted}', 'without cost', '1 minute', null), 'pending', 'a generation without a cost is not booked');
+select is_empty($$ select from public.found_generations where generation_id = 'gen-uncosted' $$, 'so that it can be found again');
+select is(public.unbooked_generations('did:key:nobody', '{gen-vid-1}'), '{gen-vid-1}', 'what is booked is so of its DID');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Alerts: each threshold of a budget once a period, and their delivery.
 begin;
-select plan(78);
+select plan(80);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -245,5 +245,20 @@ select is(
   (select string_agg(ltrim(right(id::text, 12), '0'), ' ' order by id) from public.budget_alerts), '1 2 3 5 6',
   'delivered or not'
 );
+-- Changes of two days, entered at once.
+select public.set_gateway_limits(daily_budget_usd => 1, clear => '{monthly_budget_usd}');
+create temporary table days on commit drop as select (now() at time zone 'utc')::date as today;
+insert into public.budgets (did, day, month) select did, today - 1, date_trunc('month', today - 1)::date from days, unnest('{did:key:both, *}'::text[]) as did
+on conflict (did) do update set day = excluded.day, month = excluded.month, day_spent_usd = 0, day_alerted = 0;
+delete from public.budget_alerts;
+select is(
+  (select public.change_budgets(array[row('did:key:both', today, 1, 0, 0, 0), row('did:key:both', today - 1, 1, 0, 0, 0)]::public.budget_change[]) from days),
+  true, 'changes of two days'
+);
+select results_eq(
+  $$ select period_start from public.budget_alerts where did = '*' and threshold = 100 order by 1 $$,
+  'select today - n from days, unnest(array[1, 0]) as n', 'are entered in the order of the days, and alert of both'
+);
+
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(100);
+select plan(104);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -194,6 +194,7 @@ select is(pg_temp.reserve('[]'), '0.7', 'or that is none');
 select is(pg_temp.reserve('[{"unknown": "price"}, {"usd": "0.1"}]'), '0.7', 'the dearest counts');
 select is(pg_temp.reserve('[{"unknown": "price"}, {"usd": "0.8"}]'), '0.8', 'whichever that is');
 select is(pg_temp.reserve('[{"unknown": "job"}, {"usd": "0.8"}]'), '3', 'a job is dearer');
+select is(pg_temp.reserve('[{"unknown": "what a later gateway tells"}]'), '0.7', 'whatever else is not known has no known price');
 select is(
   pg_temp.reserve('[{"usd": "0.5", "usd_per_output_token": "0.001", "output_tokens": 5000}]'), '1.5',
   'output without a bound is reserved up to the setting'
@@ -365,6 +366,13 @@ select is(
   'a DID''s own limits come first'
 );
 select is(
+  to_jsonb(public.limits_of(jsonb_populate_record(null::public.did_policies, '{"daily_budget_usd": 101, "monthly_budget_usd": 102,
+    "requests_per_minute": 103, "concurrent_requests": 104, "free_models_per_day": 105}'), pg_temp.settings())),
+  '{"daily_budget_usd": 101, "monthly_budget_usd": 102, "requests_per_minute": 103, "concurrent_requests": 104,
+    "free_models_per_minute": null, "free_models_per_day": 105, "refused_requests_per_minute": 26}'::jsonb,
+  'also where they allow more'
+);
+select is(
   to_jsonb(public.limits_of(null, pg_temp.settings())),
   '{"daily_budget_usd": 21, "monthly_budget_usd": 22, "requests_per_minute": 23, "concurrent_requests": 24,
     "free_models_per_minute": null, "free_models_per_day": 25, "refused_requests_per_minute": 26}'::jsonb,
@@ -468,5 +476,16 @@ select pg_temp.settle(answer, '0.2') from calls where n = 15;
 select is(pg_temp.books('did:key:dave'), '0.2 0 0.2 0 0', 'what was reserved in a row that is gone frees nothing below nothing');
 select pg_temp.settle(answer, '0.1') from calls where n = 16;
 select is(pg_temp.books('did:key:dave') || ' | ' || pg_temp.books('*'), '0.3 0 0.3 0 0 | 0.3 0 0.3 0 0', 'whatever ends first');
+-- What is stored is found as it was stored.
+select public.store_budget(pg_temp.budget('{"did": "did:key:stored"}'));
+select is(public.budget_of('did:key:stored', '2028-02-28'), pg_temp.budget('{"did": "did:key:stored"}'), 'a budget is stored whole');
+create temporary table later on commit drop as
+select row(
+  'did:key:stored', '2028-03-02', 11, 12, 80, 13, 14, 100, '2028-03-01', 15, 16, 80, 17,
+  '2028-03-02 01:00:00+00', '2028-03-02 02:00:00+00', '2028-03-02 03:00:00+00', '2028-03-02 04:00:00+00'
+)::public.budgets as budget;
+select public.store_budget(budget) from later;
+select is(public.budget_of('did:key:stored', '2028-03-02'), budget, 'and so in place of another one') from later;
+
 select * from finish();
 rollback;

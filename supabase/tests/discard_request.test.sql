@@ -1,6 +1,6 @@
 -- A call on a path that OpenRouter does not have leaves no trace.
 begin;
-select plan(14);
+select plan(15);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash a', 'sealed a', 'alice');
@@ -53,6 +53,14 @@ select results_eq(
   'what was discarded is counted nowhere'
 );
 select is(pg_temp.admit(5, 'k2'), 'duplicate', 'and the Idempotency-Key of what ended stays as well');
+
+select public.set_gateway_limits(refused_requests_per_minute => 6);
+select pg_temp.admit(6, 'k6');
+select pg_temp.discard(6);
+select is(
+  (select refusals_used_until from public.budgets where did = 'did:key:alice'), now() + interval '10 seconds',
+  'but it counts as a mistake, so that nobody makes up paths at will'
+);
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- All housekeeping in one call, for schedules of before.
 begin;
-select plan(7);
+select plan(8);
 
 insert into public.request_logs (id, did, method, endpoint, request_time)
 values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', now() - interval '1 hour');
@@ -40,6 +40,14 @@ select is(
   '{"expired_requests": 0, "purged_messages": 0, "purged_idempotency_keys": 0, "purged_requests": 0,
     "purged_hours": 0, "days_added_up": 0, "partitions": {"created": [], "dropped": [], "postponed": null}}',
   'a second time there is nothing to do'
+);
+
+create table partitions.request_logs_2020_01 partition of public.request_logs
+for values from ('2020-01-01 00:00:00+00') to ('2020-02-01 00:00:00+00');
+update public.gateway_settings set request_log_retention_months = 12;
+select is(
+  public.maintain(), '{"partitions": {"created": [], "dropped": ["request_logs_2020_01"], "postponed": null}}',
+  'a month that is dropped locks the log, too'
 );
 
 select * from finish();

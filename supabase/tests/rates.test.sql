@@ -1,6 +1,6 @@
 -- Rates: how many pass at once and a minute, to the millisecond, and what they are told.
 begin;
-select plan(120);
+select plan(121);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -479,5 +479,15 @@ from (values
 select is(pg_temp.while_others(''), 'admitted', 'the same message under the same Idempotency-Key passes afterwards');
 select is(pg_temp.traces(), traces + 3, 'and has row, key and replay key') from kept;
 select is(pg_temp.while_others(''), 'replayed', 'once');
+select is_empty(
+  $$
+    select from unnest('{7, 60, 999, 1000000}'::integer[]) as rate,
+      unnest('{-infinity, 2028-03-01 09:00:00+00, 2028-03-01 10:00:10+00}'::timestamptz[]) as used,
+      (select timestamptz '2028-03-01 10:00:00+00' as at) as now
+    where public.used_until(used, rate, 3, at)
+      <> public.used_until(public.used_until(public.used_until(used, rate, at), rate, at), rate, at)
+  $$, 'what is taken out of a bucket together is what it is one by one, to the microsecond'
+);
+
 select * from finish();
 rollback;

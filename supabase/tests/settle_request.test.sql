@@ -1,6 +1,6 @@
 -- Every cent is booked once, to the last digit.
 begin;
-select plan(58);
+select plan(59);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -377,6 +377,12 @@ select is(
     'endpoint', '/messages', 'metered', true, 'idempotency_key', 'k', 'body_hash', 'ab'
   )) ->> 'decision',
   'admitted', 'an Idempotency-Key is free again after a call that OpenRouter never got'
+);
+
+select pg_temp.admit(170);
+select public.settle_request(pg_temp.request(170), now(), 'completed', 200, p_cost_source => 'response');
+select is(
+  (select cost_source from public.request_logs where id = pg_temp.request(170)), null, 'a cost that nobody has told has no source'
 );
 
 select * from finish();

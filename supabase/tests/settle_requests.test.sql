@@ -1,7 +1,7 @@
 -- Settlements that came together: what they end and count, what is left for settle_request, and that
 -- budgets, totals and keys are the same as after each alone.
 begin;
-select plan(41);
+select plan(42);
 
 create function pg_temp.id(n integer) returns uuid language sql return lpad(n::text, 32, '0')::uuid;
 
@@ -296,6 +296,14 @@ select public.set_limits('did:key:alone', daily_budget_usd => 1);
 select is(
   public.settle_requests(jsonb_build_array(pg_temp.settlement(91, '{"cost": "0.5"}'))::text) -> pg_temp.id(91)::text ->> 'alerted', 'true',
   'the only one says that an alert is new'
+);
+
+-- A name that no index of the log takes.
+select pg_temp.begin(92, 'alone');
+select is(
+  public.settle_requests(jsonb_build_array(pg_temp.settlement(92, jsonb_build_object(
+    'generation_id', (select string_agg(md5(n::text), '') from generate_series(1, 400) as n)
+  )))::text), '{}', 'what Postgres has no room for must be sent alone'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(18);
+select plan(19);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001, n, 2 * n
@@ -95,6 +95,12 @@ select is(
     "successful_requests": 25001, "total_cached_tokens": 0, "total_output_tokens": 0,
     "requests_without_cost": 0, "total_reasoning_tokens": 0}',
   'what one session cost is told in full'
+);
+
+select is(
+  public.usage_answer('{}', array(
+    select row(date '2000-01-01' + n, null, 'm', '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 5001) as n
+  ), '{day}') -> 'truncated', null, 'days have no other name, and are told however many they are'
 );
 
 select * from finish();

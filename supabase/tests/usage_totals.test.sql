@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(58);
+select plan(60);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -298,6 +298,23 @@ update public.request_logs set request_time = since + interval '10 days' from ke
 select results_eq(
   'select * from pg_temp.differences()', $$ values ('usage_daily did:key:old day 0'), ('usage_daily did:key:old day 1'), ('usage_hourly did:key:old hour') $$,
   'from its beginning'
+);
+
+select pg_temp.add('did:key:span', timestamptz '2026-03-10 09:59:59.999999+00' + n * interval '1 microsecond', 'm' || n) from generate_series(0, 1) as n;
+select pg_temp.add('did:key:span', timestamptz '2026-03-10 10:59:59.999999+00' + n * interval '1 microsecond', 'm' || n) from generate_series(0, 1) as n;
+select results_eq(
+  $$ select model, hour from public.usage_of_log('did:key:span', '2026-03-10 10:00:00+00', '2026-03-10 11:00:00+00') order by model $$,
+  $$ values ('m0', timestamptz '2026-03-10 10:00:00+00'), ('m1', '2026-03-10 10:00:00+00') $$,
+  'the log is added up from an instant until before another one'
+);
+
+-- A day is added up once nobody can be at it any more who began before midnight.
+delete from public.usage_daily;
+insert into public.usage_daily (did, day, model, endpoint, requests)
+select 'did:key:a', (now() at time zone 'utc')::date - n, 'm', '/x', 1 from generate_series(0, 2) as n;
+select public.add_up_days();
+select results_eq(
+  'select (now() at time zone ''utc'')::date - day from public.usage_daily_of_all', 'select 2', 'which yesterday is not yet'
 );
 
 select * from finish();

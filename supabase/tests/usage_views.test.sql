@@ -193,6 +193,8 @@ begin
   from public.request_logs where label = 'l';
 end;
 $$;
+-- One that is under way cost nothing yet.
+insert into public.request_logs (id, did, method, endpoint, session, label) values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', 's1', 'l');
 set local role service_role;
 select results_eq(
   $$ select session, requests, total_cost, first_request_at, last_request_at from public.usage_by_did_session order by session $$,
