@@ -1,7 +1,7 @@
 -- Admissions that came together: who is admitted, what stays of those who are left out, and that whoever
 -- is admitted is told and booked what admit_request would.
 begin;
-select plan(69);
+select plan(71);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 select 'did:key:' || name, 'hash ' || name, 'sealed ' || name, name,
@@ -321,6 +321,21 @@ select is(
 select throws_ok(
   $$ select public.admit_requests(jsonb_build_array(pg_temp.item(4, 'alice'), pg_temp.item(1, 'alice', '{"message_hash": null, "idempotency_key": null}'))::text) $$,
   '23505', 'request 00000000-0000-0000-0000-000000000001 was admitted before', 'a request that was admitted before is not admitted again'
+);
+
+-- An admission that arrives once more is no second one, within a day.
+create function pg_temp.again(age interval) returns text language sql as $$
+  with old as (update public.request_logs set request_time = now() - age where id = '00000000-0000-0000-0000-000000000001' returning 1)
+  select count(*)::text from old;
+$$;
+select pg_temp.again('24 hours');
+select throws_ok(
+  $$ select public.admit_request(pg_temp.item(1, 'alice', '{"message_hash": null, "idempotency_key": null}')) $$,
+  '23505', null, 'a day later it is the same'
+);
+select throws_ok(
+  $$ select public.admit_requests(jsonb_build_array(pg_temp.item(4, 'alice'), pg_temp.item(1, 'alice', '{"message_hash": null, "idempotency_key": null}'))::text) $$,
+  '23505', null, 'together with others, too'
 );
 
 select * from finish();

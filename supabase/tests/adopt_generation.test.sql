@@ -324,7 +324,12 @@ select is((select count(*) from public.cost_checks where searched_to is not null
 select pg_temp.lost(9, 'without cost', '1 minute');
 select is(pg_temp.adopt('{gen-uncosted}', 'without cost', '1 minute', null), 'pending', 'a generation without a cost is not booked');
 select is_empty($$ select from public.found_generations where generation_id = 'gen-uncosted' $$, 'so that it can be found again');
-select is(public.unbooked_generations('did:key:nobody', '{gen-vid-1}'), '{gen-vid-1}', 'what is booked is so of its DID');
+insert into public.request_logs (id, did, method, endpoint, status, response_time, generation_id, total_cost)
+values (gen_random_uuid(), 'did:key:alice', 'POST', '/x', 'completed', now(), 'gen-of-alice', 1);
+select is(
+  (select string_agg(public.unbooked_generations(did, '{gen-of-alice}')::text, ' ' order by did) from unnest('{did:key:alice, did:key:nobody}'::text[]) as did),
+  '{} {gen-of-alice}', 'what is booked is so of its DID'
+);
 
 select * from finish();
 rollback;

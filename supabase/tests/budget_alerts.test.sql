@@ -1,6 +1,6 @@
 -- Alerts: each threshold of a budget once a period, and their delivery.
 begin;
-select plan(80);
+select plan(81);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -259,6 +259,11 @@ select results_eq(
   $$ select period_start from public.budget_alerts where did = '*' and threshold = 100 order by 1 $$,
   'select today - n from days, unnest(array[1, 0]) as n', 'are entered in the order of the days, and alert of both'
 );
+
+-- One that has been tried waits behind those that nobody has tried, however old it is.
+update public.budget_alerts set attempts = 1, attempt_after = now(), reached_at = now() - interval '1 day' where did = '*';
+insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached) values ('did:key:new', 'day', '2028-01-01', 50, 1, 1);
+select is(public.claim_budget_alerts(1) -> 'alerts' -> 0 ->> 'did', 'did:key:new', 'what was never tried comes first');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(91);
+select plan(94);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -430,9 +430,36 @@ select is(
 insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_usd, drift_usd, booked_byok_usd)
 select 'did:key:again', now() - hours * interval '1 hour', now() - hours * interval '1 hour', drift, 0, drift, 0
 from (values (6, 1), (5, 0), (4, 2), (3, 0), (2, 3), (1, 4)) as noted (hours, drift);
+insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_usd, drift_usd, booked_byok_usd, byok_drift_usd)
+select 'did:key:byok', now() - hours * interval '1 hour', now(), drift, 0, drift, 0, byok_drift
+from (values (4, 0, 0), (3, 1, 1), (2, 0, 1), (1, 1, 0)) as noted (hours, drift, byok_drift);
 select results_eq(
   $$ select drift_usd, stands_since, counts from public.cost_drift_latest where did = 'did:key:again' $$,
   $$ values (4::numeric, now() - interval '2 hours', true) $$, 'a difference stands since they last were'
+);
+
+select is_empty(
+  $$ select from public.cost_drift_latest where did = 'did:key:byok' and stands_since is distinct from now() - interval '3 hours' $$,
+  'and sums are equal where both are'
+);
+-- A key that is gone is read until its sum is final, and what was read of it long ago holds nothing up then.
+delete from public.user_api_keys;
+delete from public.retired_api_keys;
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:gone', 'new', 'x', 'n');
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at) values
+  ('did:key:gone', 'going', 'n', now() - interval '3 days'), ('did:key:gone', 'gone', 'n', now() - interval '3 days');
+insert into public.key_usages (openrouter_key_hash, did, usage, byok_usage, read_at, gone_since, is_final) values
+  ('going', 'did:key:gone', 1, 0, now() - interval '10 minutes', now() - interval '10 minutes', false),
+  ('gone', 'did:key:gone', 1, 0, now() - interval '2 days', now() - interval '3 days', true);
+select is(
+  public.claim_cost_checks(1) -> 'checks', '[{"did": "did:key:gone", "keys": ["going", "new"]}]', 'a key that has just gone is asked for once more'
+);
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, total_cost)
+values (gen_random_uuid(), 'did:key:gone', 'POST', '/x', now() - interval '1 day', 'completed', now() - interval '1 day', 3);
+select count(public.count_in_usage(log, 1)) from public.request_logs as log where did = 'did:key:gone';
+select is(
+  public.compare_costs('did:key:gone', '1', '[{"hash": "new", "usage": "1", "byok_usage": "0", "is_gone": false},
+    {"hash": "going", "usage": "1", "byok_usage": "0", "is_gone": true}]') ->> 'state', 'equal', 'and one that has long gone needs no reading'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- Of any number of claimants at a time one creates a DID's key, and what a dead one left is known.
 begin;
-select plan(54);
+select plan(55);
 
 create function pg_temp.attempt(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -183,6 +183,9 @@ select is(
 select is(
   (select openrouter_key_hash from public.user_api_keys where did = 'did:key:alice'), 'hash b',
   'keeps the one it had'
+);
+select is(
+  (select xmax from public.user_api_keys where did = 'did:key:alice'), pg_current_xact_id()::xid, 'and nobody enables it meanwhile'
 );
 
 -- Limits that OpenRouter was told.

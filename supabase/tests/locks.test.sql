@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
 -- DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(34);
+select plan(36);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -67,6 +67,7 @@ select is(
   public.admit_request(pg_temp.item(1, 'b')) ->> 'decision' || ' ' || pg_temp.locked(), 'admitted b *',
   'an admission locks its DID, then all together'
 );
+select ok(pg_temp.has_lock(pg_temp.id(1)::text), 'and its id, of which there shall be no two rows');
 select is(
   public.admit_request(pg_temp.item(2, 'b', '{"metered": false}')) ->> 'decision', 'admitted', 'what costs nothing'
 );
@@ -77,6 +78,7 @@ select is(
   )::text))), 4::bigint, 'those that are admitted together'
 );
 select is(pg_temp.locked(), 'a b c *', 'lock each DID once, in their order');
+select is((select count(*) from generate_series(11, 14) as n where pg_temp.has_lock(pg_temp.id(n)::text)), 4::bigint, 'and each id');
 select is(
   (select string_agg(ltrim(right(encode(message_hash, 'hex'), 4), '0'), ' ' order by ctid) from public.accepted_messages),
   '98 97 85 86 87 88', 'and messages in theirs'

@@ -1,6 +1,6 @@
 -- What an operator sets, and what a DID is told of it.
 begin;
-select plan(245);
+select plan(246);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -452,5 +452,11 @@ select is(pg_temp.limits('did:key:new') ->> 'access', 'not_allowed', 'with an al
 select public.allow_did('did:key:new');
 select is(pg_temp.limits('did:key:new') ->> 'access', 'allowed', 'but who is');
 select is(pg_temp.limits('did:key:bob') ->> 'access', 'blocked', 'and who is blocked is so');
+select is(
+  array[(public.revoke_tokens('did:key:again', '2026-02-01 00:00:00+00')).tokens_valid_after,
+    (public.revoke_tokens('did:key:again', '2026-01-01 00:00:00+00')).tokens_valid_after],
+  '{2026-02-01 00:00:00+00,2026-01-01 00:00:00+00}', 'who revoked too much says so by an earlier instant'
+);
+
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- The log's partitions: months of UTC, made ahead, dropped by retention.
 begin;
-select plan(40);
+select plan(41);
 
 create temporary view month_partitions as
 select relname,
@@ -279,6 +279,18 @@ $$;
 select is(
   public.maintain_request_log_partitions(0) -> 'created', jsonb_build_array('request_logs_' || to_char(pg_temp.this_month(), 'YYYY_MM')),
   'the running month is made where it is missing'
+);
+
+-- One thing at a time: what is made locks the log, and what is to be dropped waits for the next run.
+create table partitions.request_logs_2019_01 partition of public.request_logs
+for values from ('2019-01-01 00:00:00+00') to ('2019-02-01 00:00:00+00');
+update public.gateway_settings set request_log_retention_months = 100;
+update public.gateway_settings set request_log_retention_months = 12;
+select results_eq(
+  $$ select answer -> 'created' <> '[]', answer ->> 'dropped' from (
+    select public.maintain_request_log_partitions(12) as answer union all select public.maintain_request_log_partitions(12)
+  ) as runs $$,
+  $$ values (true, '[]'), (false, '["request_logs_2019_01"]') $$, 'months are dropped once none is to be made'
 );
 
 select * from finish();

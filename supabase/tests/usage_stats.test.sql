@@ -1,6 +1,6 @@
 -- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(90);
+select plan(91);
 
 -- Totals of hours are kept for 62 days; here since the day after the first one.
 create or replace function public.usage_hourly_kept_since() returns timestamptz
@@ -292,6 +292,13 @@ select is(
   'the first hour that is kept needs no log'
 );
 set local test.hours_since = '2026-03-07 00:00:00+00';
+select is(
+  array(
+    select public.usage_stats('did:key:alice', '2026-03-05 00:00:00+00', range_end, '{hour,session}') ->> 'partial_before'
+    from (values (null::timestamptz), ('2026-03-06 05:00:00+00')) as asked (range_end)
+  ),
+  '{2026-03-09T12:00:00.000000Z,2026-03-06T05:00:00.000000Z}', 'of two things that are missed the later one counts, up to the end of the range'
+);
 select is(
   array(
     select public.usage_stats('did:key:alice', '2026-03-05 00:00:00+00', range_end) ->> 'partial_before'

@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(19);
+select plan(20);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001, n, 2 * n
@@ -101,6 +101,17 @@ select is(
   public.usage_answer('{}', array(
     select row(date '2000-01-01' + n, null, 'm', '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 5001) as n
   ), '{day}') -> 'truncated', null, 'days have no other name, and are told however many they are'
+);
+
+-- Of as many requests, names come in their order.
+select is(
+  public.usage_answer(array(
+    select row(null, null, 'model ' || to_char(n, 'FM000'), '/x', null, null, case n % 101 when 0 then 2 else 1 end, 0, 0, 0, 0, 0, 0, 0)::public.usage_part
+    from generate_series(200, 0, -1) as n
+  ), '{}', '{}') -> 'requests_by_model',
+  (select jsonb_object_agg('model ' || to_char(n, 'FM000'), case n % 101 when 0 then 2 else 1 end) || '{"other": 101}'
+    from (select generate_series(0, 98) as n union select 101) as named),
+  'those with the most requests are named, then the first by name'
 );
 
 select * from finish();

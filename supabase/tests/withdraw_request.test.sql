@@ -1,6 +1,6 @@
 -- A call whose admission the gateway did not hear of ends, and may be sent again.
 begin;
-select plan(11);
+select plan(12);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash a', 'sealed a', 'alice');
@@ -62,6 +62,14 @@ from unnest('{-24 hours, -24 hours -1 second, 1 minute, 1 minute 1 second}'::int
 set local role service_role;
 select is(
   array(select public.withdraw_request(pg_temp.request(10 + n)) from generate_series(1, 4) as n), '{t,f,t,f}', 'a row of the last day is withdrawn, and no other'
+);
+
+select pg_temp.admit(20, 'k20');
+select public.settle_request(jsonb_build_object('request_id', pg_temp.request(20), 'request_time', now(), 'status', 'failed', 'given_up', true));
+select public.withdraw_request(pg_temp.request(20));
+select is(
+  (select total_cost from public.request_logs where id = pg_temp.request(20)), 0::numeric,
+  'what a sweep gave up meanwhile was not forwarded either'
 );
 
 select * from finish();
