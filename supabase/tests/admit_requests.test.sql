@@ -1,7 +1,7 @@
 -- Admissions that came together: who is admitted, what stays of those who are left out, and that whoever
 -- is admitted is told and booked what admit_request would.
 begin;
-select plan(71);
+select plan(73);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 select 'did:key:' || name, 'hash ' || name, 'sealed ' || name, name,
@@ -310,6 +310,23 @@ select results_eq(
   'messages are accepted in one order, and then keys, whatever the order of the requests'
 );
 select is((select count(*) from noted), 14::bigint, 'those of all of them');
+
+-- What changes while they wait for the lock of their budgets.
+create function pg_temp.change() returns trigger language plpgsql as $$
+begin
+  execute current_setting('test.change');
+  return new;
+end;
+$$;
+reset role;
+create trigger change before insert on public.accepted_messages for each row execute function pg_temp.change();
+set local role service_role;
+set local test.change = $$ update public.budgets set requests_under_way = 1000000 where did = 'did:key:busy' $$;
+select is(pg_temp.admitted(jsonb_build_array(pg_temp.item(1, 'alice'), pg_temp.item(2, 'busy'))), '1', 'what has no room under the lock is left out, and no others');
+select is(pg_temp.admitted(jsonb_build_array(pg_temp.item(2, 'busy'))), '', 'also where that is all');
+reset role;
+drop trigger change on public.accepted_messages;
+set local role service_role;
 
 -- By the day's own time, over the API's function.
 update public.budgets set day = (now() at time zone 'utc')::date, month = date_trunc('month', now() at time zone 'utc')::date;

@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(66);
+select plan(67);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -330,6 +330,9 @@ select is(
   (select string_agg(public.unbooked_generations(did, '{gen-of-alice}')::text, ' ' order by did) from unnest('{did:key:alice, did:key:nobody}'::text[]) as did),
   '{} {gen-of-alice}', 'what is booked is so of its DID'
 );
+
+update public.key_usages set usage = 1000, byok_usage = 1000, gone_since = null where did = 'did:key:alice';
+select is(pg_temp.adopt('{gen-byok}', 'byok', '40 days', '0', true, null, '0.5'), 'own_row', 'a call that its owner''s provider alone has charged is one that is missing, too');
 
 select * from finish();
 rollback;

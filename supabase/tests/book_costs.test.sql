@@ -1,6 +1,6 @@
 -- Many costs at once.
 begin;
-select plan(7);
+select plan(10);
 
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
 select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
@@ -55,6 +55,29 @@ select is(
   (public.claim_unpriced_requests(10) -> 'requests' -> 0 ->> 'generation_id'), 'gen-3',
   'and can be claimed again at once'
 );
+
+-- A row's first cost counts, however many are told, and whatever else they are told with.
+insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
+select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
+from generate_series(5, 7) as n;
+select is(
+  public.book_costs((select jsonb_agg(pg_temp.cost(6 - n % 2, (n + 1)::text) order by n) from generate_series(0, 39) as n)),
+  2, 'of many costs of two rows each row has one'
+);
+select results_eq(
+  $$ select generation_id, total_cost from public.request_logs where generation_id in ('gen-5', 'gen-6') order by 1 $$,
+  $$ values ('gen-5', 4::numeric), ('gen-6', 2) $$, 'the first of its own'
+);
+-- Whom another transaction is in the way of is left for another time.
+create function pg_temp.be_in_the_way() returns trigger language plpgsql as $$
+begin
+  raise exception 'deadlock detected' using errcode = '40P01';
+end;
+$$;
+update public.request_logs set total_cost = null where generation_id = 'gen-6';
+create trigger in_the_way before update on public.request_logs
+for each row when (new.generation_id = 'gen-7') execute function pg_temp.be_in_the_way();
+select is(public.book_costs(jsonb_build_array(pg_temp.cost(7, '1'), pg_temp.cost(6, '1'))), 1, 'what cannot be booked now keeps nothing else from it');
 
 select * from finish();
 rollback;

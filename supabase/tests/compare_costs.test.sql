@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(94);
+select plan(95);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -460,6 +460,12 @@ select count(public.count_in_usage(log, 1)) from public.request_logs as log wher
 select is(
   public.compare_costs('did:key:gone', '1', '[{"hash": "new", "usage": "1", "byok_usage": "0", "is_gone": false},
     {"hash": "going", "usage": "1", "byok_usage": "0", "is_gone": true}]') ->> 'state', 'equal', 'and one that has long gone needs no reading'
+);
+
+delete from public.key_usages where openrouter_key_hash = 'new';
+select is(
+  public.compare_costs('did:key:gone', '1', '[{"hash": "new", "usage": "1", "byok_usage": "0", "is_gone": true}]') ->> 'state', 'equal',
+  'a key that nobody has read before it was gone counts as analytics tell, as long as they tell of all of it'
 );
 
 select * from finish();

@@ -184,8 +184,13 @@ select is(
   (select openrouter_key_hash from public.user_api_keys where did = 'did:key:alice'), 'hash b',
   'keeps the one it had'
 );
+-- A row that is locked, and was not changed, names the transaction in xmax.
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
+values ('did:key:held', 'hash held', 'sealed', 'held', 'disabled');
+insert into public.key_provisioning (did, attempt_id, expires_at) values ('did:key:held', pg_temp.attempt(20), now());
+select pg_temp.complete('did:key:held', 20, 'c');
 select is(
-  (select xmax from public.user_api_keys where did = 'did:key:alice'), pg_current_xact_id()::xid, 'and nobody enables it meanwhile'
+  (select xmax from public.user_api_keys where did = 'did:key:held'), pg_current_xact_id()::xid, 'and nobody enables it meanwhile'
 );
 
 -- Limits that OpenRouter was told.

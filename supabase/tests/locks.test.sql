@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
 -- DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(36);
+select plan(41);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -161,6 +161,19 @@ select is(public.settle_request(pg_temp.settlement(40 - 5, '{"model": "a"}')) ->
 update public.request_logs set given_up = true, total_cost = null where id in (pg_temp.id(34), pg_temp.id(35));
 select public.settle_request(pg_temp.settlement(n, jsonb_build_object('model', model))) from (values (34, 'n'), (35, 'a')) as moved (n, model);
 select is(pg_temp.counted(), '2m/a 2n/a 1a/z 1z/z', 'a row whose model becomes another one is so in both');
+
+-- New accounts are counted of all together, and costs are found DID by DID.
+select pg_temp.locked();
+select is(public.claim_key_provisioning('did:key:z', pg_temp.id(90)) ->> 'state' || pg_temp.locked(), 'claimed*', 'a new account');
+select public.release_key_provisioning('did:key:z', pg_temp.id(90));
+select is(pg_temp.locked(), '*', 'or one less');
+select is(
+  public.adopt_generation('{"did": "did:key:b", "generations": [{"id": "gen-none", "cost": 0}], "created_at": "2020-01-01T00:00:00Z", "model": "m", "usd_per_credit": 1}', false),
+  'no_row', 'a generation that is looked at'
+);
+select ok(pg_temp.has_lock('llm-gateway: costs of did:key:b'), 'is so by one at a time');
+select public.compare_costs('did:key:c', '1');
+select ok(pg_temp.has_lock('llm-gateway: costs of did:key:c'), 'as sums are');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Housekeeping is scheduled by pg_cron where that is; here by a stand-in of its tables and functions.
 begin;
-select plan(7);
+select plan(8);
 
 select is(public.schedule_housekeeping(), false, 'without pg_cron nothing is scheduled');
 
@@ -33,6 +33,10 @@ select set_eq(
 select is(
   (select schedule from cron.job where jobname = 'llm-gateway-stale-requests'), '* * * * *',
   'stale requests end within a minute of their time'
+);
+select is_empty(
+  $$ select from cron.job where jobname like 'llm-gateway-%' and schedule !~ '^[*](/([1-9]|10))? [*] [*] [*] [*]$' $$,
+  'and nothing waits longer than ten minutes'
 );
 create function pg_temp.run_jobs() returns void language plpgsql as $$
 declare

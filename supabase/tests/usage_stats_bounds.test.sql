@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(20);
+select plan(21);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001, n, 2 * n
@@ -112,6 +112,14 @@ select is(
   (select jsonb_object_agg('model ' || to_char(n, 'FM000'), case n % 101 when 0 then 2 else 1 end) || '{"other": 101}'
     from (select generate_series(0, 98) as n union select 101) as named),
   'those with the most requests are named, then the first by name'
+);
+
+select is(
+  (select string_agg(coalesce(told ->> 'session', '-') || coalesce(told ->> 'label', '-'), ' ' order by place) from jsonb_array_elements(public.usage_answer('{}', array(
+    select row(null, null, 'm', '/x', session, label, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part
+    from unnest('{b, null, a}'::text[]) as session, unnest('{y, null}'::text[]) as label
+  ), '{session, label}') -> 'groups') with ordinality as one (told, place)),
+  '-- -y a- ay b- by', 'what has no session or label comes before what has'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(60);
+select plan(61);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -316,6 +316,14 @@ select public.add_up_days();
 select results_eq(
   'select (now() at time zone ''utc'')::date - day from public.usage_daily_of_all', 'select 2', 'which yesterday is not yet'
 );
+
+-- What comes late for yesterday leaves a note, alone or with others: who began before midnight may end after the day was added up.
+delete from public.usage_day_changes;
+select public.count_in_usage(log, 1), public.count_rows_in_usage(array[log])
+from jsonb_populate_record(null::public.request_logs, jsonb_build_object(
+  'did', 'did:key:late', 'endpoint', '/x', 'status', 'failed', 'request_time', now() - interval '24 hours', 'response_time', now()
+)) as log;
+select is((select count(*) from public.usage_day_changes where day = (now() at time zone 'utc')::date - 1), 2::bigint, 'yesterday''s totals are noted as changed');
 
 select * from finish();
 rollback;
