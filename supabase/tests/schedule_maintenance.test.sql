@@ -80,7 +80,7 @@ select throws_like(
   '%is no secret key%', 'there must be a key'
 );
 select is(
-  public.schedule_maintenance('https://ref.supabase.co/functions/v1/openrouter-proxy/', ' sb_secret_0123456789abcdef '),
+  public.schedule_maintenance('https://ref.supabase.co/functions/v1/openrouter-proxy//', ' sb_secret_0123456789abcdef '),
   'POST https://ref.supabase.co/functions/v1/openrouter-proxy/api/v1/maintenance is scheduled at */5 * * * *',
   'it says what it did'
 );

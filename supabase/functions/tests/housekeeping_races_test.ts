@@ -119,6 +119,12 @@ const PURGES = {
     lock:
       "select from public.usage_hourly where did = 'did:example:old' and endpoint = '/1' for update",
   },
+  purge_budget_alerts: {
+    fill:
+      `insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached, reached_at)
+      select 'did:example:old' || n, 'day', '2019-01-01', 50, 1, 1, '2019-01-01 00:00:00+00' from generate_series(1, 3) as n`,
+    lock: "select from public.budget_alerts where did = 'did:example:old1' for update",
+  },
 };
 for (const [name, { fill, lock }] of Object.entries(PURGES)) {
   Deno.test(`${name} passes over what is in use, and of two at once the second does nothing`, async () => {

@@ -235,13 +235,15 @@ async function statusOf({ did }: Pending): Promise<string | undefined> {
   return (await db.rowsOf(did))[0]?.status;
 }
 
-/** A sweep that fails instead of waiting for a lock. */
-async function sweepWithoutWaiting(): Promise<number> {
+/** What the second one does, which fails instead of waiting for a lock. */
+async function withoutWaiting<Done>(act: (sql: postgres.ISql) => Promise<Done>): Promise<Done> {
   return await second.begin(async (sql) => {
     await sql`set local lock_timeout = '2s'`;
-    return await sweep(sql);
-  });
+    return await act(sql);
+  }) as Done;
 }
+
+const sweepWithoutWaiting = () => withoutWaiting(sweep);
 
 Deno.test("of two sweeps at once the second does nothing, not even what the first has not seen", async () => {
   const seen = await pendingRow();
@@ -335,21 +337,96 @@ Deno.test("of two admissions with one id at the same time, one is booked", async
   assert.equal((await db.rowsOf(request.did)).length, 1);
 });
 
-Deno.test("two that claim rows without a cost at the same time claim different ones", async () => {
-  const ended = [await pendingRow(), await pendingRow()];
+for (const asked of ["never", "before"]) {
+  Deno.test(`two that claim rows without a cost, asked for ${asked}, at the same time claim different ones`, async () => {
+    const ended = [await pendingRow(), await pendingRow()];
+    for (const row of ended) await settleCompleted(db.sql, row, null);
+    await db.sql`
+      update public.request_logs set response_time = now() - interval '1 minute',
+        cost_ask_after = case when ${asked === "before"} then now() - interval '1 minute' end
+      where id in ${db.sql(ended.map(({ id }) => id))}`;
+    const claim = async (sql: postgres.ISql, limit: number) => {
+      const [row] = await sql<{ answer: { requests: { request_id: string }[] } }[]>`
+        select public.claim_unpriced_requests(${limit}) as answer`;
+      return row!.answer.requests.map(({ request_id }) => request_id);
+    };
+    const claimed = await first.begin(async (sql) => [
+      ...await claim(sql, 1),
+      ...await withoutWaiting((sql) => claim(sql, 100)),
+    ]);
+    assert.deepEqual(claimed.sort(), ended.map(({ id }) => id).sort());
+    for (const row of ended) assert.equal(await bookCost(db.sql, row), true);
+  });
+}
+
+/** Two rows of a DID without a cost that were given up long ago, and for which something is reserved. */
+async function endedRows(did: string): Promise<[Pending, Pending]> {
+  const ended = [await pendingRow({ did }), await pendingRow({ did })] as const;
   for (const row of ended) await settleCompleted(db.sql, row, null);
   await db.sql`
-    update public.request_logs set response_time = now() - interval '1 minute'
-    where id in ${db.sql(ended.map(({ id }) => id))}`;
-  const claim = async (sql: postgres.ISql, limit: number) => {
-    const [row] = await sql<{ answer: { requests: { request_id: string }[] } }[]>`
-      select public.claim_unpriced_requests(${limit}) as answer`;
-    return row!.answer.requests.map(({ request_id }) => request_id);
-  };
-  const claimed = await first.begin(async (sql) => [
-    ...await claim(sql, 1),
-    ...await claim(second, 100),
-  ]);
-  assert.deepEqual(claimed.sort(), ended.map(({ id }) => id).sort());
-  for (const row of ended) assert.equal(await bookCost(db.sql, row), true);
+    update public.request_logs
+    set response_time = now() - interval '2 hours', given_up = true, reserved_usd = 0.5
+    where did = ${did}`;
+  return [...ended];
+}
+
+Deno.test("a sweep frees what is reserved for ended rows, but for one that is being priced", async () => {
+  const [pricing, other] = await endedRows("did:example:reserved");
+  const reserved = () =>
+    db.sql`select id, reserved_usd::float as usd from public.request_logs where did = ${other.did} order by usd`;
+  await first.begin(async (sql) => {
+    await sql`select from public.request_logs where id = ${pricing.id} for update`;
+    assert.equal(await sweepWithoutWaiting(), 0);
+    assert.deepEqual([...await reserved()], [{ id: other.id, usd: 0 }, {
+      id: pricing.id,
+      usd: 0.5,
+    }]);
+  });
+  await sweep(db.sql);
+  assert.deepEqual((await reserved()).map(({ usd }) => usd), [0, 0]);
+  for (const row of [pricing, other]) await bookCost(db.sql, row);
+});
+
+Deno.test("sums that are equal price what is unknown, but for a row that is being priced", async () => {
+  const did = "did:example:equal";
+  const [pricing, other] = await endedRows(did);
+  await db.sql`
+    insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+    values (${did}, 'hash of equal', 'sealed', 'equal')`;
+  await first.begin(async (sql) => {
+    await sql`select from public.request_logs where id = ${pricing.id} for update`;
+    const keys = [{ hash: "hash of equal", usage: "0", byok_usage: "0", is_gone: false }];
+    const state = await withoutWaiting(async (sql) => {
+      const [row] = await sql<{ state: string }[]>`
+        select public.compare_costs(${did}, '1', ${sql.json(keys)}) ->> 'state' as state`;
+      return row!.state;
+    });
+    assert.equal(state, "equal");
+  });
+  const costs = await db
+    .sql`select id, total_cost from public.request_logs where did = ${did} order by total_cost`;
+  assert.deepEqual([...costs], [{ id: other.id, total_cost: "0" }, {
+    id: pricing.id,
+    total_cost: null,
+  }]);
+  await bookCost(db.sql, pricing);
+});
+
+Deno.test("who books several costs locks their rows in their order, and none before one that another has", async () => {
+  const [early, late] = await endedRows("did:example:order");
+  const [holder, waiter] = [await pid(first), await pid(second)];
+  await db.sql`
+    update public.request_logs set request_time = request_time - interval '1 minute' where id = ${early.id}`;
+  const costs = await db.sql`
+    select id as request_id, request_time::text, '1' as cost from public.request_logs
+    where did = ${early.did} order by request_time desc`;
+  assert.deepEqual(costs.map(({ request_id }) => request_id), [late.id, early.id]);
+  const booked = await first.begin(async (sql) => {
+    await sql`select from public.request_logs where id = ${early.id} for update`;
+    const booking = second`select public.book_costs(${second.json([...costs])}) as count`.execute();
+    await until("the second to wait for the first row", () => waitsFor(waiter, holder));
+    await db.sql`select from public.request_logs where id = ${late.id} for update nowait`;
+    return { booking };
+  });
+  assert.deepEqual([...await booked.booking], [{ count: 2 }]);
 });
