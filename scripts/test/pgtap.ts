@@ -11,6 +11,9 @@ import { outcomeOfTap } from "./tap.ts";
 
 const TESTS = join(PROJECT_ROOT, "supabase", "tests");
 
+/** Where the sessions of the tests are: its day is never that of UTC, by which the database counts. */
+const TIME_ZONE = new Date().getUTCHours() < 12 ? "Etc/GMT+12" : "Etc/GMT-14";
+
 /**
  * Runs each file on a connection of its own. The files are also what `supabase test db` takes: each
  * begins a transaction, plans, and rolls back.
@@ -59,7 +62,8 @@ async function runFile(sql: postgres.Sql, name: string): Promise<string> {
 }
 
 async function withConnection<T>(url: string, use: (sql: postgres.Sql) => Promise<T>): Promise<T> {
-  const sql = postgres(url, { max: 1, onnotice: () => {} });
+  const connection = { TimeZone: TIME_ZONE };
+  const sql = postgres(url, { max: 1, onnotice: () => {}, connection });
   try {
     return await use(sql);
   } finally {

@@ -143,7 +143,7 @@ values (gen_random_uuid(), 'did:key:bob', 'POST', '/chat/completions', 'gen-bob'
 set local role service_role;
 select public.set_gateway_limits(refused_requests_per_minute => 20);
 select public.block_did('did:key:blocked');
-insert into public.did_policies (did, tokens_valid_after) values ('did:key:revoked', '2028-02-01');
+insert into public.did_policies (did, tokens_valid_after) values ('did:key:revoked', '2028-02-01 00:00:00+00');
 select public.set_limits('did:key:listed', allowed_models => '{openai/*, anthropic/claude-opus-4.5}');
 select public.set_limits('did:key:slow', requests_per_minute => 4);
 select public.set_limits('did:key:busy', concurrent_requests => 2);

@@ -276,6 +276,8 @@ from (values
   ('did:key:sums', 'gen-7', '1 hour 10 seconds', '2 hours', 'response'),
   ('did:key:sums', 'gen-8', '1 hour 10.000001 seconds', '2 hours', 'response')
 ) as ran (did, id, began, ended, source);
+-- In which instants are told here.
+set local timezone = 'UTC';
 select is(
   public.generations_with_sums('did:key:sums', '2020-01-21 10:00:00+00', '2020-01-21 11:00:00+00'),
   '[{"generation_id": "gen-7", "from": "2020-01-21T11:00:00+00:00", "to": "2020-01-21T12:00:10+00:00"},

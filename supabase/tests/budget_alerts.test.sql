@@ -131,12 +131,15 @@ select is(pg_temp.admit('did:key:erin', '0.5', '2028-07-31 10:00:00+00') ->> 'al
 select is(pg_temp.alerts('did:key:erin', 'day'), '2028-07-31 50 1 0.94, 2028-07-31 80 1 0.94, 2028-07-31 100 1 0.95', 'the one that was missing');
 select is(pg_temp.admit('did:key:erin', '0.5', '2028-07-31 10:00:00+00') ->> 'alerted', 'false', 'once');
 select pg_temp.spend('did:key:frank', '0.95', '2028-07-31 10:00:00+00');
+-- In which the instant is told here.
+set local timezone = 'UTC';
 select is(
   pg_temp.admit('did:key:frank', '0.2', '2028-07-31 10:00:00+00') - 'id',
   '{"decision": "budget_exceeded", "scope": "gateway", "period": "month", "limit_usd": "2", "spent_usd": "1.9", "reserved_usd": "0",
     "estimate_usd": "0.2", "resets_at": "2028-08-01T00:00:00+00:00", "alerted": true}'::jsonb,
   'a refusal by the gateway''s budget'
 );
+set local timezone to default;
 select is(split_part(pg_temp.alerts('*', 'month'), '2028-07-01 ', 4), '100 2 1.9', 'makes one of the gateway, for the month');
 select is(pg_temp.alerts('did:key:frank', 'month'), 'none', 'and not of the DID');
 select is(pg_temp.alerts('did:key:erin', 'month') || pg_temp.alerts('did:key:frank', 'day'), 'nonenone', 'nor of another period');

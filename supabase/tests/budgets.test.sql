@@ -1,6 +1,8 @@
 -- Budgets: what is reserved, spent and refused, over days, months and years, to the second.
 begin;
-select plan(104);
+-- In which instants are told here.
+set local timezone = 'UTC';
+select plan(107);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -486,6 +488,19 @@ select row(
 )::public.budgets as budget;
 select public.store_budget(budget) from later;
 select is(public.budget_of('did:key:stored', '2028-03-02'), budget, 'and so in place of another one') from later;
+
+-- Days and months are those of UTC, wherever a session is.
+set local timezone = 'Pacific/Kiritimati';
+select is(
+  (public.refusal_by(pg_temp.budget(), pg_temp.limits(limits), 'did', 1, false, '2028-02-28 05:00:00+00') ->> 'resets_at')::timestamptz, ends, limits::text
+)
+from (values
+  ('{"daily_budget_usd": 1}'::jsonb, timestamptz '2028-02-29 00:00:00+00'), ('{"monthly_budget_usd": 1}', '2028-03-01 00:00:00+00')
+) as budget (limits, ends);
+select is(
+  (public.refusal_by(pg_temp.budget(), pg_temp.limits('{"free_models_per_day": 1}'), 'did', 0, true, '2028-02-28 23:00:00+00') ->> 'retry_after_ms'), '3600000',
+  'so are those of free models'
+);
 
 select * from finish();
 rollback;

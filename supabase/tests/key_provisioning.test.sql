@@ -1,5 +1,7 @@
 -- Of any number of claimants at a time one creates a DID's key, and what a dead one left is known.
 begin;
+-- In which instants are told here.
+set local timezone = 'UTC';
 select plan(55);
 
 create function pg_temp.attempt(n integer) returns uuid language sql

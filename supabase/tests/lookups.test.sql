@@ -24,7 +24,8 @@ create function pg_temp.settlements(answers jsonb) returns jsonb language sql as
 $$;
 
 -- Whatever other tests have left, in the indexes too.
-truncate public.request_logs, public.usage_hourly;
+truncate public.request_logs, public.usage_hourly, public.usage_daily, public.usage_daily_of_all, public.accepted_messages,
+  public.idempotency_keys, public.budget_alerts, public.cost_checks, public.found_generations;
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash alice', 'sealed', 'alice');
 analyze public.request_logs;

@@ -1,5 +1,7 @@
 -- What an operator sets, and what a DID is told of it.
 begin;
+-- In which instants are told here.
+set local timezone = 'UTC';
 select plan(246);
 
 -- What a new gateway starts with; this database has had its limits cleared.

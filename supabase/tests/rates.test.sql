@@ -323,7 +323,7 @@ select public.set_limits('did:key:ivan', free_models_per_day => 0);
 select is(pg_temp.free('did:key:ivan', 9, '2028-03-02 02:00:00+00'), 0, 'to none at all');
 select is(pg_temp.free('did:key:heidi', 9, '2028-03-02 02:00:00+00'), 4, 'and other DIDs have theirs');
 select is(
-  (select count(*)::int from public.request_logs where request_time >= '2028-02-29' and estimate_usd = 0), 22,
+  (select count(*)::int from public.request_logs where request_time >= '2028-02-29 00:00:00+00' and estimate_usd = 0), 22,
   'what was refused has no row'
 );
 select public.set_gateway_limits(clear => '{free_models_per_minute, free_models_per_day, default_free_models_per_day}');

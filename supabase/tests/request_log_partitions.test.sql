@@ -1,5 +1,7 @@
 -- The log's partitions: months of UTC, made ahead, dropped by retention.
 begin;
+-- In which instants are told here.
+set local timezone = 'UTC';
 select plan(41);
 
 create temporary view month_partitions as
