@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(50);
+select plan(51);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -177,6 +177,17 @@ select is_empty(
   $$,
   'alike for both times'
 );
+reset role;
+insert into public.usage_hourly (did, hour, model, endpoint, first_byte_ms, duration_ms)
+select 'did:key:ends', date_trunc('day', now(), 'utc') - hours * interval '1 hour', 'in buckets', '/x', counts, counts
+from unnest('{24, 1}'::integer[]) as hours, (select array_agg(1) as counts from generate_series(1, 40)) as histogram;
+set local timezone = 'Pacific/Kiritimati';
+set local role service_role;
+select results_eq(
+  $$ select day, requests from public.usage_latency where did = 'did:key:ends' $$,
+  $$ values ((now() at time zone 'utc')::date - 1, 80::bigint) $$, 'by the day of UTC'
+);
+set local timezone = 'UTC';
 reset role;
 delete from public.usage_hourly where model = 'in buckets';
 
