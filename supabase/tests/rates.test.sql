@@ -485,7 +485,7 @@ select is_empty(
       unnest('{-infinity, 2028-03-01 09:00:00+00, 2028-03-01 10:00:10+00}'::timestamptz[]) as used,
       (select timestamptz '2028-03-01 10:00:00+00' as at) as now
     where public.used_until(used, rate, 3, at)
-      <> public.used_until(public.used_until(public.used_until(used, rate, at), rate, at), rate, at)
+      <> public.used_until(public.used_until(public.used_until(used, rate, 1, at), rate, 1, at), rate, 1, at)
   $$, 'what is taken out of a bucket together is what it is one by one, to the microsecond'
 );
 
