@@ -86,7 +86,8 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     {
       isUsed: hasHttpSignature,
       // With the parser of structured fields, which most workers never need.
-      read: async (head) => (await import("./http_signature.ts")).readHttpSignature(head, context),
+      read: async (head) =>
+        (await import("./http_signature/http_signature.ts")).readHttpSignature(head, context),
     },
   ];
 

@@ -2,10 +2,10 @@
 import type { Context } from "hono";
 import type { Authenticate, Identity } from "../auth/authenticate.ts";
 import type { Bytes } from "../bytes/encodings.ts";
-import type { BodiesUnderWay } from "../http/bodies_under_way.ts";
+import type { BodiesUnderWay } from "../http/bodies/bodies_under_way.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
 import type { Rates } from "../http/rates.ts";
-import { requestBytes } from "../http/request_bytes.ts";
+import { requestBytes } from "../http/bodies/request_bytes.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 
 /** A request whose sender is known. Disposing of it gives its body's memory back. */

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import type { Identity } from "../auth/authenticate.ts";
 import { GatewayError } from "../errors.ts";
-import { bodiesUnderWay } from "../http/bodies_under_way.ts";
-import { bodyLimits } from "../http/body_limits.ts";
+import { bodiesUnderWay } from "../http/bodies/bodies_under_way.ts";
+import { bodyLimits } from "../http/bodies/body_limits.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import { createIdentify } from "./identify.ts";
 

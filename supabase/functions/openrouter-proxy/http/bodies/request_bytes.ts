@@ -1,8 +1,8 @@
 /** A request's raw body, bounded. */
-import type { Bytes } from "../bytes/encodings.ts";
-import { ClientDisconnected, GatewayError } from "../errors.ts";
-import { growingBytes } from "../bytes/growing_bytes.ts";
-import { chunkReader } from "../bytes/chunk_reader.ts";
+import type { Bytes } from "../../bytes/encodings.ts";
+import { ClientDisconnected, GatewayError } from "../../errors.ts";
+import { growingBytes } from "../../bytes/growing_bytes.ts";
+import { chunkReader } from "../../bytes/chunk_reader.ts";
 import type { BodiesUnderWay } from "./bodies_under_way.ts";
 import type { BodyPlace } from "./body_place.ts";
 import type { Sender } from "./slow_bodies.ts";

@@ -1,5 +1,5 @@
 /** Which of the bodies under way make room for another. */
-import type { GatewayError } from "../errors.ts";
+import type { GatewayError } from "../../errors.ts";
 import type { Pace } from "./pace.ts";
 
 /** Whether a token has told who sends a body, or nothing has until the body is there. */

@@ -1,14 +1,14 @@
 import { base64, hex } from "@scure/base";
 import assert from "node:assert/strict";
-import type { ErrorType } from "../errors.ts";
-import { concat, sha256Hex, utf8 } from "../bytes/encodings.ts";
+import type { ErrorType } from "../../errors.ts";
+import { concat, sha256Hex, utf8 } from "../../bytes/encodings.ts";
 import {
   baseOf,
   contentDigest,
   httpSignatureParts,
   httpSignedRequest,
   httpSignedRequestOf,
-} from "../testing/http_signatures.ts";
+} from "../../testing/http_signatures.ts";
 import {
   assertRefused,
   AUDIENCE,
@@ -19,7 +19,7 @@ import {
   signedToken,
   type Signer,
   SIGNER_KINDS,
-} from "../testing/signers.ts";
+} from "../../testing/signers.ts";
 
 const authenticate = authenticatorWith();
 const signer = await newSigner("did:key Ed25519");

@@ -1,11 +1,11 @@
 import { base64 } from "@scure/base";
 import assert from "node:assert/strict";
 import { type InnerList, parseDictionary } from "structured-headers";
-import { type Bytes, utf8 } from "../bytes/encodings.ts";
-import { assertRefused, AUDIENCE } from "../testing/signers.ts";
-import { readJwk } from "./key_types.ts";
+import { type Bytes, utf8 } from "../../bytes/encodings.ts";
+import { assertRefused, AUDIENCE } from "../../testing/signers.ts";
+import { readJwk } from "../key_types.ts";
 import { readComponents, signatureBase } from "./signature_base.ts";
-import type { RequestHead } from "./signed_request.ts";
+import type { RequestHead } from "../signed_request.ts";
 
 function baseOf(input: string, head: RequestHead, audience: string): string {
   const list = parseDictionary(`sig=${input}`).get("sig") as InnerList;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { GatewayError } from "../errors.ts";
+import { GatewayError } from "../../errors.ts";
 import { bodiesUnderWay } from "./bodies_under_way.ts";
 import type { BodyPlace } from "./body_place.ts";
 import { type BodyLimits, bodyLimits } from "./body_limits.ts";

@@ -1,7 +1,7 @@
 /** The digest by which a signature of headers covers the body: Content-Digest (RFC 9530). */
 import type { Dictionary } from "structured-headers";
-import { GatewayError } from "../errors.ts";
-import type { Bytes } from "../bytes/encodings.ts";
+import { GatewayError } from "../../errors.ts";
+import type { Bytes } from "../../bytes/encodings.ts";
 import { readDictionary } from "./structured_field.ts";
 
 /** Algorithms that RFC 9530 section 5 calls active, and WebCrypto's names of them. */

@@ -1,7 +1,7 @@
 /** The room that one body has among those that are being received. */
-import type { MemoryShare } from "../bytes/growing_bytes.ts";
-import type { GatewayError } from "../errors.ts";
-import { tooSlow } from "./overloaded.ts";
+import type { MemoryShare } from "../../bytes/growing_bytes.ts";
+import type { GatewayError } from "../../errors.ts";
+import { tooSlow } from "../overloaded.ts";
 import { paceSince } from "./pace.ts";
 import type { Demand, Sender, UnderWay } from "./slow_bodies.ts";
 import type { TakenRoom } from "./taken_room.ts";

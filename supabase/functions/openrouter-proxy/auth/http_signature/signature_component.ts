@@ -8,8 +8,8 @@ import {
   serializeDictionary,
   serializeItem,
 } from "structured-headers";
-import { GatewayError } from "../errors.ts";
-import type { RequestHead } from "./signed_request.ts";
+import { GatewayError } from "../../errors.ts";
+import type { RequestHead } from "../signed_request.ts";
 import { readDictionary, serializeMember } from "./structured_field.ts";
 
 /** A request as its client sees it. */

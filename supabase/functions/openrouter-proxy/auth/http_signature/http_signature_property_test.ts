@@ -6,14 +6,14 @@
 import { base64 } from "@scure/base";
 import fc from "fast-check";
 import assert from "node:assert/strict";
-import { GatewayError } from "../errors.ts";
-import { concat, utf8 } from "../bytes/encodings.ts";
+import { GatewayError } from "../../errors.ts";
+import { concat, utf8 } from "../../bytes/encodings.ts";
 import {
   baseOf,
   type HttpSignatureParts,
   httpSignatureParts,
   httpSignedRequestOf,
-} from "../testing/http_signatures.ts";
+} from "../../testing/http_signatures.ts";
 import {
   authenticatorWith,
   newSigner,
@@ -21,7 +21,7 @@ import {
   type SignedParts,
   type Signer,
   type SignerKind,
-} from "../testing/signers.ts";
+} from "../../testing/signers.ts";
 
 const seed = Number(Deno.env.get("FAST_CHECK_SEED") ?? Date.now() % 2 ** 31);
 const numRuns = Number(Deno.env.get("FAST_CHECK_RUNS") ?? 500);

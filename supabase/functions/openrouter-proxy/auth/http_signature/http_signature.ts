@@ -2,11 +2,11 @@
  * The carrier that HTTP itself has: an HTTP Message Signature (RFC 9421) whose `keyid` is a DID
  * (protocol.md, "HTTP message signature"). Imported for requests that carry one alone.
  */
-import { GatewayError } from "../errors.ts";
-import { type Bytes, sha256Hex, utf8 } from "../bytes/encodings.ts";
+import { GatewayError } from "../../errors.ts";
+import { type Bytes, sha256Hex, utf8 } from "../../bytes/encodings.ts";
 import { assertDigests, isKnownDigest, readContentDigest } from "./content_digest.ts";
-import { parseDid } from "./did.ts";
-import { assertFresh, expiredTimestamp, replayKeyExpiry } from "./freshness.ts";
+import { parseDid } from "../did.ts";
+import { assertFresh, expiredTimestamp, replayKeyExpiry } from "../freshness.ts";
 import { type Component, holdsNoSecret, readComponents, signatureBase } from "./signature_base.ts";
 import { unusable } from "./signature_component.ts";
 import {
@@ -20,8 +20,8 @@ import type {
   SignedHead,
   SignedRequestOptions,
   VerifiedRequest,
-} from "./signed_request.ts";
-import { type LoadKeys, type VerificationKey, verifiesUnderAny } from "./verification_key.ts";
+} from "../signed_request.ts";
+import { type LoadKeys, type VerificationKey, verifiesUnderAny } from "../verification_key.ts";
 
 /** What makes a signature one of this request and no other. */
 const REQUIRED = ["@method", "@target-uri"];

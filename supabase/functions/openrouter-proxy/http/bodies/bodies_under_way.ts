@@ -6,10 +6,10 @@
  * body waits, and the newest goes first: under a flood, the others' clients have given up already. A
  * DID has no more slots than it leaves to the others, and gives way first where too many wait.
  */
-import type { GatewayError } from "../errors.ts";
+import type { GatewayError } from "../../errors.ts";
 import type { BodyLimits } from "./body_limits.ts";
 import { type BodyPlace, takePlace } from "./body_place.ts";
-import { tooMany, tooSlow } from "./overloaded.ts";
+import { tooMany, tooSlow } from "../overloaded.ts";
 import { type Demand, endable, type Sender, type UnderWay } from "./slow_bodies.ts";
 import { takenRoom } from "./taken_room.ts";
 

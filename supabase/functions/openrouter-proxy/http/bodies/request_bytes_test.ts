@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { ClientDisconnected, GatewayError } from "../errors.ts";
+import { ClientDisconnected, GatewayError } from "../../errors.ts";
 import { type BodiesUnderWay, bodiesUnderWay } from "./bodies_under_way.ts";
 import { requestBytes } from "./request_bytes.ts";
-import { timersLeft } from "../testing/timers_left.ts";
+import { timersLeft } from "../../testing/timers_left.ts";
 
 const URL = "http://127.0.0.1/";
 const VERIFIED = { kind: "verified", did: "did:key:z6Mk" } as const;

@@ -1,7 +1,7 @@
 /** The fields Signature-Input and Signature (RFC 9421 sections 4.1 and 4.2), read and checked. */
 import { type Dictionary, type InnerList, isInnerList, serializeItem } from "structured-headers";
-import type { Bytes } from "../bytes/encodings.ts";
-import { GatewayError } from "../errors.ts";
+import type { Bytes } from "../../bytes/encodings.ts";
+import { GatewayError } from "../../errors.ts";
 import { unusable } from "./signature_component.ts";
 import { readDictionary } from "./structured_field.ts";
 

@@ -8,7 +8,7 @@ import {
   serializeInnerList,
   serializeItem,
 } from "structured-headers";
-import { GatewayError } from "../errors.ts";
+import { GatewayError } from "../../errors.ts";
 
 /**
  * @returns null where the field was not sent

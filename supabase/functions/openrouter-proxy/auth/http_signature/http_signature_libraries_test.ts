@@ -4,8 +4,8 @@ import { createSignature, webcrypto } from "http-message-sig";
 import { httpbis } from "http-message-signatures";
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { concat, utf8 } from "../bytes/encodings.ts";
-import { contentDigest } from "../testing/http_signatures.ts";
+import { concat, utf8 } from "../../bytes/encodings.ts";
+import { contentDigest } from "../../testing/http_signatures.ts";
 import {
   assertRefused,
   AUDIENCE,
@@ -14,7 +14,7 @@ import {
   NOW,
   type SignedParts,
   SIGNER_KINDS,
-} from "../testing/signers.ts";
+} from "../../testing/signers.ts";
 
 const authenticate = authenticatorWith();
 const BODY = '{"model":"m","messages":[]}';

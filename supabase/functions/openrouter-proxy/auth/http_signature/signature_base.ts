@@ -5,9 +5,9 @@ import {
   serializeInnerList,
   serializeItem,
 } from "structured-headers";
-import { GatewayError } from "../errors.ts";
+import { GatewayError } from "../../errors.ts";
 import { targetOf, unusable, valueOf } from "./signature_component.ts";
-import type { RequestHead } from "./signed_request.ts";
+import type { RequestHead } from "../signed_request.ts";
 
 /** A component identifier (section 2) and what it stands for in this request. */
 export interface Component {
