@@ -20,7 +20,7 @@ import { type Opened, openedBy } from "../policy/endpoints.ts";
 import { proxyTarget, type Target } from "../policy/paths.ts";
 import { StoreUnavailable } from "../store/rpc.ts";
 import { admissionRequest } from "./admission.ts";
-import { type AnsweringDeps, createAnswering } from "./answering.ts";
+import { type AnsweringDeps, createAnswering } from "./answer/answering.ts";
 import type { Identified, Identify } from "./identify.ts";
 import { type Order, orderOf } from "./order.ts";
 import { createSend, type SendDeps, type Sending } from "./send.ts";

@@ -4,7 +4,7 @@ import { chunkReader } from "../bytes/chunk_reader.ts";
 import type { BookingEnding } from "../books/booking.ts";
 import type { Ending } from "../books/verdict.ts";
 import { createMeter } from "../metering/meter.ts";
-import { passOn } from "../call/passthrough.ts";
+import { passOn } from "../call/answer/passthrough.ts";
 
 const LONG_MS = 600_000;
 export const EVENT = 'data: {"x":1}\n\n';

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { Upstream } from "../openrouter/forward.ts";
-import { clientAnswer, wholeIfJson } from "./answer.ts";
-import type { Answer, Booking, BookingEnding } from "../books/booking.ts";
-import type { Ending } from "../books/verdict.ts";
-import { createLinks } from "../openrouter/links.ts";
+import type { Upstream } from "../../openrouter/forward.ts";
+import { clientAnswer, wholeIfJson } from "./client_answer.ts";
+import type { Answer, Booking, BookingEnding } from "../../books/booking.ts";
+import type { Ending } from "../../books/verdict.ts";
+import { createLinks } from "../../openrouter/links.ts";
 
 const NEVER = new AbortController().signal;
 const utf8 = (text: string) => new TextEncoder().encode(text);

@@ -2,21 +2,21 @@
  * From OpenRouter's answer to the client's: how it passes, how the call's booking ends by it, and who is
  * made to wait for that.
  */
-import type { Booking } from "../books/booking.ts";
-import type { Ending } from "../books/verdict.ts";
-import type { Config } from "../config/config.ts";
+import type { Booking } from "../../books/booking.ts";
+import type { Ending } from "../../books/verdict.ts";
+import type { Config } from "../../config/config.ts";
 import {
   isUnconnected,
   knowsNoSuchPath,
   type StillAnswering,
   type Upstream,
   wholeJob,
-} from "../openrouter/forward.ts";
-import { createLinks } from "../openrouter/links.ts";
-import { errorDialectOf } from "../policy/error_dialects.ts";
-import { clientAnswer, wholeIfJson } from "./answer.ts";
+} from "../../openrouter/forward.ts";
+import { createLinks } from "../../openrouter/links.ts";
+import { errorDialectOf } from "../../policy/error_dialects.ts";
+import { clientAnswer, wholeIfJson } from "./client_answer.ts";
 import { errorEvents } from "./error_event.ts";
-import type { Order } from "./order.ts";
+import type { Order } from "../order.ts";
 
 export interface AnsweringDeps {
   config: Pick<Config, "openrouterUrl" | "audience" | "upstreamIdleTimeoutMs">;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { withClock } from "../testing/with_clock.ts";
+import { withClock } from "../../testing/with_clock.ts";
 import { silenceWatch } from "./silence_watch.ts";
 
 /** A watch that has started, and what it has said since it was last asked. */

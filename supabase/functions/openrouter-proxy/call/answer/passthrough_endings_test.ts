@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ClientDisconnected } from "../errors.ts";
-import type { BookingEnding } from "../books/booking.ts";
+import { ClientDisconnected } from "../../errors.ts";
+import type { BookingEnding } from "../../books/booking.ts";
 import {
   broken,
   COMMENT,
@@ -10,7 +10,7 @@ import {
   settled,
   textOf,
   utf8,
-} from "../testing/passages.ts";
+} from "../../testing/passages.ts";
 
 const USAGE = 'data: {"choices":[],"usage":{"cost":0.5}}\n\n';
 const DONE = "data: [DONE]\n\n";

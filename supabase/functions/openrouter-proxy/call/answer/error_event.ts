@@ -4,9 +4,9 @@
  * Source: docs/openrouter.md, "SSE"; docs/protocol.md, "Errors of the gateway itself"; the validators of
  * `@openrouter/sdk`, which take no event that lacks a member.
  */
-import { utf8 } from "../bytes/encodings.ts";
-import type { ErrorType, GatewayError } from "../errors.ts";
-import type { ErrorDialect } from "../policy/error_dialects.ts";
+import { utf8 } from "../../bytes/encodings.ts";
+import type { ErrorType, GatewayError } from "../../errors.ts";
+import type { ErrorDialect } from "../../policy/error_dialects.ts";
 
 /** What a stream has told of itself. */
 export interface SeenStream {

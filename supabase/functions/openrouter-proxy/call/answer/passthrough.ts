@@ -1,12 +1,12 @@
 /**
  * An answer's body on its way to the client: the same chunks, at the client's pace, seen by a meter.
  */
-import type { Booking, BookingEnding } from "../books/booking.ts";
-import type { Ending } from "../books/verdict.ts";
-import type { ChunkReader } from "../bytes/chunk_reader.ts";
-import { concat, CR, NO_BYTES, utf8 } from "../bytes/encodings.ts";
-import { ClientDisconnected, GatewayError } from "../errors.ts";
-import type { Meter } from "../metering/meter.ts";
+import type { Booking, BookingEnding } from "../../books/booking.ts";
+import type { Ending } from "../../books/verdict.ts";
+import type { ChunkReader } from "../../bytes/chunk_reader.ts";
+import { concat, CR, NO_BYTES, utf8 } from "../../bytes/encodings.ts";
+import { ClientDisconnected, GatewayError } from "../../errors.ts";
+import type { Meter } from "../../metering/meter.ts";
 import { type SilenceWatch, silenceWatch } from "./silence_watch.ts";
 import { type WholeEvents, wholeEvents } from "./whole_events.ts";
 

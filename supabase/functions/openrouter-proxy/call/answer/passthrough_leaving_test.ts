@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { ClientDisconnected } from "../errors.ts";
-import { HEARD, passage, readPassage, settled, SUPPLIES } from "../testing/passages.ts";
-import { withClock } from "../testing/with_clock.ts";
+import { ClientDisconnected } from "../../errors.ts";
+import { HEARD, passage, readPassage, settled, SUPPLIES } from "../../testing/passages.ts";
+import { withClock } from "../../testing/with_clock.ts";
 
 const GOINGS: [
   how: string,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { GatewayError } from "../errors.ts";
-import { errorDialectOf } from "../policy/error_dialects.ts";
+import { GatewayError } from "../../errors.ts";
+import { errorDialectOf } from "../../policy/error_dialects.ts";
 import { errorEvents } from "./error_event.ts";
 
 const BROKE = new GatewayError("upstream_unreachable", 'it "broke"\n\n');

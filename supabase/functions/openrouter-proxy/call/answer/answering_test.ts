@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import type { Answer, Booking, BookingEnding } from "../books/booking.ts";
-import { GatewayError } from "../errors.ts";
-import { StillAnswering, type Upstream } from "../openrouter/forward.ts";
-import { openedBy } from "../policy/endpoints.ts";
-import { broken, utf8 } from "../testing/passages.ts";
+import type { Answer, Booking, BookingEnding } from "../../books/booking.ts";
+import { GatewayError } from "../../errors.ts";
+import { StillAnswering, type Upstream } from "../../openrouter/forward.ts";
+import { openedBy } from "../../policy/endpoints.ts";
+import { broken, utf8 } from "../../testing/passages.ts";
 import { createAnswering } from "./answering.ts";
-import { type Order, orderOf } from "./order.ts";
+import { type Order, orderOf } from "../order.ts";
 
 const answering = createAnswering({
   config: {

@@ -9,7 +9,7 @@ import {
   settled,
   textOf,
   utf8,
-} from "../testing/passages.ts";
+} from "../../testing/passages.ts";
 
 Deno.test("passOn passes on the very chunks that came", async () => {
   await fc.assert(

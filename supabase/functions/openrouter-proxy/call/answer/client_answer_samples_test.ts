@@ -4,12 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { utf8 } from "../bytes/encodings.ts";
-import { clientAnswer } from "./answer.ts";
-import type { Answer, BookingEnding } from "../books/booking.ts";
-import type { Observed } from "../metering/usage.ts";
+import { utf8 } from "../../bytes/encodings.ts";
+import { clientAnswer } from "./client_answer.ts";
+import type { Answer, BookingEnding } from "../../books/booking.ts";
+import type { Observed } from "../../metering/usage.ts";
 
-const FOLDER = new URL("../metering/testdata/", import.meta.url);
+const FOLDER = new URL("../../metering/testdata/", import.meta.url);
 const LAST_CUT = 2_000;
 const LONG_MS = 600_000;
 const NEVER = new AbortController().signal;

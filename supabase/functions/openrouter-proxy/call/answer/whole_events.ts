@@ -7,8 +7,8 @@
  *
  * Source: WHATWG HTML, "Interpreting an event stream".
  */
-import { concat, CR, LF, NO_BYTES } from "../bytes/encodings.ts";
-import { type GrowingBytes, growingBytes, type MemoryShare } from "../bytes/growing_bytes.ts";
+import { concat, CR, LF, NO_BYTES } from "../../bytes/encodings.ts";
+import { type GrowingBytes, growingBytes, type MemoryShare } from "../../bytes/growing_bytes.ts";
 import { eventBoundary } from "./event_boundary.ts";
 
 /** Most events have some hundred bytes. What is longer passes as it comes. */

@@ -1,19 +1,19 @@
 /**
  * OpenRouter's answer, made the client's: status, headers and bytes as they came, past the meter.
  */
-import { chunkReader, loanedChunks } from "../bytes/chunk_reader.ts";
-import { concat } from "../bytes/encodings.ts";
-import { gatheredChunks } from "../bytes/gathered_chunks.ts";
-import type { CallLater } from "../bytes/shared_timer.ts";
-import { redactedError } from "../openrouter/identifiers.ts";
-import type { Upstream } from "../openrouter/forward.ts";
-import { responseHeaders } from "../openrouter/headers.ts";
-import { SMALL_BODY_BYTES, wholeIfAtOnce } from "../openrouter/small_body.ts";
-import type { BookingEnding } from "../books/booking.ts";
-import { kindToldBy } from "../metering/answer_kind.ts";
-import { createMeter, isEventStream, type Meter } from "../metering/meter.ts";
-import { identifier } from "../metering/told_values.ts";
-import type { GatewayError } from "../errors.ts";
+import { chunkReader, loanedChunks } from "../../bytes/chunk_reader.ts";
+import { concat } from "../../bytes/encodings.ts";
+import { gatheredChunks } from "../../bytes/gathered_chunks.ts";
+import type { CallLater } from "../../bytes/shared_timer.ts";
+import { redactedError } from "../../openrouter/identifiers.ts";
+import type { Upstream } from "../../openrouter/forward.ts";
+import { responseHeaders } from "../../openrouter/headers.ts";
+import { SMALL_BODY_BYTES, wholeIfAtOnce } from "../../openrouter/small_body.ts";
+import type { BookingEnding } from "../../books/booking.ts";
+import { kindToldBy } from "../../metering/answer_kind.ts";
+import { createMeter, isEventStream, type Meter } from "../../metering/meter.ts";
+import { identifier } from "../../metering/told_values.ts";
+import type { GatewayError } from "../../errors.ts";
 import type { SeenStream } from "./error_event.ts";
 import { endedEarly, type Passage, passOn, told } from "./passthrough.ts";
 

@@ -1,5 +1,5 @@
 /** Knows whether a stream of server-sent events stands between two events. */
-import { CR, LF } from "../bytes/encodings.ts";
+import { CR, LF } from "../../bytes/encodings.ts";
 export interface EventBoundary {
   feed(chunk: Uint8Array): void;
   /** Whether the bytes so far end with a blank line, or are none. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ClientDisconnected } from "../errors.ts";
+import { ClientDisconnected } from "../../errors.ts";
 import { MAX_HELD_BYTES } from "./whole_events.ts";
 import {
   broken,
@@ -10,8 +10,8 @@ import {
   rest,
   settled,
   utf8,
-} from "../testing/passages.ts";
-import { withClock } from "../testing/with_clock.ts";
+} from "../../testing/passages.ts";
+import { withClock } from "../../testing/with_clock.ts";
 
 /** Longer than what is held back of an event. */
 const LONG = "x".repeat(MAX_HELD_BYTES);
