@@ -61,7 +61,9 @@ insert into public.request_logs (id, did, method, endpoint, request_time, status
 select ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'did:key:carol', 'POST', '/x', now() - age, 'failed', now(), given_up, 0.5
 from (values
   (1, interval '14 minutes', true), (2, '15 minutes', true), (3, '15 minutes 1 second', true),
-  (4, '1 hour', false), (5, '24 hours', false), (6, '24 hours 1 second', false)
+  (4, '1 hour', false), (5, '24 hours', false), (6, '24 hours 1 second', false),
+  -- Began in the same microsecond as the third, as those do that are admitted together.
+  (7, '15 minutes 1 second', false)
 ) as ended (n, age, given_up);
 select is(public.expire_stale_requests(), 0, 'none of those that have ended ends again');
 select is(

@@ -1,6 +1,6 @@
 -- A row that has ended takes another settlement that knows more of it, and is counted once.
 begin;
-select plan(46);
+select plan(48);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -235,6 +235,37 @@ select is(
   'but one with a cost takes its place'
 );
 select is_empty('select pg_temp.miscounted()', 'all of these are counted once');
+
+-- A row that its client left takes with the cost whatever else it lacks, and nothing that it has.
+create temporary table told on commit drop as
+select says, format(
+  '{"model": "model %1$s", "provider": "provider %1$s", "generation_id": "generation %1$s", "native_finish_reason": "reason %1$s",
+    "input_tokens": %1$s1, "output_tokens": %1$s2, "cached_tokens": %1$s3, "reasoning_tokens": %1$s4,
+    "upstream_cost": "0.%1$s", "first_byte_ms": %1$s5}', says
+)::jsonb as members
+from unnest('{8, 9}'::integer[]) as says;
+do $$
+begin
+  perform pg_temp.admit(n, null) from unnest('{7, 8}'::integer[]) as n;
+  perform public.settle_request(jsonb_build_object(
+    'request_id', pg_temp.request(n), 'request_time', '2026-03-10 23:59:59.999999+00', 'status', status,
+    'error_message', 'client_disconnected', 'cost', cost
+  ) || coalesce((select members from told where told.says = ended.says), '{}'))
+  from (values
+    (7, 'failed', null, null), (8, 'failed', null, 8), (7, 'completed', '7', 9), (8, 'completed', '8', 9)
+  ) as ended (n, status, cost, says);
+end;
+$$;
+select results_eq(
+  $$ select right(id::text, 1)::integer, to_jsonb(log) - 'upstream_cost' @> (members - 'upstream_cost'),
+      upstream_cost = (members ->> 'upstream_cost')::numeric, total_cost
+    from (values (7, 9), (8, 8)) as kept (n, says)
+    join told using (says) join public.request_logs as log on log.id = pg_temp.request(n)
+    order by n $$,
+  'values (7, true, true, 7::numeric), (8, true, true, 8)',
+  'a row takes with its cost whatever else it lacks, and keeps what it has'
+);
+select is_empty('select pg_temp.miscounted()', 'which the totals count');
 
 -- What is refused changes nothing.
 do $$

@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(21);
+select plan(28);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001, n, 2 * n
@@ -96,6 +96,22 @@ select is(
     "requests_without_cost": 0, "total_reasoning_tokens": 0}',
   'what one session cost is told in full'
 );
+
+-- The same bound, where rows can be counted: one a second, of which the range has all but the last.
+reset role;
+insert into public.request_logs (id, did, method, endpoint, request_time, session, label)
+select gen_random_uuid(), 'did:key:carol', 'POST', '/x', timestamptz '2026-03-10 00:00:00+00' + n * interval '1 second',
+  case when n in (0, 2, 4) then 'even' end, case when n in (0, 1, 4) then 'some' end
+from generate_series(0, 5) as n;
+set local role service_role;
+select is(
+  public.bounded_log_start('did:key:carol', '2026-03-10 00:00:00+00', '2026-03-10 00:00:05+00', session, label, most),
+  timestamptz '2026-03-10 00:00:00+00' + case when beyond is null then '0' else beyond * interval '1 second' + interval '1 microsecond' end,
+  format('%s rows at most, session %s, label %s', most, coalesce(session, '-'), coalesce(label, '-'))
+)
+from (values
+  (5, null, null, null), (4, null, null, 0), (3, null, null, 1), (3, 'even', null, null), (2, 'even', null, 0), (2, null, 'some', 0), (1, 'even', 'some', 0)
+) as bounds (most, session, label, beyond);
 
 select is(
   public.usage_answer('{}', array(

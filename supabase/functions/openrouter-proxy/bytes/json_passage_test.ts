@@ -71,6 +71,25 @@ Deno.test("JsonScanner looks into nothing that it takes", () => {
   assert.deepEqual(seen, ['{"b":1}']);
 });
 
+Deno.test("JsonScanner copies what it has of a value as often as that doubles, in however many pieces", () => {
+  const value = `"${"x".repeat(10_000)}"`;
+  const pieces = Array.from(utf8(`{"v":${value}}`), (byte) => Uint8Array.of(byte));
+  const bytes: Uint8Array = Object.getPrototypeOf(Uint8Array.prototype);
+  const { set } = bytes;
+  let copied = 0;
+  bytes.set = function (source, at) {
+    copied += source.length;
+    return set.call(this, source, at);
+  };
+  try {
+    const scanner = new JsonScanner(taking("v", { maxBytes: 99_999, value: () => null }), WIDE);
+    for (const piece of pieces) scanner.feed(piece);
+  } finally {
+    bytes.set = set;
+  }
+  assert.ok(copied < 5 * value.length, `${copied} bytes`);
+});
+
 Deno.test("JsonScanner replaces scalars of all documents in any pieces, and nothing else", () => {
   const replacing: JsonVisitor = {
     member: () => replacing,

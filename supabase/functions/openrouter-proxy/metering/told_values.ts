@@ -23,9 +23,9 @@ export function parseWithExactMoney(text: string): unknown {
   return parseKeepingDecimals(text, MONEY);
 }
 
-/** A text, as far as it is stored. */
+/** A text, as far as it is stored; null where nothing of it is. */
 export function text(value: unknown, maxLength?: number): string | null {
-  return typeof value === "string" && value !== "" ? storable(value, maxLength) : null;
+  return (typeof value === "string" && storable(value, maxLength)) || null;
 }
 
 /** An id, whole or not at all: a part of one names nothing. */

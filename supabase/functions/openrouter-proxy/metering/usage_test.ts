@@ -219,4 +219,7 @@ Deno.test("observe takes the last reason to stop that is told", () => {
   const reason = (why: string) => `{"choices":[{"native_finish_reason":${why}}]}`;
   const { nativeFinishReason } = seen(reason('"tool_calls"'), reason('"stop"'), reason("null"));
   assert.equal(nativeFinishReason, "stop");
+  // Of a text of control characters alone nothing is stored.
+  const told = seen(reason('"stop"'), reason('""'), reason('"\\u0000\\u001f"'));
+  assert.equal(told.nativeFinishReason, "stop");
 });

@@ -50,6 +50,11 @@ const REDACTED: [what: string, body: string, expected: string][] = [
     `{"m":"Key ${HASH} of user_2abcdefgh","user_id":"a","n":"${HASH}"}`,
     '{"m":"Key [redacted] of [redacted]","user_id":"[redacted]","n":"[redacted]"}',
   ],
+  [
+    "all of what is known by its name, whose beginning is known by its looks",
+    `{"user_id":"user_2abcdefgh of b","org_id":"${HASH}/c"}`,
+    '{"user_id":"[redacted]","org_id":"[redacted]"}',
+  ],
   ["a plaintext key", `sk-or-v1-${HASH}`, "sk-or-v1-[redacted]"],
 ];
 

@@ -230,6 +230,13 @@ const ESTIMATES: [
     [LOOSE.output, LOOSE.tools],
   ],
   [
+    "no more output of each use of a tool than a call of it takes",
+    { model: "a/endless", tools: [{ type: "openrouter:web_fetch", max_uses: 2 }] },
+    // Prompts of 30, 8222 and 16414 tokens, twice 1024 to use the tool, and its price.
+    [{ usd: "45.148", usd_per_output_token: "0.01", output_tokens: null }],
+    [LOOSE.output, LOOSE.tools],
+  ],
+  [
     "max_tool_calls",
     { ...RESPONSE, model: "a/plain", max_tool_calls: 1, tools: [{ type: "openrouter:datetime" }] },
     [{ usd: "1.23" }],
@@ -430,6 +437,8 @@ Deno.test("routers are not known before, unless they have prices of their own", 
     assert.equal(await why({ model: "a/plain", models: [router] }), `${router} chooses a model`);
   }
   assert.equal(await why({ model: "a/router:online" }), "a/router:online chooses a model");
+  const routers = { models: ["openrouter/auto", "a/router"] };
+  assert.equal(await why(routers), "openrouter/auto chooses a model");
   assert.equal(await why({}), "the body names no model");
 });
 
