@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(67);
+select plan(68);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -55,6 +55,10 @@ select is(pg_temp.adopt('{gen-a}', 'a/one', '9 minutes', '1', true), 'known', 'o
 select is(pg_temp.adopt('{gen-b}', 'a/three', '9 minutes', '1'), 'no_row', 'of another model, none fits well');
 select is(pg_temp.adopt('{gen-b}', 'a/two-2026-11-01', '9 minutes', '1'), 'adopted', 'but the version of an alias');
 select is(pg_temp.owner_of('gen-b'), '2', 'does');
+select is(
+  (select string_agg(right(id::text, 1), ' ') from public.request_logs where given_up), '1',
+  'and the others stay given up, that which began in the same microsecond, too'
+);
 select is(
   pg_temp.adopt('{gen-c}', 'a/three', '9 minutes', '1', true), 'adopted', 'where any row will do, a fallback''s'
 );

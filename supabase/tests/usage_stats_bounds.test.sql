@@ -99,10 +99,12 @@ select is(
 
 -- The same bound, where rows can be counted: one a second, of which the range has all but the last.
 reset role;
-insert into public.request_logs (id, did, method, endpoint, request_time, session, label)
-select gen_random_uuid(), 'did:key:carol', 'POST', '/x', timestamptz '2026-03-10 00:00:00+00' + n * interval '1 second',
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, session, label)
+select gen_random_uuid(), did, 'POST', '/x', timestamptz '2026-03-10 00:00:00+00' + n * interval '1 second',
+  'completed', timestamptz '2026-03-09 00:00:00+00' - n * interval '1 second',
   case when n in (0, 2, 4) then 'even' end, case when n in (0, 1, 4) then 'some' end
-from generate_series(0, 5) as n;
+from generate_series(0, 5) as n, unnest('{did:key:carol, did:key:dave}'::text[]) as did
+where did = 'did:key:carol' or n in (1, 2);
 set local role service_role;
 select is(
   public.bounded_log_start('did:key:carol', '2026-03-10 00:00:00+00', '2026-03-10 00:00:05+00', session, label, most),
