@@ -26,3 +26,9 @@ Deno.test("choices that do not say which they are go by their places", () => {
   assert.equal(isOver([begun, begun], [begun, stopped]), false);
   assert.equal(isOver([begun, begun], [stopped], [begun, stopped]), true);
 });
+
+Deno.test("choices beyond the 128 of OpenAI's API count as one", () => {
+  const [begun, stopped] = [{ finish_reason: null }, { finish_reason: "stop" }];
+  assert.equal(isOver([{ index: 127, ...begun }, { index: 128, ...stopped }]), false);
+  assert.equal(isOver([{ index: 129, ...begun }, { index: 128, ...stopped }]), true);
+});

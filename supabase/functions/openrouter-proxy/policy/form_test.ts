@@ -123,6 +123,19 @@ Deno.test("readForm refuses a form of more parts than any has", () => {
   assert.throws(() => readForm(bytesOf(1_001), type), { type: "invalid_request" });
 });
 
+Deno.test("readForm reads a model of 4 KiB at most, and headers as long, with the line that ends them", () => {
+  const type = "multipart/form-data; boundary=A";
+  const form = (part: string) => new TextEncoder().encode(`--A\r\n${part}\r\n--A--`);
+  const bare = MODEL.replace(/m\r\n$/, "");
+  const long = "m".repeat(4_096);
+  assert.equal(modelOfForm(form(bare + long), type), long);
+  assert.equal(modelOfForm(form(`${bare}${long}m`), type), null);
+  const headed = (bytes: number) => `X: ${"x".repeat(bytes - bare.length - 5)}\r\n${bare}m`;
+  assert.equal(headed(4_096).indexOf("\r\n\r\n"), 4_092);
+  assert.equal(modelOfForm(form(headed(4_096)), type), "m");
+  assert.throws(() => modelOfForm(form(headed(4_097)), type), /no headers, or long ones/);
+});
+
 Deno.test("readForm takes forms as clients write them", () => {
   const file = (head: string) =>
     `--A\r\n${head}\r\nContent-Type: audio/mpeg\r\n\r\n\0--A x\n\r\n--A\r\n${MODEL}--A--\r\n`;
