@@ -207,6 +207,21 @@ Deno.test("an error that is too large to be read is one", () => {
   assert.match(meter.observed.error!, /too large/);
 });
 
+Deno.test("a value is read up to 64 KiB, and an error up to 256", () => {
+  const read = (json: string) => {
+    const contentType = "application/json";
+    const meter = createMeter({ contentType, isError: false, keepsLength: false, linkOf: null });
+    meter.feed(new TextEncoder().encode(json));
+    meter.end();
+    return meter.observed;
+  };
+  const provider = (bytes: number) => read(`{"provider":"${"x".repeat(bytes - 2)}"}`).provider;
+  assert.deepEqual([provider(65_536), provider(65_537)], ["x".repeat(256), null]);
+  const error = (bytes: number) => read(`{"error":{"message":"${"x".repeat(bytes - 14)}"}}`).error!;
+  assert.doesNotMatch(error(262_144), /too large/);
+  assert.match(error(262_145), /too large/);
+});
+
 Deno.test("observe keeps parts that a later usage does not tell", () => {
   const details = '"completion_tokens_details":{"reasoning_tokens":3},' +
     '"prompt_tokens_details":{"cached_tokens":2}';
