@@ -87,6 +87,19 @@ for (
   });
 }
 
+Deno.test("a refusal is told once the lease was given back, so that the next attempt need not wait", async () => {
+  let isReleased = false;
+  const { provision } = scripted({
+    create: () => Promise.reject(new ManagementError("no", 500)),
+    async release() {
+      await new Promise((resolve) => setTimeout(resolve));
+      isReleased = true;
+    },
+  });
+  await refusalOf(provision(DID, null));
+  assert.ok(isReleased);
+});
+
 Deno.test("saving is asked again when Postgres did not answer", async () => {
   const { provision, calls } = scripted({ saves: [storeDown(), storeDown(), true] });
   assert.equal(await provision(DID, null), ENVELOPE);

@@ -127,6 +127,16 @@ Deno.test("a token lives at most as long as the gateway allows", async () => {
   );
 });
 
+Deno.test("a refusal repeats 200 characters of a claim at most", async () => {
+  const told = async (length: number) => {
+    const aud = "x".repeat(length - '""'.length);
+    const refused = authenticate(bearer(await signedToken(signer, { aud })));
+    return (await assertRefused(refused, "invalid_token")).message.split("; ").at(-1);
+  };
+  assert.match((await told(200))!, /"x{198}"$/);
+  assert.match((await told(201))!, /"x{199}…$/);
+});
+
 Deno.test("each claim is checked", async () => {
   const bad: [Record<string, unknown>, RegExp][] = [
     ...[

@@ -45,6 +45,16 @@ const ERRORS: [what: string, message: string, error: string][] = [
     "the response failed",
   ],
   ["that is an empty object", '{"error":{}}', "no message"],
+  [
+    "of the whole before those of its choices",
+    '{"error":{"message":"of all"},"choices":[{"error":"of one"},{"error":"of two"}]}',
+    "of all",
+  ],
+  [
+    "of the first choice of several",
+    '{"choices":[{"error":"of one"},{"error":"of two"}]}',
+    "of one",
+  ],
 ];
 
 for (const [what, message, error] of ERRORS) {

@@ -57,6 +57,13 @@ Deno.test("what a part of a body asks for counts for the whole, and takes nothin
   assert.deepEqual(factsOf(all), FULL);
 });
 
+Deno.test("a short cache stays one beside parts without a cache", () => {
+  const asked = new Asked();
+  asked.cached("short");
+  asked.add(new Asked());
+  assert.equal(asked.caching, "short");
+});
+
 Deno.test("what several parts ask for adds up, and the dearer one counts", () => {
   const all = full();
   const other = new Asked();
@@ -83,6 +90,12 @@ Deno.test("of several uses of a tool the one with the most results counts, where
   asked.tool("web_search", { uses: 1, results: 9, where: () => "tools[1]" });
   asked.tool("web_search", { uses: 1, results: 0, where: () => "tools[2]" });
   assert.deepEqual(factsOf(asked).tools, ["4 web_search of 9 at tools[0]"]);
+});
+
+Deno.test("the ordinary mode of reasoning is none that leads to another model", () => {
+  const asked = new Asked();
+  for (const mode of ["", "standard", "pro"]) asked.reasons(mode);
+  assert.deepEqual(factsOf(asked).modes, ["pro"]);
 });
 
 Deno.test("a name that is longer than any model's names none", () => {

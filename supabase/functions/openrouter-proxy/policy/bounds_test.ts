@@ -161,11 +161,20 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
   }],
   ["an escaped tier", '{"sp\\u0065ed":"f\\u0061st"}', { isFast: true }],
   ["either of a repeated tier", '{"speed":"fast","speed":"standard"}', { isFast: true }],
+  ["either of a repeated service tier", '{"service_tier":"priority","service_tier":"default"}', {
+    isPriority: true,
+  }],
   ["max_price", { provider: { max_price: { prompt: 1, completion: "2.5", image: 0.01, x: 1 } } }, {
     priceBounds: {
       prompt: { units: 10n ** 12n, isCertain: true },
       completion: { units: 25n * 10n ** 11n, isCertain: true },
       image: { units: 10n ** 16n, isCertain: true },
+    },
+  }],
+  ["a max_price of nothing", { provider: { max_price: { prompt: 0, completion: "0.0" } } }, {
+    priceBounds: {
+      prompt: { units: 0n, isCertain: true },
+      completion: { units: 0n, isCertain: true },
     },
   }],
   ["no max_price that is none", { provider: { max_price: { prompt: "x", request: -1 } } }, {

@@ -319,6 +319,15 @@ const ESTIMATES: [
     "/responses",
   ],
   ["embeddings", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/embeddings"],
+  [
+    "embeddings without output, whatever it would cost",
+    { model: "a/plain" },
+    [
+      { usd: "0.03" },
+    ],
+    [],
+    "/embeddings",
+  ],
   ["documents by their tokens", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/rerank"],
   ["documents by search units", { model: "a/request" }, [UNKNOWN], [LOOSE.price], "/rerank"],
   [
@@ -421,6 +430,7 @@ Deno.test("an embedding's inputs are each as long as the context, and together l
   assert.ok(await usdOf(Array(prompts).fill("x".repeat(3 * contextLength))) >= prompts * 0.1);
   const image = { content: [{ type: "image_url", image_url: { url: "x" } }] };
   assert.ok(await usdOf(Array(prompts).fill(image)) >= prompts * 0.1);
+  assert.ok(await usdOf([image]) >= 0.1);
 });
 
 Deno.test("what names nothing is not known", async () => {

@@ -288,3 +288,10 @@ Deno.test("what is no longer kept is forgotten kind by kind, and counted", async
   assert.equal(await housekeepingCalls(call).purge(), 4_321);
   assert.deepEqual(asked.sort(), ["add_up_days", ...Object.keys(forgotten)].sort());
 });
+
+Deno.test("housekeeping tells of totals that could not be added up", async () => {
+  const failure = new Error("no totals");
+  const call =
+    ((name) => name === "add_up_days" ? Promise.reject(failure) : Promise.resolve(1)) as StoreCall;
+  await assert.rejects(housekeepingCalls(call).purge(), failure);
+});

@@ -200,6 +200,19 @@ Deno.test("each component of a request has the value that its client knows", () 
   ]);
 });
 
+Deno.test("a parameter that differs makes another component", () => {
+  for (
+    const both of [
+      '"@query-param";name="y" "@query-param";name="e"',
+      '"x-dict";key="a" "x-dict";key="b"',
+      '"content-digest";key="sha-512" "content-digest";sf "content-digest"',
+    ]
+  ) {
+    const base = baseOf(`(${both});created=1`, HEAD, AUDIENCE);
+    assert.equal(base.split("\n").length, both.split(" ").length + 1);
+  }
+});
+
 const REFUSED: [input: string, message: RegExp][] = [
   ['("@status")', /@status/],
   ['("@signature-params")', /@signature-params/],

@@ -151,6 +151,30 @@ Deno.test("a turn asks as often as a worker's CPU time allows, and no more", asy
   assert.deepEqual([asked, turn.stopped()], [2_000, "enough_for_one_run"]);
 });
 
+Deno.test("what ended a turn first is told, whatever would have ended it later", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  let asked = 0;
+  while (asked < 2_000) await turn.ask(() => Promise.resolve(++asked));
+  clock.pass(60_000);
+  assert.equal(turn.stopped(), "out_of_time");
+  await assert.rejects(turn.ask(() => Promise.resolve()), TurnIsOver);
+  assert.equal(turn.stopped(), "out_of_time");
+});
+
+Deno.test("a turn that was over before OpenRouter was down for long is told as that", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  let attempts = 0;
+  const attempt = () => {
+    if (++attempts === 4) clock.pass(60_000);
+    if (attempts === 4) turn.stopped();
+    return Promise.reject(refusedWith(500));
+  };
+  await assert.rejects(turn.ask(attempt), TurnIsOver);
+  assert.deepEqual([attempts, turn.stopped()], [4, "out_of_time"]);
+});
+
 Deno.test("no more is under way at a time than may be, and all is done", async () => {
   const clock = fakeClock();
   let running = 0;
