@@ -195,12 +195,6 @@ Deno.test("a byte order mark within a name makes no field of events of it", () =
   assert.deepEqual([id, cost], [null, "1"]);
 });
 
-Deno.test("a byte order mark behind the first line is a part of a name", () => {
-  const stream = `: hello\n\ufeffdata: {"id":"gen-1"}\n\ndata: {"usage":{"cost":1}}\n\n`;
-  const { id, cost } = metered(SSE, utf8(stream));
-  assert.deepEqual([id, cost], [null, "1"]);
-});
-
 const TYPES: (string | null)[] = [null, "", "text/plain", "text/html", SSE, "application/json"];
 const BEGINNINGS: [what: string, text: string][] = [
   ["at once", ""],
