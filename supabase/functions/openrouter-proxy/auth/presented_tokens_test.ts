@@ -70,6 +70,11 @@ for (
   });
 }
 
+Deno.test("a token that stands right behind the word Bearer is none", async () => {
+  const glued = authenticate(presenting([`Bearer${good}`, undefined]));
+  await assertRefused(glued, "missing_credentials");
+});
+
 Deno.test("the token that is good is the one whose age counts", async () => {
   const { tokenIssuedAt } = await authenticate(presenting([`Bearer ${expired}`, second]));
   assert.deepEqual(tokenIssuedAt, new Date((NOW - 5) * 1000));

@@ -42,6 +42,20 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, Expected, a
     failed("402: more credits", "0"),
     false,
   ],
+  [
+    "an error behind output that had begun",
+    answer({ error: "502: it broke" }, { progress: { hasBegun: true, isOver: false } }),
+    ANSWERED,
+    failed("502: it broke", null),
+    true,
+  ],
+  [
+    "a connection that broke behind the end and the usage",
+    answer(USAGE, { progress: { hasBegun: true, isOver: true } }),
+    BROKEN,
+    completed("0.5"),
+    false,
+  ],
   // llmgateway PR #2231: a client's cancel was logged as an error of the gateway.
   [
     "a client that left before the headers",

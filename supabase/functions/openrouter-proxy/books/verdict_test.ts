@@ -91,6 +91,12 @@ const VERDICTS: [what: string, ending: Ending, seen: Partial<Seen>, expected: Ve
   ],
   ["what never connected", broke(false), {}, known(BROKE, "0", true)],
   ["what broke before the headers", broke(true), {}, asked(BROKE)],
+  [
+    "what broke with words that Postgres does not store",
+    { kind: "broken", sent: true, error: new GatewayError("upstream_unreachable", "it\0 broke") },
+    {},
+    asked(BROKE),
+  ],
   ["what broke within the answer", broke(true), { hasBegun: true }, asked(BROKE)],
   ["what broke with usage and no end", broke(true), USAGE, known(BROKE, "0.5")],
   ["what broke after end and usage", broke(true), { ...USAGE, isOver: true }, known(null, "0.5")],

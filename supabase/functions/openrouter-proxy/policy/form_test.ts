@@ -56,6 +56,11 @@ for (
     ["without a boundary", `--A\r\n${MODEL}--A--`, "multipart/form-data"],
     ["with two", `--A\r\n${MODEL}--A--`, "multipart/form-data; boundary=B; boundary=A"],
     [
+      "with two, one in capitals",
+      `--A\r\n${MODEL}--A--`,
+      "multipart/form-data; boundary=A; BOUNDARY=B",
+    ],
+    [
       "with two, one quoted",
       `--A\r\n${MODEL}--A--`,
       'multipart/form-data; boundary="B";boundary=A',

@@ -16,6 +16,7 @@ function jobOver(
   generation: (id: string) => Promise<Record<string, unknown> | null>,
   /** How many of a batch have a cost by then. */
   priced = 0,
+  giveBack = () => Promise.resolve(),
 ) {
   const clock = fakeClock();
   const booked: KnownCost[] = [];
@@ -29,7 +30,7 @@ function jobOver(
         }),
       giveBackUnpriced(requests) {
         givenBack.push(...requests.map(({ requestId }) => requestId));
-        return Promise.resolve();
+        return giveBack();
       },
       bookCosts(costs) {
         booked.push(...costs);
@@ -142,4 +143,15 @@ Deno.test("where OpenRouter refuses, what was learnt is booked, and the others a
   assert.ok(booked.length > 0);
   assert.equal(booked.length + givenBack.length, 19);
   assert.ok(!givenBack.includes("9"));
+});
+
+Deno.test("the job tells where Postgres does not take back what was not asked", async () => {
+  const failure = new Error("the store is away");
+  const { job, turn } = jobOver(
+    [[row(1)]],
+    () => Promise.reject(refusedWith(502)),
+    0,
+    () => Promise.reject(failure),
+  );
+  await assert.rejects(job(turn), failure);
 });
