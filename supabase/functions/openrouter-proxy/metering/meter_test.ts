@@ -195,6 +195,13 @@ Deno.test("a byte order mark within a name makes no field of events of it", () =
   assert.deepEqual([id, cost], [null, "1"]);
 });
 
+for (const [what, end] of [["LF", "\n"], ["CR", "\r"], ["CR LF", "\r\n"]] as const) {
+  Deno.test(`an event over several lines is read where lines end in ${what}`, () => {
+    const lines = ['data: {"usage":', 'data: {"cost":1}}', "", ""];
+    assert.equal(metered(SSE, utf8(lines.join(end))).cost, "1");
+  });
+}
+
 const TYPES: (string | null)[] = [null, "", "text/plain", "text/html", SSE, "application/json"];
 const BEGINNINGS: [what: string, text: string][] = [
   ["at once", ""],

@@ -46,6 +46,11 @@ const ERRORS: [what: string, message: string, error: string][] = [
   ],
   ["that is an empty object", '{"error":{}}', "no message"],
   [
+    "of a response that failed within a stream",
+    '{"type":"response.failed","response":{"status":"failed","error":{"code":"server_error","message":"m"}}}',
+    "server_error: m",
+  ],
+  [
     "of the whole before those of its choices",
     '{"error":{"message":"of all"},"choices":[{"error":"of one"},{"error":"of two"}]}',
     "of all",
