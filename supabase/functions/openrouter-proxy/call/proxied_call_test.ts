@@ -60,6 +60,38 @@ Deno.test("a call has its room in the books while it is being admitted, whatever
   assert.deepEqual(asked, ["room of did:key:z6Mk", "admission", "room is given back"]);
 });
 
+for (
+  const [who, isKnown, received] of [
+    ["a token", true, []],
+    ["a signature", false, ["received", "given back"]],
+  ] as const
+) {
+  Deno.test(`what is closed is refused to ${who} ${isKnown ? "before" : "once"} its body is received`, async () => {
+    const asked: string[] = [];
+    const identity = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null };
+    const body = new Uint8Array();
+    const identified = { identity, body, [Symbol.dispose]: () => void asked.push("given back") };
+    const proxy = createProxy({
+      config: { extraPaths: [], openrouterUrl: "http://openrouter.test", audience: "http://g" },
+      identify: () =>
+        Promise.resolve({
+          identity: isKnown ? identity : null,
+          receive() {
+            asked.push("received");
+            return Promise.resolve(identified);
+          },
+        }),
+      now: () => 0,
+    } as unknown as ProxyDeps);
+    const app = new Hono<RequestEnv>();
+    app.all("*", proxy);
+    app.onError((error) => errorResponse(error, "id"));
+    const response = await app.request("http://edge/api/v1/openrouter/keys", { method: "POST" });
+    assert.equal((await response.json()).error.type, "path_forbidden");
+    assert.deepEqual(asked, received);
+  });
+}
+
 Deno.test("what is never booked needs no room in the books", async () => {
   const { asked } = await answerTo("GET", "/models");
   assert.deepEqual(asked, ["admission"]);
