@@ -97,6 +97,13 @@ Deno.test("a page has fifty requests, or as many as are asked for, and the curso
   assert.deepEqual(next.asked, [[DID, 61, after, { session: "s 1", label: "é" }]]);
 });
 
+Deno.test("a page has from one to two hundred requests", async () => {
+  for (const limit of [1, 200]) {
+    const { asked } = await answerTo(`/requests?limit=${limit}`);
+    assert.equal((asked as unknown[][])[0]?.[1], limit + 1);
+  }
+});
+
 Deno.test("a log without requests is an empty page", async () => {
   const { json } = await answerTo("/requests");
   assert.deepEqual(json.data, { requests: [], next_cursor: null });
