@@ -46,9 +46,9 @@ const ERRORS: [what: string, message: string, error: string][] = [
   ],
   ["that is an empty object", '{"error":{}}', "no message"],
   [
-    "of a response that failed within a stream",
-    '{"type":"response.failed","response":{"status":"failed","error":{"code":"server_error","message":"m"}}}',
-    "server_error: m",
+    "beside the response that it is of",
+    '{"error":{"message":"of the event"},"response":{"error":{"message":"of the response"}}}',
+    "of the event",
   ],
   [
     "of the whole before those of its choices",

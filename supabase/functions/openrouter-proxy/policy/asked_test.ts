@@ -57,6 +57,19 @@ Deno.test("what a part of a body asks for counts for the whole, and takes nothin
   assert.deepEqual(factsOf(all), FULL);
 });
 
+Deno.test("a body names a hundred models or tools at most", () => {
+  const naming = (models: number, tools: number) => {
+    const asked = new Asked();
+    for (let n = 0; n < models; n++) asked.model(`a/${n}`, () => "models");
+    const tool = { uses: 1, results: 0, where: () => "tools" };
+    for (let n = 0; n < tools; n++) asked.tool(`tool-${n}`, tool);
+    return () => asked.assertBounded();
+  };
+  naming(100, 100)();
+  assert.throws(naming(101, 0), /over 100 models/);
+  assert.throws(naming(0, 101), /over 100 tools/);
+});
+
 Deno.test("a short cache stays one beside parts without a cache", () => {
   const asked = new Asked();
   asked.cached("short");

@@ -11,7 +11,7 @@ Deno.test("an isolate sweeps and tries alerts once a minute at most, or when the
     store: {
       expireStaleRequests() {
         sweeps++;
-        throw new Error("the store is away");
+        return Promise.reject(new Error("the store is away"));
       },
     },
     alerts: { soon: () => alerted++ },
