@@ -89,6 +89,7 @@ Deno.test("/responses ends with an error and a response that has failed, numbere
     },
   });
   assert.equal(failed?.name, "response.failed");
+  assert.equal(failed?.data.type, "response.failed");
   assert.equal(failed?.data.sequence_number, 4);
   assert.deepEqual(failed!.data.response, {
     ...RESPONSE,
