@@ -27,6 +27,10 @@ for (
     ["zeros", Buffer.alloc(32).toString("base64")],
     ["zeros in hex", "0".repeat(64)],
     ["a repeated pattern", "deadbeef".repeat(8)],
+    [
+      "15 bytes that repeat",
+      Buffer.from(Array.from({ length: 32 }, (_, i) => i % 15)).toString("hex"),
+    ],
     ["lower-case words", "correcthorsebatterystaplecorrecthorsebattery"],
     ["no base64 at all", "ß".repeat(44)],
   ] as const

@@ -163,9 +163,14 @@ Deno.test("headers that name the operator's account stay here", () => {
     "anthropic-organization-id": "x",
     "x-openrouter-user-id": "user_2x",
     "x-workspace": "x",
+    account: "x",
     "x-user-agent-hint": "stays",
+    "x-superuser": "stays",
   });
-  assert.deepEqual([...responseHeaders(upstream)], [["x-user-agent-hint", "stays"]]);
+  assert.deepEqual([...responseHeaders(upstream)], [
+    ["x-superuser", "stays"],
+    ["x-user-agent-hint", "stays"],
+  ]);
 });
 
 Deno.test("what holds for OpenRouter's origin alone stays here", () => {

@@ -29,6 +29,7 @@ const NAMES: [name: string, ...types: string[]][] = [
   ["apply_patch", "openrouter:apply_patch"],
   ["function", "openrouter:function"],
   ["web_searches", "web_searches"],
+  ["my_web_search", "my_web_search"],
   ["made_tomorrow", "openrouter:made_tomorrow", "made_tomorrow"],
 ];
 

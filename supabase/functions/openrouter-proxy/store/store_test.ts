@@ -44,6 +44,8 @@ const ERRORS: [what: string, answer: object, mayHaveArrived: boolean][] = [
   ["a proxy that names its errors", { code: "UPSTREAM_TIMEOUT", message: "x" }, true],
   ["a proxy that has no code", { message: "x" }, true],
   ["having been admitted before", { code: "23505", message: "x" }, true],
+  ["a date that is none", { code: "22008", message: "x" }, false],
+  ["a connection that broke", { code: "08006", message: "x" }, true],
   ["Postgres being shut down", { code: "57P01", message: "x" }, true],
   ["a connection of the Data API that broke", { code: "PGRST001", message: "x" }, true],
   ["a Data API that finds no Postgres", { code: "PGRST000", message: "x" }, false],

@@ -117,7 +117,7 @@ Deno.test("a refusal passes once it is booked, where it may be sent again under 
 });
 
 Deno.test("an answer that leads elsewhere passes as it came, and is booked as refused", async () => {
-  for (const status of [301, 302, 307, 308]) {
+  for (const status of [300, 301, 302, 307, 308]) {
     const { booking, endings, settle } = booked();
     const order = await ordered("/chat/completions", '{"model":"a/b"}', { "idempotency-key": "k" });
     const upstream = upstreamOf(null, "text/html", status);
