@@ -1,6 +1,6 @@
 -- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(91);
+select plan(92);
 
 -- Totals of hours are kept for 62 days; here since the day after the first one.
 create or replace function public.usage_hourly_kept_since() returns timestamptz
@@ -309,6 +309,19 @@ select is(
   ),
   array[null, '2026-03-06T05:00:00.000000Z'],
   'nor does it where a day ended with it'
+);
+-- Parts of days that are older than the hours, and of which the log has the end.
+set local test.hours_since = '2026-03-09 16:00:00+00';
+select is(
+  array(
+    select public.usage_stats('did:key:alice', range_start, range_end) ->> 'partial_before'
+    from (values
+      ('2026-03-09 06:00:00+00'::timestamptz, '2026-03-09 15:00:00+00'::timestamptz), ('2026-03-07 00:00:00+00', '2026-03-09 15:00:00+00'),
+      ('2026-03-07 06:00:00+00', '2026-03-09 15:00:00+00'), ('2026-03-09 12:00:00+00', '2026-03-09 15:00:00+00')
+    ) as asked (range_start, range_end)
+  ),
+  array['2026-03-09T12:00:00.000000Z', '2026-03-09T12:00:00.000000Z', '2026-03-09T12:00:00.000000Z', null],
+  'what the log has of a part is not missed'
 );
 set local test.hours_since = '';
 reset role;

@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(28);
+select plan(29);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001, n, 2 * n
@@ -119,6 +119,21 @@ select is(
   public.usage_answer('{}', array(
     select row(date '2000-01-01' + n, null, 'm', '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 5001) as n
   ), '{day}') -> 'truncated', null, 'days have no other name, and are told however many they are'
+);
+
+-- What is left over has the name 'other' where it has a name: five thousand groups, and after them one of each kind.
+select is(
+  (select array_agg(told -> 'model' || (told -> 'endpoint') || (told -> 'session') || (told -> 'label') order by place)
+    from jsonb_array_elements(public.usage_answer('{}', array(
+      select row(null, null, to_char(n, 'FM0000'), null, null, null, 2, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 5000) as n
+      union all
+      select row(null, null, model, endpoint, session, label, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part
+      from (values ('few', null, null, null), (null, 'few', null, null), (null, null, 'few', null), (null, null, null, 'few'), (null, null, null, null))
+        as few (model, endpoint, session, label)
+    ), '{model,endpoint,session,label}') -> 'groups') with ordinality as one (told, place)
+    where told -> 'requests' = '1'),
+  '{"[\"other\", null, null, null]","[null, \"other\", null, null]","[null, null, null, null]","[null, null, null, \"other\"]","[null, null, \"other\", null]"}'::jsonb[],
+  'the others are named so by what they are grouped by'
 );
 
 -- Of as many requests, names come in their order.

@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(61);
+select plan(69);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -211,10 +211,10 @@ delete from public.usage_hourly where did = 'did:key:carol';
 insert into public.usage_daily (did, day, model, endpoint, requests, total_cost)
 select 'did:key:nobody', today, 'invented', '/x', 1, 100 from calendar;
 select results_eq(
-  'select relation, did, model, counted ->> ''requests'', logged ->> ''requests'' from public.verify_usage()',
-  $$ values ('usage_daily', 'did:key:bob', 'm', '2', '1'), ('usage_daily', 'did:key:nobody', 'invented', '1', null),
-    ('usage_daily_of_all', '*', 'm', '2', '3'),
-    ('usage_hourly', 'did:key:carol', 'answered', null, '1'), ('usage_hourly', 'did:key:late', 'late', '1', '1') $$,
+  'select relation, did, model, endpoint, counted ->> ''requests'', logged ->> ''requests'' from public.verify_usage()',
+  $$ values ('usage_daily', 'did:key:bob', 'm', '/x', '2', '1'), ('usage_daily', 'did:key:nobody', 'invented', '/x', '1', null),
+    ('usage_daily_of_all', '*', 'm', '/x', '2', '3'),
+    ('usage_hourly', 'did:key:carol', 'answered', '/x', null, '1'), ('usage_hourly', 'did:key:late', 'late', '/x', '1', '1') $$,
   'every total that differs is told, with what it should be'
 );
 select results_eq(
@@ -242,12 +242,41 @@ select public.add_up_days(100);
 update public.usage_daily_of_all set requests = requests + 5 where day = (select today - 20 from calendar) and model = 'm';
 select is((select count(*) from public.verify_usage(apply => true)), 1::bigint, 'a sum of all DIDs that alone is wrong is told');
 select is(pg_temp.unequal(), 0::bigint, 'and is right then');
+select public.add_up_days(100);
+create temporary table missing on commit drop as
+select * from public.usage_daily_of_all where day = (select today - 20 from calendar) and model = 'm';
+delete from public.usage_daily_of_all where (day, model) in (select day, model from missing);
+select results_eq(
+  'select relation, did, model, endpoint, counted, logged from public.verify_usage(true)',
+  $$ select 'usage_daily_of_all', '*', 'm', '/x', null::jsonb, to_jsonb(missing) from missing $$, 'so is one that is missing, in every number'
+);
+select is(pg_temp.unequal(), 0::bigint, 'and is there then');
 delete from public.usage_daily where did = 'did:key:carol';
 select results_eq(
   'select relation, did, model, counted, logged ->> ''requests'' from public.verify_usage(true)',
   $$ values ('usage_daily', 'did:key:carol', 'answered', null::jsonb, '1') $$, 'a total of a day that is missing is told'
 );
 select is_empty('select * from pg_temp.differences()', 'and is there then');
+
+-- In which order differences are told: those of a day and a DID by their models, and then by their paths.
+insert into public.usage_daily (did, day, model, endpoint)
+select did, today - days, model, endpoint
+from calendar, unnest('{did:key:a, did:key:B}'::text[]) as did, unnest('{1, 2}'::integer[]) as days,
+  unnest('{m2, m1}'::text[]) as model, unnest('{/x2, /x3, /x1}'::text[]) as endpoint;
+select results_eq(
+  'select relation, did, starts_at, model, endpoint from public.verify_usage()',
+  $$ select relation, did, starts_at, model, endpoint from public.verify_usage() order by relation, did collate "C", starts_at, model, endpoint $$,
+  'differences have an order'
+);
+delete from public.usage_daily where did in ('did:key:a', 'did:key:B');
+
+-- The hours of a DID are added up anew from one on, and those before it stay.
+update public.usage_hourly set requests = 7 where did = 'did:key:old';
+select public.recount_hours('did:key:old', public.usage_hourly_kept_since());
+select results_eq(
+  $$ select (hour - public.usage_hourly_kept_since()), model, requests from public.usage_hourly where did = 'did:key:old' order by hour $$,
+  $$ values (interval '-1 hour', 'm', 7::bigint), ('0', 'kept', 1) $$, 'hours are added up anew from an hour on'
+);
 
 -- Several DIDs that have something of each in one day.
 insert into public.request_logs (
@@ -289,7 +318,7 @@ insert into public.usage_hourly (did, hour, model, endpoint, requests)
 select 'did:key:old', date_trunc('hour', now(), 'utc') - interval '3 hours', 'hour', '/x', 1;
 select is_empty('select * from pg_temp.differences()', 'where there is no log there is nothing to verify');
 update public.gateway_settings set request_log_retention_months = 2;
-insert into public.request_logs (id, did, method, endpoint, request_time) select gen_random_uuid(), 'did:key:old', 'POST', '/x', since - interval '50 days' from kept;
+insert into public.request_logs (id, did, method, endpoint, request_time) select gen_random_uuid(), 'did:key:old', 'POST', '/x', instant from kept, unnest(array[since - interval '50 days', now()]) as instant;
 select results_eq(
   'select * from pg_temp.differences()', $$ values ('usage_daily did:key:old day 0'), ('usage_daily did:key:old day 1'), ('usage_hourly did:key:old hour') $$,
   'what the log is kept of is verified, to the day'
@@ -301,6 +330,20 @@ select results_eq(
   'select * from pg_temp.differences()', $$ values ('usage_daily did:key:old day 0'), ('usage_daily did:key:old day 1'), ('usage_hourly did:key:old hour') $$,
   'from its beginning'
 );
+-- Hours are kept for longer than a log of one month.
+insert into public.usage_hourly (did, hour, model, endpoint, requests)
+select 'did:key:old', (since at time zone 'utc' + interval '1 month') at time zone 'utc' + n * interval '1 hour', 'hour ' || n, '/x', 1
+from kept, unnest('{-1, 0}'::integer[]) as n;
+update public.gateway_settings set request_log_retention_months = 1;
+select results_eq(
+  'select model from public.verify_usage() where relation = ''usage_hourly''', $$ values ('hour 0'), ('hour') $$, 'nor is an hour of which the log may be gone'
+);
+update public.gateway_settings set request_log_retention_months = 2;
+select count(*) from public.verify_usage(apply => true);
+select results_eq(
+  'select model from public.usage_daily where did = ''did:key:old'' order by day', $$ values ('day -40'), ('day -1') $$,
+  'and what is put right is none of the days before, whose log may be gone'
+);
 
 select pg_temp.add('did:key:span', timestamptz '2026-03-10 09:59:59.999999+00' + n * interval '1 microsecond', 'm' || n) from generate_series(0, 1) as n;
 select pg_temp.add('did:key:span', timestamptz '2026-03-10 10:59:59.999999+00' + n * interval '1 microsecond', 'm' || n) from generate_series(0, 1) as n;
@@ -308,6 +351,18 @@ select results_eq(
   $$ select model, hour from public.usage_of_log('did:key:span', '2026-03-10 10:00:00+00', '2026-03-10 11:00:00+00') order by model $$,
   $$ values ('m0', timestamptz '2026-03-10 10:00:00+00'), ('m1', '2026-03-10 10:00:00+00') $$,
   'the log is added up from an instant until before another one'
+);
+select results_eq(
+  $$ select model, day, requests from public.usage_daily_of_log('did:key:span', '2026-03-10 10:00:00+00') order by model $$,
+  $$ values ('m0', date '2026-03-10', 1::bigint), ('m1', '2026-03-10', 2) $$, 'to days from an instant on'
+);
+
+insert into public.request_logs (id, did, method, endpoint, status, http_status, request_time, response_time, first_byte_ms)
+select gen_random_uuid(), 'did:key:lasting', 'POST', '/x', 'completed', 200, time, time + interval '1023.6 milliseconds', 511
+from (select timestamptz '2026-03-10 10:59:59.5+00' as time) as began;
+select results_eq(
+  $$ select hour, pg_temp.buckets(first_byte_ms), pg_temp.buckets(duration_ms) from public.usage_of_log('did:key:lasting', '-infinity', 'infinity') $$,
+  $$ values (timestamptz '2026-03-10 10:00:00+00', '18:1', '20:1') $$, 'with how long answers took, in milliseconds'
 );
 
 -- A day is added up once nobody can be at it any more who began before midnight.

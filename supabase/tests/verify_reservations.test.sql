@@ -1,6 +1,6 @@
 -- What budgets hold for calls follows the log, and can be put right by it.
 begin;
-select plan(12);
+select plan(14);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob}'::text[]) as name;
@@ -81,6 +81,25 @@ select is(
   'or whatever differs'
 );
 select is_empty('select * from public.verify_reservations()', 'then all agree again');
+
+-- Of the day, of the month alone, and of the month before; of a budget of another day than today.
+update public.budgets set day = '2026-03-10', month = '2026-03-01', day_reserved_usd = 0, month_reserved_usd = 0, requests_under_way = 0
+where did = 'did:key:bob';
+insert into public.request_logs (id, did, method, endpoint, status, response_time, reserved_on, reserved_usd)
+select gen_random_uuid(), 'did:key:bob', 'POST', '/x', 'completed', now(), '2026-03-10'::date - ago, 2 ^ ago
+from unnest('{0, 0, 1, 9, 10}'::integer[]) as ago;
+select results_eq(
+  $$ select logged from public.verify_reservations(true, 'did:key:bob') $$,
+  $$ values ('{"requests_under_way": 1, "day_reserved_usd": 2, "month_reserved_usd": 516}'::jsonb) $$,
+  'what is held is of the budget''s day and of its month'
+);
+select results_eq(
+  $$ select requests_under_way, day_reserved_usd, month_reserved_usd from public.budgets where did = 'did:key:bob' $$,
+  $$ values (1, 2::numeric, 516::numeric) $$, 'each of which is put right'
+);
+delete from public.request_logs where did = 'did:key:bob' and status = 'completed';
+update public.budgets set (day, month) = (select day, month from public.budgets where did = '*'), day_reserved_usd = 0.30, month_reserved_usd = 0.30
+where did = 'did:key:bob';
 
 select pg_temp.settle(1, '{"cost": "0.01"}');
 select pg_temp.settle(3, '{"cost": "0.02"}');
