@@ -107,6 +107,10 @@ select pg_temp.lost(6, 'a/one', '3 hours');
 update public.request_logs set generation_id = 'gen-h' where id = '00000000-0000-4000-8000-000000000006';
 select is(pg_temp.adopt('{gen-h}', 'a/other', '9 minutes', '1'), 'adopted', 'a generation goes to the row that has its id');
 select is((select total_cost from public.request_logs where generation_id = 'gen-h'), 1::numeric, 'which is priced by it');
+insert into public.request_logs (id, did, method, endpoint, status, response_time, generation_id)
+values (gen_random_uuid(), 'did:key:other', 'POST', '/x', 'failed', now(), 'gen-other');
+select is(pg_temp.adopt('{gen-other}', 'a/other', '9 minutes', '0', true), 'known', 'but to no row of another DID');
+select is((select total_cost from public.request_logs where generation_id = 'gen-other'), null, 'which has no cost by it');
 
 -- Bounds. 6.5 of 10 are booked.
 select is(pg_temp.adopt('{gen-i}', 'a/one', '9 minutes', '3.6', true), 'exceeds', 'the sum must not exceed OpenRouter''s');
@@ -117,11 +121,11 @@ select is(
 insert into public.request_logs (id, did, method, endpoint, request_time)
 values ('00000000-0000-4000-8000-000000000007', 'did:key:alice', 'POST', '/x', now() - interval '10 minutes');
 select is(
-  pg_temp.adopt('{gen-i}', 'a/one', '9 minutes', '1', true), 'pending',
+  pg_temp.adopt('{gen-i}', 'a/one', '11 minutes', '1', true), 'pending',
   'it may be a pending request''s'
 );
 select is(
-  pg_temp.adopt('{gen-i}', 'a/one', '12 minutes', '1', true), 'own_row', 'but of none that came later'
+  pg_temp.adopt('{gen-i}', 'a/one', '11 minutes 1 microsecond', '1', true), 'own_row', 'but of none that came later'
 );
 delete from public.request_logs where status = 'pending';
 
@@ -214,7 +218,7 @@ select is(pg_temp.adopt('{gen-q}', 'b/one', '9 minutes', '1'), 'no_row', 'where 
 -- Of those that fit alike the one on the path comes first, then those that began before it, then the nearest.
 delete from public.request_logs;
 select pg_temp.lost(1, 'a/one', '10 minutes', '/embeddings'), pg_temp.lost(2, 'a/one', '8 minutes 30 seconds'), pg_temp.lost(3, 'a/one', '20 minutes'),
-  pg_temp.lost(4, 'a/one', '12 minutes'), pg_temp.lost(5, 'a/one', '39 minutes'), pg_temp.lost(6, 'a/one', '39 minutes 1 second'),
+  pg_temp.lost(4, 'a/one', '9 minutes'), pg_temp.lost(5, 'a/one', '39 minutes'), pg_temp.lost(6, 'a/one', '39 minutes 1 second'),
   pg_temp.lost(7, 'a/one', '8 minutes'), pg_temp.lost(8, 'a/one', '7 minutes 59 seconds'), pg_temp.lost(9, 'a/one:free', '10 minutes');
 select is(
   (select string_agg(concat(pg_temp.adopt(array['gen-t' || n], 'a/one', '9 minutes', '0.01'), pg_temp.owner_of('gen-t' || n)), ' ' order by n) from generate_series(1, 9) as n),
@@ -320,6 +324,8 @@ begin
 end;
 $$;
 select is(pg_temp.waits('did:key:dave', 11), '5 10 20 40 80 160 320 640 1280 1440 1440', 'each time after twice as long, up to a day');
+update public.cost_checks set searches = 1000 where did = 'did:key:dave';
+select is(pg_temp.waits('did:key:dave', 2), '1440 1440', 'however often that was');
 select public.end_cost_search('did:key:dave', null);
 select ok((select search_after > now() + interval '23 hours' and searched_to is null from public.cost_checks where did = 'did:key:dave'), 'where a search has come to its end');
 select public.end_cost_search('did:key:dave', now() - interval '5 hours');

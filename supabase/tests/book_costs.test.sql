@@ -1,6 +1,6 @@
 -- Many costs at once.
 begin;
-select plan(10);
+select plan(11);
 
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
 select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
@@ -60,6 +60,13 @@ select is(
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
 select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
 from generate_series(5, 7) as n;
+update public.request_logs set cost_asks = 3 where total_cost is null;
+select public.give_back_unpriced_requests(jsonb_agg(jsonb_build_object('request_id', id, 'request_time', request_time - place * interval '1 hour')))
+from (select id, request_time, row_number() over (order by id) - 1 as place from public.request_logs where generation_id in ('gen-5', 'gen-6')) as given;
+select is(
+  (select string_agg(generation_id || ' ' || cost_asks, ', ' order by generation_id) from public.request_logs where total_cost is null),
+  'gen-3 3, gen-5 2, gen-6 3, gen-7 3', 'only the claim that is named is given back'
+);
 select is(
   public.book_costs((select jsonb_agg(pg_temp.cost(6 - n % 2, (n + 1)::text) order by n) from generate_series(0, 39) as n)),
   2, 'of many costs of two rows each row has one'

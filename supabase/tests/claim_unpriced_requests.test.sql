@@ -1,6 +1,6 @@
 -- Maintenance claims the rows whose cost it asks OpenRouter for: each for a while, and each again.
 begin;
-select plan(14);
+select plan(15);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -28,6 +28,7 @@ create function pg_temp.wait(p_interval interval) returns void language sql as $
   update public.request_logs set cost_ask_after = cost_ask_after - p_interval;
 $$;
 
+select is(public.claim_unpriced_requests(0), '{"requests": [], "left": 2}', 'those that ended ten seconds ago can be claimed');
 select is(
   pg_temp.claimed(public.claim_unpriced_requests(1)), 'gen-1 1; 1',
   'the oldest row that ended ten seconds ago without a cost is claimed first, and the others counted'

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(95);
+select plan(98);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -53,6 +53,13 @@ select is(
   'what sums of floating-point numbers lose is no difference'
 );
 select is((select count(*) from public.cost_drift), 1::bigint, 'the same difference is one row');
+update public.usage_daily set total_cost = total_cost + 5, upstream_cost = upstream_cost + 7 where day = '2026-01-01';
+select pg_temp.state(pg_temp.key('hash-2', 7, 7));
+select results_eq(
+  $$ select openrouter_usd, booked_usd, drift_usd, openrouter_byok_usd, booked_byok_usd, byok_drift_usd from public.cost_drift $$,
+  $$ values (9::numeric, 9::numeric, 0::numeric, 7.5::numeric, 7.5::numeric, 0::numeric) $$, 'which has the sums of the last time'
+);
+update public.usage_daily set total_cost = total_cost - 5, upstream_cost = upstream_cost - 7 where day = '2026-01-01';
 select is(
   pg_temp.state(pg_temp.key('hash-2', 2.000001, 0)), 'differs', 'but a millionth of a dollar is'
 );
@@ -246,6 +253,7 @@ update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches 
 select is(pg_temp.check(4, 0.75), 'differs false equal once 1 0.25 0 at once', 'what has changed is looked for anew');
 update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3;
 select is(pg_temp.check(2, 0.5), 'differs false equal once -1 0 0', 'where it has less there is nothing to look for');
+select is(pg_temp.check(2, null), 'differs false equal once -1 0', 'nor where nobody knows the upstream costs');
 select is(pg_temp.check(2, 0.75), 'differs false equal once -1 0.25 0 at once', 'unless it has more upstream costs');
 insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:bob', 'POST', '/x');
 update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3, is_equal = true;
@@ -267,6 +275,8 @@ select pg_temp.lost_call('1 day', 400);
 select is(pg_temp.check(8, 0.5), 'busy null equal once 5 0 0 waits', 'none that was refused');
 select pg_temp.lost_call('1 day', null, 'gen-9');
 select is(pg_temp.check(9, 0.5), 'busy null equal once 6 0 0 waits', 'and none whose generation is known');
+select pg_temp.lost_call('1 day', null);
+select is(pg_temp.check(10, 0.5), 'busy null equal once 7 0 0 at once', 'but one that had no answer');
 delete from public.request_logs;
 
 -- Who is looked at, and in which order. Each DID has one reason, or none.

@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(29);
+select plan(30);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001, n, 2 * n
@@ -134,6 +134,12 @@ select is(
     where told -> 'requests' = '1'),
   '{"[\"other\", null, null, null]","[null, \"other\", null, null]","[null, null, null, null]","[null, null, null, \"other\"]","[null, null, \"other\", null]"}'::jsonb[],
   'the others are named so by what they are grouped by'
+);
+
+select is(
+  public.usage_answer(array(
+    select row(null, null, 'model ' || n, '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 100) as n
+  ), '{}', '{}') ? 'truncated', false, 'a hundred models are not too many'
 );
 
 -- Of as many requests, names come in their order.
