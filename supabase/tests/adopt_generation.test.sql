@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(68);
+select plan(72);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -141,7 +141,7 @@ select count(public.count_in_usage(log, 1)) from public.request_logs as log wher
 create function pg_temp.adopt_bobs(p_id text, p_cost text) returns text language sql as $$
   select public.adopt_generation(
     jsonb_build_object(
-      'did', 'did:key:bob', 'created_at', now() - interval '9 minutes', 'model', 'a/one', 'streaming', false,
+      'did', 'did:key:bob', 'created_at', now() - interval '9 minutes', 'model', 'a/one',
       'usd_per_credit', '1', 'generations', jsonb_build_array(jsonb_build_object('id', p_id, 'cost', p_cost))
     ),
     true
@@ -177,9 +177,13 @@ select is(
 select is(pg_temp.adopt('{gen-k}', 'v', '1 hour', '1', true, '/videos'), 'adopted', 'each job has one');
 select is((select total_cost from public.request_logs where generation_id = 'gen-vid-2'), 1::numeric, 'and is priced by it');
 
-insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id)
-select ('00000000-0000-4000-8000-00000000008' || n)::uuid, 'did:key:alice', 'POST', '/videos', model, now() - age, 'completed', now(), 'gen-vid-8' || n
-from (values (1, null, interval '3 hours'), (2, 'w', '2 hours'), (3, 'v', '1 hour')) as jobs (n, model, age);
+insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id, total_cost)
+select ('00000000-0000-4000-8000-00000000008' || n)::uuid, 'did:key:alice', 'POST', '/videos', model, now() - age, 'completed', now(), 'gen-vid-8' || n, cost
+from (values
+  (1, null, interval '3 hours', null), (2, 'w', '2 hours', null), (3, 'v', '1 hour', null),
+  -- One that cost something else, and one that is too old.
+  (4, 'v', '90 minutes', 0.05), (5, 'v', '24 hours 30 minutes 1 microsecond', null)
+) as jobs (n, model, age, cost);
 select count(public.count_in_usage(log, 1)) from public.request_logs as log where generation_id like 'gen-vid-8_';
 select is(
   array(select pg_temp.adopt(array['gen-' || model || n], model, '30 minutes', '0.1', true, '/videos') from (values ('v', 1), ('v', 2), ('v', 3)) as made (model, n)),
@@ -269,6 +273,8 @@ select is(pg_temp.adopt_erins('gen-u1', '3', '1'), 'own_row', 'less is one');
 select is(pg_temp.adopt_erins('gen-u2', '1.01', '0'), 'exceeds', 'which leaves room');
 select is(pg_temp.adopt_erins('gen-u2', '0', '1.01'), 'exceeds', 'for no more');
 select is(pg_temp.adopt_erins('gen-u2', '1', '1'), 'own_row', 'than is left');
+update public.key_usages set usage = usage + 10, byok_usage = byok_usage - 0.1 where openrouter_key_hash = 'e1';
+select is(pg_temp.adopt_erins('gen-u3', '1', null), 'exceeds', 'be no upstream cost told, where those that are booked are too much');
 
 -- When those ran whose answers told a sum.
 insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, generation_id, total_cost, cost_source)
@@ -324,7 +330,7 @@ begin
 end;
 $$;
 select is(pg_temp.waits('did:key:dave', 11), '5 10 20 40 80 160 320 640 1280 1440 1440', 'each time after twice as long, up to a day');
-update public.cost_checks set searches = 1000 where did = 'did:key:dave';
+update public.cost_checks set searches = 32767 where did = 'did:key:dave';
 select is(pg_temp.waits('did:key:dave', 2), '1440 1440', 'however often that was');
 select public.end_cost_search('did:key:dave', null);
 select ok((select search_after > now() + interval '23 hours' and searched_to is null from public.cost_checks where did = 'did:key:dave'), 'where a search has come to its end');

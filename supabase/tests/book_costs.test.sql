@@ -60,12 +60,12 @@ select is(
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
 select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
 from generate_series(5, 7) as n;
-update public.request_logs set cost_asks = 3 where total_cost is null;
-select public.give_back_unpriced_requests(jsonb_agg(jsonb_build_object('request_id', id, 'request_time', request_time - place * interval '1 hour')))
-from (select id, request_time, row_number() over (order by id) - 1 as place from public.request_logs where generation_id in ('gen-5', 'gen-6')) as given;
+update public.request_logs set cost_asks = case generation_id when 'gen-7' then 0 else 3 end where total_cost is null;
+select public.give_back_unpriced_requests(jsonb_agg(jsonb_build_object('request_id', id, 'request_time', request_time - case generation_id when 'gen-6' then interval '1 hour' else '0' end)))
+from public.request_logs where generation_id in ('gen-5', 'gen-6', 'gen-7');
 select is(
   (select string_agg(generation_id || ' ' || cost_asks, ', ' order by generation_id) from public.request_logs where total_cost is null),
-  'gen-3 3, gen-5 2, gen-6 3, gen-7 3', 'only the claim that is named is given back'
+  'gen-3 3, gen-5 2, gen-6 3, gen-7 0', 'only the claim that is named is given back, and none that was not made'
 );
 select is(
   public.book_costs((select jsonb_agg(pg_temp.cost(6 - n % 2, (n + 1)::text) order by n) from generate_series(0, 39) as n)),

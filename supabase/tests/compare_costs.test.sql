@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(98);
+select plan(100);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -121,14 +121,15 @@ insert into public.request_logs (id, did, method, endpoint, model, status, respo
 values
   (gen_random_uuid(), 'did:key:alice', 'POST', '/old', 'm', 'failed', now() - interval '61 minutes', null),
   (gen_random_uuid(), 'did:key:alice', 'POST', '/unknown', 'm', 'completed', now() - interval '61 minutes', 'gen-7'),
-  (gen_random_uuid(), 'did:key:alice', 'POST', '/new', 'm', 'failed', now() - interval '59 minutes', null);
+  (gen_random_uuid(), 'did:key:alice', 'POST', '/new', 'm', 'failed', now() - interval '59 minutes', null),
+  (gen_random_uuid(), 'did:key:other', 'POST', '/other', 'm', 'failed', now() - interval '61 minutes', null);
 select count(public.count_in_usage(log, 1)) from public.request_logs as log;
 select is(
   pg_temp.state(pg_temp.key('hash-1', 2, 0.5), pg_temp.key('hash-2', 2, 0)), 'equal', 'where the sums are equal'
 );
 select results_eq(
   $$ select endpoint, total_cost, cost_source from public.request_logs order by endpoint $$,
-  $$ values ('/new', null::numeric, null), ('/old', 0, 'reconciliation'), ('/unknown', 0, 'reconciliation') $$,
+  $$ values ('/new', null::numeric, null), ('/old', 0, 'reconciliation'), ('/other', null, null), ('/unknown', 0, 'reconciliation') $$,
   'what nobody has learnt within an hour has cost nothing'
 );
 
@@ -241,7 +242,7 @@ begin
   );
 end;
 $$;
-insert into public.cost_checks (did, claimed_at, searches) values ('did:key:bob', now(), 3);
+insert into public.cost_checks (did, claimed_at, searches, surplus_usd) values ('did:key:bob', now(), 3, null), ('did:key:alice', now(), 3, 9);
 select is(pg_temp.check(3, 0.5), 'equal true equal when read 0 0 0', 'equal sums were so when they were read');
 update public.cost_checks set equal_at = '2020-01-01 00:00:00+00', is_equal = null;
 select is(pg_temp.check(4, 0.5), 'differs false equal once 1 0 0 at once', 'where OpenRouter has more, calls are looked for at once');
@@ -254,6 +255,8 @@ select is(pg_temp.check(4, 0.75), 'differs false equal once 1 0.25 0 at once', '
 update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3;
 select is(pg_temp.check(2, 0.5), 'differs false equal once -1 0 0', 'where it has less there is nothing to look for');
 select is(pg_temp.check(2, null), 'differs false equal once -1 0', 'nor where nobody knows the upstream costs');
+select is(pg_temp.check(3, null), 'equal true equal when read 0 0', 'without which sums are equal that are');
+update public.cost_checks set equal_at = '2020-01-01 00:00:00+00';
 select is(pg_temp.check(2, 0.75), 'differs false equal once -1 0.25 0 at once', 'unless it has more upstream costs');
 insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:bob', 'POST', '/x');
 update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3, is_equal = true;
@@ -277,6 +280,7 @@ select pg_temp.lost_call('1 day', null, 'gen-9');
 select is(pg_temp.check(9, 0.5), 'busy null equal once 6 0 0 waits', 'and none whose generation is known');
 select pg_temp.lost_call('1 day', null);
 select is(pg_temp.check(10, 0.5), 'busy null equal once 7 0 0 at once', 'but one that had no answer');
+select is((select surplus_usd from public.cost_checks where did = 'did:key:alice'), 9::numeric, 'all of which is of its DID alone');
 delete from public.request_logs;
 
 -- Who is looked at, and in which order. Each DID has one reason, or none.
