@@ -107,8 +107,10 @@ select pg_temp.lost(6, 'a/one', '3 hours');
 update public.request_logs set generation_id = 'gen-h' where id = '00000000-0000-4000-8000-000000000006';
 select is(pg_temp.adopt('{gen-h}', 'a/other', '9 minutes', '1'), 'adopted', 'a generation goes to the row that has its id');
 select is((select total_cost from public.request_logs where generation_id = 'gen-h'), 1::numeric, 'which is priced by it');
-insert into public.request_logs (id, did, method, endpoint, status, response_time, generation_id)
-values (gen_random_uuid(), 'did:key:other', 'POST', '/x', 'failed', now(), 'gen-other');
+-- Another's: one that has the id, one that was lost, and one that may still have it.
+insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id)
+select gen_random_uuid(), 'did:key:other', 'POST', '/x', 'a/other', now() - interval '9 minutes', status, ended, generation_id
+from (values ('failed', now(), 'gen-other'), ('failed', now(), null), ('pending', null, null)) as others (status, ended, generation_id);
 select is(pg_temp.adopt('{gen-other}', 'a/other', '9 minutes', '0', true), 'known', 'but to no row of another DID');
 select is((select total_cost from public.request_logs where generation_id = 'gen-other'), null, 'which has no cost by it');
 

@@ -1,6 +1,6 @@
 -- Many costs at once.
 begin;
-select plan(11);
+select plan(12);
 
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
 select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
@@ -85,6 +85,8 @@ update public.request_logs set total_cost = null where generation_id = 'gen-6';
 create trigger in_the_way before update on public.request_logs
 for each row when (new.generation_id = 'gen-7') execute function pg_temp.be_in_the_way();
 select is(public.book_costs(jsonb_build_array(pg_temp.cost(7, '1'), pg_temp.cost(6, '1'))), 1, 'what cannot be booked now keeps nothing else from it');
+update public.request_logs set total_cost = null, request_time = request_time - interval '1 microsecond' where generation_id = 'gen-5';
+select is(public.book_costs(jsonb_build_array(pg_temp.cost(5, '1'))), 1, 'nor need any other be of the same instant');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(100);
+select plan(103);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -32,6 +32,7 @@ select is(public.claim_cost_checks(10), '{"checks": [], "left": 0}', 'each once 
 
 -- Sums.
 select is(pg_temp.state(), 'unknown', 'where nobody knows what a key has spent, nothing is compared');
+select is(public.compare_costs('did:key:nobody', '1') ->> 'state', 'unknown', 'nor where there is no key');
 select is(
   pg_temp.state(pg_temp.key('hash-1', 2, 0.5)), 'unknown', 'nor where one of several is not known'
 );
@@ -53,13 +54,15 @@ select is(
   'what sums of floating-point numbers lose is no difference'
 );
 select is((select count(*) from public.cost_drift), 1::bigint, 'the same difference is one row');
+insert into public.cost_drift select 'did:key:other', since, checked_at, 1, 1, 0, 0, 0, 0 from public.cost_drift;
 update public.usage_daily set total_cost = total_cost + 5, upstream_cost = upstream_cost + 7 where day = '2026-01-01';
 select pg_temp.state(pg_temp.key('hash-2', 7, 7));
 select results_eq(
-  $$ select openrouter_usd, booked_usd, drift_usd, openrouter_byok_usd, booked_byok_usd, byok_drift_usd from public.cost_drift $$,
-  $$ values (9::numeric, 9::numeric, 0::numeric, 7.5::numeric, 7.5::numeric, 0::numeric) $$, 'which has the sums of the last time'
+  $$ select openrouter_usd, booked_usd, drift_usd, openrouter_byok_usd, booked_byok_usd, byok_drift_usd from public.cost_drift order by did $$,
+  $$ values (9::numeric, 9::numeric, 0::numeric, 7.5::numeric, 7.5::numeric, 0::numeric), (1, 1, 0, 0, 0, 0) $$, 'which has the sums of the last time'
 );
 update public.usage_daily set total_cost = total_cost - 5, upstream_cost = upstream_cost - 7 where day = '2026-01-01';
+delete from public.cost_drift where did = 'did:key:other';
 select is(
   pg_temp.state(pg_temp.key('hash-2', 2.000001, 0)), 'differs', 'but a millionth of a dollar is'
 );
@@ -282,6 +285,13 @@ select pg_temp.lost_call('1 day', null);
 select is(pg_temp.check(10, 0.5), 'busy null equal once 7 0 0 at once', 'but one that had no answer');
 select is((select surplus_usd from public.cost_checks where did = 'did:key:alice'), 9::numeric, 'all of which is of its DID alone');
 delete from public.request_logs;
+
+-- Of keys that are gone for good nothing is read any more.
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at, retired_at) values ('did:key:gone', 'hash-g', 'n', now(), now());
+insert into public.key_usages (openrouter_key_hash, did, usage, byok_usage, read_at, gone_since, is_final) values ('hash-g', 'did:key:gone', 0, 0, now() - interval '1 day', now() - interval '1 day', true);
+insert into public.cost_checks (did, claimed_at) values ('did:key:gone', now());
+select is(public.compare_costs('did:key:gone', '1') ->> 'state', 'equal', 'sums of keys that are gone');
+select ok((select equal_at between now() and clock_timestamp() from public.cost_checks where did = 'did:key:gone'), 'are equal as of now');
 
 -- Who is looked at, and in which order. Each DID has one reason, or none.
 delete from public.usage_daily;

@@ -1,6 +1,6 @@
 -- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(92);
+select plan(93);
 
 -- Totals of hours are kept for 62 days; here since the day after the first one.
 create or replace function public.usage_hourly_kept_since() returns timestamptz
@@ -322,6 +322,11 @@ select is(
   ),
   array['2026-03-09T12:00:00.000000Z', '2026-03-09T12:00:00.000000Z', '2026-03-09T12:00:00.000000Z', null],
   'what the log has of a part is not missed'
+);
+set local test.hours_since = '2026-03-09 10:00:00+00';
+select is(
+  public.usage_stats('did:key:alice', '2026-03-05 00:00:00+00', '2026-03-09 15:00:00+00', '{hour}') ->> 'partial_before', '2026-03-09T12:00:00.000000Z',
+  'the hours may be whole for longer than the sums'
 );
 set local test.hours_since = '';
 reset role;
