@@ -423,7 +423,7 @@ select is(
   'a group named twice is one group'
 );
 select throws_ok(
-  $$ select public.usage_stats('did:key:carol', p_group_by => '{day,did}') $$,
+  $$ select public.usage_stats('did:key:carol', p_group_by => '{day,did,gateway}') $$,
   '22023', 'cannot group usage by did',
   'what cannot be grouped by is refused by name'
 );

@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(30);
+select plan(32);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 0.001, n, 2 * n
@@ -67,10 +67,11 @@ select is(
 -- Sessions and labels are read from the newest hundred thousand rows.
 reset role;
 insert into public.request_logs (
-  id, did, method, endpoint, model, request_time, response_time, status, total_cost, session
+  id, did, method, endpoint, model, request_time, response_time, status, total_cost, session, label
 )
 select gen_random_uuid(), 'did:key:bob', 'POST', '/x', 'm', timestamptz '2026-03-10 00:00:00+00' - n * interval '1 second',
-  '2026-03-10 01:00:00+00', 'completed', 0.5, case when n % 4 = 0 then 'every fourth' else 'session ' || n % 7000 end
+  '2026-03-10 01:00:00+00', 'completed', 0.5, case when n % 4 = 0 then 'every fourth' else 'session ' || n % 7000 end,
+  case n when 100001 then 'oldest' end
 from generate_series(0, 100001) as n;
 set local role service_role;
 create temporary table sessions on commit drop as
@@ -95,6 +96,9 @@ select is(
     "successful_requests": 25001, "total_cached_tokens": 0, "total_output_tokens": 0,
     "requests_without_cost": 0, "total_reasoning_tokens": 0}',
   'what one session cost is told in full'
+);
+select is(
+  public.usage_stats('did:key:bob', p_label => 'oldest') -> 'total_requests', '1', 'and what has a label, however many rows have none'
 );
 
 -- The same bound, where rows can be counted: one a second, of which the range has all but the last.
@@ -136,6 +140,13 @@ select is(
   'the others are named so by what they are grouped by'
 );
 
+select is(
+  (select jsonb_agg(told -> 'hour') from jsonb_array_elements(public.usage_answer('{}', array(
+    select row(null, timestamptz '2000-01-01 00:00:00+00' + n * interval '1 hour', 'm', '/x', 's', null, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part
+    from generate_series(1, 5001) as n
+  ), '{hour, session}') -> 'groups') as told where told ->> 'session' = 'other'),
+  '["2000-01-01T01:00:00Z"]', 'of groups by hour the newest are named'
+);
 select is(
   public.usage_answer(array(
     select row(null, null, 'model ' || n, '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 100) as n

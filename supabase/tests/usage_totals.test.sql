@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(69);
+select plan(71);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -381,6 +381,24 @@ from jsonb_populate_record(null::public.request_logs, jsonb_build_object(
   'did', 'did:key:late', 'endpoint', '/x', 'status', 'failed', 'request_time', now() - interval '24 hours', 'response_time', now()
 )) as log;
 select is((select count(*) from public.usage_day_changes where day = (now() at time zone 'utc')::date - 1), 2::bigint, 'yesterday''s totals are noted as changed');
+
+-- What is settled together, of today and of the first hour that is kept and before it.
+delete from public.usage_day_changes;
+select public.count_rows_in_usage(array_agg(jsonb_populate_record(null::public.request_logs, jsonb_build_object(
+  'did', 'did:key:together', 'endpoint', '/x', 'model', model, 'status', 'failed', 'request_time', time, 'response_time', time
+)))), public.count_in_usage(jsonb_populate_record(null::public.request_logs, jsonb_build_object(
+  'did', 'did:key:together', 'endpoint', '/x', 'status', 'failed', 'request_time', now(), 'response_time', now()
+)), 1)
+from (values
+  ('now', now()), ('kept', public.usage_hourly_kept_since()), ('not kept', public.usage_hourly_kept_since() - interval '1 microsecond')
+) as ended (model, time);
+select results_eq(
+  $$ select model, count(*) from public.usage_hourly where did = 'did:key:together' group by 1 order by 1 $$,
+  $$ values ('kept', 1::bigint), ('now', 1), ('unknown', 1) $$, 'hours are counted as long as they are kept, of several, too'
+);
+select is(
+  (select max(day) from public.usage_day_changes), (public.usage_hourly_kept_since() at time zone 'utc')::date, 'and today, which nobody adds up yet, needs no note'
+);
 
 select * from finish();
 rollback;
