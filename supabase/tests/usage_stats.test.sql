@@ -1,6 +1,6 @@
 -- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(93);
+select plan(94);
 
 -- Totals of hours are kept for 62 days; here since the day after the first one.
 create or replace function public.usage_hourly_kept_since() returns timestamptz
@@ -402,6 +402,16 @@ select is(
     "groups": [{"hour": "2026-03-11T10:00:00Z", "requests": 2, "failed_requests": 0,
       "requests_without_cost": 0, "input_tokens": 14, "output_tokens": 10, "cost": "0.3"}]}',
   'hours are instants in UTC, and a tenth and two tenths are three tenths'
+);
+select is(
+  public.usage_stats('did:key:carol', '2026-03-10 22:59:59+00', '2026-03-10 23:00:01+00', '{session}'),
+  '{"total_requests": 1, "successful_requests": 0, "failed_requests": 1,
+    "requests_without_cost": 0, "total_input_tokens": 0,
+    "total_output_tokens": 0, "total_cached_tokens": 0, "total_reasoning_tokens": 0,
+    "total_cost": "123456789.000000000000000001", "requests_by_model": {"a": 1},
+    "groups": [{"session": null, "requests": 1, "failed_requests": 1,
+      "requests_without_cost": 0, "input_tokens": 0, "output_tokens": 0, "cost": "123456789.000000000000000001"}]}',
+  'tokens that nobody told are none, in parts of hours, too'
 );
 select is(
   public.usage_stats('did:key:carol', p_group_by => '{model,day}') -> 'groups',
