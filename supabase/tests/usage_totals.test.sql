@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(71);
+select plan(73);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -74,6 +74,18 @@ select results_eq(
     from public.usage_hourly where did = 'did:key:carol' $$,
   $$ values ('answered', 1::bigint, 0::bigint, 0.25, '10:1') $$,
   'a row that is settled anew counts once, as it is then'
+);
+insert into public.request_logs (id, did, method, endpoint, model, request_time)
+values ('00000000-0000-0000-0000-000000000002', 'did:key:moved', 'POST', '/x', 'asked', now() - interval '20 minutes');
+select public.expire_stale_requests();
+select public.settle_request(jsonb_build_object(
+  'request_id', id, 'request_time', request_time, 'status', 'completed', 'http_status', 200, 'model', 'better', 'cost', '0.25'
+)) from public.request_logs where did = 'did:key:moved';
+select results_eq(
+  $$ select model, requests, failed_requests, total_cost from public.usage_hourly where did = 'did:key:moved'
+    union all select model, requests, failed_requests, total_cost from public.usage_daily where did = 'did:key:moved' $$,
+  $$ values ('better', 1::bigint, 0::bigint, 0.25), ('better', 1, 0, 0.25) $$,
+  'whichever of its two models comes first'
 );
 select is_empty('select * from pg_temp.differences()', 'which all totals agree on');
 
@@ -246,9 +258,12 @@ select public.add_up_days(100);
 create temporary table missing on commit drop as
 select * from public.usage_daily_of_all where day = (select today - 20 from calendar) and model = 'm';
 delete from public.usage_daily_of_all where (day, model) in (select day, model from missing);
+insert into public.usage_daily_of_all select (jsonb_populate_record(missing, '{"model": "stray"}')).* from missing;
 select results_eq(
   'select relation, did, model, endpoint, counted, logged from public.verify_usage(true)',
-  $$ select 'usage_daily_of_all', '*', 'm', '/x', null::jsonb, to_jsonb(missing) from missing $$, 'so is one that is missing, in every number'
+  $$ select 'usage_daily_of_all', '*', 'm', '/x', null::jsonb, to_jsonb(missing) from missing
+    union all select 'usage_daily_of_all', '*', 'stray', '/x', to_jsonb(missing) || '{"model": "stray"}', null from missing $$,
+  'so is one that is missing, in every number, and one of nothing'
 );
 select is(pg_temp.unequal(), 0::bigint, 'and is there then');
 delete from public.usage_daily where did = 'did:key:carol';
@@ -363,6 +378,11 @@ from (select timestamptz '2026-03-10 10:59:59.5+00' as time) as began;
 select results_eq(
   $$ select hour, pg_temp.buckets(first_byte_ms), pg_temp.buckets(duration_ms) from public.usage_of_log('did:key:lasting', '-infinity', 'infinity') $$,
   $$ values (timestamptz '2026-03-10 10:00:00+00', '18:1', '20:1') $$, 'with how long answers took, in milliseconds'
+);
+select results_eq(
+  $$ select jsonb_path_query_array(to_jsonb(told) - '{first_byte_ms, duration_ms}'::text[], '$.keyvalue() ? (@.value > 0).key') from public.usage_of_log('did:key:lasting', '-infinity', 'infinity') as told
+    union all select jsonb_path_query_array(to_jsonb(told), '$.keyvalue() ? (@.value > 0).key') from public.usage_daily_of_log('did:key:lasting', '-infinity') as told $$,
+  $$ select '["requests", "requests_without_cost"]'::jsonb from generate_series(1, 2) $$, 'and what nobody told is nothing'
 );
 
 -- A day is added up once nobody can be at it any more who began before midnight.

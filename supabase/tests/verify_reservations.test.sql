@@ -87,18 +87,19 @@ update public.budgets set day = '2026-03-10', month = '2026-03-01', day_reserved
 where did = 'did:key:bob';
 insert into public.request_logs (id, did, method, endpoint, status, response_time, reserved_on, reserved_usd)
 select gen_random_uuid(), 'did:key:bob', 'POST', '/x', 'completed', now(), '2026-03-10'::date - ago, 2 ^ ago
-from unnest('{0, 0, 1, 9, 10}'::integer[]) as ago;
+from unnest('{0, 0, 1, 9, 10}'::integer[]) as ago
+union all select '00000000-0000-4000-8000-000000000001', 'did:key:bob', 'POST', '/x', 'pending', null, '2026-03-10', 4;
 select results_eq(
   $$ select logged from public.verify_reservations(true, 'did:key:bob') $$,
-  $$ values ('{"requests_under_way": 1, "day_reserved_usd": 2, "month_reserved_usd": 516}'::jsonb) $$,
+  $$ values ('{"requests_under_way": 2, "day_reserved_usd": 6, "month_reserved_usd": 520}'::jsonb) $$,
   'what is held is of the budget''s day and of its month'
 );
 select results_eq(
   $$ select requests_under_way, day_reserved_usd, month_reserved_usd from public.budgets where did = 'did:key:bob' $$,
-  $$ values (1, 2::numeric, 516::numeric) $$, 'each of which is put right'
+  $$ values (2, 6::numeric, 520::numeric) $$, 'each of which is put right'
 );
-delete from public.request_logs where did = 'did:key:bob' and status = 'completed';
-update public.budgets set (day, month) = (select day, month from public.budgets where did = '*'), day_reserved_usd = 0.30, month_reserved_usd = 0.30
+delete from public.request_logs where did = 'did:key:bob' and (status = 'completed' or id = '00000000-0000-4000-8000-000000000001');
+update public.budgets set (day, month) = (select day, month from public.budgets where did = '*'), day_reserved_usd = 0.30, month_reserved_usd = 0.30, requests_under_way = 1
 where did = 'did:key:bob';
 
 select pg_temp.settle(1, '{"cost": "0.01"}');
