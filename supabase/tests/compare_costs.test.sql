@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(103);
+select plan(104);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -258,6 +258,10 @@ select is(pg_temp.check(4, 0.75), 'differs false equal once 1 0.25 0 at once', '
 update public.cost_checks set search_after = '2020-01-01 00:00:00+00', searches = 3;
 select is(pg_temp.check(2, 0.5), 'differs false equal once -1 0 0', 'where it has less there is nothing to look for');
 select is(pg_temp.check(2, null), 'differs false equal once -1 0', 'nor where nobody knows the upstream costs');
+select pg_temp.check(2, null);
+select is(
+  (select count(*) from public.cost_drift where did = 'did:key:bob' and byok_drift_usd is null), 1::bigint, 'and the same difference is one row then, too'
+);
 select is(pg_temp.check(3, null), 'equal true equal when read 0 0', 'without which sums are equal that are');
 update public.cost_checks set equal_at = '2020-01-01 00:00:00+00';
 select is(pg_temp.check(2, 0.75), 'differs false equal once -1 0.25 0 at once', 'unless it has more upstream costs');
