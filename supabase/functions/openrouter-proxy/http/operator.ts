@@ -3,7 +3,7 @@
  *
  * Source: docs/protocol.md, "Routes".
  */
-import { sha256, utf8 } from "../bytes/encodings.ts";
+import { type Bytes, sha256, utf8 } from "../bytes/encodings.ts";
 import { GatewayError } from "../errors.ts";
 
 /** @throws {GatewayError} missing_credentials for everybody but the operator */
@@ -11,13 +11,12 @@ export type RequireOperator = (headers: Headers) => Promise<void>;
 
 /** @param secretKeys each of which opens what is the operator's */
 export function createRequireOperator(secretKeys: readonly string[]): RequireOperator {
-  const expected = Promise.all(secretKeys.map((key) => sha256(utf8(key))));
   return async (headers) => {
     const bearer = /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
     const told = [headers.get("apikey"), bearer].filter((key) => key !== undefined && key !== null);
-    const hashes = await Promise.all(told.map((key) => sha256(utf8(key))));
+    const [expected, hashes] = await Promise.all([hashesOf(secretKeys), hashesOf(told)]);
     let isOperator = false;
-    for (const key of await expected) {
+    for (const key of expected) {
       for (const hash of hashes) isOperator = areEqual(key, hash) || isOperator;
     }
     if (isOperator) return;
@@ -26,6 +25,10 @@ export function createRequireOperator(secretKeys: readonly string[]): RequireOpe
       "this is the operator's: send a secret key of the project in apikey, or as a Bearer token",
     );
   };
+}
+
+function hashesOf(keys: readonly string[]): Promise<Bytes[]> {
+  return Promise.all(keys.map((key) => sha256(utf8(key))));
 }
 
 /**
