@@ -63,28 +63,30 @@ export async function answerCall(
   settings: string,
   call: FunctionCall,
 ): Promise<Response> {
-  const results = await session.unsafe(
-    `${settings}; ${callStatement(call)}; ${RESPONSE_SETTINGS}`,
-  ) as unknown as [unknown, [Result], [ResponseSettings]];
-  const [, [{ body, count }], [asked]] = results;
+  const results = await session.unsafe(`${settings}; ${callStatement(call)}`);
+  const [, [result]] = results as unknown as [unknown, [Result]];
+  const { body, count } = result;
   const headers = new Headers({
     "content-type": "application/json; charset=utf-8",
     "content-range": count === "0" ? "*/*" : `0-${Number(count) - 1}/*`,
   });
-  for (const [name, value] of headersOf(asked)) headers.set(name, value);
+  for (const [name, value] of headersOf(result)) headers.set(name, value);
   const isVoid = call.function.returns === "void";
-  const status = statusOf(asked) ?? (isVoid ? 204 : 200);
+  const status = statusOf(result) ?? (isVoid ? 204 : 200);
   if (!isVoid && !WITHOUT_BODY.includes(status)) return new Response(body, { status, headers });
   headers.delete("content-type");
   return new Response(null, { status, headers });
 }
 
+/** What a call comes to, and what the function has asked for by `set_config('response.…')`. */
 interface Result {
   body: string;
   count: string;
+  status: string | null;
+  headers: string | null;
 }
 
-/** A statement of one row: the answer's body and how many rows it has. */
+/** A statement of one row, a Result. Aggregates come first, so that the function has run by then. */
 function callStatement({ function: called, given, json }: FunctionCall): string {
   const parameters = called.parameters.filter(({ name }) => given.includes(name));
   const columns = parameters.map(({ name, type }) => `${identifier(name)} ${type}`);
@@ -99,23 +101,15 @@ function callStatement({ function: called, given, json }: FunctionCall): string 
     ? `coalesce(pg_catalog.json_agg(${value}), '[]')`
     : `coalesce(pg_catalog.json_agg(${value}) -> 0, 'null')`;
   return `select ${called.returns === "void" ? "''" : `(${body})::text`} as body,` +
-    ` pg_catalog.count(*)::text as count` +
+    ` pg_catalog.count(*)::text as count,` +
+    ` nullif(pg_catalog.current_setting('response.status', true), '') as status,` +
+    ` nullif(pg_catalog.current_setting('response.headers', true), '') as headers` +
     ` from ${from}public.${identifier(called.name)}(${args.join(", ")}) as ${alias}`;
 }
 
-interface ResponseSettings {
-  status: string | null;
-  headers: string | null;
-}
-
-/** Afterwards: the function may have set them. */
-const RESPONSE_SETTINGS =
-  `select nullif(pg_catalog.current_setting('response.status', true), '') as status,` +
-  ` nullif(pg_catalog.current_setting('response.headers', true), '') as headers`;
-
 const WITHOUT_BODY = [204, 205, 304];
 
-function statusOf({ status }: ResponseSettings): number | null {
+function statusOf({ status }: Result): number | null {
   if (status === null) return null;
   const valid = validStatus(Number(status));
   if (valid !== null) return valid;
@@ -123,7 +117,7 @@ function statusOf({ status }: ResponseSettings): number | null {
 }
 
 /** From `[{"cache-control": "no-store"}, …]`. */
-function headersOf({ headers }: ResponseSettings): [name: string, value: string][] {
+function headersOf({ headers }: Result): [name: string, value: string][] {
   if (headers === null) return [];
   try {
     const pairs = (JSON.parse(headers) as Record<string, string>[]).flatMap(Object.entries);
