@@ -18,7 +18,7 @@ import { writeDocument } from "./gateways/document.ts";
 import { figuresOf, growthFigures } from "./gateways/figures.ts";
 import { type Growth, growth } from "./gateways/growth.ts";
 import { machine } from "./gateways/machine.ts";
-import { measure, type Measured, SHAPES } from "./gateways/measure.ts";
+import { measure, type Measured, SHAPES, warmUp } from "./gateways/measure.ts";
 import { type Part, PARTS, type Report } from "./gateways/report.ts";
 import { sectionsOf } from "./gateways/sections.ts";
 import { sustained } from "./gateways/sustained.ts";
@@ -92,6 +92,7 @@ if (options.write) await writeDocument(report);
 console.error(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
 
 async function sideBySide(targets: Target[]): Promise<Measured[]> {
+  for (const target of targets) await warmUp(target);
   const all: Measured[] = [];
   for (let round = 0; round < rounds; round++) {
     for (const shape of SHAPES.filter(({ isQuick }) => isQuick || !options.quick)) {
