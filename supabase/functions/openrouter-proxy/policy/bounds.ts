@@ -55,6 +55,11 @@ class Given<Value extends number | bigint> {
   }
 }
 
+/** A whole number of tokens; null: anything else, and none, of which it is not told what it bounds. */
+export function tokenBound(json: string | null): number | null {
+  return wholeNumber(json) || null;
+}
+
 /** A whole number that is not negative; null: anything else. */
 export function wholeNumber(json: string | null): number | null {
   const value = json === null || !/^\d/.test(json) ? NaN : Number(json);
@@ -76,6 +81,9 @@ export class Bounds {
       case "max_tokens":
       case "max_completion_tokens":
       case "max_output_tokens":
+        return {
+          scalar: taking((json) => this.#given(name).add(tokenBound(json), json === "null")),
+        };
       case "max_tool_calls":
       case "n":
         return {

@@ -5,7 +5,15 @@ import { asked } from "../testing/asking.ts";
 const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][] = [
   ["no bound", {}, { outputBound: null, maxToolCalls: null, answers: 1 }],
   ["max_tokens", { max_tokens: 5 }, { outputBound: 5 }],
-  ["zero", { max_output_tokens: 0 }, { outputBound: 0 }, "/responses"],
+  ["no bound of nothing, which providers take as they like", { max_output_tokens: 0 }, {
+    outputBound: null,
+  }, "/responses"],
+  ["none beside it", { max_tokens: 0, max_completion_tokens: 9 }, { outputBound: null }],
+  ["one token", { max_tokens: 1 }, { outputBound: 1 }],
+  ["no bound where a fallback's is nothing", { max_tokens: 5, fallbacks: [{ max_tokens: 0 }] }, {
+    outputBound: null,
+  }],
+  ["no tool calls at all", { max_tool_calls: 0 }, { maxToolCalls: 0 }, "/responses"],
   ["max_output_tokens", { max_output_tokens: 5 }, { outputBound: 5 }, "/responses"],
   ["no bound of another API's", { max_output_tokens: 1 }, { outputBound: null }],
   ["no such bound of a response", { max_tokens: 1, max_completion_tokens: 1 }, {

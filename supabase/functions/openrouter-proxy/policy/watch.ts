@@ -12,7 +12,7 @@
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import type { Taking } from "../bytes/json_passage.ts";
 import { MAX_NAMES, type Tier } from "./asked.ts";
-import { wholeNumber } from "./bounds.ts";
+import { tokenBound, wholeNumber } from "./bounds.ts";
 import {
   CLIENTS_OWN_TOOL,
   HeldFindings,
@@ -250,7 +250,7 @@ export class Watch implements JsonVisitor {
 
   #fallbackOutput(json: string | null): void {
     const { asked } = this.report;
-    asked.fallbackOutput = Math.max(asked.fallbackOutput, wholeNumber(json) ?? Infinity);
+    asked.fallbackOutput = Math.max(asked.fallbackOutput, tokenBound(json) ?? Infinity);
   }
 
   #foundMedia(): void {
