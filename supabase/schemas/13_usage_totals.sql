@@ -2,7 +2,7 @@
 -- for ever, usage_hourly for 62 days, usage_daily_of_all for the days that are over.
 --
 -- A row of the log counts in usage_daily and usage_hourly in the transaction that changes it, under the
--- lock of its DID (lock_budget), through the functions of 43_usage_counting.sql alone.
+-- lock of its DID's totals (lock_usage), through the functions of 43_usage_counting.sql alone.
 
 create table public.usage_daily (
   did text not null,

@@ -7,8 +7,8 @@
 -- no more than the rate times that.
 --
 -- The order of locks, for every function of the gateway: message hashes, idempotency keys, rows of the
--- log, DIDs (lock_budget), their totals, their budgets, '*' last; within each kind, in the order of the
--- keys. A transaction that takes several DIDs' locks takes them in the order of the DIDs.
+-- log, DIDs' totals (lock_usage), their rows, DIDs' budgets (lock_budget), '*' last; within each kind, in
+-- the order of the keys. A transaction that takes several DIDs' locks takes them in the order of the DIDs.
 
 create table public.budgets (
   did text primary key,

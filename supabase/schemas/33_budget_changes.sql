@@ -24,7 +24,7 @@ begin
 end;
 $$;
 comment on function public.lock_budget is
-  'Takes the lock under which a DID''s totals and budget change, or those of ''*'', until the end of the transaction.';
+  'Takes the lock under which the budget of a DID changes, or that of ''*'', until the end of the transaction.';
 
 -- A row that is on a later day already, because a transaction that began before midnight comes after one
 -- that did not, stays there. Null, where there is no row, is one with which nothing was done yet.

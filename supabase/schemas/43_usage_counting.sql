@@ -1,6 +1,20 @@
 -- How ended rows count in the totals of 13_usage_totals.sql: once each, as they are now, under the lock of
 -- their DID. The totals are locked in the order of their keys.
 
+-- Another one than that of the budget, so that no admission waits while rows are counted. For its kind, see
+-- lock_budget.
+create function public.lock_usage(p_did text)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform pg_advisory_xact_lock(hashtextextended('llm-gateway: usage of ' || p_did, 0));
+end;
+$$;
+comment on function public.lock_usage is
+  'Takes the lock under which the totals of a DID change, until the end of the transaction.';
+
 -- What OpenRouter refused as the client's mistake is free, and its model can be anybody's invention: under
 -- its own name, each would be a row of totals for ever. A model that is too busy (429) exists.
 create function public.counted_model(p_row public.request_logs)

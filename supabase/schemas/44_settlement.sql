@@ -6,7 +6,7 @@
 -- sweep can end a row at the same moment. Whatever the order, a request is counted once, with the most that
 -- is known of it.
 --
--- Locks: the row, its DID, its totals, then the budgets, '*' last. Whatever settles several requests enters
+-- Locks: the row, its DID's totals, then the budgets, '*' last. Whatever settles several requests enters
 -- their changes of budgets together, at its end, so that it never waits for a row while it holds a budget.
 
 -- Costs are decimal strings, exponents allowed, in OpenRouter's credits.
@@ -139,7 +139,7 @@ begin
     reserved_usd = case when p_known.cost is null then reserved_usd else 0 end
   where id = p_row.id and request_time = p_row.request_time
   returning * into v_row;
-  perform public.lock_budget(v_row.did);
+  perform public.lock_usage(v_row.did);
   perform public.recount_in_usage(p_row, v_row);
   return v_row;
 end;
@@ -164,7 +164,7 @@ begin
   for v_look in 1..3 loop
     v_row := (public.end_rows(array[p_settlement], v_replaces))[1];
     if v_row.id is not null then
-      perform public.lock_budget(v_row.did);
+      perform public.lock_usage(v_row.did);
       if v_replaces then
         perform public.recount_in_usage(v_before, v_row);
       else

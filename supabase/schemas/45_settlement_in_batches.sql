@@ -1,5 +1,5 @@
 -- Settlements that came together are entered together. Their rows are locked in the order of times and
--- ids, and then what 14_budgets.sql names: DIDs, totals, budgets, '*'.
+-- ids, and then what 14_budgets.sql names: totals, budgets, '*'.
 
 -- Ends those rows that are pending, each as its settlement says: what settle_request is for one, for those
 -- that came while another call was under way.
@@ -32,7 +32,7 @@ begin
   if v_rows is null then
     return '{}';
   end if;
-  perform public.lock_budget(ended.did)
+  perform public.lock_usage(ended.did)
   from (select did from unnest(v_rows) group by did order by did) as ended;
   perform public.count_rows_in_usage(v_rows);
   v_is_alerted := public.change_budgets(

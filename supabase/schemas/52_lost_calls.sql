@@ -276,7 +276,7 @@ begin
       told.cost_source
     from jsonb_populate_record(null::public.settlement, v_known) as told
     returning * into v_row;
-    perform public.lock_budget(v_did);
+    perform public.lock_usage(v_did);
     perform public.count_in_usage(v_row, 1);
     perform public.change_budgets(array[public.budget_change_of(null, v_row)]);
   else

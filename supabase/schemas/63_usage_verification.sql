@@ -62,18 +62,18 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-  perform public.lock_budget(p_did);
+  perform public.lock_usage(p_did);
   delete from public.usage_hourly where did = p_did and hour >= p_since;
   insert into public.usage_hourly select * from public.usage_of_log(p_did, p_since, 'infinity');
 end;
 $$;
 comment on function public.recount_hours is
-  'Adds usage_hourly of a DID up anew from the log, under the lock of the DID.';
+  'Adds usage_hourly of a DID up anew from the log, under the lock of its totals.';
 
 -- Compares usage_daily, usage_hourly and usage_daily_of_all with the log, of one DID or of all (null).
 -- Returns the totals that differ, with the sums that they have and those that they should have; null:
--- there is no such total. None: all agree. `apply => true` puts them right, under the locks of their DIDs,
--- which are held until the end of the transaction: those of a thousand DIDs a call.
+-- there is no such total. None: all agree. `apply => true` puts them right, under the locks of the DIDs'
+-- totals, which are held until the end of the transaction: those of a thousand DIDs a call.
 --
 -- Days of which the log may not be whole, because of its retention, are left out. It reads all of the
 -- log: minutes, where that has many millions of rows.
@@ -166,7 +166,7 @@ begin
       order by 1
       limit v_dids
     loop
-      perform public.lock_budget(v_did);
+      perform public.lock_usage(v_did);
       insert into public.usage_day_changes select unnest(v_days);
       delete from public.usage_daily as total
       where total.did = v_did and total.day >= (v_since at time zone 'utc')::date;

@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
--- DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
+-- totals and then budgets of DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(41);
+select plan(44);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -18,19 +18,33 @@ select is(pg_temp.locks(), 0::bigint, 'a transaction begins without a lock');
 select public.lock_budget('did:key:a');
 select public.lock_budget('did:key:b');
 select public.lock_budget('*');
+select public.lock_usage('did:key:a');
 select public.lock_costs_of('did:key:a');
-select is(pg_temp.locks(), 4::bigint, 'each budget has a lock of its own, and each sum of costs another one');
+select is(pg_temp.locks(), 5::bigint, 'each budget has a lock of its own, the totals of a DID have one, and its sums of costs another one');
 select ok(pg_temp.has_lock('llm-gateway: budget of did:key:a'), 'which other versions of the gateway know by the same name');
-select ok(pg_temp.has_lock('llm-gateway: costs of did:key:a'), 'both of them');
+select ok(pg_temp.has_lock('llm-gateway: usage of did:key:a'), 'all three');
+select ok(pg_temp.has_lock('llm-gateway: costs of did:key:a'), 'of them');
 
--- From here on locks of budgets are noted, too.
+-- From here on locks of budgets and totals are noted, too.
+create function pg_temp.note_lock(p_lock text) returns void language plpgsql as $$
+begin
+  perform set_config('test.locks', concat_ws(' ', nullif(current_setting('test.locks', true), ''), p_lock), true);
+end;
+$$;
 create or replace function public.lock_budget(p_did text) returns void language plpgsql set search_path = '' as $$
 begin
-  perform set_config('test.locks', concat_ws(' ', nullif(current_setting('test.locks', true), ''), right(p_did, 1)), true);
+  perform pg_temp.note_lock(right(p_did, 1));
   perform pg_advisory_xact_lock(hashtextextended('llm-gateway: budget of ' || p_did, 0));
 end;
 $$;
--- The last letters of the DIDs that were locked since this was called last.
+create or replace function public.lock_usage(p_did text) returns void language plpgsql set search_path = '' as $$
+begin
+  perform pg_temp.note_lock(upper(right(p_did, 1)));
+  perform pg_advisory_xact_lock(hashtextextended('llm-gateway: usage of ' || p_did, 0));
+end;
+$$;
+-- The last letters of the DIDs that were locked since this was called last: upper case for their totals,
+-- lower case for their budgets.
 create function pg_temp.locked() returns text language plpgsql as $$
 declare
   v_locks text := current_setting('test.locks', true);
@@ -94,31 +108,32 @@ select is(
 
 -- Settlement.
 select is(public.settle_request(pg_temp.settlement(1)) ->> 'settled', 'true', 'a settlement');
-select is(pg_temp.locked(), 'b b *', 'locks its DID, and all together after everything else');
+select is(pg_temp.locked(), 'B b *', 'locks the totals of its DID, its budget, and all together after everything else');
 select is(
   (select count(*) from jsonb_object_keys(public.settle_requests(jsonb_build_array(
     pg_temp.settlement(14, '{"cost": null}'), pg_temp.settlement(11, '{"cost": null}'), pg_temp.settlement(13, '{"cost": null}')
   )::text))), 3::bigint, 'those that are settled together'
 );
-select is(pg_temp.locked(), 'a b c a b c *', 'lock all DIDs before a total, and once more for the budgets');
+select is(pg_temp.locked(), 'A B C a b c *', 'lock the totals of all DIDs before one changes, and then the budgets');
 select is(public.discard_request(pg_temp.id(12), now()), true, 'a call that is discarded');
 select is(pg_temp.locked(), 'b *', 'was in the budgets alone');
 select is(
   public.book_costs(jsonb_build_array(pg_temp.settlement(14), pg_temp.settlement(11), pg_temp.settlement(13))), 3,
   'costs that are booked together'
 );
-select is(pg_temp.locked(), 'a b c a b c *', 'lock in the same order, whatever order they come in');
-insert into public.request_logs (id, did, method, endpoint, request_time, reserved_usd)
-select pg_temp.id(20 + n::integer), 'did:key:' || name, 'POST', '/x', now() - n * interval '1 hour', 0.1
+select is(pg_temp.locked(), 'A B C a b c *', 'lock in the same order, whatever order they come in');
+-- Of one day, at whatever time this runs.
+insert into public.request_logs (id, did, method, endpoint, request_time, reserved_usd, reserved_on)
+select pg_temp.id(20 + n::integer), 'did:key:' || name, 'POST', '/x', now() - n * interval '1 hour', 0.1, (now() at time zone 'utc')::date
 from unnest('{b, c, a, b}'::text[]) with ordinality as stale (name, n);
 select is(public.expire_stale_requests(), 4, 'rows whose workers are lost');
-select is(pg_temp.locked(), 'a b b c a b c *', 'lock so, too, be they old or new');
+select is(pg_temp.locked(), 'A B B C a b c *', 'lock so, too, be they old or new');
 
 -- What puts totals and budgets right.
 update public.usage_daily set requests = requests + 1;
 update public.budgets set requests_under_way = 7, day_reserved_usd = 7;
 select is((select count(distinct did) from public.verify_usage(true)), 3::bigint, 'totals that are put right');
-select is(pg_temp.locked(), 'a a b b c c', 'are so DID by DID');
+select is(pg_temp.locked(), 'A A B B C C', 'are so DID by DID, and no budget with them');
 select is((select count(*) from public.verify_reservations(true)), 4::bigint, 'and so are budgets');
 select is(pg_temp.locked(), 'a b c *', 'with that of all last');
 
@@ -172,6 +187,11 @@ select is(
   'no_row', 'a generation that is looked at'
 );
 select ok(pg_temp.has_lock('llm-gateway: costs of did:key:b'), 'is so by one at a time');
+select is(
+  public.adopt_generation('{"did": "did:key:b", "generations": [{"id": "gen-lost", "cost": 1}], "created_at": "2020-01-01T00:00:00Z", "model": "m", "usd_per_credit": 1}', true),
+  'own_row', 'a lost generation that gets a row'
+);
+select is(pg_temp.locked(), 'B b *', 'locks totals and budgets as a settlement does');
 select public.compare_costs('did:key:c', '1');
 select ok(pg_temp.has_lock('llm-gateway: costs of did:key:c'), 'as sums are');
 

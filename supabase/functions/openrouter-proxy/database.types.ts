@@ -767,6 +767,9 @@ export type Database = {
 "lock_costs_of":
 { Args: { "p_did": string }; Returns: undefined
                            },
+"lock_usage":
+{ Args: { "p_did": string }; Returns: undefined
+                           },
 "maintain":
 { Args: Record<PropertyKey, never>; Returns: Json
                            },

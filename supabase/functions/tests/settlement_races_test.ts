@@ -320,21 +320,43 @@ Deno.test("a settlement whose row is moved to a partition of its own meanwhile f
   await assertCompleted(request, "answered/by");
 });
 
-Deno.test("of two admissions with one id at the same time, one is booked", async () => {
+/** A call of a DID that may be admitted. */
+async function admissible(): Promise<Pick<Pending, "id" | "did">> {
   const request = { id: crypto.randomUUID(), did: `did:example:${crypto.randomUUID()}` };
   await db.sql`
     insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
     values (${request.did}, ${request.id}, 'sealed', 'x')`;
-  const admit = async (sql: postgres.ISql) => {
-    const [row] = await sql<{ decision: string }[]>`
-      select public.admit_request(${request.id}, ${request.did}, 'POST', '/x', true) ->> 'decision'
-        as decision`;
-    return row!.decision;
-  };
+  return request;
+}
+
+async function admit(
+  sql: postgres.ISql,
+  { id, did }: Pick<Pending, "id" | "did">,
+): Promise<string> {
+  const [row] = await sql<{ decision: string }[]>`
+    select public.admit_request(${id}, ${did}, 'POST', '/x', true) ->> 'decision' as decision`;
+  return row!.decision;
+}
+
+Deno.test("of two admissions with one id at the same time, one is booked", async () => {
+  const request = await admissible();
   const refused = (sql: postgres.ISql) =>
-    admit(sql).catch((error: postgres.PostgresError) => error.code);
-  assert.deepEqual(await race(admit, refused), ["admitted", "23505"]);
+    admit(sql, request).catch((error: postgres.PostgresError) => error.code);
+  assert.deepEqual(await race((sql) => admit(sql, request), refused), ["admitted", "23505"]);
   assert.equal((await db.rowsOf(request.did)).length, 1);
+});
+
+Deno.test("while the totals of a DID are counted, its settlements wait, and its admissions do not", async () => {
+  const { did, ...request } = await admissible();
+  const ended = await pendingRow({ did });
+  const [admitted, settled] = await race(
+    async (sql) => {
+      await sql`select public.lock_usage(${did})`;
+      return await withoutWaiting((sql) => admit(sql, { did, ...request }));
+    },
+    (sql) => settleCompleted(sql, ended),
+  );
+  assert.deepEqual([admitted, settled], ["admitted", { settled: true, total_cost: "0.5" }]);
 });
 
 for (const asked of ["never", "before"]) {
