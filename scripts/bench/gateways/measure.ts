@@ -50,7 +50,7 @@ const WARM_UP_MS = 400;
 /** Loads a target until its code is compiled and its connections are open, before anything counts. */
 export async function warmUp(target: Target): Promise<void> {
   const busy = SHAPES.filter(({ clients, gapMs }) => clients === 32 && gapMs === 0);
-  for (const shape of busy) await measure(target, shape, 0.5, 0);
+  for (const shape of busy) await measure(target, shape, 1.5, 0);
 }
 
 /** The body of a call, as the upstream of the bench understands it. */
