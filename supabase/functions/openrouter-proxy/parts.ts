@@ -42,14 +42,14 @@ export interface GatewayDeps {
 /** Makes the parts; nothing is asked of anybody until a request comes. */
 export function createParts(deps: GatewayDeps) {
   const { config, store, fetch, now, sleep, waitUntil, log } = deps;
-  const { openrouterUrl, provisioningKey, usdPerCredit, guardrailId, jwtKey } = config;
+  const { openrouterUrl, managementKey, usdPerCredit, guardrailId, jwtKey } = config;
   const { encryptionKey, previousEncryptionKey } = config;
   const { alertWebhookUrl: url, alertWebhookSecret: secret } = config;
   const alerts = createAlertDelivery({ store, fetch, url, secret, waitUntil, log });
   const vault = createKeyVault(encryptionKey, previousEncryptionKey);
   const management = createManagement(
     openrouterUrl,
-    provisioningKey,
+    managementKey,
     fetch,
     config.workspaceId,
     usdPerCredit,
@@ -90,7 +90,7 @@ export function createParts(deps: GatewayDeps) {
         management,
         vault,
         openrouterUrl,
-        provisioningKey,
+        managementKey,
         usdPerCredit,
         alerts,
         fetch,
@@ -130,7 +130,7 @@ function bookkeeping(
   { config, store, fetch, now, sleep, waitUntil, log }: GatewayDeps,
   alerts: AlertDelivery,
 ): Bookkeeper {
-  const { openrouterUrl, provisioningKey, usdPerCredit } = config;
+  const { openrouterUrl, managementKey, usdPerCredit } = config;
   const sweep = createSweep({ store, alerts, now, waitUntil });
   return createBookkeeper({
     store: {
@@ -142,7 +142,7 @@ function bookkeeping(
         return settled;
       },
     },
-    generations: createGenerationReader(openrouterUrl, provisioningKey, fetch, sleep),
+    generations: createGenerationReader(openrouterUrl, managementKey, fetch, sleep),
     usdPerCredit,
     now,
     sleep,
@@ -152,10 +152,10 @@ function bookkeeping(
 }
 
 function healthOf({ config, store, fetch, now }: GatewayDeps) {
-  const { openrouterUrl, provisioningKey, region } = config;
+  const { openrouterUrl, managementKey, region } = config;
   return createHealth({
     store,
-    managementKey: createKeyCheck(openrouterUrl, provisioningKey, fetch, now),
+    keyState: createKeyCheck(openrouterUrl, managementKey, fetch, now),
     region,
     now,
     elapsedMs: () => performance.now(),

@@ -39,7 +39,7 @@ export interface Config {
   /** Paths of OpenRouter's that the operator has opened besides those of policy/endpoints.ts, or `*`. */
   extraPaths: string[];
   /** OpenRouter's management key: creates user keys, never used for proxied calls. */
-  provisioningKey: string;
+  managementKey: string;
   /** The workspace at OpenRouter that the DIDs' keys are in; null: the account's default one. */
   workspaceId: string | null;
   /** The guardrail at OpenRouter that each new key is put under; null: none. */
@@ -134,7 +134,7 @@ export function configFromEnv(env: Environment): Config {
     operatorKeys,
     openrouterUrl: read("OPENROUTER_API_URL", httpUrl, "https://openrouter.ai/api/v1"),
     extraPaths: read("OPENROUTER_EXTRA_PATHS", extraPaths, []),
-    provisioningKey: required("OPENROUTER_PROVISIONING_KEY", managementKey, ""),
+    managementKey: required("OPENROUTER_PROVISIONING_KEY", managementKey, ""),
     workspaceId: read("OPENROUTER_WORKSPACE_ID", openrouterId, null),
     guardrailId: read("OPENROUTER_GUARDRAIL_ID", openrouterId, null),
     encryptionKey: required("API_KEY_ENCRYPTION_KEY", encryptionKey, NO_BYTES),

@@ -9,7 +9,7 @@ Deno.test("the configuration has the defaults of protocol.md", () => {
     supabaseSecretKey: "sb_secret_1",
     operatorKeys: ["sb_secret_1"],
     openrouterUrl: "https://openrouter.ai/api/v1",
-    provisioningKey: "sk-or-v1-management",
+    managementKey: "sk-or-v1-management",
     workspaceId: null,
     guardrailId: null,
     extraPaths: [],

@@ -9,7 +9,7 @@ import { VERSION } from "../version.ts";
 export interface HealthDeps {
   store: Pick<Store, "ping">;
   /** Whether OpenRouter takes the management key. */
-  managementKey: () => Promise<KeyState>;
+  keyState: () => Promise<KeyState>;
   /** Where the platform runs this isolate; null: it does not say. */
   region: string | null;
   /** Milliseconds since the epoch. */
@@ -47,9 +47,9 @@ function isDeep(url: string): boolean {
 
 /** @throws {StoreUnavailable} */
 async function look(
-  { store, managementKey, region, elapsedMs }: HealthDeps,
+  { store, keyState, region, elapsedMs }: HealthDeps,
 ): Promise<Deep> {
-  const asked = managementKey();
+  const asked = keyState();
   const before = elapsedMs();
   await store.ping();
   const databaseMs = Math.round((elapsedMs() - before) * 100) / 100;

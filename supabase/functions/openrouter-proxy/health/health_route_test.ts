@@ -15,7 +15,7 @@ async function dataOf(query: string, state: KeyState) {
         elapsed += 12.3456;
       },
     },
-    managementKey: () => Promise.resolve(state),
+    keyState: () => Promise.resolve(state),
     region: "eu-central-1",
     now: () => Date.UTC(2026, 10, 27),
     elapsedMs: () => elapsed,

@@ -1,5 +1,5 @@
 /**
- * OpenRouter's management API, as the gateway uses it. Called with the provisioning key, which proxied
+ * OpenRouter's management API, as the gateway uses it. Called with the management key, which proxied
  * calls never carry.
  *
  * Source: docs/openrouter.md, "Keys".
@@ -42,12 +42,12 @@ const GUARDRAIL_ROUTE = "/guardrails/{OPENROUTER_GUARDRAIL_ID}/assignments/keys"
  */
 export function createManagement(
   openrouterUrl: string,
-  provisioningKey: string,
+  managementKey: string,
   fetch: typeof globalThis.fetch,
   workspaceId: string | null,
   usdPerCredit = "1",
 ): Management {
-  const manage = createManagementCall(openrouterUrl, provisioningKey, fetch);
+  const manage = createManagementCall(openrouterUrl, managementKey, fetch);
   return {
     ...keysAt(manage, workspaceId, usdPerCredit),
     listKeys: () => listKeys(manage, workspaceId, usdPerCredit),

@@ -20,7 +20,7 @@ export interface AssemblyDeps {
   /** Opens DIDs' keys, for their jobs alone. */
   vault: JobCostsDeps["vault"];
   openrouterUrl: string;
-  provisioningKey: string;
+  managementKey: string;
   usdPerCredit: string;
   alerts: Pick<AlertDelivery, "deliver">;
   fetch: typeof globalThis.fetch;
@@ -37,9 +37,9 @@ export function assembleMaintenance(deps: AssemblyDeps): Maintenance {
 
 /** What comes late in a run has what those before it have left of their time. */
 export function turnsOf(deps: AssemblyDeps): Turns {
-  const { store, management, vault, openrouterUrl, provisioningKey, usdPerCredit } = deps;
+  const { store, management, vault, openrouterUrl, managementKey, usdPerCredit } = deps;
   const { alerts, fetch, now } = deps;
-  const analytics = createAnalytics(createManagementCall(openrouterUrl, provisioningKey, fetch));
+  const analytics = createAnalytics(createManagementCall(openrouterUrl, managementKey, fetch));
   const jobCosts = createJobCosts({ store, management, vault, openrouterUrl, fetch });
   const adopt = createAdoption({ store, management, usdPerCredit, now });
   return [

@@ -5,7 +5,7 @@ import { type AssemblyDeps, turnsOf } from "./assemble.ts";
 Deno.test("each job of maintenance has a part of its time, the last one until its end", () => {
   const turns = turnsOf({
     openrouterUrl: "https://openrouter.example/api/v1",
-    provisioningKey: "sk-management",
+    managementKey: "sk-management",
     usdPerCredit: "1",
     alerts: { deliver: () => Promise.reject(new Error("not now")) },
   } as Partial<AssemblyDeps> as AssemblyDeps);
@@ -28,7 +28,7 @@ Deno.test("analytics are asked with the management key", async () => {
   const asked: unknown[] = [];
   const turns = turnsOf({
     openrouterUrl: "https://openrouter.example/api/v1",
-    provisioningKey: "sk-management",
+    managementKey: "sk-management",
     usdPerCredit: "1",
     management: { keyUsage: () => Promise.resolve(null) },
     store: {
