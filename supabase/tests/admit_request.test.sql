@@ -1,6 +1,6 @@
 -- The decision on a request, and the row that books it.
 begin;
-select plan(42);
+select plan(43);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 values
@@ -163,6 +163,7 @@ select is(
   pg_temp.decision(55, 'did:key:alice', 'm54', idempotency_key => 'k'), 'duplicate',
   'a message refused as a duplicate is not remembered'
 );
+select is(pg_temp.decision(56, 'did:key:alice', 'm20'), 'replayed', 'all others still are');
 select is(
   pg_temp.decision(52, 'did:key:alice', idempotency_key => 'k', body => '{"other":1}'), 'admitted',
   'another body is another request'

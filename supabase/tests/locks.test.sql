@@ -131,6 +131,8 @@ select is(pg_temp.locked(), 'A B B C a b c *', 'lock so, too, be they old or new
 
 -- What puts totals and budgets right.
 update public.usage_daily set requests = requests + 1;
+-- Whose totals are of the latest day is not for that the last.
+insert into public.usage_daily (did, day, model, endpoint, requests) values ('did:key:a', (now() at time zone 'utc')::date + 1, 'm', '/x', 1);
 update public.budgets set requests_under_way = 7, day_reserved_usd = 7;
 select is((select count(distinct did) from public.verify_usage(true)), 3::bigint, 'totals that are put right');
 select is(pg_temp.locked(), 'A A B B C C', 'are so DID by DID, and no budget with them');

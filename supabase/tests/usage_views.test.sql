@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(51);
+select plan(52);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -433,6 +433,10 @@ select set_eq(
   $$ select created_at, key_status, requests, failed_requests, total_cost from public.new_dids where did = 'did:key:full' $$,
   $$ values (now(), 'active', 31::bigint, 2::bigint, 0.5) $$, 'and told with all that it has used'
 );
+reset role;
+update public.retired_api_keys set created_at = now() - interval '31 days 1 microsecond' where did = 'did:key:full';
+set local role service_role;
+select is_empty($$ select from public.new_dids where did = 'did:key:full' $$, 'whose key before is no older than that, either');
 reset role;
 delete from public.usage_hourly;
 insert into public.usage_hourly (did, hour, model, endpoint, requests, first_byte_ms, duration_ms)

@@ -47,6 +47,14 @@ Deno.test("after ten seconds of waiting the client is asked to come again", asyn
   assert.ok(calls.every((call) => /^(claim|sleep)/.test(call)));
 });
 
+Deno.test("the last wait may end after ten seconds to the millisecond, and not later", async () => {
+  for (const [firstClaimMs, endedMs] of [[450, 10_000], [451, 9_001]] as const) {
+    const { provision, elapsedMs } = scripted({ claims: [IN_PROGRESS], firstClaimMs });
+    await refusalOf(provision(DID, null));
+    assert.equal(elapsedMs(), endedMs);
+  }
+});
+
 Deno.test("requests for one DID wait together, and one later asks anew", async () => {
   const creating = Promise.withResolvers<CreatedKey>();
   const { provision, calls } = scripted({ create: () => creating.promise });

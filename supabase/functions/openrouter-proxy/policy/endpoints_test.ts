@@ -147,6 +147,7 @@ const JOBS: [path: string, search: string, forwarded: string, jobId: string][] =
   ["/%76ideos/abc", "", "/videos/abc", "abc"],
   ["/videos/abc", "?id=other", "/videos/abc", ""],
   ["/videos/abc", "?video_id[]=other", "/videos/abc", ""],
+  ["/videos/abc", "?grid=2", "/videos/abc", "abc"],
 ];
 
 for (const [path, search, forwarded, jobId] of JOBS) {

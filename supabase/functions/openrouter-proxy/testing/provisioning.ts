@@ -21,6 +21,8 @@ const START_MS = Date.parse("2026-11-22T10:00:00Z");
 interface Script {
   /** Answers of claimProvisioning, in order; the last one again and again. */
   claims?: (ProvisioningClaim | Error)[];
+  /** How long the first of them takes; the others take no time. */
+  firstClaimMs?: number;
   /** Answers of completeProvisioning, in order; true after them. */
   saves?: (boolean | Error)[];
   create?: () => Promise<CreatedKey>;
@@ -33,7 +35,7 @@ interface Script {
   release?: () => Promise<void>;
 }
 
-/** A provisioner among fakes that note every call, with a clock that only sleeping moves. */
+/** A provisioner among fakes that note every call, with a clock that only sleeping and the first claim move. */
 export function scripted(script: Script) {
   const calls: string[] = [];
   const logged: Record<string, unknown>[] = [];
@@ -50,6 +52,7 @@ export function scripted(script: Script) {
   const provision = createProvisioner({
     store: {
       claimProvisioning(did, attemptId, brokenKeyHash) {
+        if (attempts.length === 0) clockMs += script.firstClaimMs ?? 0;
         calls.push(`claim ${did} ${brokenKeyHash}`);
         attempts.push(attemptId);
         return result(claims.length > 1 ? claims.shift()! : claims[0]!);
