@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
 -- totals and then budgets of DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(44);
+select plan(46);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -196,6 +196,11 @@ select is(
 select is(pg_temp.locked(), 'B b *', 'locks totals and budgets as a settlement does');
 select public.compare_costs('did:key:c', '1');
 select ok(pg_temp.has_lock('llm-gateway: costs of did:key:c'), 'as sums are');
+
+-- Nobody is forgotten in the middle of a settlement.
+select pg_temp.locked();
+select matches(public.erase_did('did:key:c'), '^did:erased:', 'who is erased');
+select is(pg_temp.locked(), 'C c', 'has totals and a budget locked as a settlement does');
 
 select * from finish();
 rollback;

@@ -719,6 +719,9 @@ export type Database = {
         isOneToOne: true
         isSetofReturn: false
       } },
+"erase_did":
+{ Args: { "did": string }; Returns: string
+                           },
 "expire_stale_requests":
 { Args: { "p_older_than"?: string }; Returns: number
                            },
