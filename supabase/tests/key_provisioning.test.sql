@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(55);
+select plan(59);
 
 create function pg_temp.attempt(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -31,10 +31,10 @@ select is(
 -- Longer than the calls that it covers, and what the gateway relies on: it names no lease of its own.
 select ok(
   (
-    select expires_at - clock_timestamp() between '50 seconds' and '60 seconds'
+    select expires_at - clock_timestamp() between '50 seconds' and '60 seconds' and expires_at - now() > '60 seconds'
     from public.key_provisioning where did = 'did:key:alice'
   ),
-  'for a minute'
+  'for a minute from when it is taken'
 );
 select is(pg_temp.claim('did:key:alice', 2), 'in_progress', 'the second one waits');
 select is(pg_temp.claim('did:key:bob', 3), 'claimed', 'another DID has a lease of its own');
@@ -109,6 +109,10 @@ select is(
 select is(pg_temp.claim('did:key:erin', 9, lease => '-1 second'), 'claimed', 'a lease lasts as long');
 select is(pg_temp.claim('did:key:erin', 10), 'claimed', 'as the claimant says');
 select is(pg_temp.complete('did:key:erin', 9, 'e'), false, 'and not longer');
+select is(
+  pg_temp.claim('did:key:erin', 36, lease => '0 seconds') || ' ' || pg_temp.claim('did:key:ernest', 37, lease => '0 seconds') || ' '
+    || pg_temp.claim('did:key:ernest', 38), 'in_progress claimed claimed', 'by the clock, however long a transaction lasts'
+);
 
 -- A claimant that fails.
 select is(pg_temp.claim('did:key:frank', 11), 'claimed', 'a claimant that fails');
@@ -218,7 +222,7 @@ select results_eq(
   $$ values ('hash a', 3::numeric), ('hash b', 3) $$,
   'leaves its key among those that the DID had, whose spending still counts'
 );
-select is(pg_temp.claim('did:key:alice', 30), 'claimed', 'and is made anew by the next call');
+select is(pg_temp.claim('did:key:alice', 30, 'hash b'), 'claimed', 'and is made anew by the next call, or by one that still had it');
 
 -- All that a key leaves, and all that takes its place.
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, credit_limit, credit_limit_reset, created_at)
@@ -237,6 +241,19 @@ select results_eq(
   $$ values ('hash d', 'sealed d', 'named d', 3::numeric, 'weekly', 12.5::numeric, 'monthly', 'active', now(), now()) $$,
   'and the account is of the new one, with the operator''s limit'
 );
+
+-- A claim in vain, of a DID that has its key: by an attempt that took the lease, and by one that did not.
+insert into public.key_provisioning (did, attempt_id, expires_at)
+values ('did:key:other', pg_temp.attempt(40), now() + interval '1 minute'), ('did:key:zoe', pg_temp.attempt(41), now() + interval '1 minute');
+create function pg_temp.leases() returns text language sql as $$
+  select string_agg(right(did, -8) || ltrim(right(attempt_id::text, 12), '0'), ', ' order by did) from public.key_provisioning
+  where did in ('did:key:other', 'did:key:zoe');
+$$;
+select is(
+  public.claim_key_provisioning('did:key:zoe', pg_temp.attempt(40)), '{"state": "provisioned", "encrypted_api_key": "sealed d"}', 'who comes when a key is there gets it'
+);
+select is(pg_temp.leases(), 'other40, zoe41', 'and ends no lease but its own, of its own DID');
+select is(pg_temp.complete('did:key:other', 39, 'd'), false, 'nor has a DID the key that another one has');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- First keys are made within limits: so many new DIDs a day, so many a minute.
 begin;
-select plan(81);
+select plan(82);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:known', 'hash known', 'sealed', 'known');
@@ -210,6 +210,12 @@ select is(pg_temp.complete('rupert', 300), true, 'one that is completed');
 select is(pg_temp.leases(), 'peggy over, sybil', 'is gone, too');
 select is(pg_temp.complete('peggy', 301), false, 'another attempt completes nothing');
 select is(pg_temp.leases(), 'peggy over, sybil', 'and ends nothing');
+
+-- Budgets that somebody has begun anew.
+select pg_temp.claim('tina', 400);
+update public.budgets set day_new_accounts = 0 where did = '*';
+select pg_temp.release('tina', 400);
+select is(pg_temp.counted(), 0, 'there are never fewer accounts than none');
 
 select * from finish();
 rollback;

@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(246);
+select plan(252);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -32,7 +32,7 @@ select is(
 );
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
-select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob, carol}'::text[]) as name;
+select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob, carol, zero}'::text[]) as name;
 -- Rows as they were long ago: what the triggers do is in updated_at.test.sql.
 alter table public.gateway_settings disable trigger set_updated_at;
 update public.gateway_settings set updated_at = '2026-01-01 00:00:00+00';
@@ -109,10 +109,15 @@ select public.set_limits('did:key:alice', requests_per_minute => 31);
 select is(pg_temp.policy('did:key:alice'), policy || '{"requests_per_minute": 31}', 'beside what is given') from whole;
 select public.set_limits('did:key:alice', requests_per_minute => 31);
 select is(pg_temp.policy('did:key:alice'), policy || '{"requests_per_minute": 31}', 'and twice is as once') from whole;
-select is(
-  to_jsonb(public.set_limits('did:key:alice', clear => array[name])) -> name, 'null', name || ' can be cleared'
-)
-from unnest('{daily_budget_usd, monthly_budget_usd, requests_per_minute, concurrent_requests, free_models_per_day, allowed_models}'::text[]) as name;
+create function pg_temp.policy_without(name text) returns jsonb language plpgsql as $$
+begin
+  perform public.set_limits('did:key:alice', clear => array[name]);
+  return pg_temp.policy('did:key:alice');
+end;
+$$;
+select is(pg_temp.policy_without(name), (policy || '{"requests_per_minute": 31}') - names[:place], name || ' can be cleared, alone')
+from whole, (select '{daily_budget_usd, monthly_budget_usd, requests_per_minute, concurrent_requests, free_models_per_day, allowed_models}'::text[] as names) as limits,
+  unnest(names) with ordinality as one (name, place);
 select is(pg_temp.policy('did:key:alice'), '{}', 'until nothing is left');
 select throws_ok(
   format('select public.set_limits(''did:key:alice'', %s => %s, clear => ''{%1$s}'')', name, value), 'P0001', quote_literal(name) || ' is both set and cleared', name || ' is not both set and cleared'
@@ -388,6 +393,15 @@ select is(
   'concurrent_requests', 5, 'free_models_per_day', 6, 'allowed_models', '["openai/*"]'::jsonb, 'upstream_limit_usd', '2'),
   'who has called is told what is spent, reserved and left, and of its alerts'
 );
+-- Alerts of others, of another kind, of another period; and one that was added before a lower one.
+update public.budget_alerts set threshold = 100 where did = 'did:key:carol' and threshold = 50;
+insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached)
+values ('did:key:carol', 'day', '2028-02-29', 50, 1, 1), ('did:key:carol', 'day', '2028-02-28', 50, 1, 1), ('did:key:carol', 'month', '2028-02-29', 50, 1, 1),
+  ('did:key:quick', 'day', '2028-02-29', 50, 1, 1), ('did:key:quick', 'month', '2028-02-01', 50, 1, 1), ('*', 'month', '2028-02-01', 80, 1, 1);
+select is(
+  array(select jsonb_path_query_array(budget, '$.alerts[*].threshold') from jsonb_array_elements(pg_temp.limits('did:key:carol') -> 'budgets') as budget),
+  '{"[50, 80, 100]","[]"}'::jsonb[], 'of its own, of that period, from the lowest'
+);
 select is(
   (select jsonb_agg(budget - '{scope, limit_usd, reserved_usd}'::text[]) from jsonb_array_elements(pg_temp.limits('did:key:carol', '2028-03-01 00:00:00+00') -> 'budgets') as budget),
   '[{"period": "day", "spent_usd": "0", "remaining_usd": "2", "resets_at": "2028-03-02T00:00:00+00:00", "alerts": []},
@@ -442,7 +456,26 @@ select is(pg_temp.shared('did:key:carol'), '', 'nor is a rate that has room');
 select is(pg_temp.shared('did:key:new'), '60 60', 'but where the DID has none');
 select public.set_gateway_limits(requests_per_minute => 2);
 select is(pg_temp.shared('did:key:carol'), '2 2', 'or has more left');
-select public.set_gateway_limits(clear => '{requests_per_minute}');
+-- A rate of the DID's of which as much is left, amounts in the shortest form, and both periods of the gateway, in their order.
+select public.set_gateway_limits(requests_per_minute => 3, daily_budget_usd => 1.9700, monthly_budget_usd => 2.260);
+select is(pg_temp.shared('did:key:carol'), 'day 0.3 2028-03-01T00:00:00+00:00, month 0.29 2028-03-01T00:00:00+00:00', 'the rate is not where the DID has as much');
+select public.set_gateway_limits(requests_per_minute => 2);
+select is(
+  jsonb_path_query_array(pg_temp.limits('did:key:carol'), '$.rates[*].scope'), '["did", "gateway"]', 'the DID''s own comes first'
+);
+select public.set_gateway_limits(clear => '{requests_per_minute, monthly_budget_usd}');
+-- The DID's month is what would refuse.
+select public.set_limits('did:key:carol', daily_budget_usd => 20, monthly_budget_usd => 2.27);
+select is(pg_temp.shared('did:key:carol') || '.', '.', 'nor is a budget where the DID''s month has as much left');
+select public.set_limits('did:key:carol', daily_budget_usd => 20, monthly_budget_usd => 2.28);
+select is(pg_temp.shared('did:key:carol'), 'day 0.3 2028-03-01T00:00:00+00:00', 'but where that has more');
+select pg_temp.settle(pg_temp.admit('did:key:zero', '0.10', '2028-02-29 10:00:30+00'), '0.10'), pg_temp.admit('did:key:zero', '0.10', '2028-02-29 10:00:30+00');
+select public.set_limits('did:key:zero', daily_budget_usd => 0.50);
+select is(
+  (pg_temp.limits('did:key:zero') #> '{budgets, 0}') - '{scope, period, resets_at, alerts}'::text[],
+  '{"limit_usd": "0.5", "spent_usd": "0.1", "reserved_usd": "0.1", "remaining_usd": "0.3"}', 'amounts have no zeros at their end'
+);
+select public.set_gateway_limits(clear => '{daily_budget_usd}');
 
 -- Access.
 select public.block_did('did:key:bob');

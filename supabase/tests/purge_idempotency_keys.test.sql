@@ -1,6 +1,6 @@
 -- Idempotency keys are kept for a day.
 begin;
-select plan(4);
+select plan(5);
 
 insert into public.idempotency_keys (did, idempotency_key, body_hash, request_id, created_at)
 values
@@ -11,6 +11,7 @@ values
 
 set local role service_role;
 select is(public.purge_idempotency_keys(1), 1::bigint, 'what is older than a day is forgotten, so many at a time');
+select is_empty($$ select from public.idempotency_keys where idempotency_key = 'older' $$, 'the oldest first');
 select is(public.purge_idempotency_keys(), 1::bigint, 'and then the rest');
 select set_eq(
   'select idempotency_key from public.idempotency_keys', array['new', 'yesterday'],

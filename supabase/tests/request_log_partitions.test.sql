@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(41);
+select plan(47);
 
 create temporary view month_partitions as
 select relname,
@@ -252,6 +252,14 @@ select is(
   public.request_log_kept_since(), pg_temp.this_month(-3)::timestamp at time zone 'utc', 'and stays gone'
 );
 
+-- As little of what was never there to be dropped.
+update public.gateway_settings set request_log_retention_months = 12, request_log_dropped_before = null;
+select is(
+  public.maintain_request_log_partitions() -> 'dropped' || to_jsonb(public.purge_request_logs()), '[0]', 'where nothing is to be dropped'
+);
+update public.gateway_settings set request_log_retention_months = null;
+select is(public.request_log_kept_since(), null, 'all of the log is whole');
+
 -- What somebody puts back is not dropped again by a retention of before.
 create table partitions.put_back (like public.request_logs including all);
 do $$
@@ -292,6 +300,32 @@ select results_eq(
     select public.maintain_request_log_partitions(10) as answer union all select public.maintain_request_log_partitions(10)
   ) as runs $$,
   $$ values (true, '[]'), (false, '["request_logs_2019_01"]') $$, 'months are dropped once none is to be made'
+);
+
+-- Months are dropped from the oldest on, and that they are is known for good, though they be the first to be dropped.
+create table partitions.request_logs_2019_02 partition of public.request_logs
+for values from ('2019-02-01 00:00:00+00') to ('2019-03-01 00:00:00+00');
+create table partitions.request_logs_2018_12 partition of public.request_logs
+for values from ('2018-12-01 00:00:00+00') to ('2019-01-01 00:00:00+00');
+update public.gateway_settings set request_log_dropped_before = null;
+select is(
+  public.maintain_request_log_partitions() ->> 'dropped', '["request_logs_2018_12", "request_logs_2019_02"]', 'the oldest months go first'
+);
+update public.gateway_settings set request_log_retention_months = null;
+select is(
+  public.request_log_kept_since(), pg_temp.this_month(-12)::timestamp at time zone 'utc', 'and that they are gone stays known'
+);
+
+-- Rows without a month: what is kept is so from the first microsecond on, and so many go at a time.
+update public.gateway_settings set request_log_retention_months = 30;
+select pg_temp.log_request(30 + n::integer, pg_temp.this_month(-30)::timestamp at time zone 'utc' + ago)
+from unnest('{0, -1 microsecond, -1 day, -1 month}'::interval[]) with ordinality as rows_of (ago, n);
+select pg_temp.end_request(30 + n) from generate_series(1, 4) as n;
+select is(
+  array[public.purge_request_logs(2), public.purge_request_logs(2), public.purge_request_logs(2)], '{2,1,0}', 'rows are deleted so many at a time'
+);
+select is(
+  (select string_agg(right(id::text, 2), ' ') from public.request_logs where id::text like '%3_'), '31', 'to the beginning of what is kept'
 );
 
 select * from finish();
