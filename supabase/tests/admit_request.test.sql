@@ -1,6 +1,6 @@
 -- The decision on a request, and the row that books it.
 begin;
-select plan(43);
+select plan(44);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 values
@@ -121,6 +121,7 @@ select is(
   public.token_is_revoked('did:key:alice', '2026-11-22 10:00:00+00'), false,
   'token_is_revoked says the same of a new one'
 );
+select is(public.token_is_revoked('did:key:bob', '2026-11-22 09:59:59+00'), false, 'and of none of another DID''s');
 
 -- Generations.
 update public.request_logs set generation_id = 'gen-alice' where id = pg_temp.request(1);

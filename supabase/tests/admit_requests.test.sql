@@ -1,7 +1,7 @@
 -- Admissions that came together: who is admitted, what stays of those who are left out, and that whoever
 -- is admitted is told and booked what admit_request would.
 begin;
-select plan(73);
+select plan(84);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 select 'did:key:' || name, 'hash ' || name, 'sealed ' || name, name,
@@ -159,6 +159,9 @@ select is(
 );
 select is(pg_temp.as_alone(pg_temp.items(1, 4, 'slow')), 'as alone', 'a rate is moved on by each, and told');
 select is(pg_temp.as_alone(pg_temp.items(1, 2, 'busy')), 'as alone', 'each is under way');
+select public.set_gateway_limits(requests_per_minute => 10);
+select is(pg_temp.as_alone(pg_temp.items(1, 2, 'busy') || pg_temp.items(3, 5, 'alice')), 'as alone', 'a rate of all DIDs is moved on by those of each');
+select public.set_gateway_limits(clear => '{requests_per_minute}');
 select is(pg_temp.as_alone(pg_temp.items(1, 2, 'poor')), 'as alone', 'each reserves, and is told what is left');
 select is(pg_temp.as_alone(pg_temp.items(1, 2, 'monthly')), 'as alone', 'so it is with a budget of a month');
 select is(pg_temp.as_alone(pg_temp.items(1, 2, 'listed')), 'as alone', 'models of a list pass');
@@ -180,6 +183,10 @@ select is(
   pg_temp.as_alone(pg_temp.items(1, 3, 'slow', '{"metered": false}') || pg_temp.items(4, 6, 'slow')),
   'as alone', 'and goes along with its DID''s metered requests'
 );
+select is(
+  pg_temp.as_alone(pg_temp.items(1, 1, 'poor', '{"metered": false}') || pg_temp.items(4, 5, 'poor')), 'as alone', 'of whose budget it takes nothing'
+);
+select is(pg_temp.as_alone(pg_temp.items(1, 2, 'listed', '{"metered": false, "models": ["x-ai/grok-4"]}')), 'as alone', 'nor is its model looked at');
 select is(
   pg_temp.admitted(pg_temp.items(1, 2, 'poor', '{"metered": false}') || pg_temp.items(4, 6, 'poor')),
   '1 2', 'also where those have no room'
@@ -216,6 +223,10 @@ select is(pg_temp.left_out(pg_temp.item(2, 'listed', '{"models": []}')), 'model_
 select is(pg_temp.left_out(pg_temp.item(2, 'listed', '{"models": null}')), 'model_not_allowed no model is named', 'or null');
 select is(pg_temp.left_out(pg_temp.item(2, 'listed', '{"models": [null]}')), 'model_not_allowed', 'or one without a name');
 select is(pg_temp.left_out(pg_temp.item(2, 'listed', '{"runs_unnamed": "a preset"}')), 'model_not_allowed a preset', 'and what may run others');
+select is(
+  pg_temp.left_out(pg_temp.item(2, 'alice', '{"models": ["x-ai/grok-4"]}'), $$ select public.set_gateway_limits(default_allowed_models => '{openai/*}') $$),
+  'model_not_allowed', 'and a model that no list of the DID''s own has, but that of all'
+);
 select is(pg_temp.left_out(pg_temp.item(2, 'alice', '{"shared_features": ["presets"]}')), 'feature_not_allowed', 'so is a feature that is not opened');
 select is(pg_temp.left_out(pg_temp.item(2, 'alice', '{"shared_features": [null]}')), 'feature_not_allowed', 'or has no name');
 select is(pg_temp.left_out(pg_temp.item(2, 'alice', '{"server_tools": ["web_search", "shell"]}')), 'feature_not_allowed', 'so is a tool');
@@ -270,6 +281,10 @@ select is(
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice') || pg_temp.items(4, 4, 'alice', '{"metered": false}'), meanwhile => 'select public.set_gateway_limits(monthly_budget_usd => 0.29)'), '4', 'but what is not metered');
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice'), meanwhile => 'select public.set_gateway_limits(requests_per_minute => 2)'), '', 'so it is with the gateway''s rate');
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 0.3, requests_per_minute => 3)'), '1 2 3', 'what is just enough is enough');
+select is(
+  pg_temp.admitted(pg_temp.items(1, 3, 'alice') || pg_temp.items(4, 5, 'bob', '{"metered": false}'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 0.3, requests_per_minute => 3)'),
+  '1 2 3 4 5', 'and what is not metered takes nothing of it'
+);
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice'), meanwhile => $$ update public.budgets set day = '2028-02-29' where did = '*' $$), '', 'the first of a day are for one transaction each');
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice'), at => '2028-02-29 23:59:59.999999+00'), '', 'and the last of a day that come after its end');
 select is(
@@ -286,7 +301,7 @@ create temporary table noted (place serial, what text collate "C") on commit dro
 create function pg_temp.note() returns trigger language plpgsql as $$
 begin
   insert into noted (what)
-  values (concat_ws(' ', tg_table_name, to_jsonb(new) ->> 'did', to_jsonb(new) ->> tg_argv[0]));
+  values (concat_ws(' ', tg_table_name, to_jsonb(new) ->> 'did', to_jsonb(new) ->> tg_argv[0], to_jsonb(new) ->> 'body_hash'));
   return new;
 end;
 $$;
@@ -298,6 +313,7 @@ select public.enter_admissions(
     select asked from jsonb_populate_recordset(
       null::public.admission,
       pg_temp.items(95, 97, 'bob') || pg_temp.item(94, 'alice') || pg_temp.item(92, 'bob') || pg_temp.item(91, 'alice') || pg_temp.item(93, 'alice')
+        || pg_temp.item(98, 'alice', '{"idempotency_key": "key 99", "body_hash": "cd"}') || pg_temp.item(99, 'alice')
     ) as asked
   ),
   '2028-03-01 10:00:00+00'
@@ -309,7 +325,7 @@ select results_eq(
   'select what from noted order by place', 'select what from noted order by what',
   'messages are accepted in one order, and then keys, whatever the order of the requests'
 );
-select is((select count(*) from noted), 14::bigint, 'those of all of them');
+select is((select count(*) from noted), 18::bigint, 'those of all of them');
 
 -- What changes while they wait for the lock of their budgets.
 create function pg_temp.change() returns trigger language plpgsql as $$
@@ -324,6 +340,10 @@ set local role service_role;
 set local test.change = $$ update public.budgets set requests_under_way = 1000000 where did = 'did:key:busy' $$;
 select is(pg_temp.admitted(jsonb_build_array(pg_temp.item(1, 'alice'), pg_temp.item(2, 'busy'))), '1', 'what has no room under the lock is left out, and no others');
 select is(pg_temp.admitted(jsonb_build_array(pg_temp.item(2, 'busy'))), '', 'also where that is all');
+set local test.change = $$ update public.budgets set day = '2028-03-02' where did = 'did:key:busy' $$;
+select is(pg_temp.admitted(jsonb_build_array(pg_temp.item(1, 'alice'), pg_temp.item(2, 'busy'))), '1', 'so is who has called on the next day by then');
+set local test.change = $$ update public.budgets set day = '2028-03-02' where did = '*' $$;
+select is(pg_temp.admitted(jsonb_build_array(pg_temp.item(1, 'alice'), pg_temp.item(2, 'busy'))), '', 'and all of them where anybody has');
 reset role;
 drop trigger change on public.accepted_messages;
 set local role service_role;
@@ -354,6 +374,28 @@ select throws_ok(
   $$ select public.admit_requests(jsonb_build_array(pg_temp.item(4, 'alice'), pg_temp.item(1, 'alice', '{"message_hash": null, "idempotency_key": null}'))::text) $$,
   '23505', null, 'together with others, too'
 );
+select pg_temp.again('-1 minute');
+select throws_ok(statement, '23505', null, 'also where its row is of a clock that goes before')
+from unnest(array[
+  $$ select public.admit_request(pg_temp.item(1, 'alice', '{"message_hash": null, "idempotency_key": null}')) $$,
+  $$ select public.admit_requests(jsonb_build_array(pg_temp.item(1, 'alice', '{"message_hash": null, "idempotency_key": null}'))::text) $$
+]) as statement;
+-- No further: what is looked for is in one month, or the one next to it.
+create function pg_temp.passes(age interval) returns boolean language plpgsql as $$
+declare
+  v_item jsonb := pg_temp.item(1, 'alice', '{"message_hash": null, "idempotency_key": null}');
+begin
+  perform pg_temp.again(age);
+  if public.admit_request(v_item) ->> 'decision' <> 'admitted' then
+    return false;
+  end if;
+  delete from public.request_logs where id = (v_item ->> 'request_id')::uuid and request_time = now();
+  return public.admit_requests(jsonb_build_array(v_item)::text) ? (v_item ->> 'request_id');
+end;
+$$;
+select is(pg_temp.passes('24 hours 1 second'), true, 'after that nobody looks');
+delete from public.request_logs where id = '00000000-0000-0000-0000-000000000001' and request_time = now();
+select is(pg_temp.passes('-61 seconds'), true, 'nor so far ahead');
 
 select * from finish();
 rollback;

@@ -72,14 +72,14 @@ select is(
 );
 
 -- A backlog.
-insert into public.request_logs (id, did, method, endpoint, request_time)
-select gen_random_uuid(), 'did:key:bob', 'POST', '/x', '2020-02-01 00:00:00+00'::timestamptz + n * interval '1 second'
-from generate_series(1, 1001) as n;
+insert into public.request_logs (id, did, method, endpoint, request_time, reserved_usd)
+select gen_random_uuid(), 'did:key:bob', 'POST', '/x', '2020-02-01 00:00:00+00'::timestamptz + n * interval '1 second', 0.5
+from generate_series(1001, 1, -1) as n;
 select is(public.expire_stale_requests(), 1000, 'a sweep ends a thousand at most');
 select results_eq(
-  $$ select request_time from public.request_logs where did = 'did:key:bob' and status = 'pending' $$,
-  $$ values ('2020-02-01 00:16:41+00'::timestamptz) $$,
-  'the oldest first'
+  $$ select request_time, reserved_usd from public.request_logs where did = 'did:key:bob' and status = 'pending' $$,
+  $$ values ('2020-02-01 00:16:41+00'::timestamptz, 0.5) $$,
+  'the oldest first; what is reserved for one that is still pending stays so'
 );
 select is(public.expire_stale_requests(), 1, 'and the next sweep the rest');
 
@@ -87,8 +87,8 @@ select is(public.expire_stale_requests(), 1, 'and the next sweep the rest');
 delete from public.request_logs;
 insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, reserved_usd)
 select gen_random_uuid(), 'did:key:bob', 'POST', '/x', timestamptz '2020-02-01 00:00:00+00' + n * interval '1 second', 'failed',
-  timestamptz '2020-03-01 00:00:00+00' - n * interval '1 second', 0.5
-from generate_series(1, 1001) as n;
+  timestamptz '2020-03-01 00:00:00+00' - n * interval '1 second', case when n > 0 then 0.5 else 0 end
+from generate_series(1001, -999, -1) as n;
 select public.expire_stale_requests();
 select results_eq(
   'select request_time from public.request_logs where reserved_usd <> 0', $$ values (timestamptz '2020-02-01 00:16:41+00') $$,

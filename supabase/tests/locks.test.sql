@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
 -- totals and then budgets of DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(46);
+select plan(48);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -92,6 +92,12 @@ select is(
   )::text))), 4::bigint, 'those that are admitted together'
 );
 select is(pg_temp.locked(), 'a b c *', 'lock each DID once, in their order');
+select is(
+  (select count(*) from jsonb_object_keys(public.admit_requests(jsonb_build_array(
+    pg_temp.item(15, 'c', '{"metered": false, "message_hash": null}'), pg_temp.item(16, 'a', '{"metered": false, "message_hash": null}')
+  )::text))), 2::bigint, 'what costs nothing, together'
+);
+select is(pg_temp.locked(), '', 'locks none');
 select is((select count(*) from generate_series(11, 14) as n where pg_temp.has_lock(pg_temp.id(n)::text)), 4::bigint, 'and each id');
 select is(
   (select string_agg(ltrim(right(encode(message_hash, 'hex'), 4), '0'), ' ' order by ctid) from public.accepted_messages),
