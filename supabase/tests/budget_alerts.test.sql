@@ -1,6 +1,6 @@
 -- Alerts: each threshold of a budget once a period, and their delivery.
 begin;
-select plan(81);
+select plan(85);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -144,6 +144,16 @@ select is(split_part(pg_temp.alerts('*', 'month'), '2028-07-01 ', 4), '100 2 1.9
 select is(pg_temp.alerts('did:key:frank', 'month'), 'none', 'and not of the DID');
 select is(pg_temp.alerts('did:key:erin', 'month') || pg_temp.alerts('did:key:frank', 'day'), 'nonenone', 'nor of another period');
 select public.set_gateway_limits(clear => '{monthly_budget_usd}');
+-- Of one that is used up there is an alert, though there be one of another DID, or of the month that begins on that day.
+select public.set_limits('did:key:' || name, daily_budget_usd => 1) from unnest('{erin, frank}'::text[]) as name;
+insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached)
+values ('did:key:frank', 'month', '2028-08-01', 100, 1, 1);
+select is(
+  (select string_agg(pg_temp.spend('did:key:' || name, '0.95', '2028-08-01 10:00:00+00')::text, ' ') from unnest('{erin, frank}'::text[]) as name), 'true true', 'two DIDs that have spent nearly all'
+);
+select is(
+  (select string_agg(pg_temp.admit('did:key:' || name, '0.5', '2028-08-01 10:00:00+00') ->> 'alerted', ' ') from unnest('{erin, frank}'::text[]) as name), 'true true', 'have an alert each'
+);
 select throws_ok($$ insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached) values ('*', 'day', '2028-01-01', 90, 1, 1) $$, '23514', null, 'there are three thresholds');
 select throws_ok($$ insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached) values ('*', 'week', '2028-01-01', 80, 1, 1) $$, '23514', null, 'and three kinds');
 
@@ -267,6 +277,15 @@ select results_eq(
 update public.budget_alerts set attempts = 1, attempt_after = now(), reached_at = now() - interval '1 day' where did = '*';
 insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached) values ('did:key:new', 'day', '2028-01-01', 50, 1, 1);
 select is(public.claim_budget_alerts(1) -> 'alerts' -> 0 ->> 'did', 'did:key:new', 'what was never tried comes first');
+
+-- Together they are told from the oldest on; one that was tried very often is tried again within the hour.
+delete from public.budget_alerts;
+insert into public.budget_alerts (id, did, kind, period_start, threshold, limit_value, reached, reached_at, attempts)
+values (pg_temp.alert(1), 'did:key:new', 'day', '2028-01-01', 50, 1, 1, now(), 0), (pg_temp.alert(2), 'did:key:old', 'day', '2028-01-01', 50, 1, 1, now() - interval '1 hour', 1000);
+select is(pg_temp.claim(), '2x1001 1x1, 0 left', 'alerts that are claimed together are told from the oldest on');
+select is(
+  (select attempt_after - now() from public.budget_alerts where id = pg_temp.alert(2)), interval '1 hour', 'and none waits for longer than an hour'
+);
 
 select * from finish();
 rollback;

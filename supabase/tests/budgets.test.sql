@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(107);
+select plan(109);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -211,6 +211,8 @@ select is(
 );
 select throws_ok($$ select pg_temp.reserve('[{"usd": "-1"}]') $$, '22003', null, 'no price is negative');
 select throws_ok($$ select pg_temp.reserve('[{"usd": "NaN"}]') $$, '22003', null, 'or no number');
+select is(pg_temp.reserve('[{"usd": "1000000000.0"}]'), '1000000000', 'or what nobody could pay');
+select throws_ok($$ select pg_temp.reserve('[{"usd": "1000000000.000001"}]') $$, '22003', null, 'a fraction of a cent more');
 
 -- The rules by themselves.
 create function pg_temp.budget(more jsonb default '{}') returns public.budgets language sql

@@ -1,6 +1,6 @@
 -- Rates: how many pass at once and a minute, to the millisecond, and what they are told.
 begin;
-select plan(121);
+select plan(123);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -183,6 +183,12 @@ select is(
   '{"limit": 60, "remaining": 59, "reset_ms": 1, "retry_after_ms": 0}'::jsonb,
   'what is told is rounded against who asks'
 );
+select is(
+  array[public.rate_state(at + interval '1 microsecond', 60, at), public.rate_state(at + interval '59.000001 seconds', 60, at)],
+  array['{"limit": 60, "remaining": 59, "reset_ms": 1, "retry_after_ms": 0}', '{"limit": 60, "remaining": 0, "reset_ms": 59001, "retry_after_ms": 1}']::jsonb[],
+  'from the first microsecond on'
+) from (select timestamptz '2028-03-01 10:00:00+00' as at) as instant;
+select is(public.rate_allows('2028-03-01 10:00:00+00', null, '2028-03-01 10:00:00+00'), true, 'what has no rate may always pass');
 
 -- A rate that the operator changes.
 select pg_temp.passing('did:key:dave', 3, '2028-03-01 10:00:00+00');

@@ -1,7 +1,7 @@
 -- Settlements that came together: what they end and count, what is left for settle_request, and that
 -- budgets, totals and keys are the same as after each alone.
 begin;
-select plan(42);
+select plan(44);
 
 create function pg_temp.id(n integer) returns uuid language sql return lpad(n::text, 32, '0')::uuid;
 
@@ -289,6 +289,10 @@ select is(
   (select concat_ws(' ', trim_scale(day_spent_usd), trim_scale(day_reserved_usd), requests_under_way) from public.budgets where did = '*'),
   '1.31 4.1 0', 'and so are all of them'
 );
+
+-- One that came to nothing, because somebody else ended its row.
+select lives_ok($$ select public.change_budgets(array[null, pg_temp.change('dave', current_date, 0, 0, 0, 0), null]::public.budget_change[]) $$, 'no change is none');
+select is_empty($$ select from public.budgets where did is null $$, 'of nobody');
 
 -- One that came alone.
 select pg_temp.begin(91, 'alone');
