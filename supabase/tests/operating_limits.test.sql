@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(252);
+select plan(253);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -319,6 +319,16 @@ from (values
   ('allowed_server_tools', '{web_search, openrouter:bash}'), ('allowed_server_tools', '{container}'), ('allowed_server_tools', '{{web_search},{datetime}}'),
   ('shared_features', '{{container},{file}}')
 ) as refused (name, value);
+select is(
+  (select array[to_jsonb(allowed_server_tools), to_jsonb(shared_features)] from public.set_gateway_limits(
+    allowed_server_tools => '{web_search, web_fetch, x_search, datetime, code_execution, image_generation, mcp, fusion, advisor, subagent, apply_patch, file-parser}',
+    shared_features => '{openrouter:files, openrouter:shell, openrouter:bash, container, file, preset, vector_store}'
+  )),
+  array['["web_search", "web_fetch", "x_search", "datetime", "code_execution", "image_generation", "mcp", "fusion", "advisor", "subagent", "apply_patch", "file-parser"]',
+    '["openrouter:files", "openrouter:shell", "openrouter:bash", "container", "file", "preset", "vector_store"]']::jsonb[],
+  'every tool and feature that there is can be opened'
+);
+select pg_temp.set_gateway(settings) from given;
 select lives_ok($$ update public.gateway_settings set allowed_server_tools = allowed_server_tools || '{made_tomorrow}' $$, 'but a tool that is newer than the gateway');
 select lives_ok($$ select public.set_gateway_limits(daily_budget_usd => 1) $$, 'beside which all else can be set');
 update public.gateway_settings set allowed_server_tools = '{datetime}';
@@ -471,6 +481,7 @@ select public.set_limits('did:key:carol', daily_budget_usd => 20, monthly_budget
 select is(pg_temp.shared('did:key:carol'), 'day 0.3 2028-03-01T00:00:00+00:00', 'but where that has more');
 select pg_temp.settle(pg_temp.admit('did:key:zero', '0.10', '2028-02-29 10:00:30+00'), '0.10'), pg_temp.admit('did:key:zero', '0.10', '2028-02-29 10:00:30+00');
 select public.set_limits('did:key:zero', daily_budget_usd => 0.50);
+update public.budgets set day_spent_usd = 0.10, day_reserved_usd = 0.100 where did = 'did:key:zero';
 select is(
   (pg_temp.limits('did:key:zero') #> '{budgets, 0}') - '{scope, period, resets_at, alerts}'::text[],
   '{"limit_usd": "0.5", "spent_usd": "0.1", "reserved_usd": "0.1", "remaining_usd": "0.3"}', 'amounts have no zeros at their end'
