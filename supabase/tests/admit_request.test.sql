@@ -1,6 +1,6 @@
 -- The decision on a request, and the row that books it.
 begin;
-select plan(44);
+select plan(60);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 values
@@ -173,6 +173,17 @@ select is(
   pg_temp.decision(53, 'did:key:bob', idempotency_key => 'k'), 'admitted',
   'another DID''s idempotency keys are its own'
 );
+
+-- Models that a list does not have.
+select is(
+  public.model_not_in(models, '{openai/*, anthropic/claude-opus-4.5, x-ai/grok-4}'), missing, coalesce(models::text, 'null') || ' lacks ' || coalesce(quote_literal(missing), 'nothing')
+)
+from (values
+  ('{anthropic/claude-opus-4.5, x-ai/grok-4}'::text[], null), ('{openai/gpt-4o:free, openai/o3}', null), ('{}', null), (null, null),
+  ('{openai/o3, x-ai/grok-3, x-ai/grok-2}', 'x-ai/grok-3'), ('{x-ai/grok-4:free}', 'x-ai/grok-4:free'), ('{anthropic/claude}', 'anthropic/claude'),
+  ('{openai/x@preset/y}', 'openai/x@preset/y'), ('{openai/x/y}', 'openai/x/y'), ('{openai/}', 'openai/'), ('{openai/x:}', 'openai/x:'), ('{openaix/y}', 'openaix/y'),
+  ('{o3}', 'o3'), ('{openai}', 'openai'), (array[null], ''), ('{""}', '')
+) as asked (models, missing);
 
 -- Limits that the operator changed.
 select is(answer ->> 'new_limit', null, 'there is no news of an unchanged limit') from admitted;

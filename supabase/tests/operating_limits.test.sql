@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(253);
+select plan(254);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -479,6 +479,11 @@ select public.set_limits('did:key:carol', daily_budget_usd => 20, monthly_budget
 select is(pg_temp.shared('did:key:carol') || '.', '.', 'nor is a budget where the DID''s month has as much left');
 select public.set_limits('did:key:carol', daily_budget_usd => 20, monthly_budget_usd => 2.28);
 select is(pg_temp.shared('did:key:carol'), 'day 0.3 2028-03-01T00:00:00+00:00', 'but where that has more');
+select public.set_gateway_limits(clear => '{daily_budget_usd}');
+select is(
+  (select string_agg(pg_temp.admit('did:key:carol', '0.0100', timestamptz '2028-02-29 10:00:30+00' + n * interval '1 second') ->> 'remaining_usd', ' ' order by n) from generate_series(1, 2) as n),
+  '0.3 0.29', 'what a call is told to be left is of the month, where less is'
+);
 select pg_temp.settle(pg_temp.admit('did:key:zero', '0.10', '2028-02-29 10:00:30+00'), '0.10'), pg_temp.admit('did:key:zero', '0.10', '2028-02-29 10:00:30+00');
 select public.set_limits('did:key:zero', daily_budget_usd => 0.50);
 update public.budgets set day_spent_usd = 0.10, day_reserved_usd = 0.100 where did = 'did:key:zero';

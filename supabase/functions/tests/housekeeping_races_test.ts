@@ -166,3 +166,21 @@ Deno.test("of two that add up days at once the second does nothing", async () =>
     assert.equal(await addUp(second), 0);
   });
 });
+
+Deno.test("of two that claim alerts at once each has what the other one has not", async () => {
+  await db.sql`
+    insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached)
+    select 'did:example:' || n, 'day', '2019-01-01', 50, 1, 1 from generate_series(1, 3) as n`;
+  const claim = async (sql: postgres.ISql, limit: number) => {
+    const [row] = await sql<{ answer: { alerts: { did: string }[] } }[]>`
+      select public.claim_budget_alerts(${limit}) as answer`;
+    return row!.answer.alerts.map(({ did }) => did);
+  };
+  await first.begin(async (sql) => {
+    const claimed = await claim(sql, 2);
+    const others = await claim(second, 3);
+    assert.deepEqual([claimed.length, others.length], [2, 1]);
+    assert.equal(new Set([...claimed, ...others]).size, 3);
+  });
+  assert.deepEqual(await claim(second, 3), []);
+});
