@@ -1,6 +1,6 @@
 -- The decision on a request, and the row that books it.
 begin;
-select plan(60);
+select plan(71);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 values
@@ -173,6 +173,38 @@ select is(
   pg_temp.decision(53, 'did:key:bob', idempotency_key => 'k'), 'admitted',
   'another DID''s idempotency keys are its own'
 );
+select is(pg_temp.decision(56, 'did:key:alice', idempotency_key => 'other'), 'admitted', 'and so is another key');
+select is(
+  public.admit_request(jsonb_build_object(
+    'request_id', pg_temp.request(57), 'did', did, 'method', 'POST', 'endpoint', '/chat/completions', 'metered', true,
+    'idempotency_key', key, 'body_hash', pg_temp.hash(body)
+  )),
+  jsonb_build_object('decision', 'duplicate', 'request_id', pg_temp.request(first)), 'each is told its own first request: ' || first
+)
+from (values
+  ('did:key:alice', 'k', '{}', 50), ('did:key:alice', 'k', '{"other":1}', 52), ('did:key:bob', 'k', '{}', 53), ('did:key:alice', 'other', '{}', 56)
+) as sent_again (did, key, body, first);
+select is(pg_temp.decision(58, 'did:key:alice', 'm20'), 'replayed', 'and every other message is remembered');
+-- A key that was in use when its row was to be inserted, and is given back before it is looked for.
+create function pg_temp.in_use_once() returns trigger language plpgsql as $$
+begin
+  if current_setting('test.was_in_use', true) = 'yes' then
+    return new;
+  end if;
+  perform set_config('test.was_in_use', 'yes', true);
+  return null;
+end;
+$$;
+reset role;
+create trigger in_use_once before insert on public.idempotency_keys for each row execute function pg_temp.in_use_once();
+set local role service_role;
+select is(pg_temp.decision(59, 'did:key:alice', idempotency_key => 'given back'), 'admitted', 'a key that is given back meanwhile is free');
+reset role;
+drop trigger in_use_once on public.idempotency_keys;
+set local role service_role;
+select is(
+  (select request_id from public.idempotency_keys where idempotency_key = 'given back'), pg_temp.request(59), 'and taken'
+);
 
 -- Models that a list does not have.
 select is(
@@ -184,6 +216,17 @@ from (values
   ('{openai/x@preset/y}', 'openai/x@preset/y'), ('{openai/x/y}', 'openai/x/y'), ('{openai/}', 'openai/'), ('{openai/x:}', 'openai/x:'), ('{openaix/y}', 'openaix/y'),
   ('{o3}', 'o3'), ('{openai}', 'openai'), (array[null], ''), ('{""}', '')
 ) as asked (models, missing);
+select public.set_limits('did:key:bob', allowed_models => '{openai/*}');
+select is(
+  public.admit_request(jsonb_build_object(
+    'request_id', pg_temp.request(70), 'did', 'did:key:bob', 'method', 'POST', 'endpoint', '/chat/completions', 'metered', true
+  ) || asked), refusal || '{"decision": "model_not_allowed"}', 'whoever asks for it is told ' || refusal::text
+)
+from (values
+  ('{"models": ["openai/o3", "x-ai/grok-3"]}'::jsonb, '{"model": "x-ai/grok-3"}'::jsonb), ('{"models": ["openai/o3"], "runs_unnamed": "a preset"}', '{"why": "a preset"}'),
+  ('{}', '{"why": "no model is named"}')
+) as refused (asked, refusal);
+select public.set_limits('did:key:bob', clear => '{allowed_models}');
 
 -- Limits that the operator changed.
 select is(answer ->> 'new_limit', null, 'there is no news of an unchanged limit') from admitted;
