@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
 -- totals and then budgets of DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(48);
+select plan(49);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -98,6 +98,7 @@ select is(
   )::text))), 2::bigint, 'what costs nothing, together'
 );
 select is(pg_temp.locked(), '', 'locks none');
+select ok(not pg_temp.has_lock(pg_temp.id(15)::text), 'nor its id');
 select is((select count(*) from generate_series(11, 14) as n where pg_temp.has_lock(pg_temp.id(n)::text)), 4::bigint, 'and each id');
 select is(
   (select string_agg(ltrim(right(encode(message_hash, 'hex'), 4), '0'), ' ' order by ctid) from public.accepted_messages),

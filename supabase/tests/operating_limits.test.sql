@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(254);
+select plan(255);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -484,6 +484,8 @@ select is(
   (select string_agg(pg_temp.admit('did:key:carol', '0.0100', timestamptz '2028-02-29 10:00:30+00' + n * interval '1 second') ->> 'remaining_usd', ' ' order by n) from generate_series(1, 2) as n),
   '0.3 0.29', 'what a call is told to be left is of the month, where less is'
 );
+select public.set_limits('did:key:carol', daily_budget_usd => 2, monthly_budget_usd => 20);
+select is(pg_temp.admit('did:key:carol', '0.01', '2028-02-29 10:00:33+00') ->> 'remaining_usd', '0.3', 'or of the day, what is spent and what is reserved');
 select pg_temp.settle(pg_temp.admit('did:key:zero', '0.10', '2028-02-29 10:00:30+00'), '0.10'), pg_temp.admit('did:key:zero', '0.10', '2028-02-29 10:00:30+00');
 select public.set_limits('did:key:zero', daily_budget_usd => 0.50);
 update public.budgets set day_spent_usd = 0.10, day_reserved_usd = 0.100 where did = 'did:key:zero';

@@ -25,6 +25,8 @@ select is(
   'and where it is to be had'
 );
 
+create schema elsewhere;
+create function elsewhere.http_post() returns void language sql as '';
 create schema cron;
 create table cron.job (jobname text primary key, schedule text, command text);
 create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as $$
@@ -80,7 +82,7 @@ select throws_like(
   '%is no secret key%', 'there must be a key'
 );
 select is(
-  public.schedule_maintenance('https://ref.supabase.co/functions/v1/openrouter-proxy//', ' sb_secret_0123456789abcdef '),
+  public.schedule_maintenance(' https://ref.supabase.co/functions/v1/openrouter-proxy// ', ' sb_secret_0123456789abcdef '),
   'POST https://ref.supabase.co/functions/v1/openrouter-proxy/api/v1/maintenance is scheduled at */5 * * * *',
   'it says what it did'
 );
@@ -99,10 +101,10 @@ begin
 end;
 $$;
 select results_eq(
-  $$ select url, headers ->> 'apikey', timeout_milliseconds from net.requests $$,
+  $$ select url, headers, body, timeout_milliseconds from net.requests $$,
   $$
     values ('https://ref.supabase.co/functions/v1/openrouter-proxy/api/v1/maintenance',
-      'sb_secret_0123456789abcdef', 90000)
+      '{"content-type": "application/json", "apikey": "sb_secret_0123456789abcdef"}'::jsonb, '{}'::jsonb, 90000)
   $$,
   'what is scheduled is a request with the key, which waits half as long again as a run may take'
 );
