@@ -1,6 +1,10 @@
-/** The errors that an answer reports, although its status may be 200. */
+/**
+ * The errors that an answer reports, although its status may be 200. Callers read them in their log, so
+ * that they hold no more of the operator's identifiers than the answers themselves.
+ */
 import { isObject } from "../bytes/encodings.ts";
 import { storable } from "../bytes/storable.ts";
+import { redactedErrorText } from "../openrouter/identifiers.ts";
 import { choicesOf } from "./choices.ts";
 import { type Json, text } from "./told_values.ts";
 
@@ -32,5 +36,5 @@ function describe(error: Json): string {
   const prefix = typeof code === "string" || typeof code === "number" ? `${code}: ` : "";
   const message = error.message ?? "no message";
   const text = typeof message === "string" ? message : JSON.stringify(message);
-  return storable(prefix + text, MAX_ERROR_LENGTH);
+  return storable(redactedErrorText(prefix + text), MAX_ERROR_LENGTH);
 }

@@ -60,6 +60,26 @@ const ERRORS: [what: string, message: string, error: string][] = [
     '{"choices":[{"error":"of one"},{"error":"of two"}]}',
     "of one",
   ],
+  [
+    "without the operator's identifiers, by their looks",
+    `{"error":{"code":403,"message":"user_2dHUbBFBK of org_2eKbNbJXq: key ${"a1".repeat(32)}"}}`,
+    "403: [redacted] of [redacted]: key [redacted]",
+  ],
+  [
+    "without the operator's identifiers, by their names",
+    String.raw`{"error":"{\"user_id\":\"me\"}","choices":[]}`,
+    '{"user_id":"[redacted]"}',
+  ],
+  [
+    "whose message is an object, without the operator's identifiers",
+    '{"error":{"message":{"workspace_id":"w-1"}}}',
+    '{"workspace_id":"[redacted]"}',
+  ],
+  [
+    "without an identifier that is longer than what is kept of it",
+    `{"error":"${"x ".repeat(244)}user_2dHUbBFBKVN9TlzZIMF"}`,
+    `${"x ".repeat(244)}[redacted]`,
+  ],
 ];
 
 for (const [what, message, error] of ERRORS) {

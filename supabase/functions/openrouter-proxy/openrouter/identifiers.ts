@@ -3,7 +3,7 @@
  *
  * Source: docs/protocol.md, "Redaction"; docs/openrouter.md, "Errors" and "Endpoints".
  */
-import { concatAll, utf8 } from "../bytes/encodings.ts";
+import { concatAll, textOf, utf8 } from "../bytes/encodings.ts";
 
 /** Members of OpenRouter's answers that name the operator's account, or a part of it. */
 export const IDENTIFIERS: ReadonlySet<string> = new Set([
@@ -67,6 +67,11 @@ export function redactedError(body: Uint8Array, keepsLength = false): Uint8Array
     from = end;
   }
   return concatAll([...parts, body.subarray(from)]);
+}
+
+/** The same of a text. */
+export function redactedErrorText(text: string): string {
+  return textOf(redactedError(utf8(text)));
 }
 
 function identifiersIn(text: string): Span[] {
