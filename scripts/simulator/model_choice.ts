@@ -54,8 +54,17 @@ function checkPrice(model: Model, provider: unknown): void {
   const most = Object(Object(provider).max_price) as Record<string, unknown>;
   for (const kind of ["prompt", "completion"] as const) {
     const limit = most[kind];
-    if (limit === undefined || usd(model[kind]) * 1_000_000n <= usd(String(limit))) continue;
+    if (limit === undefined || limit === null) continue;
+    if (usd(model[kind]) * 1_000_000n <= priceOf(limit, `provider.max_price.${kind}`)) continue;
     throw apiError(404, `No endpoints found for ${model.id} within max_price`);
+  }
+}
+
+function priceOf(value: unknown, name: string): bigint {
+  try {
+    return usd(String(value));
+  } catch {
+    throw apiError(400, `${name} must be a price`);
   }
 }
 

@@ -182,6 +182,7 @@ Deno.test("a model that is dearer than provider.max_price is refused", () =>
     assert.equal(await ask({ prompt: 0.15, completion: 0.6 }), 200);
     assert.equal(await ask({ prompt: 0.14 }), 404);
     assert.equal(await ask({ completion: "0.59" }), 404);
+    for (const prompt of ["0x10", "1e-40", {}]) assert.equal(await ask({ prompt }), 400);
     assert.equal(simulator.ledger().generations, 1);
   }));
 
