@@ -32,8 +32,8 @@ export async function requestBytes(
 ): Promise<ReceivedBody> {
   const contentLength = lengthToldBy(request.headers);
   if (contentLength > maxBytes) throw tooLarge(maxBytes);
-  const encoding = request.headers.get("content-encoding") ?? "identity";
-  if (encoding.toLowerCase() !== "identity") {
+  const encoding = request.headers.get("content-encoding") ?? "";
+  if (isEncoded(encoding)) {
     throw new GatewayError(
       "unsupported_media_type",
       `content-encoding ${encoding} is not supported: send the request body uncompressed`,
@@ -56,6 +56,11 @@ export async function requestBytes(
     place[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Whether a list of codings has one; empty elements count as none (RFC 9110 section 5.6.1.2). */
+function isEncoded(codings: string): boolean {
+  return codings.split(",").some((coding) => !/^\s*(?:identity\s*)?$/i.test(coding));
 }
 
 /** How long a body is said to be; 0: nothing tells. Chunks overrule a length (RFC 9112 section 6.3). */
