@@ -43,10 +43,14 @@ export async function* listKeys(
 ): AsyncGenerator<ListedKey> {
   const seen = new Set<string>();
   for (let listing = 1; listing <= MAX_LISTINGS; listing++) {
+    let newest: string | undefined;
     for (let offset = 0;; offset += PAGE_SIZE - PAGE_OVERLAP) {
       const page = await pageAt(offset, manage, workspaceId);
       // More were deleted than pages overlap: there may be a gap before this one.
       if (offset > 0 && page.every(({ hash }) => !seen.has(hash))) break;
+      // As many were made as a page moves on, or pages do not move on, and have no end.
+      if (offset > 0 && page[0]?.hash === newest) break;
+      newest ??= page[0]?.hash;
       const unseen = page.filter(({ hash }) => !seen.has(hash) && seen.add(hash));
       yield* unseen.map((key) => ({
         ...key,
@@ -55,7 +59,7 @@ export async function* listKeys(
       if (page.length < PAGE_SIZE) return;
     }
   }
-  throw new ManagementError("OpenRouter's keys are deleted faster than they are listed", null);
+  throw new ManagementError("OpenRouter's keys change faster than they are listed", null);
 }
 
 /** As OpenRouter has them: limits are in credits. */

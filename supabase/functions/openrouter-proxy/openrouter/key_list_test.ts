@@ -82,8 +82,16 @@ Deno.test("a key that a page names twice is listed once", async () => {
 Deno.test("a list that never holds still is given up", async () => {
   const { management, sent } = listing(50_000, (keys) => keys.splice(0, 200));
   const error = await failureOf(hashes(management));
-  assert.match(error.message, /deleted faster than they are listed/);
+  assert.match(error.message, /change faster than they are listed/);
   assert.equal(sent.filter(({ line }) => line.includes("offset=0&")).length, 5);
+});
+
+Deno.test("a list whose pages do not move on is given up", async () => {
+  const page = { data: Array.from({ length: 100 }, (_, n) => ({ hash: `hash ${n}`, name: "" })) };
+  const { management, sent } = answered(() => Response.json(page));
+  const error = await failureOf(hashes(management));
+  assert.match(error.message, /change faster than they are listed/);
+  assert.equal(sent.length, 10);
 });
 
 Deno.test("a listed limit is told in US dollars, whatever a credit is worth", async () => {
