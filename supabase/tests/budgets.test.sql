@@ -396,10 +396,12 @@ select calls, pg_temp.budget(jsonb_build_object(
     'requests_under_way', under_way, 'requests_used_until', timestamptz '2028-02-28 12:00:00+00' + used, 'refusals_used_until', refusals
   )) as budget, pg_temp.limits(limits) as limits
 from unnest('{1, 2}'::integer[]) as calls, unnest('{0.25, 0.5, 0.500001}'::numeric[]) as spent, unnest('{1, 2}'::integer[]) as under_way,
-  unnest('{-1 hour, 20 seconds, 20.000001 seconds, 40 seconds, 40.000001 seconds}'::interval[]) as used,
+  unnest('{-1 hour, 20 seconds, 20.000001 seconds, 40 seconds, 40.000001 seconds, 59.6025 seconds, 59.602501 seconds}'::interval[]) as used,
   unnest('{2028-02-28 12:00:00+00, 2028-02-28 12:00:00.000001+00}'::timestamptz[]) as refusals,
   unnest(array[
     '{}', '{"daily_budget_usd": 1}', '{"monthly_budget_usd": 2}', '{"requests_per_minute": 3}', '{"concurrent_requests": 3}',
+    -- A call takes 397350 microseconds, and 151 of those that are one longer would be no minute.
+    '{"requests_per_minute": 151}',
     '{"daily_budget_usd": 1, "monthly_budget_usd": 1.75, "requests_per_minute": 3, "concurrent_requests": 2, "refused_requests_per_minute": 1}'
   ]::jsonb[]) as limits;
 create function pg_temp.pass_in_turn(p_budget public.budgets, p_limits public.limits, calls integer) returns boolean language plpgsql as $$

@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(52);
+select plan(54);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -460,6 +460,21 @@ select results_eq(
     from public.usage_unknown_costs where endpoint = '/745' $$,
   $$ values ('did:key:full', now() - interval '745 hours', '/745', null::text, 'failed', 502::smallint, null::text, '745', '745', 0.5, 7::smallint, null::timestamptz, null::text) $$,
   'costs that are not known are so for ever'
+);
+select is_empty(
+  $$ select class.relname, attname from pg_catalog.pg_class as class
+    join pg_catalog.pg_attribute on attrelid = class.oid and attnum > 0
+    where relnamespace = 'public'::regnamespace and relkind = 'v' and col_description(attrelid, attnum) is null $$,
+  'every column of a view says what it is'
+);
+select is(
+  array(
+    select distinct attname || ': ' || col_description(attrelid, attnum) as meaning from pg_catalog.pg_attribute
+    where attrelid = any ('{public.usage_by_did_day, public.usage_by_did_hour}'::regclass[])
+      and attname in ('day', 'did', 'hour', 'total_cost') order by meaning
+  ),
+  '{day: The UTC day of request_time.,did: Whose it is.,hour: When the hour of request_time begins.,"total_cost: USD, exactly."}'::text[],
+  'and alike in all of them'
 );
 
 select * from finish();
