@@ -164,6 +164,12 @@ Deno.test("readForm takes a boundary in quotes, and a field's name without", () 
   assert.equal(modelOfForm(new TextEncoder().encode(body), type), "m");
 });
 
+Deno.test("readForm takes a boundary of bytes beyond ASCII, each of which is a character of its header", () => {
+  const body = `--\u00e9\r\n${MODEL}--\u00e9--`;
+  const bytes = Uint8Array.from(body, (character) => character.charCodeAt(0));
+  assert.equal(modelOfForm(bytes, "multipart/form-data; boundary=\u00e9"), "m");
+});
+
 Deno.test("readForm finds what reaches beyond the caller, as in a JSON body", async () => {
   const reached = async (...fields: [name: string, value: string | Blob][]) => {
     const { body, contentType } = await formOf(...fields);

@@ -151,6 +151,18 @@ for (
   });
 }
 
+Deno.test("a digest that is another body's is named, with how long the body is that came", async () => {
+  const { covered } = await httpSignatureParts(signer, { body: BODY });
+  const digest = `${SHA256}, ${SHA512.replace(/:.*/, `:${base64.encode(new Uint8Array(64))}:`)}`;
+  const result = httpSignedRequest(signer, {
+    body: BODY,
+    headers: { "content-digest": digest },
+    covered: { ...covered, '"content-digest"': digest },
+  }).then(authenticate);
+  const message = /^content-digest's sha-512 is not that of the body's 13 bytes$/;
+  await assertRefused(result, "invalid_signature", message);
+});
+
 Deno.test("one digest of several may be covered, if it binds the body", async () => {
   const withKey = async (key: string, value: string) => {
     const { covered: { '"content-digest"': _, ...covered } } = await httpSignatureParts(signer);
@@ -215,6 +227,12 @@ Deno.test("other components may be covered, and are verified", async () => {
   assert.match(base, /^"@method": POST$/m);
   assert.match(base, /^"content-type": text\/plain$/m);
   assert.match(base, /^"authorization": …$/m, "a secret is not repeated");
+  assert.equal(
+    refusal.message,
+    "the signature is not this DID's signature of signature_base (where values that may be secret " +
+      `are left out); its @target-uri begins with the audience, which is ${AUDIENCE}, whatever URL ` +
+      "the gateway is called at",
+  );
 });
 
 Deno.test("a signature of another request, audience or signer is refused", async () => {

@@ -38,6 +38,7 @@ function gateWith(changes: Partial<BodyLimits> = {}) {
       }
     },
     isIdle: () => sleepers.length === 0,
+    sleeping: () => sleepers.length,
     /** A body that enters, or tries to. */
     body(kind: SenderKind, bufferBytes = 0, did: string | null = null): Body {
       const body: Body = { place: null, refused: null, ended: null };
@@ -293,6 +294,15 @@ Deno.test("who finds no room within five seconds is refused", async () => {
   const later = gate.body("unverified", 221);
   await gate.pass(5_000);
   assert.deepEqual(states([later]), ["refused"]);
+});
+
+Deno.test("one clock looks after all that wait, however many they are", async () => {
+  const gate = gateWith({ slots: 1, slotsOfKind: 1, waitingOfKind: 3 });
+  for (let n = 0; n < 4; n++) gate.body("unverified");
+  await gate.settle();
+  assert.equal(gate.sleeping(), 1);
+  await gate.pass(100);
+  assert.equal(gate.sleeping(), 1);
 });
 
 Deno.test("an unverified body ends no verified one, and a verified one may end either", async () => {
