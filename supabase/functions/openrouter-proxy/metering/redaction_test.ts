@@ -352,6 +352,7 @@ const WHOLE: [what: string, shape: Shape][] = [
   ["embeddings", (text) => ({ data: [{ embedding: [0.1, -1e-7], object: text }], model: "m" })],
   ["rerank", (text, json, object) => ({
     results: [{ index: 0, relevance_score: 1, document: { text, ...object } }, { document: json }],
+    documents: [text, object, { json }],
   })],
   ["images", (text) => ({ data: [{ b64_json: text, revised_prompt: text }] })],
   ["transcriptions", (text) => ({ text, segments: [{ text }], words: [{ word: text }] })],
