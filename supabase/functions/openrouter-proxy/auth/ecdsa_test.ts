@@ -1,5 +1,6 @@
 import { p256 } from "@noble/curves/nist.js";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { keccak_256 } from "@noble/hashes/sha3.js";
 import { hex } from "@scure/base";
 import assert from "node:assert/strict";
 import { importP256, importSecp256k1 } from "./ecdsa.ts";
@@ -144,6 +145,25 @@ Deno.test("EIP-191 takes v of 27, 28, 0 and 1, and none other", async () => {
     for (let v = 0; v < 256; v++) {
       const verified = await account.verify(concat(signature.slice(0, 64), [v]), message);
       assert.equal(verified, v === recovery || v === recovery + 27, `v = ${v}`);
+    }
+  }
+});
+
+Deno.test("EIP-191 refuses v of 2, 3, 29 and 30 of whom a signature with r beyond n tells", async () => {
+  const { n, p } = SECP256K1;
+  let r = 1n;
+  while (!isPoint(() => secp256k1.Point.fromBytes(concat([2], bytes32(n + r))))) r++;
+  assert.ok(n + r < p);
+  const prefix = utf8(`\x19Ethereum Signed Message:\n${MESSAGE.length}`);
+  const digest = keccak_256(concat(prefix, MESSAGE));
+  for (const recovery of [2, 3]) {
+    const key = new secp256k1.Signature(r, 1n, recovery).recoverPublicKey(digest).toBytes(false);
+    const account = await ethereumAccount(
+      `0x${hex.encode(keccak_256(key.slice(1)).slice(12))}`,
+    );
+    for (const v of [recovery, recovery + 27]) {
+      const signature = concat(bytes32(r), bytes32(1n), [v]);
+      assert.equal(await account.verify(signature, MESSAGE), false, `v = ${v}`);
     }
   }
 });
