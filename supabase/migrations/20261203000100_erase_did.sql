@@ -12,7 +12,10 @@ declare
 begin
   if not exists (
     select from public.user_api_keys where did = v_did
+    union all select from public.retired_api_keys where did = v_did
+    union all select from public.key_provisioning where did = v_did
     union all select from public.did_policies where did = v_did
+    union all select from public.budgets where did = v_did
     union all select from public.usage_daily where did = v_did
     union all select from public.request_logs where did = v_did
   ) then

@@ -1,6 +1,6 @@
 -- A person who asks for it is forgotten: no table holds the DID any more, and no number has changed.
 begin;
-select plan(21);
+select plan(25);
 
 -- Two DIDs of which every table knows something; the second one's name begins with the first one's.
 create function pg_temp.make(p_did text, p_n integer) returns void language plpgsql as $$
@@ -112,6 +112,13 @@ select throws_ok($$ select public.erase_did('zAnnabel') $$, 'P0001', '''zAnnabel
 select public.block_did('did:key:zNew');
 select matches(public.erase_did('did:key:zNew'), '^did:erased:', 'who never called, and is blocked, is known');
 select is((select count(*) from public.did_policies), 1::bigint, 'and is not any more');
+-- Of whom one table alone knows.
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at) values ('did:key:zKey', 'hash', 'x', now());
+insert into public.key_provisioning (did, attempt_id, expires_at) values ('did:key:zLease', gen_random_uuid(), now());
+insert into public.budgets (did, day, month) values ('did:key:zBudget', current_date, current_date);
+select matches(public.erase_did('did:key:z' || what), '^did:erased:', 'who had a ' || what || ' is known')
+from unnest('{Key, Lease, Budget}'::text[]) as what;
+select is(pg_temp.tables_with('did:key:z(Key|Lease|Budget)'), '', 'and is not any more');
 
 select * from finish();
 rollback;

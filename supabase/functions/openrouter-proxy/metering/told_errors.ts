@@ -17,7 +17,8 @@ export function errorOf(message: Json): string | null {
   if (error === undefined) {
     if (message.type !== "error") return null;
     // Where a message is an object, it is an answer as a rule, and only read in part.
-    return describe({ ...message, message: text(message.message, MAX_ERROR_LENGTH) });
+    const told = text(message.message) === null ? null : message.message;
+    return describe({ ...message, message: told });
   }
   return isObject(error) ? describe(error) : describe({ message: error });
 }

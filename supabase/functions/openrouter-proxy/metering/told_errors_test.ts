@@ -76,6 +76,11 @@ const ERRORS: [what: string, message: string, error: string][] = [
     '{"workspace_id":"[redacted]"}',
   ],
   [
+    "of type error, without a key that is longer than what is kept of it",
+    `{"type":"error","code":"x","message":"${"x ".repeat(240)}${"a1".repeat(32)}"}`,
+    `x: ${"x ".repeat(240)}[redacted]`,
+  ],
+  [
     "without an identifier that is longer than what is kept of it",
     `{"error":"${"x ".repeat(244)}user_2dHUbBFBKVN9TlzZIMF"}`,
     `${"x ".repeat(244)}[redacted]`,

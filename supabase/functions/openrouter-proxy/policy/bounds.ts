@@ -55,7 +55,7 @@ class Given<Value extends number | bigint> {
   }
 }
 
-/** A whole number of tokens; null: anything else, and none, of which it is not told what it bounds. */
+/** A whole number of tokens; null: anything else, 0 included, of which no page says what it bounds. */
 export function tokenBound(json: string | null): number | null {
   return wholeNumber(json) || null;
 }
