@@ -8,7 +8,7 @@ import { createPseudonyms } from "./accounts/pseudonym.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import { type AlertDelivery, createAlertDelivery } from "./books/alerts/delivery.ts";
 import { type Bookkeeper, createBookkeeper } from "./books/booking.ts";
-import { createGenerationReader } from "./books/generation.ts";
+import { createGenerationReader } from "./books/generation_reader.ts";
 import { assembleMaintenance } from "./books/maintenance/assemble.ts";
 import { createMaintenanceRoute } from "./books/maintenance/route.ts";
 import { createSweep } from "./books/maintenance/sweep.ts";

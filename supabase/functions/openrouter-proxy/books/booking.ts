@@ -11,7 +11,7 @@ import { costOfJob, nothingObserved, observe, type Observed } from "../metering/
 import type { Store } from "../store/store.ts";
 import type { KnownCost, Settlement } from "../store/settlement.ts";
 import { createEntries, MAX_ENTRIES } from "./entries.ts";
-import type { GenerationReader } from "./generation.ts";
+import type { GenerationReader } from "./generation_reader.ts";
 import { knownUsage } from "./known_usage.ts";
 import { createLateCosts } from "./late_costs.ts";
 import { discardedLine, requestLine } from "./request_line.ts";

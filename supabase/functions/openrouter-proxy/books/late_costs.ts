@@ -10,7 +10,7 @@ import type { Store } from "../store/store.ts";
 import type { UnpricedRequest } from "../store/late_costs.ts";
 import type { KnownCost } from "../store/settlement.ts";
 import type { Entries } from "./entries.ts";
-import type { GenerationReader } from "./generation.ts";
+import type { GenerationReader } from "./generation_reader.ts";
 import { knownUsage } from "./known_usage.ts";
 
 export interface LateCostsDeps {

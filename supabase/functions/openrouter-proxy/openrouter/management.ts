@@ -6,12 +6,8 @@
  */
 import { type ListedKey, listKeys } from "./key_list.ts";
 import { type Keys, keysAt } from "./keys.ts";
-import {
-  createManagementCall,
-  dataOf,
-  type ManagementCall,
-  ManagementError,
-} from "./management_call.ts";
+import { createManagementCall, type ManagementCall, ManagementError } from "./management_call.ts";
+import { readGeneration } from "./told_costs.ts";
 
 export interface Management extends Keys {
   /** As `listKeys` of key_list.ts has them. @throws {ManagementError} */
@@ -22,16 +18,10 @@ export interface Management extends Keys {
    * @throws {ManagementError}
    */
   assignGuardrail(guardrailId: string, hash: string): Promise<void>;
-  /**
-   * What OpenRouter knows of a generation, whichever key of the account made it, with exact amounts of
-   * money; null: it does not know it, or not yet, or takes the id for none.
-   *
-   * @throws {ManagementError}
-   */
+  /** As `readGeneration` of told_costs.ts has it. @throws {ManagementError} */
   generation(id: string): Promise<Record<string, unknown> | null>;
 }
 
-const AMOUNTS: ReadonlySet<string> = new Set(["total_cost", "upstream_inference_cost"]);
 /** Names the variable, which is what an operator looks at when the guardrail is not there. */
 const GUARDRAIL_ROUTE = "/guardrails/{OPENROUTER_GUARDRAIL_ID}/assignments/keys";
 
@@ -52,26 +42,8 @@ export function createManagement(
     ...keysAt(manage, workspaceId, usdPerCredit),
     listKeys: () => listKeys(manage, workspaceId, usdPerCredit),
     assignGuardrail: (guardrailId, hash) => assignGuardrail(manage, guardrailId, hash),
-    generation: (id) => generation(manage, id),
+    generation: (id) => readGeneration(manage, id),
   };
-}
-
-/** Ids come from providers too, in whatever form: one that is refused keeps no other waiting. */
-const NO_GENERATION: readonly (number | null)[] = [400, 410, 422];
-
-async function generation(
-  manage: ManagementCall,
-  id: string,
-): Promise<Record<string, unknown> | null> {
-  try {
-    return await dataOf(manage, `/generation?id=${encodeURIComponent(id)}`, {
-      route: "/generation",
-      exact: AMOUNTS,
-    });
-  } catch (error) {
-    if (error instanceof ManagementError && NO_GENERATION.includes(error.status)) return null;
-    throw error;
-  }
 }
 
 async function assignGuardrail(manage: ManagementCall, guardrailId: string, hash: string) {

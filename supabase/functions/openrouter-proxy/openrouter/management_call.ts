@@ -1,5 +1,6 @@
 /**
- * One call of OpenRouter with the management key, which proxied calls never carry.
+ * One call of OpenRouter that the gateway makes for itself: with the management key, which proxied calls
+ * never carry; about a job, with its DID's own.
  *
  * Source: openrouter.md, "Keys".
  */
@@ -51,7 +52,7 @@ const NONE: ReadonlySet<string> = new Set();
 /** @param openrouterUrl OpenRouter's API without a trailing slash */
 export function createManagementCall(
   openrouterUrl: string,
-  managementKey: string,
+  apiKey: string,
   fetch: typeof globalThis.fetch,
 ): ManagementCall {
   return async (method, path, { body, route, exact = NONE }) => {
@@ -61,7 +62,7 @@ export function createManagementCall(
       response = await fetch(`${openrouterUrl}${path}`, {
         method,
         headers: {
-          authorization: `Bearer ${managementKey}`,
+          authorization: `Bearer ${apiKey}`,
           ...(body === undefined ? {} : { "content-type": "application/json" }),
         },
         ...(body === undefined ? {} : { body }),

@@ -14,7 +14,8 @@ import {
   observeGeneration,
 } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
-import { createManagementCall, ManagementError } from "../../openrouter/management_call.ts";
+import { ManagementError } from "../../openrouter/management_call.ts";
+import { readJob } from "../../openrouter/told_costs.ts";
 import type { Store } from "../../store/store.ts";
 import type { UnpricedRequest } from "../../store/late_costs.ts";
 import type { Turn } from "./turn.ts";
@@ -35,16 +36,8 @@ export interface JobCostsDeps {
  */
 export type JobCosts = (row: UnpricedRequest, turn: Turn) => Promise<Observed | null>;
 
-const AMOUNTS: ReadonlySet<string> = new Set(["cost", "upstream_inference_cost"]);
-
 export function createJobCosts(deps: JobCostsDeps): JobCosts {
   const { store, management, vault, openrouterUrl, fetch } = deps;
-
-  async function readJob(apiKey: string, jobId: string): Promise<unknown> {
-    const call = createManagementCall(openrouterUrl, apiKey, fetch);
-    const path = `/videos/${encodeURIComponent(jobId)}`;
-    return await call("GET", path, { route: "/videos/{id}", exact: AMOUNTS });
-  }
 
   return async ({ did, generationId }, turn) => {
     const envelope = await store.encryptedKeyOf(did);
@@ -52,7 +45,7 @@ export function createJobCosts(deps: JobCostsDeps): JobCosts {
     let job: unknown;
     try {
       const apiKey = await vault.open(did, envelope);
-      job = await turn.ask(() => readJob(apiKey, generationId));
+      job = await turn.ask(() => readJob(openrouterUrl, apiKey, fetch, generationId));
     } catch (error) {
       // A key that OpenRouter no longer takes is replaced by the DID's next call; one that cannot be
       // opened keeps nobody else's job waiting.

@@ -4,12 +4,11 @@
  * Source: openrouter.md, "GET /generation": it answers 404 for about ten seconds after a call, longer
  * after an interrupted stream; "Where usage sits, by endpoint" for the jobs of `/videos`.
  */
-import { isObject } from "../bytes/encodings.ts";
-import { parseWithExactMoney } from "../metering/told_values.ts";
+import { createManagementCall, ManagementError } from "../openrouter/management_call.ts";
+import { readGeneration, readJob } from "../openrouter/told_costs.ts";
 
 /** Waits between the attempts, in milliseconds. */
 const RETRY_DELAYS_MS = [8_000, 8_000, 15_000, 30_000, 60_000];
-const ATTEMPT_TIMEOUT_MS = 10_000;
 
 export interface GenerationReader {
   /**
@@ -17,7 +16,7 @@ export interface GenerationReader {
    *
    * @returns the member `data` of the answer, with exact money, or null when OpenRouter never knew it
    */
-  read(generationId: string): Promise<unknown>;
+  read(generationId: string): Promise<Record<string, unknown> | null>;
   /**
    * @param apiKey a key of the job's account
    * @returns the answer of `GET /videos/{id}`, with exact money, or null when there is none now
@@ -35,29 +34,13 @@ export function createGenerationReader(
   fetch: typeof globalThis.fetch,
   sleep: (ms: number) => Promise<void>,
 ): GenerationReader {
-  async function attempt(url: string, apiKey: string): Promise<unknown> {
-    try {
-      const response = await fetch(url, {
-        headers: { authorization: `Bearer ${apiKey}` },
-        redirect: "error",
-        signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
-      });
-      const text = await response.text();
-      return response.ok ? parseWithExactMoney(text) : null;
-    } catch {
-      // Unreachable, too slow, or no JSON: the next attempt may do better.
-      return null;
-    }
-  }
-
+  const manage = createManagementCall(openrouterUrl, managementKey, fetch);
   return {
     async read(generationId) {
-      const url = `${openrouterUrl}/generation?id=${encodeURIComponent(generationId)}`;
-      let known: unknown = null;
+      let known: Record<string, unknown> | null = null;
       /** Whether OpenRouter knows the cost; before that it may know the rest. */
       async function isPriced(): Promise<boolean> {
-        const answer = await attempt(url, managementKey);
-        const data = isObject(answer) && isObject(answer.data) ? answer.data : null;
+        const data = await orNull(readGeneration(manage, generationId));
         known = data ?? known;
         return data !== null && data.total_cost !== null && data.total_cost !== undefined;
       }
@@ -68,7 +51,16 @@ export function createGenerationReader(
       await isPriced();
       return known;
     },
-    readJob: (jobId, apiKey) =>
-      attempt(`${openrouterUrl}/videos/${encodeURIComponent(jobId)}`, apiKey),
+    readJob: (jobId, apiKey) => orNull(readJob(openrouterUrl, apiKey, fetch, jobId)),
   };
+}
+
+/** Unreachable, too slow, refused, or no JSON: the next attempt may do better. */
+async function orNull<T>(answer: Promise<T>): Promise<T | null> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof ManagementError) return null;
+    throw error;
+  }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fakeFetch, scriptedFetch } from "../testing/fake_fetch.ts";
-import { createGenerationReader } from "./generation.ts";
+import { createGenerationReader } from "./generation_reader.ts";
 
 const OPENROUTER = "https://openrouter.example/api/v1";
 const notFound = () => new Response('{"error":{"code":404}}', { status: 404 });
