@@ -21,10 +21,11 @@ const NAMES = [...IDENTIFIERS].join("|");
  */
 const MEMBER = new RegExp(`("(?:${NAMES})\\\\*"\\s*:\\s*\\\\*")([^"\\\\]+)`, "g");
 /**
- * How the account's users and organizations are spelled, and the hash of a key, wherever they stand in a
- * word: tried at each byte, so that it must give up at once where none begins.
+ * How the account's users and organizations are spelled, an organization at OpenAI, and the hash of a key,
+ * wherever they stand in a word: tried at each byte, so that they must give up at once where none begins.
  */
-const ID = /(?:user|org)_[0-9][0-9A-Za-z]{7,}|(?<![0-9a-f])[0-9a-f]{64,}/g;
+const ID = /(?:user|org)_[0-9][0-9A-Za-z]{7,}|org-[0-9A-Za-z]{20,}/g;
+const HASH = /(?<![0-9a-f])[0-9a-f]{64,}/g;
 const HASH_LENGTH = 64;
 /**
  * Where a word begins. In JSON one may stand right behind an escape, whose last letter is no part of it:
@@ -80,14 +81,19 @@ function identifiersIn(text: string): Span[] {
     spans.push([index + before.length, index + found.length]);
   }
   for (const { index, 0: found } of text.matchAll(ID)) {
-    const isName = found.startsWith("user_") || found.startsWith("org_");
     const end = index + found.length;
-    const start = isName ? index : end - HASH_LENGTH;
-    const isWord = BEFORE_WORD.test(text.slice(Math.max(0, start - LONGEST_ESCAPE), start)) &&
-      !IN_WORD.test(text.charAt(end));
-    if (isWord) spans.push([start, end]);
+    if (isWord(text, index, end)) spans.push([index, end]);
+  }
+  for (const { index, 0: found } of text.matchAll(HASH)) {
+    const end = index + found.length;
+    if (isWord(text, end - HASH_LENGTH, end)) spans.push([end - HASH_LENGTH, end]);
   }
   return spans;
+}
+
+function isWord(text: string, start: number, end: number): boolean {
+  return BEFORE_WORD.test(text.slice(Math.max(0, start - LONGEST_ESCAPE), start)) &&
+    !IN_WORD.test(text.charAt(end));
 }
 
 /** What takes the place of a member's text of whatever length, in JSON. */

@@ -55,6 +55,11 @@ const REDACTED: [what: string, body: string, expected: string][] = [
     `{"user_id":"user_2abcdefgh of b","org_id":"${HASH}/c"}`,
     '{"user_id":"[redacted]","org_id":"[redacted]"}',
   ],
+  [
+    "the operator's organization at OpenAI",
+    "Rate limit reached for gpt-4o in organization org-2abcDEFghijkLMNopqrs0 on tokens per min",
+    "Rate limit reached for gpt-4o in organization [redacted] on tokens per min",
+  ],
   ["a plaintext key", `sk-or-v1-${HASH}`, "sk-or-v1-[redacted]"],
 ];
 
@@ -92,12 +97,15 @@ Deno.test("redactedError keeps the number of bytes where that was told", () => {
 Deno.test("redactedError takes out whole words alone, wherever they stand", () => {
   // The same, said in one pattern, which costs 0.2 s a megabyte.
   const word =
-    /(?:\b|(?<=\\[bfnrt]|\\u[0-9A-Fa-f]{4}))(?:(?:user|org)_[0-9][0-9A-Za-z]{7,}|[0-9a-f]{64})\b/g;
+    /(?:\b|(?<=\\[bfnrt]|\\u[0-9A-Fa-f]{4}))(?:(?:user|org)_[0-9][0-9A-Za-z]{7,}|org-[0-9A-Za-z]{20,}|[0-9a-f]{64})\b/g;
   const part = fc.constantFrom(
     HASH,
     HASH.slice(1),
     "user_2abcdefgh",
     "org_2abcdefg",
+    "org-2ABCdefghijklmnopqrs",
+    "org-2ABCdefghijklmnopqr",
+    "org-",
     "user_",
     "\\b",
     "\\f",
