@@ -161,6 +161,17 @@ Deno.test("a function returns nothing, all digits of a number, and rows of a tab
   assert.deepEqual(rows.json, [{ did: "did:a", cost: 1.5, tags: ["x", "y"], at }]);
 });
 
+Deno.test("numbers of a table have all their digits, and what is no number is a text", async () => {
+  const request = new Request("http://localhost/rest/v1/amounts?select=usd&order=id", {
+    headers: service(),
+  });
+  const text = await (await stack.fetch(request)).text();
+  assert.equal(
+    text.replaceAll(/\s/g, ""),
+    '[{"usd":12345678901234567890.10},{"usd":0.5},{"usd":0.0000001},{"usd":"NaN"}]',
+  );
+});
+
 Deno.test("a function chooses its answer's status and headers", async () => {
   const { response, json } = await rpc("answers");
   assert.deepEqual([response.status, response.headers.get("x-a"), json], [202, "b", 7]);

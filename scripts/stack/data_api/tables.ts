@@ -8,6 +8,7 @@ import { createPostgresConnection } from "@supabase/lite/postgres";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { CompiledQuery } from "kysely";
 import postgres from "postgres";
+import { decimalNumber } from "../../../supabase/functions/openrouter-proxy/bytes/decimal.ts";
 import { ApiError } from "./api_error.ts";
 import { ANON, type ApiKeys } from "./caller.ts";
 import { type ClientOptions, createBreakableClient } from "./breakable_client.ts";
@@ -128,10 +129,13 @@ export function createTableApi(databaseUrl: string, keys: ApiKeys): TableApi {
   };
 }
 
-/** NaN and infinities have no JSON number; PostgREST writes them as strings. */
-function jsonNumber(text: string): number | string {
+/**
+ * A number of JSON with all its digits. NaN and infinities have none; PostgREST writes them as strings.
+ */
+function jsonNumber(text: string): unknown {
   const number = Number(text);
-  return Number.isFinite(number) ? number : text;
+  if (!Number.isFinite(number)) return text;
+  return String(number) === text ? number : decimalNumber(text);
 }
 
 /** `2026-11-22 10:30:00.5+00` → `2026-11-22T10:30:00.5+00:00`. */

@@ -16,6 +16,11 @@ export const OBJECTS = `
   grant select on public.ledger to authenticated;
   grant select, insert on public.ledger to service_role;
 
+  create view public.amounts as
+    select * from (values (1, 12345678901234567890.10), (2, 0.5), (3, 1e-7), (4, 'NaN'::numeric)) as amount (id, usd);
+  revoke all on public.amounts from anon, authenticated;
+  grant select on public.amounts to service_role;
+
   create function public.settings() returns jsonb language sql stable set search_path = '' as $$
     select pg_catalog.jsonb_build_object(
       'role', current_user,
