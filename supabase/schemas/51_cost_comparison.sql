@@ -29,6 +29,19 @@ $$;
 comment on function public.difference_of_sums is
   'OpenRouter''s sum minus the books'', 0 where only floating-point noise is between them.';
 
+-- Whether a call that was answered so may be charged: not what OpenRouter has refused. Behind a proxy that
+-- waited in vain (504, 520, 524) it may have gone on.
+create function public.may_be_charged(p_http_status integer)
+returns boolean
+language sql
+immutable
+set search_path = ''
+as $$
+  select coalesce(p_http_status, 200) < 400 or p_http_status in (504, 520, 524);
+$$;
+comment on function public.may_be_charged is
+  'Whether OpenRouter may have charged a call of which nothing but the status of its answer is known.';
+
 -- Claims DIDs whose sums the running maintenance shall compare: those never compared, or not equal last
 -- time, or with requests since then, or with rows whose cost nobody has learnt within an hour, and each
 -- once a day; whoever has waited longest comes first. A
@@ -185,7 +198,7 @@ begin
       -- What OpenRouter does not know after an hour, or of a job after a day, holds up nothing.
       select from public.request_logs
       where did = p_did and status <> 'pending' and total_cost is null and generation_id is not null
-        and coalesce(http_status, 200) < 400
+        and public.may_be_charged(http_status)
         and response_time > v_now - case when endpoint = '/videos' then interval '1 day'
           else interval '1 hour' end
     )
@@ -199,7 +212,7 @@ begin
     exists (
       select from public.request_logs
       where did = p_did and status <> 'pending' and total_cost is null and generation_id is null
-        and coalesce(http_status, 200) < 400 and request_time > v_now - interval '31 days'
+        and public.may_be_charged(http_status) and request_time > v_now - interval '31 days'
     ) as have_lost_calls
   into v_books
   from public.usage_daily where did = p_did;

@@ -240,7 +240,7 @@ begin
       end as rank) as model
     where log.did = v_did and log.status <> 'pending'
       and log.total_cost is null and log.generation_id is null
-      and coalesce(log.http_status, 200) < 400
+      and public.may_be_charged(log.http_status)
       and log.request_time between v_created_at - interval '30 minutes' and v_created_at + interval '1 minute'
       and (p_any_row or model.rank < 2)
     order by model.rank, log.endpoint is distinct from v_endpoint,

@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(72);
+select plan(75);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -237,6 +237,14 @@ select pg_temp.lost(n, 'a/one', '10 minutes') from unnest('{1, 2}'::integer[]) a
 update public.request_logs set http_status = case right(id::text, 1) when '1' then 400 else 399 end;
 select is(pg_temp.adopt('{gen-w1}', 'a/one', '9 minutes', '0.01') || pg_temp.owner_of('gen-w1'), 'adopted2', 'a row that was answered well');
 select is(pg_temp.adopt('{gen-w2}', 'a/one', '9 minutes', '0.01'), 'no_row', 'and none that was refused');
+select is(
+  (select string_agg(status::text, ' ' order by status) from unnest('{null, 200, 399, 400, 408, 429, 500, 502, 503, 504, 519, 520, 521, 522, 523, 524, 525}'::integer[]) as status
+    where public.may_be_charged(status)),
+  '200 399 504 520 524', 'but a proxy that waited in vain refused nothing'
+);
+select ok(public.may_be_charged(null), 'nor did nobody');
+update public.request_logs set http_status = 524 where right(id::text, 1) = '1';
+select is(pg_temp.adopt('{gen-w3}', 'a/one', '9 minutes', '0.01') || pg_temp.owner_of('gen-w3'), 'adopted1', 'so that its call is found');
 
 -- A row of its own has all that was found.
 select is(

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(104);
+select plan(106);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -287,6 +287,8 @@ select pg_temp.lost_call('1 day', null, 'gen-9');
 select is(pg_temp.check(9, 0.5), 'busy null equal once 6 0 0 waits', 'and none whose generation is known');
 select pg_temp.lost_call('1 day', null);
 select is(pg_temp.check(10, 0.5), 'busy null equal once 7 0 0 at once', 'but one that had no answer');
+select pg_temp.lost_call('1 day', 520);
+select is(pg_temp.check(11, 0.5), 'busy null equal once 8 0 0 at once', 'or the one of a proxy that waited in vain');
 select is((select surplus_usd from public.cost_checks where did = 'did:key:alice'), 9::numeric, 'all of which is of its DID alone');
 delete from public.request_logs;
 
@@ -360,6 +362,7 @@ from (values
   (jsonb_build_object('response_time', clock_timestamp() - interval '24 hours 1 minute', 'endpoint', '/videos'), 'differs', 'no longer'),
   (jsonb_build_object('response_time', clock_timestamp() - interval '1 minute', 'http_status', 399), 'busy', 'where it was answered well'),
   (jsonb_build_object('response_time', clock_timestamp() - interval '1 minute', 'http_status', 400), 'differs', 'not what was refused'),
+  (jsonb_build_object('response_time', clock_timestamp() - interval '1 minute', 'http_status', 504), 'busy', 'but what a proxy waited for in vain'),
   (jsonb_build_object('response_time', clock_timestamp() - interval '1 minute', 'generation_id', null), 'differs', 'or was never heard of'),
   (jsonb_build_object('request_time', clock_timestamp() - interval '79 minutes', 'response_time', clock_timestamp() - interval '59 minutes', 'total_cost', 1), 'busy', 'what ended since the sum was read'),
   (jsonb_build_object('request_time', clock_timestamp() - interval '79 minutes', 'response_time', clock_timestamp() - interval '61 minutes', 'total_cost', 1), 'differs', 'and not before'),

@@ -77,7 +77,7 @@ select name, true from unnest(regexp_split_to_array(
     enter_cost, enter_known_cost, enter_known_costs, enter_settlement, erase_did,
     expire_stale_requests,
     gateway_limits, generations_with_sums, give_back_unpriced_requests, has_room, histogram,
-    key_limit_of, latency_bucket, limits_of, lock_budget, lock_costs_of, lock_usage, model_not_in,
+    key_limit_of, latency_bucket, limits_of, lock_budget, lock_costs_of, lock_usage, may_be_charged, model_not_in,
     note_parts, note_used_up, plain_admissions, plain_did, purge_accepted_messages, purge_budget_alerts,
     purge_idempotency_keys, purge_usage_hourly, rate_allows, rate_state, record_key_limit,
     recount_hours, recount_in_usage, refusal_by, release_key_provisioning, request_log_kept_since,

@@ -779,6 +779,9 @@ export type Database = {
 "maintain_request_log_partitions":
 { Args: { "p_months_ahead"?: number }; Returns: Json
                            },
+"may_be_charged":
+{ Args: { "p_http_status": number }; Returns: boolean
+                           },
 "model_not_in":
 { Args: { "p_allowed": (string)[],"p_models": (string)[] }; Returns: string
                            },

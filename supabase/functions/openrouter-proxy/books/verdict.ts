@@ -36,11 +36,14 @@ export interface Verdict {
   cost: string | null;
   /** Whether OpenRouter has to be asked for the cost. */
   asksForCost: boolean;
-  /** Whether nothing can have been billed, so that the same Idempotency-Key may be used again. */
+  /** Whether the same Idempotency-Key may be used again: OpenRouter never got the call, or refused it. */
   mayBeRepeated: boolean;
   /** Whether the row ends for want of a worker, and gives way to whoever knows better. */
   givenUp: boolean;
 }
+
+/** A proxy in front of OpenRouter waited in vain: the call may go on behind it, and be charged. */
+const GOES_ON: readonly number[] = [504, 520, 524];
 
 /** What was learnt of a call. */
 export type Seen = Observed & Progress;
@@ -52,7 +55,9 @@ export type Seen = Observed & Progress;
 export function verdictOn(ending: Ending, seen: Seen, isFree: boolean): Verdict {
   const hasUsage = seen.cost !== null || seen.outputTokens !== null || seen.inputTokens !== null;
   const isUnsent = (ending.kind === "left" || ending.kind === "broken") && !ending.sent;
-  const isRefused = ending.kind === "refused";
+  // What OpenRouter itself refuses has an error of its own.
+  const isRefused = ending.kind === "refused" &&
+    (seen.error !== null || !GOES_ON.includes(ending.status));
   const isError = seen.error !== null && !hasUsage;
   const costsNothing = isUnsent || isFree || isRefused || (isError && !seen.hasBegun);
   const cost = seen.cost ?? (costsNothing ? "0" : null);

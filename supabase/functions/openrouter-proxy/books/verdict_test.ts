@@ -72,6 +72,26 @@ const VERDICTS: [what: string, ending: Ending, seen: Partial<Seen>, expected: Ve
     { hasBegun: true },
     known("OpenRouter answered with status 429", "0", true),
   ],
+  ...[504, 520, 524].flatMap((status): typeof VERDICTS => [
+    [
+      `a proxy's ${status}, behind which the call may go on`,
+      { kind: "refused", status },
+      {},
+      asked(`OpenRouter answered with status ${status}`),
+    ],
+    [
+      `OpenRouter's own ${status}`,
+      { kind: "refused", status },
+      { error: "it took too long" },
+      known("it took too long", "0", true),
+    ],
+  ]),
+  ...[500, 502, 503, 521, 522, 523].map((status): typeof VERDICTS[number] => [
+    `a proxy's ${status}, which reached nobody`,
+    { kind: "refused", status },
+    {},
+    known(`OpenRouter answered with status ${status}`, "0", true),
+  ]),
   ["an error in place of an answer", ANSWERED, { error: "e" }, known("e", "0", true)],
   ["an error after a beginning", ANSWERED, { error: "e", hasBegun: true }, asked("e", true)],
   ["an error with usage", ANSWERED, { ...USAGE, error: "e" }, known("e", "0.5")],

@@ -31,7 +31,7 @@ export interface Settlement extends KnownUsage {
   cost: string | null;
   costSource: "response" | "generation" | null;
   firstByteMs: number | null;
-  /** Whether nothing was billed, so that its Idempotency-Key may be used again. */
+  /** Whether its Idempotency-Key may be used again: docs/protocol.md, "Idempotency". */
   mayBeRepeated: boolean;
 }
 
