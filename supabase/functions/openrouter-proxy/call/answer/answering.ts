@@ -57,6 +57,8 @@ export interface Answering {
 }
 
 const SETTLED_SOON_MS = 1_000;
+/** A job exists, whether Postgres knows it or not: its client is told before the platform gives up. */
+const JOB_SETTLED_SOON_MS = 10_000;
 const LEFT: Ending = { kind: "left", sent: true, hadUsage: false };
 
 export function createAnswering({ config, now, sleep }: AnsweringDeps): Answering {
@@ -109,7 +111,9 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
     });
     if (status >= 300) await settledSoon(order, booking);
     // The owner of a job may ask for it at once, which is for Postgres to know first as well.
-    else if (beginsJob && answer.body instanceof Uint8Array) await booking?.settled;
+    else if (beginsJob && answer.body instanceof Uint8Array) {
+      await Promise.race([booking?.settled, sleep(JOB_SETTLED_SOON_MS)]);
+    }
     return response;
   }
 

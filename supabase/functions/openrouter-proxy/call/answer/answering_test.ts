@@ -7,15 +7,19 @@ import { broken, utf8 } from "../../testing/passages.ts";
 import { createAnswering } from "./answering.ts";
 import { type Order, orderOf } from "../order.ts";
 
-const answering = createAnswering({
-  config: {
-    openrouterUrl: "https://openrouter.example/api/v1",
-    audience: "https://gateway.example",
-    upstreamIdleTimeoutMs: 600_000,
-  },
-  now: () => 1_795_773_600_999,
-  sleep: () => new Promise(() => {}),
-});
+function answeringWith(sleep: (ms: number) => Promise<void>) {
+  return createAnswering({
+    config: {
+      openrouterUrl: "https://openrouter.example/api/v1",
+      audience: "https://gateway.example",
+      upstreamIdleTimeoutMs: 600_000,
+    },
+    now: () => 1_795_773_600_999,
+    sleep,
+  });
+}
+
+const answering = answeringWith(() => new Promise(() => {}));
 const CLIENT = { requestId: "request-1", clientGone: new AbortController().signal };
 
 async function ordered(path: string, body: string, headers = {}): Promise<Order> {
@@ -73,6 +77,22 @@ Deno.test("the answer that begins a job passes once the job is booked, another o
     settle();
     assert.equal(await (await response).text(), '{"id":"job-1","status":"pending"}');
   }
+});
+
+Deno.test("a job that Postgres does not book within 10 s is told of all the same", async () => {
+  const waits: number[] = [];
+  const { promise: time, resolve: pass } = Promise.withResolvers<void>();
+  const impatient = answeringWith((ms) => {
+    waits.push(ms);
+    return time;
+  });
+  const order = await ordered("/videos", '{"model":"a/b"}');
+  const upstream = upstreamOf(utf8('{"id":"job-1"}'));
+  const response = impatient.pass(order, upstream, "sk-own", booked().booking, CLIENT);
+  assert.equal(await isWaiting(response), true);
+  pass();
+  assert.equal(await (await response).text(), '{"id":"job-1"}');
+  assert.deepEqual(waits, [10_000]);
 });
 
 Deno.test("a job is reached by the links in its answer through the gateway", async () => {
