@@ -43,7 +43,7 @@ export class Asked {
   /** Objects that are an image, a sound, a film or a document, or lead to one. */
   mediaParts = 0;
   caching: Caching = "none";
-  /** `service_tier` priority or fast; `speed` fast. */
+  /** `service_tier` priority or fast, or whoever is quickest; `speed` fast. */
   isPriority = false;
   isFast = false;
   /** The largest bound that a fallback sets its own output; Infinity: one may set none. */
@@ -78,6 +78,11 @@ export class Asked {
     const value = text?.toLowerCase();
     if (member === "speed") this.isFast ||= value === "fast";
     else this.isPriority ||= value === "priority" || value === "fast";
+  }
+
+  /** `:nitro` is short for whoever has the most throughput. @param text as above */
+  sorted(text: string | null): void {
+    this.isPriority ||= text?.toLowerCase() === "throughput";
   }
 
   /** Counts what another one has found. */

@@ -54,6 +54,8 @@ export interface Asks {
   outputBound: number | null;
   /** Null: the request does not bound the uses of all tools together. */
   maxToolCalls: number | null;
+  /** Each may have an answer of its own. */
+  prompts: number;
   /** `n`. */
   answers: number;
   mediaParts: number;
@@ -98,6 +100,7 @@ export function asksOf(
     },
     outputBound: bounds?.output(call.boundedBy) ?? null,
     maxToolCalls: bounds?.toolCalls(call.boundedBy) ?? null,
+    prompts: bounds?.prompts ?? 1,
     answers: bounds?.answers ?? 1,
     mediaParts: asked.mediaParts,
     caching: asked.caching,

@@ -271,6 +271,7 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
     text: { bytes: 9, nonAsciiBytes: 9, unicodeEscapes: 0, numbers: 0 },
     outputBound: null,
     maxToolCalls: null,
+    prompts: 1,
     answers: 1,
     mediaParts: 0,
     caching: "none",

@@ -71,7 +71,7 @@ export class Bounds {
   readonly #prices = new Map<keyof typeof MAX_PRICES, Given<bigint>>();
   #providers = 0;
   #maxPrices = 0;
-  #hasPromptList = false;
+  #prompts = 0;
 
   constructor(private readonly asked: Asked) {}
 
@@ -109,20 +109,32 @@ export class Bounds {
   }
 
   /**
-   * Looks at `prompt`: of a list, each item may be answered by itself, so that nothing bounds what all
-   * answers have together.
+   * Looks at `prompt`: of a list, each item may be a prompt of its own, with an answer of its own.
    *
    * @param others looks at whatever else is in it
    */
   prompt(others: JsonVisitor): JsonVisitor {
     return {
-      item: () => others.item?.() ?? null,
+      item: () => this.#promptOfMany(others.item?.() ?? null),
       member: (name) => others.member?.(name) ?? null,
-      begin: (at, isObject) => {
-        this.#hasPromptList ||= !isObject;
-        others.begin?.(at, isObject);
-      },
+      begin: (at, isObject) => others.begin?.(at, isObject),
       end: (at, isEmpty) => others.end?.(at, isEmpty),
+    };
+  }
+
+  /** A text, or a list of tokens; numbers are together the tokens of one prompt. */
+  #promptOfMany(others: JsonVisitor | null): JsonVisitor {
+    return {
+      item: () => others?.item?.() ?? null,
+      member: (name) => others?.member?.(name) ?? null,
+      begin: (at, isObject) => {
+        this.#prompts++;
+        others?.begin?.(at, isObject);
+      },
+      end: (at, isEmpty) => others?.end?.(at, isEmpty),
+      scalar: taking((json) => {
+        if (json === null || !/^[-\d]/.test(json)) this.#prompts++;
+      }),
     };
   }
 
@@ -156,7 +168,7 @@ export class Bounds {
     const isBounded = OUTPUT_BOUNDS.some((name, i) =>
       own.includes(name) && given[i]!.largest !== null
     );
-    if (!isBounded || this.#hasPromptList || given.some(({ isOpen }) => isOpen)) return null;
+    if (!isBounded || given.some(({ isOpen }) => isOpen)) return null;
     const largest = Math.max(...bounds, this.asked.fallbackOutput);
     return largest === Infinity ? null : largest;
   }
@@ -165,6 +177,11 @@ export class Bounds {
   toolCalls(own: readonly BoundingMember[]): number | null {
     const { largest, isOpen } = this.#given("max_tool_calls");
     return isOpen || !own.includes("max_tool_calls") ? null : largest;
+  }
+
+  /** How many prompts there may be. */
+  get prompts(): number {
+    return Math.max(1, this.#prompts);
   }
 
   /** How many answers are asked for. */

@@ -62,10 +62,20 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
   ["no bound where a fallback sets none", { max_tokens: 5, fallbacks: [{ max_tokens: null }] }, {
     outputBound: null,
   }],
-  ["no bound of all that many prompts get", { prompt: ["a", "b"], max_tokens: 5 }, {
-    outputBound: null,
+  ["a bound of what each of many prompts gets", { prompt: ["a", "b"], max_tokens: 5 }, {
+    outputBound: 5,
+    prompts: 2,
   }],
-  ["a bound of what one prompt gets", { prompt: "a", max_tokens: 5 }, { outputBound: 5 }],
+  ["a bound of what one prompt gets", { prompt: "a", max_tokens: 5 }, {
+    outputBound: 5,
+    prompts: 1,
+  }],
+  ["no prompt as one", { messages: [] }, { prompts: 1 }],
+  ["one prompt of tokens", { prompt: [5, 0, 17] }, { prompts: 1 }],
+  ["prompts of tokens", { prompt: [[5, 6], [7], []] }, { prompts: 3 }],
+  ["prompts of any length, and of any kind", { prompt: ["a".repeat(100), [1], {}, null, ""] }, {
+    prompts: 5,
+  }],
   ["none of a fallback's alone", { fallbacks: [{ max_tokens: 9 }] }, { outputBound: null }],
   ["max_tool_calls", { max_tool_calls: 2 }, { maxToolCalls: 2 }, "/responses"],
   ["no bound of tool calls that is none", { max_tool_calls: 1e17 }, {
@@ -138,6 +148,21 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
   ["priority", { service_tier: "priority" }, { isPriority: true, isFast: false }],
   ["the fast tier", { service_tier: "FAST" }, { isPriority: true, isFast: false }],
   ["speed", { speed: "fast" }, { isPriority: false, isFast: true }],
+  ["whoever is quickest", { provider: { sort: "Throughput" } }, {
+    isPriority: true,
+    isFast: false,
+  }],
+  ["whoever is quickest, said at length", {
+    provider: { sort: { by: "throughput", partition: "model" } },
+  }, { isPriority: true }],
+  ["whoever is quickest, for a fallback", {
+    fallbacks: [{ model: "a/b", provider: { sort: "throughput" } }],
+  }, { isPriority: true }],
+  ["whoever is cheapest, or answers soonest", {
+    provider: { sort: { by: "latency", partition: "throughput" } },
+    sort: "throughput",
+    metadata: { provider: { sort: "throughput" } },
+  }, { isPriority: false }],
   ["a fallback's tier", { fallbacks: [{ speed: "fast", service_tier: "priority" }] }, {
     isPriority: true,
     isFast: true,

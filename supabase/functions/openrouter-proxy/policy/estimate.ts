@@ -114,7 +114,8 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
     price(...promptPrices(asks, model));
   const each = price("request") + price("image") * BigInt(asks.mediaParts);
   const fixed = (prompt + each * steps) * times + tools;
-  const perOutput = charges === "prompt" ? 0n : price(...OUTPUT_PRICES) * times;
+  const perOutput = charges === "prompt" ? 0n : price(...OUTPUT_PRICES) * times *
+    BigInt(asks.prompts);
   const own = model.maxOutputTokens ?? model.contextLength;
   const most = Math.min(outputBound ?? Infinity, own ?? Infinity);
   const withTools = fixed + perOutput * BigInt(uses * Math.min(OUTPUT_TOKENS_PER_USE, most));

@@ -39,6 +39,22 @@ const ESTIMATES: [
   path?: string,
 ][] = [
   ["30 tokens in and 10 out", { ...BODY, model: "a/plain" }, [{ usd: "0.13" }]],
+  [
+    "10 out for each of three prompts",
+    { ...BODY, model: "a/plain", prompt: ["a", "b", [1]] },
+    [
+      { usd: "0.33" },
+    ],
+    [],
+    "/completions",
+  ],
+  [
+    "an output without bound for each of two prompts",
+    { model: "a/plain", prompt: ["a", "b"] },
+    [{ usd: "0.03", usd_per_output_token: "0.02", output_tokens: 100 }],
+    [LOOSE.output],
+    "/completions",
+  ],
   ["no more out than the model has", { model: "a/plain", max_tokens: 1e6 }, [{ usd: "1.03" }]],
   ["no more out than the context has", { model: "a/context", max_tokens: 1e6 }, [{ usd: "10.03" }]],
   ["out as many as are asked for where nothing else is known", {

@@ -64,6 +64,9 @@ const MEANINGS = {
   /** What is marked, or set for the whole request, to be written to a cache. */
   cache_control: ["cache_control", "prompt_cache_breakpoint", "prompt_cache_options"],
   web_search_options: ["web_search_options"],
+  mcp_servers: ["mcp_servers"],
+  /** Within `provider`. */
+  sort: ["sort"],
   max_uses: ["max_uses"],
   max_results: ["max_results"],
   x_search: ["x_search"],

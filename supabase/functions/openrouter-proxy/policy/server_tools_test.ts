@@ -208,6 +208,17 @@ const USES: [what: string, body: unknown, ...tools: string[]][] = [
     { web_search_options: true },
     "1 web_search at web_search_options",
   ],
+  [
+    "one, of mcp_servers, whatever the tools say",
+    { mcp_servers: [{ type: "url" }, {}] },
+    "1 mcp at mcp_servers",
+  ],
+  ["none, of mcp_servers that are none", { mcp_servers: [] }],
+  ["none, of mcp_servers that are null", { mcp_servers: null }],
+  ["one, of mcp_servers that are no list", { mcp_servers: "x" }, "1 mcp at mcp_servers"],
+  ["none, of mcp_servers that a model wrote", {
+    messages: [{ content: [{ type: "tool_use", input: { mcp_servers: [{}] } }] }],
+  }],
   ["one, of the plugin web", { plugins: [{ id: "web" }] }, "1 web_search at plugins[0]"],
   ["max_uses of the plugin web, which a provider's own search goes by", {
     plugins: [{ id: "web", max_uses: 8 }],

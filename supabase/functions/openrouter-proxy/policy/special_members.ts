@@ -3,7 +3,7 @@ import { textOf } from "../bytes/encodings.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import type { Asked } from "./asked.ts";
 import type { Report } from "./findings.ts";
-import { MAX_TEXT_BYTES, presenceBeside, taking } from "./takings.ts";
+import { MAX_TEXT_BYTES, presenceBeside, taking, takingText } from "./takings.ts";
 
 /** A reference to what exists already, whatever its value. @param found is called unless it says nothing */
 export function reference(found: () => void): JsonVisitor {
@@ -32,6 +32,29 @@ export function previousJob(report: Report, where: () => string): JsonVisitor {
       },
     },
   };
+}
+
+/**
+ * `mcp_servers`, whose tools the provider runs, listed among the tools or not.
+ *
+ * @param others looks at whatever else is in it
+ * @param use is called unless it names none
+ */
+export function mcpServers(others: JsonVisitor, use: () => void): JsonVisitor {
+  return {
+    ...presenceBeside(others, use),
+    begin: (at, isObject) => others.begin?.(at, isObject),
+    end(at, isEmpty) {
+      if (!isEmpty) use();
+      others.end?.(at, isEmpty);
+    },
+  };
+}
+
+/** `sort` of `provider`, a text or an object with the member `by`. */
+export function sorting(asked: Asked): JsonVisitor {
+  const by: JsonVisitor = { scalar: takingText((text) => asked.sorted(text)) };
+  return { ...by, member: (name) => name === "by" ? by : null };
 }
 
 /**

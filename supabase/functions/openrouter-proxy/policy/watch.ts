@@ -27,7 +27,7 @@ import {
 import { meaningOf, MEDIA_TYPES, REFERENCES, type Role, ROLE_OF_ITEMS, TOOLS } from "./members.ts";
 import { isFusion, isOnline, isPresetName } from "./model_names.ts";
 import { ServerTool } from "./server_tools.ts";
-import { cacheControl, previousJob, reference } from "./special_members.ts";
+import { cacheControl, mcpServers, previousJob, reference, sorting } from "./special_members.ts";
 import { plain, presenceBeside, taking, takingText } from "./takings.ts";
 
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
@@ -112,6 +112,14 @@ export class Watch implements JsonVisitor {
           this.#below(name),
           () => this.#usesOnce("web_search", () => this.#path(name)),
         );
+      case "mcp_servers":
+        return mcpServers(
+          this.#below(name),
+          () => this.#usesOnce("mcp", () => this.#path(name)),
+        );
+      case "sort":
+        if (this.key !== "provider") break;
+        return sorting(this.report.asked);
       case "max_uses": {
         const tool = this.#toolHere();
         if (tool === null) break;
