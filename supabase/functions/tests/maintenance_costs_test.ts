@@ -121,6 +121,17 @@ Deno.test("all parts of a lost request are the cost of its one row", async () =>
   await assertBalanced(identity.did);
 });
 
+Deno.test("a call that went on behind a proxy's 524 costs what it was charged, in its one row", async () => {
+  const identity = await newIdentity();
+  const id = await made(identity, "after,html:524");
+  const [row] = await world.db.rowsOf(identity.did);
+  assert.deepEqual([row?.http_status, row?.total_cost], [524, null]);
+  await maintain(world);
+  const [after, ...more] = await world.db.rowsOf(identity.did);
+  assert.deepEqual([after?.id, after?.cost_source, more.length], [id, "reconciliation", 0]);
+  await assertBalanced(identity.did);
+});
+
 Deno.test("what GET /generation tells is one part: the others get a row of their own", async () => {
   const identity = await newIdentity();
   await lose([await made(identity, "generations:3")], { keepId: true });
