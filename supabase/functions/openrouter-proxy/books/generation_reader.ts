@@ -4,11 +4,14 @@
  * Source: openrouter.md, "GET /generation": it answers 404 for about ten seconds after a call, longer
  * after an interrupted stream; "Where usage sits, by endpoint" for the jobs of `/videos`.
  */
+import { fewAtOnce } from "../bytes/few_at_once.ts";
 import { createManagementCall, ManagementError } from "../openrouter/management_call.ts";
 import { readGeneration, readJob } from "../openrouter/told_costs.ts";
 
 /** Waits between the attempts, in milliseconds. */
 const RETRY_DELAYS_MS = [8_000, 8_000, 15_000, 30_000, 60_000];
+/** A thousand streams may break at once; keys of new DIDs are asked for with the same management key. */
+const MOST_AT_ONCE = 8;
 
 export interface GenerationReader {
   /**
@@ -35,12 +38,13 @@ export function createGenerationReader(
   sleep: (ms: number) => Promise<void>,
 ): GenerationReader {
   const manage = createManagementCall(openrouterUrl, managementKey, fetch);
+  const inTurn = fewAtOnce(MOST_AT_ONCE);
   return {
     async read(generationId) {
       let known: Record<string, unknown> | null = null;
       /** Whether OpenRouter knows the cost; before that it may know the rest. */
       async function isPriced(): Promise<boolean> {
-        const data = await orNull(readGeneration(manage, generationId));
+        const data = await inTurn(() => orNull(readGeneration(manage, generationId)));
         known = data ?? known;
         return data !== null && data.total_cost !== null && data.total_cost !== undefined;
       }

@@ -77,6 +77,28 @@ for (
   });
 }
 
+Deno.test("no more than eight generations are asked for at once", async () => {
+  let asked = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const fetch = fakeFetch(async () => {
+    asked++;
+    await promise;
+    return new Response('{"data":{"total_cost":1}}');
+  });
+  const reader = createGenerationReader(
+    OPENROUTER,
+    "management",
+    fetch,
+    () => Promise.reject("no waiting"),
+  );
+  const reads = Array.from({ length: 20 }, (_, index) => reader.read(`gen-${index}`));
+  await new Promise((done) => setTimeout(done));
+  assert.equal(asked, 8);
+  resolve();
+  assert.deepEqual(await Promise.all(reads), Array(20).fill({ total_cost: "1" }));
+  assert.equal(asked, 20);
+});
+
 Deno.test("a job is asked for once, with exact money, and its id cannot change the URL", async () => {
   const answers = [new Response('{"id":"a","usage":{"cost":0.10}}'), notFound()];
   const { calls, fetch } = scriptedFetch(...answers);
