@@ -13,7 +13,7 @@ import { ownTimes } from "./own_times.ts";
 import {
   type BatchLimits,
   naturalBatches,
-} from "../../supabase/functions/openrouter-proxy/bytes/natural_batches.ts";
+} from "../../supabase/functions/openrouter-proxy/concurrency/natural_batches.ts";
 import {
   ADMISSIONS,
   SETTLEMENTS,

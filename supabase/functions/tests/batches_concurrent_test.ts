@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import { naturalBatches } from "../openrouter-proxy/bytes/natural_batches.ts";
+import { naturalBatches } from "../openrouter-proxy/concurrency/natural_batches.ts";
 import { ADMISSIONS } from "../openrouter-proxy/store/batched_calls.ts";
 import { openDatabase } from "./harness/database.ts";
 import { setGatewayLimits, setLimits } from "./harness/limits.ts";

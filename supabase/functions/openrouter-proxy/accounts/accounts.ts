@@ -1,8 +1,8 @@
 /**
  * A DID's account: leave to spend, and the OpenRouter key to spend with.
  */
-import { isWithin } from "../bytes/is_within.ts";
-import { oneUnderWay } from "../bytes/one_under_way.ts";
+import { isWithin } from "../concurrency/is_within.ts";
+import { oneUnderWay } from "../concurrency/one_under_way.ts";
 import { GatewayError } from "../errors.ts";
 import type { Management } from "../openrouter/management.ts";
 import { ManagementError } from "../openrouter/management_call.ts";

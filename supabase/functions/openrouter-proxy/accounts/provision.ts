@@ -6,7 +6,7 @@
  * carries the DID, by which an attempt that died is found and its key deleted. Where there is a
  * guardrail, no key is stored, and so none is used, before OpenRouter has put it under that.
  */
-import { oneUnderWay } from "../bytes/one_under_way.ts";
+import { oneUnderWay } from "../concurrency/one_under_way.ts";
 import { GatewayError } from "../errors.ts";
 import type { CreatedKey } from "../openrouter/keys.ts";
 import type { Management } from "../openrouter/management.ts";

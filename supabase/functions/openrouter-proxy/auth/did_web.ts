@@ -4,7 +4,7 @@
  *
  * Sources: protocol.md, "DID methods"; the did:web specification.
  */
-import { oneUnderWay } from "../bytes/one_under_way.ts";
+import { oneUnderWay } from "../concurrency/one_under_way.ts";
 import { GatewayError } from "../errors.ts";
 import { BoundedCache } from "../bytes/bounded_cache.ts";
 import { isDomainName } from "../bytes/domain_name.ts";

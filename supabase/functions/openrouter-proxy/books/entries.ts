@@ -7,7 +7,7 @@
  * only tidied up stands in a queue of its own: an outage makes one of each call that it refuses, and
  * those must not stand in the way of what OpenRouter bills.
  */
-import { queueInTurns } from "../bytes/queue_in_turns.ts";
+import { queueInTurns } from "../concurrency/queue_in_turns.ts";
 import { storable } from "../bytes/storable.ts";
 import { describeError } from "../errors.ts";
 

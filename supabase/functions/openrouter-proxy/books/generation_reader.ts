@@ -4,7 +4,7 @@
  * Source: openrouter.md, "GET /generation": it answers 404 for about ten seconds after a call, longer
  * after an interrupted stream; "Where usage sits, by endpoint" for the jobs of `/videos`.
  */
-import { fewAtOnce } from "../bytes/few_at_once.ts";
+import { fewAtOnce } from "../concurrency/few_at_once.ts";
 import { createManagementCall, ManagementError } from "../openrouter/management_call.ts";
 import { readGeneration, readJob } from "../openrouter/told_costs.ts";
 

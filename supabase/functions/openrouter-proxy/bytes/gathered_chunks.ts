@@ -8,7 +8,7 @@
  * come, on all streams, that the machine has enough to do with reading them, for as long as nobody sees.
  */
 import type { ChunkReader, LoanedChunks } from "./chunk_reader.ts";
-import { type CallLater, sharedTimer } from "./shared_timer.ts";
+import { type CallLater, sharedTimer } from "../concurrency/shared_timer.ts";
 
 /** What comes so soon after what was given last is gathered. */
 const FAST_MS = 2;

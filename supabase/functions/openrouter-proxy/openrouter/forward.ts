@@ -1,7 +1,7 @@
 /**
  * One request to OpenRouter, up to its answer's headers; to the end of the answer when it is an error.
  */
-import { awakeTimeout } from "../bytes/awake_timeout.ts";
+import { awakeTimeout } from "../concurrency/awake_timeout.ts";
 import { type Bytes, isObject, parseJsonObject } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { decoded } from "./content_coding.ts";

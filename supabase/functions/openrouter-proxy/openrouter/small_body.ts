@@ -1,7 +1,7 @@
 /** Bodies that are read whole: errors, answers that begin a job, and what comes all at once. */
 import { type ChunkReader, chunkReader } from "../bytes/chunk_reader.ts";
 import { type Bytes, concat } from "../bytes/encodings.ts";
-import { type CallLater, sharedTimer } from "../bytes/shared_timer.ts";
+import { type CallLater, sharedTimer } from "../concurrency/shared_timer.ts";
 
 /** More than any of them has; a worker may hold many at once. */
 export const SMALL_BODY_BYTES = 128 * 1024;

@@ -4,7 +4,7 @@
  *
  * Source: docs/openrouter.md, "Prices".
  */
-import { isWithin } from "../bytes/is_within.ts";
+import { isWithin } from "../concurrency/is_within.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
 import { concatAll, textOf } from "../bytes/encodings.ts";
 import { type ListedModel, type PriceList, readPriceList } from "./price_list.ts";

@@ -2,7 +2,7 @@
  * Admissions and settlements: those that come while a round trip is under way share the next one. DIDs
  * take turns in being admitted; their settlements have done so where they are entered (books/entries.ts).
  */
-import { type BatchLimits, naturalBatches } from "../bytes/natural_batches.ts";
+import { type BatchLimits, naturalBatches } from "../concurrency/natural_batches.ts";
 import { admissionMembers, type AdmissionRequest } from "./admission.ts";
 import { type Admission, admissionOf } from "./admission_decision.ts";
 import { storeBreaker } from "./breaker.ts";

@@ -3,7 +3,7 @@
  * maintenance, a row whose gateway died would stay pending, and an alert that the webhook did not take
  * would stay untold.
  */
-import { isWithin } from "../../bytes/is_within.ts";
+import { isWithin } from "../../concurrency/is_within.ts";
 import type { Store } from "../../store/store.ts";
 import type { AlertDelivery } from "../alerts/delivery.ts";
 

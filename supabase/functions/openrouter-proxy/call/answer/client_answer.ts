@@ -4,7 +4,7 @@
 import { chunkReader, loanedChunks } from "../../bytes/chunk_reader.ts";
 import { concat } from "../../bytes/encodings.ts";
 import { gatheredChunks } from "../../bytes/gathered_chunks.ts";
-import type { CallLater } from "../../bytes/shared_timer.ts";
+import type { CallLater } from "../../concurrency/shared_timer.ts";
 import { redactedError } from "../../openrouter/identifiers.ts";
 import type { Upstream } from "../../openrouter/forward.ts";
 import { responseHeaders } from "../../openrouter/headers.ts";
