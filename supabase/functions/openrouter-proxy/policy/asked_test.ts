@@ -66,8 +66,8 @@ Deno.test("a body names a hundred models or tools at most", () => {
     return () => asked.assertBounded();
   };
   naming(100, 100)();
-  assert.throws(naming(101, 0), /over 100 models/);
-  assert.throws(naming(0, 101), /over 100 tools/);
+  assert.throws(naming(101, 0), { message: "the body names over 100 models" });
+  assert.throws(naming(0, 101), { message: "the body names over 100 tools" });
 });
 
 Deno.test("a short cache stays one beside parts without a cache", () => {

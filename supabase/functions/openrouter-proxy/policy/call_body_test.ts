@@ -99,6 +99,35 @@ for (const [what, body] of NO_OBJECTS) {
   });
 }
 
+Deno.test("readCallBody says that a body must be an object", () => {
+  for (const body of ["[]", "1", '"x"']) {
+    assert.throws(() => readJson(utf8(body)), { message: "the request body must be a JSON object" });
+  }
+});
+
+for (
+  const [json, presence] of [
+    ["null", "empty"],
+    ['""', "empty"],
+    ['"x"', "present"],
+    ["0", "present"],
+    ["{}", "present"],
+    ["[]", "present"],
+    [`"${"x".repeat(5_000)}"`, "present"],
+  ] as const
+) {
+  Deno.test(`readCallBody takes a user of ${json.slice(0, 9)} for ${presence}, and so in metadata`, () => {
+    const { members } = readJson(
+      utf8(`{"user":${json},"safety_identifier":${json},"metadata":{"user_id":${json}}}`),
+    );
+    assert.deepEqual(
+      [members.user, members.safety_identifier, members.metadataUserId, members.metadata],
+      [presence, presence, presence, "present"],
+    );
+    assert.equal(readJson(utf8(`{"metadata":${json}}`)).members.metadata, presence);
+  });
+}
+
 Deno.test("readCallBody does not quote the body in its refusal", () => {
   assert.throws(() => readJson(utf8('{"secret":sk-or-v1-abc}')), (error: Error) => {
     assert.ok(!error.message.includes("sk-or"));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { CallEndpoint } from "./calls.ts";
-import { openedBy } from "./endpoints.ts";
+import { openedBy, openPaths } from "./endpoints.ts";
 
 const READS = ["GET", "HEAD"];
 const METHODS = [...READS, "POST", "PUT", "PATCH", "DELETE"];
@@ -147,7 +147,9 @@ const JOBS: [path: string, search: string, forwarded: string, jobId: string][] =
   ["/%76ideos/abc", "", "/videos/abc", "abc"],
   ["/videos/abc", "?id=other", "/videos/abc", ""],
   ["/videos/abc", "?video_id[]=other", "/videos/abc", ""],
+  ["/videos/abc", "?_ID=other", "/videos/abc", ""],
   ["/videos/abc", "?grid=2", "/videos/abc", "abc"],
+  ["/videos/abc", "?ideal=2&my_idol=3", "/videos/abc", "abc"],
 ];
 
 for (const [path, search, forwarded, jobId] of JOBS) {
@@ -277,26 +279,50 @@ Deno.test("all paths may be opened but those that never are", () => {
   assert.equal(opened("DELETE", "/chat/completions", "", ["*"]).endpoint.kind, "free");
 });
 
-const REFUSALS: [method: string, path: string, message: RegExp][] = [
+Deno.test("what somebody may have meant are all paths of a method that are spelled out", () => {
+  const calls = openPaths("POST").slice(0, -1);
+  assert.ok(calls.includes("/chat/completions"));
+  assert.deepEqual(openPaths("POST"), [...calls, "/messages/count_tokens"]);
+  assert.deepEqual(openPaths("GET"), [
+    ...calls,
+    ...["/models", "/models/user", "/embeddings/models", "/images/models", "/videos/models"],
+    ...["/endpoints/zdr", "/providers", "/tools", "/benchmarks", "/classifications/task", "/key"],
+    ...["/generation?id=…", "/videos/{id}"],
+  ]);
+});
+
+const EXTRA = "The operator can open more paths with OPENROUTER_EXTRA_PATHS";
+const suggested = (path: string, meant: string) =>
+  `${path} is not open on this gateway; did you mean /api/v1/openrouter${meant}? ${EXTRA}`;
+const REFUSALS: [method: string, path: string, message: string][] = [
+  ["POST", "/chat/completion", suggested("/chat/completion", "/chat/completions")],
+  ["GET", "/model", suggested("/model", "/models")],
+  ["GET", "/chat/completion", suggested("/chat/completion", "/chat/completions")],
+  ["GET", "/tool/*", suggested("/tool/*", "/tools")],
+  // A base URL that ends in /v1, or in another API's base, before a client that appends its own.
+  ["POST", "/v1/messages", suggested("/v1/messages", "/messages")],
+  ["POST", "/api/v1/responses", suggested("/api/v1/responses", "/responses")],
+  ["GET", "/chat/completions", "GET /chat/completions is not open: it takes POST"],
+  ["GET", "/messages/count_tokens", "GET /messages/count_tokens is not open: it takes POST"],
+  ["DELETE", "/Videos/abc", "DELETE /Videos/abc is not open: it takes GET and HEAD"],
+  ["POST", "/models/user", "POST /models/user is not open: it takes GET and HEAD"],
+  ["POST", "/generation", "POST /generation is not open: it takes GET and HEAD"],
+  [
+    "GET",
+    "/Credits",
+    "/Credits belongs to the operator's OpenRouter account: no user key may reach it",
+  ],
   [
     "POST",
-    "/chat/completion",
-    /did you mean \/api\/v1\/openrouter\/chat\/completions\?.*OPENROUTER_EXTRA_PATHS/,
+    "/Files",
+    "/Files is shared by all users of this gateway's OpenRouter account, so it is closed to each of " +
+    "them; send content inside the request instead",
   ],
-  ["GET", "/model", /did you mean \/api\/v1\/openrouter\/models\?/],
-  ["GET", "/chat/completion", /did you mean \/api\/v1\/openrouter\/chat\/completions\?/],
-  // A base URL that ends in /v1, or in another API's base, before a client that appends its own.
-  ["POST", "/v1/messages", /did you mean \/api\/v1\/openrouter\/messages\?/],
-  ["POST", "/api/v1/responses", /did you mean \/api\/v1\/openrouter\/responses\?/],
-  ["GET", "/chat/completions", /GET \/chat\/completions is not open: it takes POST/],
-  ["DELETE", "/videos/abc", /DELETE \/videos\/abc is not open: it takes GET and HEAD/],
-  ["GET", "/credits", /\/credits belongs to the operator's OpenRouter account/],
-  ["POST", "/files", /\/files is shared by all users.*send content inside the request/],
 ];
 
 for (const [method, path, message] of REFUSALS) {
   Deno.test(`the refusal of ${method} ${path} says what to do`, () => {
-    assert.throws(() => opened(method, path), { message });
+    assert.throws(() => opened(method, path), { type: "path_forbidden", message });
   });
 }
 

@@ -120,12 +120,86 @@ for (
   });
 }
 
+const UNCLEAR: [why: string, body: string, type?: string][] = [
+  ["content-type does not tell its boundary once", "", "multipart/form-data; boundary="],
+  [
+    "content-type does not tell its boundary once",
+    `--${"A".repeat(71)}\r\n${MODEL}--${"A".repeat(71)}--`,
+    `multipart/form-data; boundary="${"A".repeat(71)}"`,
+  ],
+  ["it does not begin with its boundary", `\n--A\r\n${MODEL}--A--`],
+  ["it does not begin with its boundary", `xx--A\r\n${MODEL}--A--`],
+  ["a part of it has no end", `--A\r\n${MODEL}`],
+  ["a part of it has no end", `--A\r\n${MODEL.slice(0, -1)}--A--`],
+  ["it does not end with its boundary", `--A\r\n${MODEL}--A`],
+  ["it does not end with its boundary", `--A\r\n${MODEL}--A x--`],
+  ["it does not end with its boundary", `--A\r\n${MODEL}--A--\r\nx`],
+  ["a part of it has no headers, or long ones", "--A\r\n\r\nm\r\n--A--"],
+  ["a header of it is more than a line", `--A\r\n${MODEL.replace("; ", ";\r\n ")}--A--`],
+  ["a header of it is more than a line", `--A\r\n${MODEL.replace("; ", ";\r\n\t")}--A--`],
+  ["a header of it is more than a line", `--A\r\n${MODEL.replace("; ", ";\n")}--A--`],
+  ["a field of it is encoded", `--A\r\nContent-Transfer-Encoding :base64\r\n${MODEL}--A--`],
+  ["a field of it is encoded", `--A\r\nContent-Transfer-Encoding:8bits\r\n${MODEL}--A--`],
+  ["a field of it is not in UTF-8", `--A\r\nContent-Type:;Charset = utf-16\r\n${MODEL}--A--`],
+  ["a field of it is not in UTF-8", `--A\r\ncontent-type:charset="utf-80"\r\n${MODEL}--A--`],
+  ["a part of it does not tell its name once", "--A\r\nx: y\r\n\r\nm\r\n--A--"],
+  [
+    "a part of it does not tell its name once",
+    `--A\r\n${MODEL.replace("name=", "Name*=x; name=")}--A--`,
+  ],
+];
+
+for (const [why, body, type = "multipart/form-data; boundary=A"] of UNCLEAR) {
+  Deno.test(`readForm says of ${JSON.stringify(body.slice(0, 60))} that ${why}`, () => {
+    assert.throws(() => readForm(new TextEncoder().encode(body || "x"), type), {
+      type: "invalid_request",
+      message: `the form is refused because ${why}: servers differ in what they make of it`,
+    });
+  });
+}
+
+Deno.test("readForm takes headers that only look like those it refuses", () => {
+  for (
+    const header of [
+      "X-Content-Transfer-Encoding: base64",
+      "X-Content-Type: text/plain; charset=utf-16",
+      "X-Content-Disposition: form-data; name=x",
+      "Content-Transfer-Encoding:7bit ",
+      "Content-Type: text/plain;charset=UTF8",
+      'Content-Type: text/plain; charset="us-ascii"',
+      "Content-Type:charset= utf-8",
+      "X: the  name is y",
+    ]
+  ) {
+    const body = new TextEncoder().encode(`--A\r\n${header}\r\n${MODEL}--A--`);
+    assert.equal(modelOfForm(body, "multipart/form-data;Boundary = A"), "m", header);
+  }
+});
+
+Deno.test("readForm takes boundaries of 1 and of 70 characters, and no other content-type for a form", () => {
+  for (const boundary of ["A", "A".repeat(70)]) {
+    for (const written of [boundary, `"${boundary}"`]) {
+      const body = new TextEncoder().encode(`--${boundary}\r\n${MODEL}--${boundary}--`);
+      assert.equal(modelOfForm(body, `multipart/form-data; boundary=${written}`), "m");
+      assert.equal(modelOfForm(body, `x-multipart/form-data; boundary=${written}`), null);
+    }
+  }
+});
+
+Deno.test("readForm reads a body that is a part of its buffer", () => {
+  const whole = new TextEncoder().encode(`xx--A\r\n${MODEL}--A--xx`);
+  assert.equal(modelOfForm(whole.subarray(2, -2), "multipart/form-data; boundary=A"), "m");
+});
+
 Deno.test("readForm refuses a form of more parts than any has", () => {
   const bytesOf = (parts: number) =>
     new TextEncoder().encode(`--A\r\n${MODEL}`.repeat(parts) + "--A--");
   const type = "multipart/form-data; boundary=A";
   assert.equal(modelOfForm(bytesOf(1_000), type), "m");
-  assert.throws(() => readForm(bytesOf(1_001), type), { type: "invalid_request" });
+  assert.throws(() => readForm(bytesOf(1_001), type), {
+    type: "invalid_request",
+    message: "the form has over 1000 parts",
+  });
 });
 
 Deno.test("readForm reads a model of 4 KiB at most, and headers as long, with the line that ends them", () => {

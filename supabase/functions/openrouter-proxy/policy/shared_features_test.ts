@@ -7,6 +7,17 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     { tools: [{ type: `openrouter:${name}` }] },
     `openrouter:${name} at tools[0].type`,
   ]),
+  ...[
+    (x: unknown) => ({ provider: x }),
+    (x: unknown) => ({ prompt: x }),
+    (x: unknown) => ({ model: x }),
+  ].flatMap((within): [string, unknown, string][] => {
+    const [name] = Object.keys(within(0)) as [string];
+    return [
+      [`a file in ${name}`, within({ file_id: "f" }), `file at ${name}.file_id`],
+      [`one in a list of ${name}`, within([0, { file_id: "f" }]), `file at ${name}[1].file_id`],
+    ];
+  }),
   [
     "a version of a tool",
     { tools: [{ type: "openrouter:bash_20260101" }] },
