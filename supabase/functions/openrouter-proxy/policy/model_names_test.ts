@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isAlias, isPresetName, isRouter } from "./model_names.ts";
+import { inMode, isAlias, isPresetName, isRouter } from "./model_names.ts";
 
 const NAMES: [tells: (name: string) => boolean, name: string, isOne: boolean][] = [
   [isAlias, "~anthropic/claude-latest", true],
@@ -17,3 +17,10 @@ const NAMES: [tells: (name: string) => boolean, name: string, isOne: boolean][] 
 for (const [tells, name, isOne] of NAMES) {
   Deno.test(`${tells.name}("${name}") is ${isOne}`, () => assert.equal(tells(name), isOne));
 }
+
+Deno.test("a mode stands behind a model's name, and before its variants", () => {
+  assert.equal(inMode("a/b", "pro"), "a/b-pro");
+  assert.equal(inMode(" a/b : nitro\n:free", "pro"), "a/b-pro: nitro\n:free");
+  assert.equal(inMode(":nitro", "pro"), "-pro:nitro");
+  assert.equal(inMode("\na/b\n", "pro"), "a/b-pro");
+});

@@ -13,7 +13,11 @@ Deno.test("a previous job is asked for by an id that Postgres takes", () => {
 
 Deno.test("a previous job that is no text is refused", () => {
   for (const previous_job_id of [1, ["a"], {}, "a\0"]) {
-    assert.throws(() => read({ previous_job_id }), { type: "invalid_request" });
+    assert.throws(() => read({ previous_job_id }), {
+      type: "invalid_request",
+      message: "previous_job_id must be the id of a job",
+      details: { param: "previous_job_id" },
+    });
   }
 });
 
@@ -32,5 +36,8 @@ Deno.test("more previous jobs than a body can go on with are refused", () => {
   const body = (count: number) =>
     read({ fallbacks: Array.from({ length: count }, (_, i) => ({ previous_job_id: `job-${i}` })) });
   assert.equal(body(100).previousJobIds.size, 100);
-  assert.throws(() => body(101), { type: "invalid_request" });
+  assert.throws(() => body(101), {
+    type: "invalid_request",
+    message: "the body names over 100 previous jobs",
+  });
 });

@@ -43,6 +43,35 @@ Deno.test("readPriceList reads prices, bounds and overrides", () => {
   });
 });
 
+Deno.test("readPriceList reads a price for each thing that costs, and takes one that is none for no model", () => {
+  const names = [
+    ...["prompt", "completion", "request", "image", "image_output", "image_token", "audio"],
+    ...["audio_output", "input_cache_write", "input_cache_write_1h", "internal_reasoning"],
+    "web_search",
+  ];
+  const prices = Object.fromEntries(names.map((name, i) => [name, String(i)]));
+  const [model] = read({ id: "a/b", pricing: prices });
+  assert.deepEqual(
+    model?.prices,
+    Object.fromEntries(names.map((name, i) => [name, BigInt(i) * 10n ** 18n])),
+  );
+  assert.equal(model?.isRouter, false);
+  for (const name of names) {
+    assert.deepEqual(read({ id: "a/b", pricing: { ...prices, [name]: "free" } }), []);
+  }
+});
+
+Deno.test("readPriceList takes whole numbers above zero alone for bounds, and all overrides or no model", () => {
+  for (const value of [0, -1, 1.5, 2 ** 53, "5", true, null, [5]]) {
+    const [model] = read({ id: "a/b", context_length: value, pricing: PRICING });
+    assert.equal(model?.contextLength, null, String(value));
+  }
+  const [model] = read({ id: "a/b", context_length: 1, pricing: PRICING });
+  assert.equal(model?.contextLength, 1);
+  const overrides = [{ prompt: "1" }, { prompt: "x" }];
+  assert.deepEqual(read({ id: "a/b", pricing: { ...PRICING, overrides } }), []);
+});
+
 Deno.test("readPriceList knows routers by a negative price, and bounds that are missing", () => {
   const [router] = read({
     id: "openrouter/auto",

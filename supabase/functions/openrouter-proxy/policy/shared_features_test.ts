@@ -19,6 +19,30 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     ];
   }),
   [
+    "what stands behind others of a list",
+    { tools: [1, "a", { type: "openrouter:bash" }, 2, { file_id: "f" }] },
+    "openrouter:bash at tools[2].type",
+    "file at tools[4].file_id",
+  ],
+  [
+    "what has a long name above it",
+    { ["x".repeat(5_000)]: { file_id: "f" } },
+    "file at ….file_id",
+  ],
+  [
+    "what a list has where something else is looked for",
+    { cache_control: [{ file_id: "f" }], web_search_options: [{ preset: "p" }] },
+    "file at cache_control[0].file_id",
+    "preset at web_search_options[0].preset",
+  ],
+  [
+    "what has names that mean something elsewhere",
+    { max_uses: { file_id: "f" }, max_results: { preset: "p" }, mode: { container: "c" } },
+    "file at max_uses.file_id",
+    "preset at max_results.preset",
+    "container at mode.container",
+  ],
+  [
     "a version of a tool",
     { tools: [{ type: "openrouter:bash_20260101" }] },
     "openrouter:bash at tools[0].type",

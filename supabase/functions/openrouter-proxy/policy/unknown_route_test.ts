@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { withoutBase } from "./nearest_path.ts";
+import { nearestPath, withoutBase } from "./nearest_path.ts";
 import { unknownRoute } from "./unknown_route.ts";
 
 const ROUTES = ["/", "/api/v1/health", "/api/v1/usage", "/api/v1/limits", "/api/v1/openrouter/*"];
@@ -73,4 +73,13 @@ Deno.test("a path of any length costs little", () => {
   const beganMs = performance.now();
   unknownRoute("GET", "/x".repeat(1_000_000), ROUTES);
   assert.ok(performance.now() - beganMs < 100);
+});
+
+Deno.test("of several paths that one ends or begins with, the longest is meant", () => {
+  const paths = ["/chat", "/chat/completions", "/completions"];
+  for (const list of [paths, paths.toReversed()]) {
+    assert.equal(nearestPath("/x/chat/completions", list), "/chat/completions");
+    assert.equal(nearestPath("/chat/completions/x", list), "/chat/completions");
+    assert.equal(nearestPath("/CHAT/x", list), "/chat");
+  }
 });
