@@ -265,7 +265,11 @@ Deno.test("over HTTP, redirects are not followed and silence ends after 3 s", as
     });
     await assertRefused(gateway(await signedRequest(as(DID))), "invalid_did", /302/);
     const slow = gateway(await signedRequest(as(`${DID}:slow`)));
-    await assertRefused(slow, "did_unavailable", /^the DID document did not arrive within 3000 ms$/);
+    await assertRefused(
+      slow,
+      "did_unavailable",
+      /^the DID document did not arrive within 3000 ms$/,
+    );
     assert.deepEqual(visited, ["/.well-known/did.json", "/slow/did.json"]);
   } finally {
     await server.shutdown();

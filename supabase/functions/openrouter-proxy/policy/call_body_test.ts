@@ -101,7 +101,9 @@ for (const [what, body] of NO_OBJECTS) {
 
 Deno.test("readCallBody says that a body must be an object", () => {
   for (const body of ["[]", "1", '"x"']) {
-    assert.throws(() => readJson(utf8(body)), { message: "the request body must be a JSON object" });
+    assert.throws(() => readJson(utf8(body)), {
+      message: "the request body must be a JSON object",
+    });
   }
 });
 

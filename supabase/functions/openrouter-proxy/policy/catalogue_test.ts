@@ -121,13 +121,21 @@ const FAILURES: [what: string, error: RegExp, answer: () => Response | Promise<R
     /^TypeError: connection refused$/,
     () => Promise.reject(new TypeError("connection refused")),
   ],
-  ["an error", /^Error: GET \/models was answered with status 503$/, () => new Response("busy", { status: 503 })],
+  [
+    "an error",
+    /^Error: GET \/models was answered with status 503$/,
+    () => new Response("busy", { status: 503 }),
+  ],
   ["no JSON", /^SyntaxError: /, () => new Response("<html>")],
   ["no list", /has no `data`$/, () => Response.json({ data: {} })],
-  ["an endless answer", /^Error: GET \/models was answered with over 16777216 bytes$/, () =>
-    new Response(
-      new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(2 ** 20)) }),
-    )],
+  [
+    "an endless answer",
+    /^Error: GET \/models was answered with over 16777216 bytes$/,
+    () =>
+      new Response(
+        new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(2 ** 20)) }),
+      ),
+  ],
 ];
 
 for (const [what, error, answer] of FAILURES) {

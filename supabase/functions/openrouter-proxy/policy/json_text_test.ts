@@ -43,10 +43,30 @@ for (const [text, is] of JSON_LIKE) {
 }
 
 const REFUSED: [what: string, body: string, type: string, message: string][] = [
-  ["ends too early", '{"a":', "invalid_request", "the request body is not valid JSON: it ends too early"],
-  ["is no JSON", "{a}", "invalid_request", "the request body is not valid JSON: something else than a member's name"],
-  ["is too deep", "[".repeat(129), "invalid_request", "the request body is not accepted: it is nested over 128 levels deep"],
-  ["has too many values", `[${"1,".repeat(1_000_000)}1]`, "request_too_large", "the request body is too large: it has over 1000000 values"],
+  [
+    "ends too early",
+    '{"a":',
+    "invalid_request",
+    "the request body is not valid JSON: it ends too early",
+  ],
+  [
+    "is no JSON",
+    "{a}",
+    "invalid_request",
+    "the request body is not valid JSON: something else than a member's name",
+  ],
+  [
+    "is too deep",
+    "[".repeat(129),
+    "invalid_request",
+    "the request body is not accepted: it is nested over 128 levels deep",
+  ],
+  [
+    "has too many values",
+    `[${"1,".repeat(1_000_000)}1]`,
+    "request_too_large",
+    "the request body is too large: it has over 1000000 values",
+  ],
 ];
 
 for (const [what, body, type, message] of REFUSED) {

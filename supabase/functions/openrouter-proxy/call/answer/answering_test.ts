@@ -180,6 +180,8 @@ Deno.test("a path that OpenRouter does not have is booked as none", async () => 
 async function toldOf(
   events: string[],
   headers: Record<string, string> = {},
+  path = "/chat/completions",
+  asked = '{"model":"a/b","stream":true}',
 ): Promise<Record<string, unknown>> {
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
@@ -189,7 +191,7 @@ async function toldOf(
   });
   const upstream = upstreamOf(body, "text/event-stream");
   for (const [name, value] of Object.entries(headers)) upstream.headers.set(name, value);
-  const order = await ordered("/chat/completions", '{"model":"a/b","stream":true}');
+  const order = await ordered(path, asked);
   const response = await answering.pass(order, upstream, "sk-own", null, CLIENT);
   const { text } = await broken(response.body!.getReader());
   return JSON.parse(text.split("data: ").at(-1)!);
@@ -205,6 +207,58 @@ Deno.test("a stream that breaks tells of it under the id and the model that its 
   const unseen = await toldOf([": OPENROUTER PROCESSING\n\n"]);
   assert.deepEqual([unseen.id, unseen.model], ["request-1", "a/b"]);
   assert.equal((await toldOf([": OPENROUTER PROCESSING\n\n"], header)).id, "gen-2");
+});
+
+Deno.test("a stream that breaks tells the request's id, the model that was asked for, and how far it came", async () => {
+  const BEGUN = [": a\n\n", 'data: {"type":"response.created","sequence_number":0}\n\n'];
+  const told = await toldOf(BEGUN, {}, "/responses", '{"models":["a/b"],"stream":true}');
+  const { response, ...event } = told as { response: { id: string; model: string } };
+  assert.deepEqual(event, { type: "response.failed", sequence_number: 2 });
+  assert.deepEqual([response.id, response.model], ["request-1", ""]);
+  const chunk = await toldOf([":\n\n"], {}, undefined, '{"models":["a/b"],"stream":true}');
+  assert.deepEqual([chunk.id, chunk.model], ["request-1", ""]);
+  const error = await toldOf([":\n\n"], {}, "/messages");
+  assert.equal(error.request_id, "request-1");
+});
+
+Deno.test("what may be sent again is awaited for a second, and nothing without a key of its own", async () => {
+  const slept: number[] = [];
+  let wake!: () => void;
+  const { settledSoon } = createAnswering({
+    config: { openrouterUrl: "https://a", audience: "https://b", upstreamIdleTimeoutMs: 1 },
+    now: () => 0,
+    sleep(ms) {
+      slept.push(ms);
+      return new Promise((resolve) => wake = resolve);
+    },
+  });
+  const { booking } = booked();
+  const key = await ordered("/chat/completions", '{"model":"a/b"}', { "idempotency-key": "k" });
+  const waiting = settledSoon(key, booking);
+  assert.equal(await isWaiting(waiting), true);
+  assert.deepEqual(slept, [1_000]);
+  wake();
+  await waiting;
+  await settledSoon(key, null);
+  await settledSoon({ idempotency: null }, booking);
+  assert.deepEqual(slept, [1_000, 1_000]);
+});
+
+Deno.test("a call that is not booked may break off, or begin a job", async () => {
+  const order = await ordered("/videos", '{"model":"a/b"}');
+  const response = await answering.pass(order, upstreamOf(utf8("{}")), "sk-own", null, CLIENT);
+  assert.equal(await response.text(), "{}");
+  const late = new StillAnswering(REFUSAL, Promise.reject(new TypeError("connection reset")));
+  await answering.hear(order, late, "sk-own", null, "request-1");
+});
+
+Deno.test("a late call whose answer is part of one is booked as broken", async () => {
+  const { booking, endings } = booked();
+  const part = upstreamOf(utf8('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'));
+  const order = await ordered("/chat/completions", '{"model":"a/b"}');
+  const late = new StillAnswering(REFUSAL, Promise.resolve(part));
+  await answering.hear(order, late, "sk-own", booking, "request-1");
+  assert.deepEqual(endings, [{ kind: "broken", sent: true, error: REFUSAL }]);
 });
 
 const REFUSAL = new GatewayError("upstream_timeout", "late");

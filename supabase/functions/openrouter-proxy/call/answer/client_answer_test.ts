@@ -87,6 +87,13 @@ Deno.test("clientAnswer passes an error on without the operator's account, and e
   assert.deepEqual(events[1], { kind: "refused", status: 429 });
 });
 
+Deno.test("clientAnswer passes an error without a body on without one", async () => {
+  const { response, events } = answered({ status: 404 });
+  assert.equal(response.body, null);
+  assert.equal(await response.text(), "");
+  assert.deepEqual(events[1], { kind: "refused", status: 404 });
+});
+
 Deno.test("clientAnswer passes an error on as a whole, however large, without the operator's account", async () => {
   const headers = new Headers({ "content-type": "application/json" });
   const error = (user: string) =>
@@ -250,7 +257,9 @@ for (
 for (
   const [what, status, body, firstBytes] of [
     ["an answer", 200, utf8("{}"), 1],
+    ["an answer of one byte that leads elsewhere", 399, utf8("x"), 1],
     ["an empty answer", 200, new Uint8Array(), 0],
+    ["the least of errors", 400, utf8("{}"), 0],
     ["an error", 429, utf8("{}"), 0],
   ] as const
 ) {
