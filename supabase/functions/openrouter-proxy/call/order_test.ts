@@ -126,6 +126,8 @@ Deno.test("what is free reaches by its body what others have, too", async () => 
   assert.deepEqual(await features('{"model":"@preset/x"}'), ["preset"]);
   assert.deepEqual(await features('{"model":"a/b"}'), []);
   assert.deepEqual(await features(null), []);
+  assert.deepEqual(await features("no JSON"), []);
+  assert.deepEqual(await features("x"), []);
 });
 
 Deno.test("what is booked as no call asks for nothing that costs", async () => {
