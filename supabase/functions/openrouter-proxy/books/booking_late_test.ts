@@ -184,6 +184,47 @@ for (
   });
 }
 
+for (
+  const [status, apiKey, costs] of [
+    [200, "sk", [["0.5", "response"]]],
+    [399, "sk", [["0.5", "response"]]],
+    [200, null, []],
+    [400, "sk", []],
+    [404, "sk", []],
+  ] as const
+) {
+  Deno.test(`a look at a job's content with status ${status}, ${apiKey ? "by" : "without"} a key, books ${costs.length} costs`, async () => {
+    const books = bookkeeping({ job: { id: "job-1", usage: { cost: "0.5" } } });
+    const booking = books.openJob({ did: CALL.did, jobId: "job-1" });
+    booking.answering(answer({}, { httpStatus: status, apiKey }));
+    booking.firstByte();
+    booking.end(ANSWERED);
+    await books.settled();
+    assert.deepEqual(books.lateCosts.map(({ cost, costSource }) => [cost, costSource]), costs);
+  });
+}
+
+Deno.test("a look at a job that was not answered books nothing", async () => {
+  const books = bookkeeping({ job: { id: "job-1", usage: { cost: "0.5" } } });
+  books.openJob({ did: CALL.did, jobId: "job-1" }).end(ANSWERED);
+  await books.settled();
+  assert.deepEqual([books.lateCosts, books.jobsAsked], [[], []]);
+});
+
+Deno.test("a job's cost that Postgres never takes is one line of the log, with all of it", async () => {
+  const books = bookkeeping({ failures: Infinity });
+  const booking = books.openJob({ did: CALL.did, jobId: "job-1" });
+  booking.answering(answer({ id: "job-1", cost: "0.5" }));
+  booking.end(ANSWERED);
+  await books.settled();
+  const [line] = books.lines;
+  assert.deepEqual([line?.level, line?.row, line?.cost], [
+    "error",
+    { did: CALL.did, generationId: "job-1" },
+    "0.5",
+  ]);
+});
+
 Deno.test("a request is withdrawn until its row is found, for as long as a settlement is tried", async () => {
   const books = bookkeeping({ failures: 1 });
   books.withdraw(CALL.did, "request");

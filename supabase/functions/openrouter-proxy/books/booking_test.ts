@@ -12,7 +12,13 @@ import {
   LEFT,
   USAGE,
 } from "../testing/bookkeeping.ts";
-import { type Answer, type Bookkeeper, MAX_CALLS } from "./booking.ts";
+import {
+  type Answer,
+  type Bookkeeper,
+  type BookkeeperDeps,
+  createBookkeeper,
+  MAX_CALLS,
+} from "./booking.ts";
 import type { Ending } from "./verdict.ts";
 
 interface Expected {
@@ -502,4 +508,34 @@ Deno.test("calls that are being admitted take room, however many come before the
   assert.ok(!hasRoom(books, "did:key:new"));
   rooms.pop()![Symbol.dispose]();
   assert.ok(hasRoom(books, "did:key:new"));
+});
+
+Deno.test("a booking that fails for a bug leaves a line in the log, and room for others", async () => {
+  const lines: Record<string, unknown>[] = [];
+  let failing = true;
+  const { openCall, takeRoom } = createBookkeeper({
+    store: {
+      settle: () =>
+        Promise.resolve({ settled: true, totalCostUsd: "0", leftOut: null, isAlerted: false }),
+    } as unknown as BookkeeperDeps["store"],
+    generations: { read: () => Promise.resolve(null), readJob: () => Promise.resolve(null) },
+    usdPerCredit: "1",
+    now: () => 1_000,
+    sleep: () => Promise.resolve(),
+    waitUntil() {},
+    log(line) {
+      if (failing) {
+        failing = false;
+        throw new TypeError("a bug");
+      }
+      lines.push(line);
+    },
+  });
+  const booking = openCall(CALL);
+  booking.end({ kind: "left", sent: false, hadUsage: false });
+  await booking.settled;
+  const [{ level, event, error, cause }] = lines as [Record<string, unknown>];
+  assert.deepEqual([level, event, error], ["error", "booking_failed", "TypeError"]);
+  assert.match(String(cause), /^TypeError: a bug\n +at /);
+  assert.notEqual(takeRoom(CALL.did), null);
 });

@@ -41,7 +41,28 @@ Deno.test("a call is told with its price, once the list of prices was waited for
 Deno.test("what is free waits for no prices, and reserves nothing", async () => {
   const { request, waitedFor } = await told(null, { method: "GET", path: "/models" });
   assert.deepEqual(waitedFor, []);
-  assert.deepEqual([request.metered, request.estimate, request.models], [false, [], []]);
+  assert.deepEqual(request, {
+    requestId: "id",
+    did: IDENTITY.did,
+    method: "GET",
+    endpoint: "/models",
+    metered: false,
+    model: null,
+    streaming: false,
+    replay: null,
+    tokenIssuedAt: null,
+    ownedGenerations: [],
+    sharedFeatures: [],
+    serverTools: [],
+    idempotency: null,
+    models: [],
+    runsUnnamed: null,
+    freeModel: false,
+    estimate: [],
+    outputBound: null,
+    session: null,
+    label: null,
+  });
 });
 
 Deno.test("listed prices are exchanged at the operator's rate, for output without a bound, too", async () => {

@@ -113,11 +113,24 @@ const CASES: [told: Record<string, unknown>, decided: Admission][] = [
       alerted: true,
     },
   ],
-  [{ decision: "token_revoked" }, { decision: "token_revoked" }],
+  ...(["token_revoked", "not_owned", "replayed", "needs_provisioning"] as const).map((decision): [
+    Record<string, unknown>,
+    Admission,
+  ] => [{ decision, why: "not looked at" }, { decision }]),
 ];
 
 for (const [told, decided] of CASES) {
   Deno.test(`${JSON.stringify(told).slice(1, 70)}… is a decision of admit_request`, () => {
     assert.deepEqual(admissionOf(told), decided);
+  });
+}
+
+for (const told of [null, undefined, {}, { decision: "new" }, { decision: null }]) {
+  Deno.test(`${JSON.stringify(told)} is no decision`, () => {
+    assert.throws(() => admissionOf(told), {
+      type: "store_unavailable",
+      cause: "admit_request: its answer is none that this gateway knows",
+      mayHaveArrived: true,
+    });
   });
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { isAnswerOf } from "./rpc_answers.ts";
 import { costComparisonCalls } from "./cost_comparison.ts";
 import { housekeepingCalls } from "./housekeeping.ts";
 import { lateCostCalls } from "./late_costs.ts";
@@ -281,8 +282,9 @@ Deno.test("what is no longer kept is forgotten kind by kind, and counted", async
     purge_usage_hourly: 300,
     purge_budget_alerts: 4_000,
   };
-  const call = (async (name) => {
+  const call = (async (name, args) => {
     asked.push(name);
+    assert.deepEqual(args, {});
     return await Promise.resolve(forgotten[name]);
   }) as StoreCall;
   assert.equal(await housekeepingCalls(call).purge(), 4_321);
@@ -295,3 +297,26 @@ Deno.test("housekeeping tells of totals that could not be added up", async () =>
     ((name) => name === "add_up_days" ? Promise.reject(failure) : Promise.resolve(1)) as StoreCall;
   await assert.rejects(housekeepingCalls(call).purge(), failure);
 });
+
+for (
+  const [kind, rpcs] of [
+    ["number", [
+      ...["add_up_days", "purge_accepted_messages", "purge_budget_alerts"] as const,
+      ...["purge_idempotency_keys", "purge_usage_hourly", "expire_stale_requests"] as const,
+    ]],
+    ["anything", [
+      ...["end_cost_search", "end_maintenance", "give_back_unpriced_requests"] as const,
+      ...["note_parts", "release_key_provisioning"] as const,
+    ]],
+    ["object or null", ["usage_request"]],
+  ] as const
+) {
+  Deno.test(`an answer of ${rpcs.join(", ")} is ${kind}`, () => {
+    for (
+      const [json, kinds] of [[7, "number"], ["x", ""], [{}, "object"], [[], ""], [null, "null"]]
+    ) {
+      const is = kind === "anything" || (kinds !== "" && kind.includes(String(kinds)));
+      for (const rpc of rpcs) assert.equal(isAnswerOf(rpc, json), is, `${rpc} ${json}`);
+    }
+  });
+}

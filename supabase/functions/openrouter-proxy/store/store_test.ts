@@ -61,6 +61,11 @@ for (const [what, answer, mayHaveArrived] of ERRORS) {
       assert.ok(error instanceof StoreUnavailable);
       assert.equal(error.mayHaveArrived, mayHaveArrived);
       assert.deepEqual([error.type, error.headers], ["store_unavailable", { "retry-after": "2" }]);
+      assert.equal(
+        error.message,
+        "the gateway's database did not take the request; nothing was forwarded, try again",
+      );
+      if ("code" in answer) assert.equal(error.cause, `admit_request: ${answer.code} x`);
       return true;
     });
   });
@@ -100,6 +105,84 @@ for (const [what, answer] of UNUSABLE) {
     }
   });
 }
+
+test("what a newer database may say is named by whom it was asked", async () => {
+  const fetch = fakeFetch(() => Promise.resolve(Response.json({ decision: "new", state: "new" })));
+  const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+  const rpcs = ["admit_request", "settle_request", "withdraw_request", "claim_key_provisioning"];
+  for (const [i, [, ask]] of ASKED.entries()) {
+    const cause = `${rpcs[i]}: its answer is none that this gateway knows`;
+    await assert.rejects(ask(store), { type: "store_unavailable", cause });
+  }
+});
+
+test("an admission that was admitted before, by an answer that got lost, is told as that", async () => {
+  const answer = { decision: "duplicate", request_id: ADMISSION.requestId };
+  const fetch = fakeFetch(() => Promise.resolve(Response.json(answer)));
+  const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+  const cause = "admit_request: its answer is none that this gateway knows";
+  await assert.rejects(store.admit(ADMISSION), { cause, mayHaveArrived: true });
+});
+
+test("an admission that is not asked for says why", async () => {
+  let nowMs = 0;
+  const silent = () => {
+    nowMs += 10_000;
+    return Promise.reject(new DOMException("it took too long", "TimeoutError"));
+  };
+  const store = createStore("http://supabase.test", "sb_secret_x", silent, () => nowMs);
+  for (let call = 0; call < 3; call++) await assert.rejects(store.admit(ADMISSION));
+  const probe = store.admit(ADMISSION);
+  const cause = "several calls in a row have timed out";
+  await assert.rejects(store.admit(ADMISSION), { cause, mayHaveArrived: false });
+  await assert.rejects(probe);
+});
+
+const HEADER = "eyJhbGciOiJIUzI1NiJ9";
+for (
+  const [key, isJwt] of [
+    [`${HEADER}.e30.c2ln`, true],
+    ["sb_secret_x", false],
+    [`x${HEADER}.e30.c2ln`, false],
+    [`${HEADER}.e30.c2ln.x`, false],
+    [`${HEADER}.e30.`, false],
+    [`${HEADER}..c2ln`, false],
+    ["ey.e30.c2ln", false],
+  ] as const
+) {
+  test(`the key ${key} is ${isJwt ? "" : "not "}sent as a Bearer token, too`, async () => {
+    let sent = new Headers();
+    const fetch = ((_: unknown, init: RequestInit) => {
+      sent = new Headers(init.headers);
+      return Promise.resolve(Response.json([]));
+    }) as typeof globalThis.fetch;
+    await createStore("http://supabase.test", key, fetch, Date.now).ping();
+    assert.equal(sent.get("apikey"), key);
+    assert.equal(sent.get("authorization"), isJwt ? `Bearer ${key}` : null);
+  });
+}
+
+test("what is read of tables is awaited for ten seconds", async () => {
+  const fetch = ((_: unknown, { signal }: RequestInit) => {
+    signal!.throwIfAborted();
+    return Promise.resolve(Response.json([]));
+  }) as typeof globalThis.fetch;
+  const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+  const waits = await withTimeouts(async () => {
+    await assert.rejects(store.ping(), { type: "store_unavailable", mayHaveArrived: false });
+    await assert.rejects(store.encryptedKeyOf("did:key:z"), { type: "store_unavailable" });
+  });
+  assert.deepEqual(waits, [10_000, 10_000]);
+});
+
+test("an answer that has no rows is none that says that there is no key", async () => {
+  const fetch = fakeFetch(() => Promise.resolve(Response.json({})));
+  const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+  await assert.rejects(store.encryptedKeyOf("did:key:z"), {
+    cause: "user_api_keys: no rows",
+    mayHaveArrived: false,
+  });
+});
 
 test("a store that cannot be asked is asked once, whatever is read", async () => {
   for (

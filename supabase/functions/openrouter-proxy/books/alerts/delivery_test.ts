@@ -111,7 +111,21 @@ test("an alert whose delivery could not be noted is left, and keeps no other", a
   });
   assert.deepEqual(await deliver(Infinity, NEVER), { done: 2, failed: 1, left: 1 });
   assert.deepEqual(ended.toSorted(), ["a1", "a2"]);
-  assert.match(String(seen.lines[0]?.error), /^store_unavailable/);
+  const [{ error, ...line }] = seen.lines as [Record<string, unknown>];
+  assert.match(String(error), /^store_unavailable/);
+  assert.deepEqual(line, {
+    level: "warn",
+    event: "alert_undelivered",
+    alert_id: "a0",
+    attempts: 1,
+    cause: "down",
+  });
+});
+
+test("one that fails is one of those that are wanted", async () => {
+  const { deliver, seen } = deliveryOf(10, { fails: (id) => id === "a1" });
+  assert.deepEqual(await deliver(6, NEVER), { done: 5, failed: 1, left: 5 });
+  assert.deepEqual(seen.claims, [4, 2]);
 });
 
 test("no more are tried than are wanted", async () => {
@@ -163,8 +177,8 @@ test("a run that Postgres breaks off is told of, and the next call tries again",
     await idle();
     assert.equal(claims, expected);
   }
-  const { event, cause } = seen.lines[0]!;
-  assert.deepEqual([event, cause], ["alerts_deferred", "down"]);
+  const { level, event, cause } = seen.lines[0]!;
+  assert.deepEqual([level, event, cause], ["warn", "alerts_deferred", "down"]);
 });
 
 test("without a webhook nothing is claimed, and nothing is left", async () => {
