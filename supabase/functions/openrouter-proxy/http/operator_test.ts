@@ -20,6 +20,7 @@ for (const headers of TAKEN) {
 
 const REFUSED: Record<string, string>[] = [
   {},
+  { authorization: "Bearer " },
   { apikey: "" },
   { apikey: "sb_secret_2" },
   { apikey: "sb_secret_11" },
@@ -40,7 +41,12 @@ for (const headers of REFUSED) {
   Deno.test(`${JSON.stringify(headers)} is not the operator's`, async () => {
     await assert.rejects(
       requireOperator(new Headers(headers)),
-      (error) => error instanceof GatewayError && error.type === "missing_credentials",
+      {
+        type: "missing_credentials",
+        message:
+          "this is the operator's: send a secret key of the project in apikey, or as a Bearer " +
+          "token",
+      },
     );
   });
 }

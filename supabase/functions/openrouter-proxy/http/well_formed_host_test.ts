@@ -11,9 +11,18 @@ app.all("*", (c) => c.text("passed"));
 /** Whether a request with this URL and this Host is refused; null: it has no Host. */
 async function isRefused(url: string, host: string | null): Promise<boolean> {
   const request = new Request(url, { headers: host === null ? {} : { host } });
-  const { status } = await app.fetch(request);
-  assert.ok(status === 200 || status === 400);
-  return status === 400;
+  const response = await app.fetch(request);
+  if (response.status === 200) return false;
+  assert.equal(response.status, 400);
+  const { error } = await response.json();
+  assert.ok(
+    error.message ===
+      (NO_HOSTS.includes(host!)
+        ? "the Host header is not a host"
+        : "the request's target names another host than its Host header: send the path alone"),
+    error.message,
+  );
+  return true;
 }
 
 const NO_HOSTS = ["a.example/x", "a.example?x", "a.example#x", "u@a.example", "a b", "a\\b"];

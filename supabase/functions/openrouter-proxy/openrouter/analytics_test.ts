@@ -42,16 +42,31 @@ Deno.test("a key's generations are asked for by its hash, and come with every di
 Deno.test("an answer says where rows are missing in it", async () => {
   const { analytics } = answering('{"data":{"data":[],"metadata":{"truncated":true}}}');
   assert.equal((await analytics.generations("hash", SPAN)).isWhole, false);
+  for (const metadata of ["null", "7", "{}", '{"truncated":"true"}']) {
+    const whole = answering(`{"data":{"data":[],"metadata":${metadata}}}`).analytics;
+    assert.equal((await whole.generations("hash", SPAN)).isWhole, true, metadata);
+  }
 });
 
 Deno.test("what a key spent is one sum, and nothing where there is no row", async () => {
   const spent = answering('{"data":{"data":[{"credits_usage":1.50}],"metadata":{}}}');
   assert.equal(await spent.analytics.spent("hash", SPAN), "1.50");
+  assert.deepEqual(JSON.parse(String(spent.calls[0]?.body)).dimensions, []);
   const nothing = answering('{"data":{"data":[],"metadata":{}}}');
   assert.equal(await nothing.analytics.spent("hash", SPAN), "0");
 });
 
 Deno.test("an answer without rows is an error, not an empty account", async () => {
-  const { analytics } = answering('{"data":{}}');
-  await assert.rejects(analytics.generations("hash", SPAN), ManagementError);
+  for (const body of ['{"data":{}}', '{"data":null}', "{}", "null", "[]", "7"]) {
+    const { analytics } = answering(body);
+    await assert.rejects(analytics.generations("hash", SPAN), (error: unknown) => {
+      assert.ok(error instanceof ManagementError);
+      assert.equal(
+        error.message,
+        "OpenRouter's answer to POST /analytics/query lacks the rows",
+      );
+      assert.equal(error.status, null);
+      return true;
+    });
+  }
 });

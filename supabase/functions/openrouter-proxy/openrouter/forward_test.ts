@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { GatewayError } from "../errors.ts";
 import { concat, utf8 } from "../bytes/encodings.ts";
 import { sendOnce } from "../http/send_once.ts";
 import { fakeFetch, scriptedFetch, silentFetch } from "../testing/fake_fetch.ts";
@@ -168,6 +169,7 @@ async function withLateAnswer(
     timers.at(-1)!();
     const late = await forwarded.then(() => assert.fail("it was in time"), (error) => error);
     assert.ok(late instanceof StillAnswering);
+    assert.deepEqual([late.name, late.message], ["StillAnswering", late.refusal.message]);
     assert.equal(late.refusal.type, "upstream_timeout");
     await test({
       late,
@@ -285,7 +287,14 @@ function oddAnswer(status: number) {
 for (const status of [101, 199, 600, 999]) {
   Deno.test(`forward does not answer with the status ${status}, which is none of an answer`, async () => {
     const { fetch, cancelled } = oddAnswer(status);
-    await assert.rejects(forward(post(), PATIENCE, fetch), { type: "upstream_unreachable" });
+    await assert.rejects(forward(post(), PATIENCE, fetch), (error: GatewayError) => {
+      assert.deepEqual([error.type, error.message, String(error.cause)], [
+        "upstream_unreachable",
+        "OpenRouter could not be reached",
+        `RangeError: ${status} is no status of an answer`,
+      ]);
+      return true;
+    });
     assert.equal(cancelled.length, 1);
   });
 }
@@ -353,7 +362,10 @@ Deno.test("an answer that begins a job is whole once it has come, and is given u
   };
   const { body: left } = await wholeJob(late, 1);
   assert.ok(left instanceof ReadableStream, "who reads it learns why");
-  await assert.rejects(new Response(left).text(), { type: "upstream_timeout" });
+  await assert.rejects(new Response(left).text(), {
+    type: "upstream_timeout",
+    message: "OpenRouter took over 1 ms to answer",
+  });
   assert.equal(aborted.length, 1);
 });
 

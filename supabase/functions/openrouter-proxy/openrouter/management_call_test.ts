@@ -11,7 +11,13 @@ Deno.test("an error answer is its status and its Retry-After", async () => {
 
 Deno.test("a broken connection has no status", async () => {
   const { management } = answered(() => Promise.reject(new TypeError("connection reset")));
-  assert.equal((await failureOf(management.createKey("n", NO_LIMIT))).status, null);
+  const failure = await failureOf(management.createKey("n", NO_LIMIT));
+  assert.deepEqual([failure.name, failure.message, failure.status, String(failure.cause)], [
+    "ManagementError",
+    "OpenRouter did not answer POST /keys",
+    null,
+    "TypeError: connection reset",
+  ]);
 });
 
 Deno.test("a call is given up after 20 s, which is less than the lease, headers or not", async () => {

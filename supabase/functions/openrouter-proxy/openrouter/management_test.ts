@@ -22,25 +22,53 @@ const UNASSIGNED: [
   what: string,
   answer: () => Response | Promise<Response>,
   status: number | null,
+  told: string,
 ][] = [
-  ["404", () => new Response("{}", { status: 404 }), 404],
-  ["429", () => new Response("{}", { status: 429, headers: { "retry-after": "9" } }), 429],
-  ["503 in HTML", () => new Response("<html>", { status: 503 }), 503],
-  ["200 without JSON", () => new Response("<html>"), null],
-  ["200 that assigned none", () => Response.json({ assigned_count: 0 }), null],
-  ["a broken connection", () => Promise.reject(new TypeError("connection reset")), null],
+  [
+    "404",
+    () => new Response("{}", { status: 404 }),
+    404,
+    "OpenRouter answered ROUTE with status 404",
+  ],
+  [
+    "429",
+    () => new Response("{}", { status: 429, headers: { "retry-after": "9" } }),
+    429,
+    "OpenRouter answered ROUTE with status 429",
+  ],
+  [
+    "503 in HTML",
+    () => new Response("<html>", { status: 503 }),
+    503,
+    "OpenRouter answered ROUTE with status 503",
+  ],
+  [
+    "200 without JSON",
+    () => new Response("<html>"),
+    null,
+    "OpenRouter answered ROUTE with no JSON",
+  ],
+  [
+    "200 that assigned none",
+    () => Response.json({ assigned_count: 0 }),
+    null,
+    "OpenRouter assigned no key in ROUTE",
+  ],
+  [
+    "a broken connection",
+    () => Promise.reject(new TypeError("connection reset")),
+    null,
+    "OpenRouter did not answer ROUTE",
+  ],
 ];
 
-for (const [what, answer, status] of UNASSIGNED) {
+for (const [what, answer, status, told] of UNASSIGNED) {
   Deno.test(`a guardrail is not assigned by ${what}, and the error names the operator's variable`, async () => {
     const failure = await failureOf(answered(answer).management.assignGuardrail("g-1", "h"));
     assert.equal(failure.status, status);
     assert.equal(failure.retryAfter, status === 429 ? "9" : null);
-    assert.match(
-      failure.message,
-      /POST \/guardrails\/\{OPENROUTER_GUARDRAIL_ID\}\/assignments\/keys/,
-    );
-    assert.ok(!failure.message.includes("g-1"));
+    const route = "POST /guardrails/{OPENROUTER_GUARDRAIL_ID}/assignments/keys";
+    assert.equal(failure.message, told.replace("ROUTE", route));
   });
 }
 

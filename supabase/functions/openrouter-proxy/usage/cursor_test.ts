@@ -23,6 +23,13 @@ Deno.test("every microsecond and id comes back from its cursor", () => {
   }));
 });
 
+Deno.test("a cursor leads to the last microsecond that RFC 3339 can write, and not beyond", () => {
+  const last = { ...PLACE, requestTime: "9999-12-31T23:59:59.999000Z" };
+  assert.deepEqual(placeOf(cursorAfter(last)), last);
+  const beyond = cursorAfter({ ...PLACE, requestTime: "9999-12-31T23:59:59.999001Z" });
+  assert.throws(() => placeOf(beyond), { type: "invalid_request" });
+});
+
 for (
   const bad of [
     "",
@@ -38,7 +45,13 @@ for (
   ]
 ) {
   Deno.test(`${JSON.stringify(bad.slice(0, 40))} is no cursor`, () => {
-    assert.throws(() => placeOf(bad), { type: "invalid_request", details: { param: "cursor" } });
+    assert.throws(() => placeOf(bad), {
+      type: "invalid_request",
+      message:
+        "cursor must be the next_cursor of an answer; leave it out to begin with the newest " +
+        "request",
+      details: { param: "cursor" },
+    });
   });
 }
 

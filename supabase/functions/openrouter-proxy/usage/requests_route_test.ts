@@ -130,6 +130,9 @@ for (
     const { status, json, asked } = await answerTo(`/requests?${query}`);
     assert.equal(status, 400);
     assert.deepEqual([json.error.type, json.error.param], ["invalid_request", param]);
+    if (query!.startsWith("limit") && !query!.includes("&")) {
+      assert.equal(json.error.message, "limit must be a number from 1 to 200");
+    }
     assert.deepEqual(asked, []);
   });
 }
@@ -141,13 +144,21 @@ Deno.test("one request is found by its id in either case", async () => {
 });
 
 Deno.test("a request that is not in the caller's log is not found", async () => {
-  const { status, json } = await answerTo(`/requests/${ID}`);
-  assert.deepEqual([status, json.error.type], [404, "not_found"]);
+  const { status, json } = await answerTo(`/requests/${ID.toUpperCase()}`);
+  assert.deepEqual([status, json.error.type, json.error.message], [
+    404,
+    "not_found",
+    `you have no request ${ID}: only calls that may cost are logged, and not for ever`,
+  ]);
 });
 
-for (const bad of ["1", "gen-1", ID.slice(1), `${ID}0`, "%00", ID.replaceAll("-", "")]) {
+for (const bad of ["1", "gen-1", ID.slice(1), `${ID}0`, `0${ID}`, "%00", ID.replaceAll("-", "")]) {
   Deno.test(`${bad} is no request's id, and Postgres is not asked`, async () => {
     const { status, json, asked } = await answerTo(`/requests/${bad}`);
     assert.deepEqual([status, json.error.param, asked], [400, "id", []]);
+    assert.equal(
+      json.error.message,
+      "a request's id is the x-request-id of its answer: 32 hex digits with hyphens",
+    );
   });
 }

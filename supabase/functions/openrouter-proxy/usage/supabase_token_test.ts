@@ -57,11 +57,20 @@ Deno.test("the public half of the key verifies a Supabase token, and another key
 Deno.test("a key whose halves do not belong together signs nothing", async () => {
   const { d } = await newKey();
   const sign = createTokenSigner({ ...await newKey(), d }, "https://gateway.example", () => NOW);
-  await assert.rejects(sign(DID));
+  await assert.rejects(sign(DID), { message: "x and y of the key are not the public half of d" });
 });
 
 Deno.test("subjectOf makes version 5 of UUIDs in the namespace of URLs", async () => {
   // Python: uuid.uuid5(uuid.NAMESPACE_URL, …); RFC 9562, appendix A.4 has the namespace of DNS.
   assert.equal(await subjectOf(DID), "509bf747-ace8-576b-abc9-2508e82582dd");
+  for (
+    const [did, uuid] of [
+      ["did:web:a", "1baef212-19db-56d5-a858-dc2fe5c5a2bb"],
+      ["did:web:b", "43801815-7f1a-5fc9-96b7-69e8a1d192b2"],
+      ["did:web:c", "c05eec0b-148c-56db-88ef-3faae447f5da"],
+      ["did:web:d", "b5d6a3ad-b815-5a90-9747-7bf8539614b5"],
+      ["did:web:e", "622b5e16-5d7d-5884-a84b-5cbd1a162a25"],
+    ] as const
+  ) assert.equal(await subjectOf(did), uuid);
   assert.notEqual(await subjectOf(DID.toLowerCase()), await subjectOf(DID));
 });

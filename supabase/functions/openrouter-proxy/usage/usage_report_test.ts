@@ -76,15 +76,33 @@ Deno.test("usageReport without a query is of all time, ungrouped", async () => {
 });
 
 for (
-  const [search, param] of [
-    ["start_date=2026-11-23&end_date=2026-11-21", "start_date"],
-    ["start_date=soon", "start_date"],
-    ["end_date=2026-02-30", "end_date"],
-    ["group_by=day,week", "group_by"],
+  const [search, param, message] of [
+    [
+      "start_date=2026-11-23&end_date=2026-11-21",
+      "start_date",
+      "start_date must be before end_date",
+    ],
+    [
+      "start_date=soon",
+      "start_date",
+      "start_date must be a date like 2026-11-22 or an instant like 2026-11-22T10:30:00Z",
+    ],
+    [
+      "end_date=2026-02-30",
+      "end_date",
+      "end_date must be a date like 2026-11-22 or an instant like 2026-11-22T10:30:00Z",
+    ],
+    [
+      "group_by=day,week",
+      "group_by",
+      'group_by takes day, hour, model, endpoint, session, label, separated by commas; not "week"',
+    ],
+    ["session=", "session", "session is empty; leave it out for all requests"],
+    ["label=a&label=a", "label", "label is given twice"],
   ] as const
 ) {
   Deno.test(`usageReport names the parameter that is wrong in ${search}`, async () => {
-    await assert.rejects(report(search), { type: "invalid_request", details: { param } });
+    await assert.rejects(report(search), { type: "invalid_request", message, details: { param } });
   });
 }
 

@@ -86,7 +86,11 @@ Deno.test("requestBytes reads a body, in one chunk or in many", async () => {
 Deno.test("requestBytes takes as many bytes as are allowed, and not one more", async () => {
   assert.equal(await text(post("abcd"), 4), "abcd");
   assert.equal(await text(post(chunked(["ab", "cd"])), 4), "abcd");
-  const refusal = { type: "request_too_large", status: 413 };
+  const refusal = {
+    type: "request_too_large",
+    status: 413,
+    message: "the request body is larger than 4 bytes",
+  };
   await assert.rejects(text(post("abcde"), 4), refusal);
   const log: string[] = [];
   await assert.rejects(text(post(chunked(["ab", "cd", "e", "f", "g"], log)), 4), refusal);
@@ -96,11 +100,13 @@ Deno.test("requestBytes takes as many bytes as are allowed, and not one more", a
 Deno.test("requestBytes believes a content-length that is too large, and no other", async () => {
   const log: string[] = [];
   const large = { "content-length": "5" };
-  await assert.rejects(text(post(chunked(["a"], log), large), 4), { type: "request_too_large" });
-  assert.equal(await text(post(chunked(["abcde"]), large), 5), "abcde");
-  await assert.rejects(text(post(chunked(["abcde"]), { "content-length": "1" }), 4), {
+  const refusal = {
     type: "request_too_large",
-  });
+    message: "the request body is larger than 4 bytes",
+  };
+  await assert.rejects(text(post(chunked(["a"], log), large), 4), refusal);
+  assert.equal(await text(post(chunked(["abcde"]), large), 5), "abcde");
+  await assert.rejects(text(post(chunked(["abcde"]), { "content-length": "1" }), 4), refusal);
 });
 
 // langwatch PR #6344: a compressed request body was "model missing".
@@ -120,6 +126,7 @@ for (
       type: "unsupported_media_type",
       status: 415,
       headers: { "accept-encoding": "identity" },
+      message: `content-encoding ${encoding} is not supported: send the request body uncompressed`,
     });
   });
 }
@@ -286,7 +293,11 @@ async function withoutWaiting(run: () => Promise<void>): Promise<unknown[]> {
   return delays;
 }
 
-const LATE = { type: "invalid_request", status: 400 };
+const LATE = {
+  type: "invalid_request",
+  status: 400,
+  message: "the request body did not arrive within 60 s",
+};
 
 Deno.test("requestBytes waits for a body for a minute, and tells the client that it did", async () => {
   const log: string[] = [];
@@ -322,7 +333,10 @@ Deno.test("requestBytes receives a short body of a known sender, and gives its r
 
 Deno.test("requestBytes refuses a short body of a known sender that is longer than it was said to be", async () => {
   const lied = short(chunked(["abcde"]), 1);
-  await assert.rejects(lied(bodiesOf(100), 4), { type: "request_too_large" });
+  await assert.rejects(lied(bodiesOf(100), 4), {
+    type: "request_too_large",
+    message: "the request body is larger than 4 bytes",
+  });
 });
 
 // Deno 2.1.4 takes a request that has both, and leaves its headers as they came.
