@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { describeError, errorResponse, type ErrorType, GatewayError, STATUS } from "./errors.ts";
+import {
+  ClientDisconnected,
+  describeError,
+  errorResponse,
+  type ErrorType,
+  GatewayError,
+  STATUS,
+} from "./errors.ts";
 
 // That each type has the status that docs/protocol.md tells is what scripts/docs_test.ts asserts.
 for (const [type, status] of Object.entries(STATUS) as [ErrorType, number][]) {
@@ -48,10 +55,20 @@ for (
     const response = errorResponse(thrown, "request-1");
     assert.equal(response.status, 500);
     const text = await response.text();
-    assert.equal(JSON.parse(text).error.type, "internal_error");
+    assert.deepEqual(JSON.parse(text).error, {
+      code: 500,
+      type: "internal_error",
+      message: "the gateway failed; the request id finds the cause in its log",
+      request_id: "request-1",
+    });
     assert.ok(!text.includes(SECRET));
   });
 }
+
+Deno.test("errors have names, by which a log tells them", () => {
+  assert.equal(new GatewayError("not_found", "x").name, "GatewayError");
+  assert.equal(new ClientDisconnected().name, "ClientDisconnected");
+});
 
 Deno.test("the cause of a GatewayError is not told to the client", async () => {
   const cause = new Error(SECRET);
@@ -73,11 +90,11 @@ Deno.test("describeError tells a refusal's type and message, and its cause only 
 
 Deno.test("describeError tells of no query and no key of OpenRouter's, however many there are", () => {
   const cause = new Error(
-    'to (https://a.example/x?key=1) and "https://b.example/y?z=2" with sk-or-v1-ab12 and sk-or-v1-cd',
+    'to (https://a.example/x?key=1) and "https://b.example/y?z=2" with sk-or-v1-ab12 and sk-or-v1-cd, sk-or-v1- and a?',
   );
   assert.equal(
     describeError(new GatewayError("upstream_unreachable", "down", { cause }), true).cause,
-    'Error: to (https://a.example/x?…) and "https://b.example/y?…" with [key] and [key]',
+    'Error: to (https://a.example/x?…) and "https://b.example/y?…" with [key] and [key], [key] and a?…',
   );
 });
 
@@ -85,6 +102,9 @@ Deno.test("describeError tells of another error its name, and its stack only whe
   const error = new RangeError(SECRET);
   assert.deepEqual(describeError(error, false), { error: "RangeError" });
   assert.match(describeError(error, true).cause ?? "", /errors_test/);
+  delete error.stack;
+  Object.defineProperty(error, "stack", { value: undefined });
+  assert.equal(describeError(error, true).cause, "[key]");
 });
 
 Deno.test("describeError shows neither queries nor keys of a cause", () => {

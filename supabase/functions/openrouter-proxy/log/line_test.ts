@@ -29,6 +29,37 @@ Deno.test("a line that is too long has its long texts cut, and all else", () => 
   assert.deepEqual(nested.items[1], 1);
 });
 
+for (
+  const [texts, length] of [[4, 2_000], [5, 1_000], [9, 1_000], [10, 500], [18, 500], [20, 200]]
+    .concat([[45, 200], [50, 50], [140, 50], [200, 10], [380, 10]]) as [number, number][]
+) {
+  Deno.test(`of ${texts} texts that are too long ${length} characters each are kept`, () => {
+    const event = Object.fromEntries(
+      Array.from({ length: texts }, (_, n) => [n.toString(36), "x".repeat(3_000)]),
+    );
+    const kept = Object.values(JSON.parse(lineOf(event)));
+    assert.deepEqual(kept, Array(texts).fill(`${"x".repeat(length)}…`));
+  });
+}
+
+Deno.test("a line that is as long as the platform keeps is kept whole, and one byte more is not", () => {
+  const event = (length: number) => ({ a: "x".repeat(length - '{"a":""}'.length) });
+  assert.equal(lineOf(event(MAX_LINE_BYTES)), JSON.stringify(event(MAX_LINE_BYTES)));
+  assert.equal(lineOf(event(MAX_LINE_BYTES + 1)), `{"a":"${"x".repeat(2_000)}…"}`);
+  const wide = { a: "\u20ac".repeat(3_330) + "xx" };
+  assert.equal(utf8(JSON.stringify(wide)).length, MAX_LINE_BYTES);
+  assert.equal(lineOf(wide), JSON.stringify(wide));
+  assert.notEqual(lineOf({ a: `${wide.a}x` }), JSON.stringify({ a: `${wide.a}x` }));
+});
+
+Deno.test("a line of members with long names keeps those with short ones, nothings included", () => {
+  const long = Object.fromEntries(
+    Array.from({ length: 300 }, (_, n) => [`${n}`.padStart(41, "n"), n]),
+  );
+  const short = { ["m".repeat(40)]: 1, none: null };
+  assert.deepEqual(JSON.parse(lineOf({ ...long, ...short })), { ...short, left_out: "…" });
+});
+
 Deno.test("a line that is too long without its texts, too, keeps its first plain members", () => {
   const items = Array.from({ length: 10_000 }, (_, n) => n);
   assert.deepEqual(JSON.parse(lineOf({ level: "warn", event: "x", items, status: 1 })), {
