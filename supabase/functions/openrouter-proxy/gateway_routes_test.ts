@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { OWN_PATHS } from "./openapi/own_paths.ts";
 import { testWithTimers as test } from "./testing/with_timers.ts";
-import { errorOf, gatewayWith, requestFrom } from "./testing/gateways.ts";
+import { CHAT, errorOf, gatewayWith, requestFrom } from "./testing/gateways.ts";
 
 test("known routes with another method answer 405 with Allow, unknown ones 404", async () => {
   const gateway = await gatewayWith();
@@ -9,7 +9,13 @@ test("known routes with another method answer 405 with Allow, unknown ones 404",
     new Request("http://edge/openrouter-proxy/api/v1/usage", { method: "POST" }),
   );
   assert.equal(wrong.headers.get("allow"), "GET");
-  assert.equal((await errorOf(wrong)).type, "method_not_allowed");
+  const { type, message } = await errorOf(wrong);
+  assert.deepEqual([type, message], ["method_not_allowed", "POST is not for /api/v1/usage"]);
+  const none = await gateway.fetch(
+    new Request(`http://edge/openrouter-proxy${CHAT}?a\n=b`, { method: "PROPFIND" }),
+  );
+  assert.equal((await errorOf(none)).message, "PROPFIND is not for /api/v1/openrouter/*");
+  assert.equal(none.headers.get("allow"), "GET, HEAD, POST, PUT, PATCH, DELETE");
   for (const path of ["/v1/chat/completions", "/api/v1/openrouter", "/api/v1/openrouter/"]) {
     const unknown = await gateway.fetch(new Request(`http://edge/openrouter-proxy${path}`));
     const { type, message } = await errorOf(unknown);

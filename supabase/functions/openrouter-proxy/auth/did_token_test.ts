@@ -63,6 +63,7 @@ Deno.test("a token as the ecosystem writes it is accepted", async () => {
     ...[undefined, "JWT", "jwt", "Jwt", "application/jwt", "Application/JWT"]
       .map((typ): [Record<string, unknown>, Record<string, unknown>] => [{}, { typ }]),
     [{ iat: NOW - 0.5, exp: NOW + 60.25 }, {}],
+    [{}, { jwks: {}, nojwk: {}, critical: [], nocrit: [], jkus: "", ax5c: "" }],
     [{ jti: "1", sub: signer.did, nonce: "n", vc: {}, scope: "x" }, { cty: "x", b64: true }],
   ];
   for (const [claims, header] of forms) {
@@ -208,7 +209,7 @@ Deno.test("header parameters that name other keys, and other types of token, are
     { crit: [] },
     { jwk },
     { jku: "https://example.com" },
-    ...["x5u", "x5c", "x5t", "x5t#S256"].map((name) => ({ [name]: "" })),
+    ...["x5", "x5u", "x5c", "x5t", "x5t#S256"].map((name) => ({ [name]: "" })),
     ...[null, "", 0, ["JWT"], "at+jwt", "dpop+jwt", "application/at+jwt", "JWS", "JOSE", " JWT"]
       .map((typ) => ({ typ })),
     ...["application/application/jwt", "jwt+ld+json", "text/jwt"].map((typ) => ({ typ })),

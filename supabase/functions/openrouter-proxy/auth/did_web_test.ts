@@ -29,6 +29,7 @@ Deno.test("did:web is resolved at its host, or below a path of it", async () => 
   const cases = [
     [DID, "https://example.com/.well-known/did.json"],
     [`${DID}:user:alice`, "https://example.com/user/alice/did.json"],
+    [`${DID}:...:.a:a.`, "https://example.com/.../.a/a./did.json"],
   ] as const;
   for (const [did, url] of cases) {
     const site = siteOf(() => documentOf(did, keySigner));

@@ -629,6 +629,11 @@ const CASES: Case[] = [
     httpSigned({ covered: { '"x-a";sf': "" }, headers: { "x-a": "a=1" } }),
     "the signature is not usable: sf is not known for x-a; cover it as it is",
   ],
+  ...["x-priority", "priority-x", "content-digest-x", "x-signature"].map((name): Case => [
+    `${name}, which is nearly one whose strict form is known`,
+    httpSigned({ covered: { [`"${name}";sf`]: "" }, headers: { [name]: "a=1" } }),
+    `the signature is not usable: sf is not known for ${name}; cover it as it is`,
+  ]),
   [
     "a component of a response",
     httpSigned({ covered: { '"@method";req': "" } }),
@@ -715,6 +720,31 @@ const CASES: Case[] = [
     "the signature is not usable: the parameter created is missing",
   ],
 ];
+
+Deno.test("a signature base is told without the values that may be secret", async () => {
+  const told = ["content-type", "content-length", "host", "date", "accept"];
+  const secret = ["x-host", "host-x", "accept-x", "x-accept", "content-types", "dates", "a@b"];
+  const headers = Object.fromEntries([...told, ...secret].map((name) => [name, "value"]));
+  delete headers["a@b"];
+  const names = [...told, ...secret].filter((name) => name in headers);
+  const covered = Object.fromEntries(names.map((name) => [`"${name}"`, ""]));
+  const refusal = await httpSigned({ headers: { ...headers, "content-length": "13" }, covered })()
+    .then(() => assert.fail("it was accepted"), (error: GatewayError) => error);
+  const base = String(refusal.details.signature_base);
+  for (const name of names) {
+    const isTold = told.includes(name);
+    assert.equal(base.includes(`\n"${name}": …\n`), !isTold, `${name} in ${base}`);
+  }
+  assert.ok(base.startsWith('"@method": POST\n"@target-uri": https://gateway.example/'), base);
+});
+
+Deno.test("a field of 4096 characters is read", async () => {
+  const input = (length: number) => `sig1=("@method")${created};tag="${"x".repeat(length)}"`;
+  const rest = 4096 - input(0).length;
+  for (const [more, told] of [[0, /must cover @target-uri/], [1, /at most 4096/]] as const) {
+    await assert.rejects(httpSigned({ input: input(rest + more) }), { message: told });
+  }
+});
 
 for (const [what, refuse, told] of CASES) {
   Deno.test(`the refusal of ${what} is told whole`, async () => {
