@@ -45,8 +45,8 @@ const wholeToken = (header: string, claims: string) => async () => {
 };
 const headersOf = (headers: Record<string, string>, someone = signer) => async () =>
   await authenticate(requestOf(partsOf(someone), headers["x-did-signature"] ?? "", headers));
-const site = (answer: unknown, did = DID) => async () =>
-  await gatewayFor(siteOf(() => answer))(await signedRequest(as(did)));
+const site = (answer: () => unknown, did = DID) => async () =>
+  await gatewayFor(siteOf(answer))(await signedRequest(as(did)));
 const sender = (headers: Record<string, string>) => async () =>
   await authenticate(requestWith(headers));
 /** A request by RFC 9421 of which these fields are others. */
@@ -174,37 +174,37 @@ const CASES: Case[] = [
   ],
   [
     "a document that is no JSON",
-    site(new Response("{")),
+    site(() => new Response("{")),
     "the DID document is not a JSON object in UTF-8",
   ],
   [
     "a document that is not there",
-    site(new Response(null, { status: 404 })),
+    site(() => new Response(null, { status: 404 })),
     "the DID document's host answered 404 instead of 200",
   ],
   [
     "a document that is too long",
-    site(new Response(" ".repeat(65_537))),
+    site(() => new Response(" ".repeat(65_537))),
     "the DID document has over 65536 bytes",
   ],
   [
     "a host that does not answer",
-    site(new Error("refused")),
+    site(() => new Error("refused")),
     "the DID document's host could not be reached",
   ],
   [
     "a host that is not listed",
-    site(null, "did:web:example.org"),
+    site(() => null, "did:web:example.org"),
     "did:web is not enabled for this host on this gateway (ports are not supported)",
   ],
   [
     "a host that is an address",
-    site(null, "did:web:10.0.0.1"),
+    site(() => null, "did:web:10.0.0.1"),
     "did:web takes a domain name in lower case",
   ],
   [
     "a path that is none",
-    site(null, `${DID}:%20`),
+    site(() => null, `${DID}:%20`),
     "did:web path segments are made of A-Z a-z 0-9 . _ -",
   ],
 
