@@ -250,6 +250,10 @@ for (
     });
     const refusal = await refusalOf(accounts.openKey(DID, await oldKey(LIMIT)));
     assert.equal(refusal.type, "provisioning_failed");
+    assert.equal(
+      refusal.message,
+      "the DID's new credit limit could not be set at OpenRouter; try again",
+    );
     assert.deepEqual(refusal.headers, retryAfter === null ? {} : { "retry-after": retryAfter });
     assert.deepEqual(calls, ["limit old 3 daily"]);
   });
@@ -358,8 +362,10 @@ Deno.test("a key that OpenRouter refuses but has is not replaced: that would lif
 Deno.test("a refused key is not replaced while OpenRouter does not say whether it has it", async () => {
   const { accounts, calls } = scripted({ isAlive: new ManagementError("busy", 429, "7") });
   const refusal = await refusalOf(accounts.replaceKey(DID, await oldKey()));
-  assert.deepEqual([refusal.type, refusal.headers], ["provisioning_failed", {
-    "retry-after": "7",
-  }]);
+  assert.deepEqual([refusal.type, refusal.headers, refusal.message], [
+    "provisioning_failed",
+    { "retry-after": "7" },
+    "OpenRouter refused the DID's key; try again",
+  ]);
   assert.deepEqual(calls, ["alive? old"]);
 });

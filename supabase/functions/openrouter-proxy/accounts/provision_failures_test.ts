@@ -82,6 +82,10 @@ for (
     });
     const refusal = await refusalOf(provision(DID, null));
     assert.equal(refusal.type, "provisioning_failed");
+    assert.equal(
+      refusal.message,
+      "an OpenRouter key for this DID could not be created; try again",
+    );
     assert.deepEqual(refusal.headers, status === 429 ? { "retry-after": "9" } : {});
     assert.equal(calls.at(-1), `release ${DID} ${released}`);
   });

@@ -41,6 +41,10 @@ Deno.test("after ten seconds of waiting the client is asked to come again", asyn
   const refusal = await refusalOf(provision(DID, null));
 
   assert.equal(refusal.type, "provisioning_in_progress");
+  assert.equal(
+    refusal.message,
+    "this DID's OpenRouter key is still being created; try again",
+  );
   assert.equal(refusal.status, 503);
   assert.deepEqual(refusal.headers, { "retry-after": "2" });
   assert.ok(elapsedMs() > 9_000 && elapsedMs() <= 10_000, `${elapsedMs()}`);

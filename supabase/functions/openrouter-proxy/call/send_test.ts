@@ -106,7 +106,10 @@ for (const method of ["GET", "HEAD"]) {
 
 Deno.test("what only a key's holder is told is not asked for without one", async () => {
   const { send, calls } = await sender({ method: "GET", path: "/key", body: "", key: null }, null);
-  await assert.rejects(send(), { type: "not_found" });
+  await assert.rejects(send(), {
+    type: "not_found",
+    message: "this DID has no OpenRouter key yet: its first call that may cost makes one",
+  });
   assert.deepEqual(calls, []);
 });
 

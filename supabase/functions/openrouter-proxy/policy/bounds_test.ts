@@ -131,6 +131,7 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
   ["no cache, by null", { cache_control: null }, { caching: "none" }],
   ["a cache", { system: [{ cache_control: { type: "ephemeral" } }] }, { caching: "short" }],
   ["five minutes", { tools: [{ cache_control: { ttl: "5m" } }] }, { caching: "short" }],
+  ["no time", { tools: [{ cache_control: { ttl: null } }] }, { caching: "short" }],
   ["an hour", { messages: [{ content: [{ cache_control: { ttl: "1h" } }] }] }, { caching: "long" }],
   ["a time that nobody knows", { cache_control: { ttl: "10m" } }, { caching: "long" }],
   ["a time that is no text", { cache_control: { ttl: 300 } }, { caching: "long" }],

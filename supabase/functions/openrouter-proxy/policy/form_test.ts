@@ -127,6 +127,11 @@ const UNCLEAR: [why: string, body: string, type?: string][] = [
     `--${"A".repeat(71)}\r\n${MODEL}--${"A".repeat(71)}--`,
     `multipart/form-data; boundary="${"A".repeat(71)}"`,
   ],
+  [
+    "content-type does not tell its boundary once",
+    `--${"A".repeat(71)}\r\n${MODEL}--${"A".repeat(71)}--`,
+    `multipart/form-data; boundary=${"A".repeat(71)}`,
+  ],
   ["it does not begin with its boundary", `\n--A\r\n${MODEL}--A--`],
   ["it does not begin with its boundary", `xx--A\r\n${MODEL}--A--`],
   ["a part of it has no end", `--A\r\n${MODEL}`],

@@ -20,7 +20,10 @@ for (const bytes of [1, 64 * 1024, 200_000]) {
   Deno.test(`a body that ends within a character is no UTF-8, behind ${bytes} bytes too`, () => {
     const whole = utf8("x".repeat(bytes) + "é");
     assert.ok(assertUtf8(whole) >= 2);
-    assert.throws(() => assertUtf8(whole.subarray(0, -1)), { type: "invalid_request" });
+    assert.throws(() => assertUtf8(whole.subarray(0, -1)), {
+      type: "invalid_request",
+      message: "the request body is not valid JSON: it is not UTF-8",
+    });
   });
 }
 

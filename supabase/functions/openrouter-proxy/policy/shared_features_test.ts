@@ -24,6 +24,8 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     "openrouter:bash at tools[2].type",
     "file at tools[4].file_id",
   ],
+  ["a reference that ends as an empty one does", { file_id: 'a"' }, "file at file_id"],
+  ["references of which the last is none", { file_ids: ["a", null] }, "file at file_ids"],
   [
     "what has a long name above it",
     { ["x".repeat(5_000)]: { file_id: "f" } },
