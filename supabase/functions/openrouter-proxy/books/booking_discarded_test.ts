@@ -67,6 +67,13 @@ Deno.test("a row that is gone after an attempt without an answer is no surprise"
 Deno.test("a row that had ended before is a surprise", async () => {
   const books = await discarded({ hasEnded: true });
   assert.deepEqual(books.lines.map(({ event }) => event), ["discard_ignored", "request"]);
+  assert.deepEqual(books.lines[0], {
+    level: "error",
+    event: "discard_ignored",
+    requestId: CALL.requestId,
+    requestTime: CALL.requestTime,
+    outcome: "discarded",
+  });
 });
 
 Deno.test("a row that a retiring worker has settled stays so, without surprise", async () => {

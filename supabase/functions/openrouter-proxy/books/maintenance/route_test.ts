@@ -25,7 +25,8 @@ function routed() {
   );
   app.onError((error) => {
     assert.ok(error instanceof GatewayError);
-    return Response.json({ type: error.type, param: error.details.param });
+    const { type, message, details } = error;
+    return Response.json({ type, message, param: details.param });
   });
   const post = async (query = "", apikey = "operator") => {
     const response = await app.request(`/maintenance${query}`, {
@@ -50,6 +51,7 @@ for (const bad of ["0", "101", "1.5", "-1", "", "x"]) {
     const { post, seen } = routed();
     assert.deepEqual(await post(`?budget_seconds=${bad}`), {
       type: "invalid_request",
+      message: "budget_seconds must be a whole number from 1 to 100",
       param: "budget_seconds",
     });
     assert.deepEqual(seen.budgetsMs, []);
