@@ -7,7 +7,7 @@ import { createLateCosts } from "./late_costs.ts";
 const REQUEST = { requestId: "r", requestTime: "t", did: "did:x:1", generationId: "gen-1" };
 
 /** What is booked of this generation, and said, where Postgres takes an entry after some failures. */
-async function lateCost(generation: unknown, failures = 0) {
+async function lateCost(generation: Record<string, unknown> | null, failures = 0) {
   const booked: KnownCost[] = [];
   const lines: Record<string, unknown>[] = [];
   const log = (line: Record<string, unknown>) => void lines.push(line);
