@@ -7,6 +7,7 @@ import type { GatewayError } from "../errors.ts";
 import { as, DID, documentOf, gatewayFor, keySigner, siteOf } from "../testing/did_web_sites.ts";
 import { httpSignatureParts, httpSignedRequestOf } from "../testing/http_signatures.ts";
 import {
+  AUDIENCE,
   authenticatorWith,
   bearer,
   didOfJwk,
@@ -19,6 +20,14 @@ import {
   signedRequest,
   signedToken,
 } from "../testing/signers.ts";
+import {
+  instant,
+  sessionFields,
+  sessionOf,
+  type SiweFields,
+  siweMessage,
+  walletSession,
+} from "../testing/wallet_sessions.ts";
 import { createDidResolver, parseDid } from "./did.ts";
 import { didDocumentKeys } from "./did_document.ts";
 import { importEd25519 } from "./ed25519.ts";
@@ -76,6 +85,8 @@ async () => {
   return await authenticate({ ...request, ...(body !== undefined && { body: utf8(body) }) });
 };
 const created = `;created=${NOW};keyid="${signer.did}"`;
+const session = (changes: SiweFields) => async () =>
+  await authenticate(bearer(await walletSession(account, changes)));
 const INSTEAD =
   "send a DID token (a JWT that the DID's key signs) or a wallet session as Authorization: Bearer " +
   "or in x-api-key, or sign the request (x-did, x-did-timestamp, x-did-signature)";
@@ -355,6 +366,93 @@ const CASES: Case[] = [
       await signedRequest(signer, {}, { "x-api-key": await signedToken(elliptic) }),
     );
   }, "the signature (x-did, or keyid) and the token beside it name two DIDs: send one of them"],
+
+  [
+    "a session for another domain",
+    session({ domain: "a.example" }),
+    "the wallet session's domain must be gateway.example; it is a.example",
+  ],
+  [
+    "a session of another scheme",
+    session({ scheme: "http" }),
+    "the wallet session's scheme must be https, or absent",
+  ],
+  [
+    "a session for another URI",
+    session({ uri: `${AUDIENCE}/` }),
+    "the wallet session's URI must be exactly https://gateway.example/functions/v1/openrouter-proxy; it is https://gateway.example/functions/v1/openrouter-proxy/",
+  ],
+  [
+    "a session with other resources",
+    session({ resources: [AUDIENCE, "https://a.example"] }),
+    "the wallet session's Resources may be https://gateway.example/functions/v1/openrouter-proxy alone",
+  ],
+  [
+    "a session of an address in lower case",
+    session({ address: `0x${"ab".repeat(20)}` }),
+    "the wallet session's address is not in EIP-55 spelling",
+  ],
+  [
+    "a session without an end",
+    session({ expirationTime: undefined }),
+    "the wallet session needs Issued At and Expiration Time, as RFC 3339 has them",
+  ],
+  [
+    "a session whose beginning is no time",
+    session({ notBefore: "soon" }),
+    "the wallet session's Not Before is not as RFC 3339 has it",
+  ],
+  [
+    "a session from the future",
+    session({ issuedAt: instant(NOW + 61) }),
+    "Issued At is in the future",
+  ],
+  [
+    "a session of a later time",
+    session({ notBefore: instant(NOW + 61) }),
+    "Not Before is in the future",
+  ],
+  [
+    "a session that lives too long",
+    session({ expirationTime: instant(NOW + 86_401) }),
+    "Expiration Time must be after Issued At by at most 86400 s",
+  ],
+  [
+    "a session that is no message",
+    sender({ authorization: "Bearer siwe.AAAA.AAAA" }),
+    "the wallet session's message is not as EIP-4361 has it",
+  ],
+  [
+    "a session of one part",
+    sender({ authorization: "Bearer siwe.AAAA" }),
+    "a wallet session is siwe.<message>.<signature>, both in base64url without padding",
+  ],
+  [
+    "a session that is too long",
+    sender({ authorization: `Bearer siwe.${"A".repeat(4096)}` }),
+    "a wallet session has at most 4096 characters",
+  ],
+  [
+    "a session signed in hex",
+    sender({ authorization: `Bearer siwe.AAAA.0x${"0".repeat(130)}` }),
+    "the wallet session's signature is in hex: write its 65 bytes in base64url without padding",
+  ],
+  [
+    "a session of a smart account",
+    async () => {
+      const message = siweMessage(sessionFields(account));
+      await authenticate(bearer(sessionOf(message, new Uint8Array(66))));
+    },
+    "the wallet session's signature has 66 bytes, not 65. Smart accounts (ERC-1271, ERC-6492) are not supported: sign with an account that has a private key",
+  ],
+  [
+    "a session of another's account",
+    async () => {
+      const message = siweMessage(sessionFields(account));
+      await authenticate(bearer(sessionOf(message, new Uint8Array(65))));
+    },
+    "the wallet session's signature is not that of its address by personal_sign (EIP-191). Smart accounts (ERC-1271), for which another key signs, are not supported",
+  ],
 
   ["nothing", sender({}), INSTEAD],
   [
@@ -736,6 +834,26 @@ Deno.test("a signature base is told without the values that may be secret", asyn
     assert.equal(base.includes(`\n"${name}": …\n`), !isTold, `${name} in ${base}`);
   }
   assert.ok(base.startsWith('"@method": POST\n"@target-uri": https://gateway.example/'), base);
+});
+
+Deno.test("what is nearly a signature in DER is told as none", async () => {
+  const told = async (bytes: Uint8Array) => {
+    const refused = headersOf({ "x-did-signature": base64.encode(bytes) }, elliptic)();
+    const error = await refused.then(() => assert.fail(), (error: GatewayError) => error);
+    return error.message.includes("is in ASN.1 DER");
+  };
+  const rEnd = 4 + der[3]!;
+  assert.equal(await told(der), true);
+  for (const at of [0, 1, 2, 3, rEnd, rEnd + 1]) {
+    const changed = der.with(at, der[at]! ^ 1);
+    assert.equal(await told(changed), false, `${at}`);
+  }
+  assert.equal(await told(Uint8Array.of(...der, 0)), false);
+  assert.equal(await told(der.slice(0, -1)), false);
+  const integer = (bytes: number) => [2, bytes, ...Array(bytes).fill(1)];
+  const of = (r: number, s: number) => [0x30, r + s + 4, ...integer(r), ...integer(s)];
+  assert.equal(await told(Uint8Array.from(of(33, 33))), true);
+  assert.equal(await told(Uint8Array.from(of(33, 34))), false);
 });
 
 Deno.test("a field of 4096 characters is read", async () => {
