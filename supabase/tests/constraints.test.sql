@@ -1,6 +1,6 @@
 -- Rules that hold whoever writes.
 begin;
-select plan(51);
+select plan(53);
 
 select is((select count(*) from public.gateway_settings), 1::bigint, 'there is one row of settings');
 select throws_ok(
@@ -73,6 +73,7 @@ from (values
   ('total_cost = 1e9 + 1', 'a cost is what some price could reach'),
   ('total_cost = 1e-101', 'a cost has digits that an amount can have'),
   ('upstream_cost = -5', 'nor does a provider pay'),
+  ('upstream_cost = 1e-101', 'nor in more digits'),
   ('input_tokens = -1', 'there are no fewer tokens than none'),
   ('output_tokens = 9007199254740992', 'there are no more than could be added up'),
   ('reasoning_tokens = -1', 'of any kind')
@@ -170,8 +171,22 @@ select is_empty(
     from (values
       ('gateway_settings', 'default_credit_limit_reset', '{daily,weekly,monthly}'::text[], '{yearly}'::text[]),
       ('gateway_settings', 'request_log_retention_months', '{1}', '{0}'),
+      ('gateway_settings', 'access_mode', '{open,allowlist}', '{closed,Open}'),
+      (
+        'gateway_settings', 'allowed_server_tools', array['{}', '{a:b_c.d-9,e}'],
+        array['{Web}', '{"web search"}', '{null}', '{"!web"}', '{"web!"}', '{{a},{b}}', '{container}', '{a,file}', '{preset,a}',
+          '{vector_store}', '{openrouter:files}', '{a,openrouter:b}']
+      ),
+      (
+        'gateway_settings', 'shared_features',
+        array['{openrouter:files}', '{openrouter:shell,openrouter:bash}', '{container,file,preset,vector_store}', '{}'],
+        array['{files}', '{null}', '{{container},{file}}']
+      ),
       ('user_api_keys', 'credit_limit_reset', '{daily,weekly,monthly}', '{yearly}'),
       ('did_policies', 'did', '{did:web:a}', '{alice}'),
+      ('did_policies', 'access', '{allowed,blocked}', '{banned,Allowed}'),
+      ('user_api_keys', 'did', '{did:web:a}', '{alice,a did:web:a}'),
+      ('request_logs', 'cost_source', '{response,generation,reconciliation}', '{guess,Response}'),
       ('budget_alerts', 'kind', '{day,month,new_accounts}', '{week}'),
       ('budget_alerts', 'threshold', '{50,80,100}', '{49,51,79,81,99,101}')
     ) as kinds (table_name, member, good, bad)
@@ -309,6 +324,22 @@ from counts cross join lateral (values
     '{"status": "active", "created_at": "now", "updated_at": "now"}', 'applied_credit_limit applied_credit_limit_reset credit_limit credit_limit_reset'
   )
 ) as tables (table_name, given, begins, nullable);
+select set_eq(
+  $$ select conrelid::regclass::text, pg_get_constraintdef(oid) from pg_catalog.pg_constraint
+    where connamespace = 'public'::regnamespace and contype in ('p', 'u') and conrelid <> 0 $$,
+  $$ values ('accepted_messages', 'PRIMARY KEY (message_hash)'),
+    ('budget_alerts', 'PRIMARY KEY (id)'), ('budget_alerts', 'UNIQUE (did, kind, period_start, threshold)'),
+    ('budgets', 'PRIMARY KEY (did)'), ('cost_checks', 'PRIMARY KEY (did)'), ('cost_drift', 'PRIMARY KEY (did, since)'),
+    ('did_policies', 'PRIMARY KEY (did)'), ('found_generations', 'PRIMARY KEY (generation_id)'),
+    ('gateway_settings', 'PRIMARY KEY (only_row)'), ('idempotency_keys', 'PRIMARY KEY (did, idempotency_key, body_hash)'),
+    ('idempotency_keys', 'UNIQUE (request_id)'), ('key_provisioning', 'PRIMARY KEY (did)'),
+    ('key_usages', 'PRIMARY KEY (openrouter_key_hash)'), ('maintenance_runs', 'PRIMARY KEY (only_row)'),
+    ('request_logs', 'PRIMARY KEY (id, request_time)'), ('retired_api_keys', 'PRIMARY KEY (id)'),
+    ('usage_daily', 'PRIMARY KEY (did, day, model, endpoint)'), ('usage_daily_of_all', 'PRIMARY KEY (day, model, endpoint)'),
+    ('usage_hourly', 'PRIMARY KEY (did, hour, model, endpoint)'), ('user_api_keys', 'PRIMARY KEY (id)'),
+    ('user_api_keys', 'UNIQUE (did)'), ('user_api_keys', 'UNIQUE (openrouter_key_hash)') $$,
+  'these are what no two rows have in common'
+);
 select is_empty(
   $$ select relname from pg_catalog.pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p')
     and not relname = any (string_to_array(

@@ -1,6 +1,6 @@
 -- A person who asks for it is forgotten: no table holds the DID any more, and no number has changed.
 begin;
-select plan(25);
+select plan(29);
 
 -- Two DIDs of which every table knows something; the second one's name begins with the first one's.
 create function pg_temp.make(p_did text, p_n integer) returns void language plpgsql as $$
@@ -76,6 +76,14 @@ select is(
 create temporary table before on commit drop as select pg_temp.numbers() as numbers, pg_temp.tables_with('did:key:zAnnabel') as tables;
 create temporary table erased on commit drop as select public.erase_did(' did:key:zAnn ') as did;
 select matches((select did from erased), '^did:erased:[0-9a-f-]{36}$', 'a DID that is erased gets a pseudonym');
+select ok(
+  exists (
+    select from pg_catalog.pg_locks
+    where locktype = 'advisory' and pid = pg_backend_pid()
+      and (classid::bigint << 32 | objid::bigint) = hashtextextended('llm-gateway: costs of did:key:zAnn', 0)
+  ),
+  'while nobody compares its costs'
+);
 select is(pg_temp.tables_with('did:key:zAnn'), '', 'and nothing holds the DID any more');
 select is(pg_temp.tables_with('did:key:zAnnabel'), tables, 'what is of another one stays') from before;
 select is(pg_temp.numbers(), numbers, 'and so does every number') from before;
@@ -116,9 +124,12 @@ select is((select count(*) from public.did_policies), 1::bigint, 'and is not any
 insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at) values ('did:key:zKey', 'hash', 'x', now());
 insert into public.key_provisioning (did, attempt_id, expires_at) values ('did:key:zLease', gen_random_uuid(), now());
 insert into public.budgets (did, day, month) values ('did:key:zBudget', current_date, current_date);
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:zAccount', 'hash z', 'sealed', 'x');
+insert into public.usage_daily (did, day, model, endpoint) values ('did:key:zTotal', current_date, 'm', '/x');
+insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:zCall', 'POST', '/x');
 select matches(public.erase_did('did:key:z' || what), '^did:erased:', 'who had a ' || what || ' is known')
-from unnest('{Key, Lease, Budget}'::text[]) as what;
-select is(pg_temp.tables_with('did:key:z(Key|Lease|Budget)'), '', 'and is not any more');
+from unnest('{Key, Lease, Budget, Account, Total, Call}'::text[]) as what;
+select is(pg_temp.tables_with('did:key:z(Key|Lease|Budget|Account|Total|Call)'), '', 'and is not any more');
 
 select * from finish();
 rollback;

@@ -1,7 +1,7 @@
 -- What the function of before calls while its database is upgraded under it: with parameters, not JSON.
 -- maintain.test.sql has the call of its schedules.
 begin;
-select plan(27);
+select plan(30);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{bob, carol, dave}'::text[]) as name;
@@ -125,6 +125,10 @@ select is(
   public.settle_request(pg_temp.request(8), now(), 'completed', 200, p_cost => '0.5') ->> 'settled', 'false',
   'what only sounds so was not given up'
 );
+select results_eq(
+  $$ select error_message, streaming from public.request_logs where id = pg_temp.request(8) $$,
+  $$ values ('workers on strike', false) $$, 'and says why it failed; no stream was asked for, unless it says so'
+);
 select public.settle_request(pg_temp.request(4), now(), 'completed', 399);
 select is(pg_temp.decision(4, 'did:key:carol'), 'access_denied', 'before any Idempotency-Key it is looked who may call');
 select public.set_limits('did:key:carol', clear => '{allowed_models}');
@@ -147,6 +151,12 @@ select is(
   public.book_late_cost('did:key:fresh', 'job', '400000', '1000', '0.000001'), told, 'a job''s cost is booked once'
 )
 from unnest('{true, false}'::boolean[]) as told;
+select results_eq(
+  $$ select total_cost, upstream_cost, cost_source from public.request_logs where generation_id = 'job' $$,
+  $$ values (0.4, 0.001, 'response') $$, 'as its answer told it'
+);
+select public.set_limits('did:key:dave', daily_budget_usd => 0, clear => '{concurrent_requests}');
+select is(pg_temp.decision(11, 'did:key:dave'), 'access_denied', 'what a budget has no room for, it can tell its clients, too');
 
 select * from finish();
 rollback;

@@ -4,7 +4,7 @@
 -- r select, a insert, w update, d delete. A function is executed by service_role, or by its owner alone.
 begin;
 select plan((
-  select 28 + 3 * count(*)::integer
+  select 29 + 3 * count(*)::integer
   from (
     select from pg_catalog.pg_class
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S', 'f')
@@ -215,6 +215,15 @@ select is_empty(
       or has_schema_privilege(role, 'public', 'create')
   $$,
   'no role of the Data API enters the schema of the partitions or creates anything'
+);
+select is_empty(
+  $$
+    select typname, role from pg_catalog.pg_type join pg_catalog.pg_class on pg_class.oid = typrelid,
+      unnest('{anon, authenticated, service_role}'::text[]) as role
+    where typnamespace = 'public'::regnamespace and relkind = 'c'
+      and has_type_privilege(role, pg_type.oid, 'usage') <> (role = 'service_role')
+  $$,
+  'service_role alone uses the types of arguments and results'
 );
 select is_empty(
   $$ select name from functions where prosecdef $$,

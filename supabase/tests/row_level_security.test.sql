@@ -1,6 +1,6 @@
 -- A Supabase user sees the rows of the DID in the JWT's claim `did`, and nothing else.
 begin;
-select plan(22);
+select plan(29);
 
 select isnt_empty(
   $$ select from pg_catalog.pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' $$,
@@ -30,6 +30,11 @@ select is_empty(
   'policies let authenticated users read, and let nobody do anything else'
 );
 
+select set_eq(
+  $$ select tablename::text from pg_catalog.pg_policies where schemaname in ('public', 'partitions') $$,
+  '{request_logs, usage_daily, usage_hourly, user_api_keys}'::text[], 'of these tables alone, which say whose a row is'
+);
+
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash a', 'sealed a', 'alice'), ('did:key:bob', 'hash b', 'sealed b', 'bob');
 insert into public.request_logs (id, did, method, endpoint, model, session, label)
@@ -47,6 +52,7 @@ $$;
 insert into public.usage_daily (did, day, model, endpoint, requests, input_tokens, total_cost)
 select did, date '2026-01-01', 'model of ' || did, '/chat/completions', 1, 10, 1 from public.user_api_keys;
 select public.add_up_days();
+insert into public.usage_day_changes values ('2026-01-01');
 insert into public.request_logs (id, did, method, endpoint, request_time)
 select gen_random_uuid(), did, 'POST', '/embeddings', greatest(now() - interval '1 minute', date_trunc('hour', now()))
 from public.user_api_keys;
@@ -80,6 +86,13 @@ begin
 end;
 $$;
 
+create function pg_temp.visible_to(claims jsonb) returns bigint language plpgsql as $$
+begin
+  perform set_config('request.jwt.claims', claims::text, true);
+  return (select count(*) from pg_temp.visible());
+end;
+$$;
+
 set local role authenticated;
 
 set local request.jwt.claims = '{"role": "authenticated", "did": "did:key:alice"}';
@@ -108,6 +121,10 @@ select is_empty(
   $$ select from public.request_logs where did = 'did:key:bob' $$,
   'asking for bob''s rows finds none'
 );
+select is_empty(
+  'select from public.usage_daily_of_all union all select from public.usage_day_changes',
+  'nor does asking for totals of all'
+);
 
 set local request.jwt.claims = '{"role": "authenticated", "did": "did:key:bob"}';
 select set_eq(
@@ -135,6 +152,13 @@ select is_empty('select from pg_temp.visible()', 'a claim that is a list sees no
 
 set local request.jwt.claims = '{"role": "authenticated", "did": "%"}';
 select is_empty('select from pg_temp.visible()', 'a claim is no pattern');
+
+select is(pg_temp.visible_to(claims), 0::bigint, format('nor is any other DID than that of the claim seen by %s', claims))
+from (values
+  ('{"role": "authenticated", "did": "did:key:"}'::jsonb), ('{"role": "authenticated", "did": "did:key:alice2"}'),
+  ('{"role": "authenticated", "did": "DID:KEY:ALICE"}'), ('{"role": "authenticated", "did": " did:key:alice "}'),
+  ('{"role": "authenticated", "app_metadata": {"did": "did:key:alice"}}')
+) as told (claims);
 
 set local request.jwt.claims = '';
 select is_empty('select from pg_temp.visible()', 'no JWT sees none');
