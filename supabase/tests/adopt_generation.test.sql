@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(75);
+select plan(88);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -154,6 +154,7 @@ select is(
   'upstream costs that a key which is gone has booked keep no call out of the books'
 );
 select is(pg_temp.adopt_bobs('gen-m', '0.6'), 'exceeds', 'its sum of costs does');
+select is((select streaming from public.request_logs where generation_id = 'gen-l'), false, 'what is not said to be a stream is none');
 
 -- Budgets.
 select is(
@@ -361,6 +362,46 @@ select is(
 
 update public.key_usages set usage = 1000, byok_usage = 1000, gone_since = null where did = 'did:key:alice';
 select is(pg_temp.adopt('{gen-byok}', 'byok', '40 days', '0', true, null, '0.5'), 'own_row', 'a call that its owner''s provider alone has charged is one that is missing, too');
+
+-- What a generation is not taken for: each case on a day of its own, in a row that is there already.
+create function pg_temp.row(
+  p_id text, p_age interval, p_endpoint text default '/x', p_model text default 'm', p_cost numeric default null, p_did text default 'did:key:alice'
+) returns void language sql as $$
+  with made as (
+    insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id, total_cost)
+    values (gen_random_uuid(), p_did, 'POST', p_endpoint, p_model, now() - p_age, 'failed', now(), p_id, p_cost)
+    returning request_logs as log
+  )
+  select public.count_in_usage(log, 1) from made;
+$$;
+select pg_temp.row(null, '60 days', p_model => 'lost'), pg_temp.row('gen-part-2', '70 days'), pg_temp.row(null, '80 days', p_cost => 0),
+  pg_temp.row('gen-to-be-asked', '90 days'), pg_temp.row('gen-video', '100 days 1 hour', '/videos', p_cost => 1),
+  pg_temp.row('gen-call', '110 days 1 hour', p_cost => 1), pg_temp.row('gen-other-video', '110 days 1 hour', '/videos', 'm', 1, 'did:key:other'),
+  pg_temp.row('gen-video-1', '120 days 23 hours', '/videos', p_cost => 1), pg_temp.row('gen-video-2', interval '130 days' - interval '40 seconds', '/videos', p_cost => 1),
+  pg_temp.row('gen-video-3', interval '140 days' - interval '90 seconds', '/videos', p_cost => 1);
+select is(pg_temp.adopt(ids, model, age, '1', true, endpoint, '0.1'), told, says)
+from (values
+  ('{gen-parts-1,gen-parts-2}'::text[], 'm', interval '50 days', '/x', 'own_row', 'parts that fit none are one row'),
+  ('{gen-found}', 'lost', '60 days', '/x', 'adopted', 'a lost row takes what it fits'),
+  ('{gen-part-1,gen-part-2}', 'm', '70 days', '/x', 'adopted', 'a row that has the id of any part takes all of them'),
+  ('{gen-80}', 'm', '80 days', '/x', 'own_row', 'one that has a cost has not lost its generation'),
+  ('{gen-90}', 'm', '90 days', '/x', 'own_row', 'nor has one that has a generation whose cost is still to be asked for'),
+  ('{gen-100}', 'm', '100 days', '/x', 'own_row', 'what is no job is none that has cost as much'),
+  ('{gen-110}', 'm', '110 days', '/videos', 'own_row', 'nor is a job a call, or another DID''s job'),
+  ('{gen-120}', 'm', '120 days', '/videos', 'known', 'a job may take a day'),
+  ('{gen-130}', 'm', '130 days', '/videos', 'known', 'or begin a little later, where clocks differ'),
+  ('{gen-140}', 'm', '140 days', '/videos', 'own_row', 'but no more than that')
+) as found (ids, model, age, endpoint, told, says);
+select results_eq(
+  $$ select generation_id, total_cost, upstream_cost from public.request_logs
+    where generation_id in ('gen-parts-1', 'gen-found', 'gen-part-2', 'gen-to-be-asked') order by request_time $$,
+  $$ values ('gen-to-be-asked', null::numeric, null::numeric), ('gen-part-2', 2, 0.2), ('gen-found', 1, 0.1), ('gen-parts-1', 2, 0.2) $$,
+  'with the sum of what it has cost, upstream costs too'
+);
+update public.key_usages set byok_usage = 0.1 + (select sum(upstream_cost) from public.usage_daily where did = 'did:key:alice') where did = 'did:key:alice';
+select is(
+  pg_temp.adopt('{gen-150}', 'm', '150 days', '0', true, '/x', '0.2'), 'exceeds', 'upstream costs of all days count'
+);
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- Maintenance claims the rows whose cost it asks OpenRouter for: each for a while, and each again.
 begin;
-select plan(15);
+select plan(16);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -81,6 +81,17 @@ select is(pg_temp.claimed(public.claim_unpriced_requests(10)), 'gen-2 1000; 0', 
 select is(
   (select count(*) from public.request_logs where cost_ask_after is not null), 2::bigint,
   'nothing else was touched'
+);
+
+-- Those never claimed and those that are due again are so many together.
+reset role;
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, generation_id, cost_ask_after)
+select pg_temp.request(n), 'did:key:alice', 'POST', '/x', now() - interval '1 hour' + n * interval '1 second', 'completed', now() - interval '1 minute',
+  'gen-' || n, now() - ago
+from (values (7, interval '2 minutes'), (8, '1 minute'), (9, null)) as rows (n, ago);
+set local role service_role;
+select is(
+  pg_temp.claimed(public.claim_unpriced_requests(2)), 'gen-7 1, gen-9 1; 1', 'of each kind some, told in the order of their times'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(106);
+select plan(117);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -498,6 +498,52 @@ select is(
   public.compare_costs('did:key:gone', '1', '[{"hash": "new", "usage": "1", "byok_usage": "0", "is_gone": true}]') ->> 'state', 'equal',
   'a key that nobody has read before it was gone counts as analytics tell, as long as they tell of all of it'
 );
+
+-- Beside another DID's: neither its keys, nor its calls, nor its differences say anything of this one.
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, created_at)
+values ('did:key:zoe', 'zoe 2', 'x', 'n', now() - interval '40 days'), ('did:key:noise', 'noise 2', 'x', 'n', now());
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at)
+values ('did:key:zoe', 'zoe 1', 'n', now() - interval '3 days'), ('did:key:noise', 'noise 1', 'n', now());
+insert into public.usage_daily (did, day, model, endpoint, requests, total_cost, upstream_cost)
+values ('did:key:zoe', '2026-01-01', 'm', '/x', 1, 1, 0.5), ('did:key:zoe', '2026-01-02', 'm', '/x', 1, 2, 0.25);
+insert into public.request_logs (id, did, method, endpoint, status, response_time, generation_id, total_cost)
+select gen_random_uuid(), 'did:key:noise', 'POST', '/x', 'completed', now() + interval '1 hour', generation_id, cost
+from (values ('gen-to-be-asked', null), ('gen-asked', 1), (null, null)) as calls (generation_id, cost);
+insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_usd, drift_usd, booked_byok_usd, byok_drift_usd)
+values ('did:key:noise', now() + interval '1 hour', now() + interval '1 hour', 9, 1, 8, 0, 0);
+create function pg_temp.zoes(variadic p_keys jsonb[] default '{}') returns jsonb language sql as $$
+  select public.compare_costs('did:key:zoe', '1', to_jsonb(p_keys));
+$$;
+select is(
+  (select checked -> 'keys' from jsonb_array_elements(public.claim_cost_checks(100) -> 'checks') as checked where checked ->> 'did' = 'did:key:zoe'),
+  '["zoe 1", "zoe 2"]', 'it is claimed with its own keys'
+);
+select is(pg_temp.zoes(pg_temp.key('zoe 1', 1, 0.5), pg_temp.key('zoe 2', 2, 0.25)), '{"state": "equal"}', 'its sums are those of all its keys, of whatever age, and days');
+select is(pg_temp.zoes() ->> 'state', 'equal', 'and stay so');
+select is((select count(*) from public.cost_drift where did = 'did:key:zoe'), 1::bigint, 'in one row');
+select is(pg_temp.zoes(pg_temp.key('zoe 2', 2, null)), '{"state": "equal"}', 'where one key''s upstream costs are not known, theirs are not');
+select results_eq(
+  $$ select openrouter_byok_usd, byok_drift_usd from public.cost_drift_latest where did = 'did:key:zoe' $$,
+  'values (null::numeric, null::numeric)', 'nor is a difference of them'
+);
+update public.cost_checks set searches = 5 where did = 'did:key:zoe';
+select is(
+  pg_temp.zoes(pg_temp.key('zoe 2', 3, 1)), '{"state": "differs", "drift_usd": "1", "byok_drift_usd": "0.75"}', 'both differences are told'
+);
+select is((select searches from public.cost_checks where did = 'did:key:zoe'), 0::smallint, 'and are searched for from the beginning');
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, total_cost)
+values (gen_random_uuid(), 'did:key:zoe', 'POST', '/x', now() - interval '2 days', 'failed', now() - interval '2 days', 0),
+  ('00000000-0000-4000-8000-00000000000f', 'did:key:zoe', 'POST', '/x', now(), 'pending', null, null);
+update public.cost_checks set search_after = null where did = 'did:key:zoe';
+select is(pg_temp.zoes(pg_temp.key('zoe 2', 4, 1)) ->> 'state', 'busy', 'while it is busy');
+select is(
+  (select search_after from public.cost_checks where did = 'did:key:zoe'), null, 'what differs is not searched for without a lost call, which none is that was free'
+);
+delete from public.request_logs where id = '00000000-0000-4000-8000-00000000000f';
+update public.key_usages set read_at = now() - interval '10 minutes' where openrouter_key_hash = 'zoe 1';
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, total_cost)
+values (gen_random_uuid(), 'did:key:zoe', 'POST', '/x', now() - interval '6 minutes', 'completed', now() - interval '5 minutes', 0.5);
+select is(pg_temp.zoes(pg_temp.key('zoe 2', 4, 1)) ->> 'state', 'busy', 'of several keys the one that was read first says since when calls may be missing');
 
 select * from finish();
 rollback;

@@ -126,8 +126,9 @@ select is(
   'what only sounds so was not given up'
 );
 select results_eq(
-  $$ select error_message, streaming from public.request_logs where id = pg_temp.request(8) $$,
-  $$ values ('workers on strike', false) $$, 'and says why it failed; no stream was asked for, unless it says so'
+  $$ select status, error_message, streaming from public.request_logs where id in (pg_temp.request(3), pg_temp.request(8)) order by id $$,
+  $$ values ('completed', null, false), ('failed', 'workers on strike', false) $$,
+  'and says why it failed; no stream was asked for, unless it says so'
 );
 select public.settle_request(pg_temp.request(4), now(), 'completed', 399);
 select is(pg_temp.decision(4, 'did:key:carol'), 'access_denied', 'before any Idempotency-Key it is looked who may call');

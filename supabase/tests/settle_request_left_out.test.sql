@@ -1,6 +1,6 @@
 -- What Postgres refuses of a settlement is left out of it: the row ends all the same, with the rest.
 begin;
-select plan(19);
+select plan(20);
 
 create function pg_temp.request(n integer) returns uuid language sql
 return ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid;
@@ -35,7 +35,8 @@ from (values
   (12, '{"cost_source": "guess"}', '0.5', 'cost_source'),
   (13, '{"usd_per_credit": "much"}', null, 'usd_per_credit, cost'),
   (14, '{"cost": "-1", "input_tokens": 1e400, "cached_tokens": "x"}', null,
-    'cached_tokens, cost, input_tokens')
+    'cached_tokens, cost, input_tokens'),
+  (18, '{"usd_per_credit": "much", "upstream_cost": "1"}', null, 'usd_per_credit, cost, upstream_cost')
 ) as refused (n, text, cost, left_out), lateral (select text::jsonb) as parsed (members)
 order by n;
 select is_empty(

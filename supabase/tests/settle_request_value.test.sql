@@ -34,11 +34,11 @@ select is(
 );
 select results_eq(
   $$ select status, http_status::integer, error_message, given_up, model, provider, generation_id,
-      native_finish_reason, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost,
-      upstream_cost, cost_source, first_byte_ms from public.request_logs $$,
+      native_finish_reason, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost::text,
+      upstream_cost::text, cost_source, first_byte_ms from public.request_logs $$,
   $$ values ('completed', 200, null::text, false, 'answered/by', 'P', 'gen-1', 'stop', 5::bigint,
-      4::bigint, 3::bigint, 2::bigint, 1::numeric, 0.2, 'response', 345) $$,
-  'with each member in its place'
+      4::bigint, 3::bigint, 2::bigint, '1', '0.2', 'response', 345) $$,
+  'with each member in its place, and amounts without zeros at their end'
 );
 select is(pg_temp.admit(2), 'duplicate', 'its Idempotency-Key is used up');
 

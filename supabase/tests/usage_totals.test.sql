@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(73);
+select plan(76);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -38,6 +38,39 @@ select is(
 select is(pg_temp.buckets(public.histogram('{3,3,40}')), '3:2 40:1', 'a histogram counts times');
 select is(pg_temp.buckets(public.histogram('{3}', public.histogram('{3,1}'))), '1:1 3:2', 'and goes on counting');
 select is(pg_temp.buckets(public.histogram(null)), null, 'none are none');
+
+-- Rows that are counted alone and together: with all that can be known, and with nothing.
+create function pg_temp.ended(p_model text, p_more jsonb default '{}') returns public.request_logs language sql as $$
+  select jsonb_populate_record(null::public.request_logs, jsonb_build_object(
+    'did', 'did:key:counted', 'endpoint', '/x', 'model', p_model, 'status', 'completed',
+    'request_time', date_trunc('hour', now(), 'utc'), 'response_time', date_trunc('hour', now(), 'utc') + interval '1448.1 ms'
+  ) || p_more);
+$$;
+select public.count_in_usage(pg_temp.ended('alone', known), 1), public.count_rows_in_usage(array[pg_temp.ended('together', known), pg_temp.ended('together', known)])
+from (values ('{"first_byte_ms": 3, "input_tokens": 1, "output_tokens": 2, "cached_tokens": 3, "reasoning_tokens": 4, "total_cost": 5, "upstream_cost": 6}'::jsonb)) as row (known);
+select public.count_in_usage(pg_temp.ended('alone, unknown'), 1), public.count_rows_in_usage(array[pg_temp.ended('together, unknown'), pg_temp.ended('together, unknown')]);
+select results_eq(
+  $$ select concat_ws(' ', model, requests, requests_without_cost, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost)
+    from public.usage_daily where did = 'did:key:counted' order by 1 $$,
+  $$ values ('alone 1 0 1 2 3 4 5 6'), ('alone, unknown 1 1 0 0 0 0 0 0'), ('together 2 0 2 4 6 8 10 12'), ('together, unknown 2 2 0 0 0 0 0 0') $$,
+  'what is not known adds nothing'
+);
+select results_eq(
+  $$ select concat_ws(' ', model, requests, requests_without_cost, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost,
+      pg_temp.buckets(first_byte_ms), pg_temp.buckets(duration_ms)) from public.usage_hourly where did = 'did:key:counted' order by 1 $$,
+  $$ values ('alone 1 0 1 2 3 4 5 6 4:1 21:1'), ('alone, unknown 1 1 0 0 0 0 0 0'), ('together 2 0 2 4 6 8 10 12 4:2 21:2'), ('together, unknown 2 2 0 0 0 0 0 0') $$,
+  'to the hour neither, nor to its times'
+);
+-- One of two of a model moves to another one, whichever comes first.
+select public.count_rows_in_usage(array[pg_temp.ended(model), pg_temp.ended(model)]) from unnest('{c, f}'::text[]) as model;
+select public.recount_in_usage(pg_temp.ended(before), pg_temp.ended(after)) from (values ('c', 'd'), ('f', 'e')) as moved (before, after);
+select is(
+  (select string_agg(day.model || day.requests || hour.requests, ' ' order by day.model)
+   from public.usage_daily as day join public.usage_hourly as hour using (did, model) where did = 'did:key:counted' and length(model) = 1),
+  'c11 d11 e11 f11', 'of two of a model that one which answered as another is counted there, and the other one stays'
+);
+delete from public.usage_daily where did = 'did:key:counted';
+delete from public.usage_hourly where did = 'did:key:counted';
 
 -- An hour.
 select pg_temp.add('did:key:alice', date_trunc('hour', now(), 'utc') - interval '3 hours', 'm', '0.1', 100);

@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(54);
+select plan(55);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -460,6 +460,15 @@ select results_eq(
     from public.usage_unknown_costs where endpoint = '/745' $$,
   $$ values ('did:key:full', now() - interval '745 hours', '/745', null::text, 'failed', 502::smallint, null::text, '745', '745', 0.5, 7::smallint, null::timestamptz, null::text) $$,
   'costs that are not known are so for ever'
+);
+reset role;
+insert into public.usage_daily_of_all (
+  day, model, endpoint, requests, failed_requests, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost, requests_without_cost
+) values ('2020-01-01', 'm', '/x', 9, 1, 2, 3, 4, 5, 6, 7, 8);
+set local role service_role;
+select results_eq(
+  $$ select * from public.usage_of_days where day = '2020-01-01' $$, $$ select * from public.usage_daily_of_all where day = '2020-01-01' $$,
+  'what has been added up is told as it is'
 );
 select is_empty(
   $$ select class.relname, attname from pg_catalog.pg_class as class
