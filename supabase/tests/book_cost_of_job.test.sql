@@ -1,6 +1,6 @@
 -- The cost of a job that is known only after its request has ended.
 begin;
-select plan(11);
+select plan(13);
 
 insert into public.request_logs (id, did, method, endpoint, model, request_time)
 values
@@ -76,6 +76,18 @@ select is(
 select is(
   (select total_cost from public.usage_daily where model = 'unknown'), 0.1,
   'under the totals that it is counted in'
+);
+
+-- Two that carry the id of one job, the one that cancelled it in the table first.
+reset role;
+insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, generation_id)
+select ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'did:key:alice', 'POST', endpoint, '2026-03-10 12:00:00+00', 'completed', now(), 'video-5'
+from (values (5, '/videos/video-5/cancel'), (6, '/videos')) as rows (n, endpoint) order by n;
+set local role service_role;
+select is(pg_temp.book('did:key:alice', 'video-5', '3'), true, 'a job that was cancelled has a cost');
+select results_eq(
+  $$ select endpoint, total_cost from public.request_logs where generation_id = 'video-5' order by id $$,
+  $$ values ('/videos/video-5/cancel', null::numeric), ('/videos', 3) $$, 'which is the job''s'
 );
 
 select * from finish();

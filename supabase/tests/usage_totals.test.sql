@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(76);
+select plan(79);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -239,6 +239,13 @@ select is(
 );
 select is_empty('select from public.usage_day_changes, calendar where day < today - 1', 'what was noted of them is done');
 select is(public.add_up_days(), 0, 'until there are none');
+insert into public.usage_day_changes select max(day) from public.usage_daily_of_all union all select min(day) from public.usage_daily_of_all;
+select is(public.add_up_days(1), 1, 'of several that have changed, too');
+select results_eq(
+  'select day from public.usage_day_changes where day in (select day from public.usage_daily_of_all)', 'select max(day) from public.usage_daily_of_all',
+  'the first one first, and the others stay noted'
+);
+select is(public.add_up_days(), 1, 'until they are done');
 select is(pg_temp.unequal(), 0::bigint, 'the view still has all days');
 select pg_temp.add('did:key:late', (today - 20)::timestamp at time zone 'utc', 'late', '7') from calendar;
 select pg_temp.add('did:key:late', (today - 3)::timestamp at time zone 'utc', 'late', '7') from calendar;
