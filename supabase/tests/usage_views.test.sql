@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(55);
+select plan(57);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -460,6 +460,21 @@ select results_eq(
     from public.usage_unknown_costs where endpoint = '/745' $$,
   $$ values ('did:key:full', now() - interval '745 hours', '/745', null::text, 'failed', 502::smallint, null::text, '745', '745', 0.5, 7::smallint, null::timestamptz, null::text) $$,
   'costs that are not known are so for ever'
+);
+select results_eq(
+  $$ select concat_ws(' ', requests, failed_requests, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost, requests_without_cost)
+    from public.usage_by_did_session where session = '0' union all
+    select concat_ws(' ', requests, failed_requests, input_tokens, output_tokens, cached_tokens, reasoning_tokens, total_cost, upstream_cost, requests_without_cost)
+    from public.usage_by_did_label where label = '0' $$,
+  $$ values ('1 1 0 0 0 0 0 0 1'), ('1 1 0 0 0 0 0 0 1') $$, 'where nothing is known sums are 0'
+);
+select public.set_gateway_limits(daily_budget_usd => 70, default_daily_budget_usd => 7, monthly_budget_usd => 300, default_monthly_budget_usd => 30);
+insert into public.budgets (did, day, month)
+select did, '2020-01-01', '2020-01-01' from unnest('{*, did:key:plain}'::text[]) as did on conflict do nothing;
+select set_eq(
+  $$ select did, period, limit_usd from public.usage_against_budgets where did in ('*', 'did:key:plain') $$,
+  $$ values ('*', 'day', 70::numeric), ('*', 'month', 300), ('did:key:plain', 'day', 7), ('did:key:plain', 'month', 30) $$,
+  'all together have the gateway''s budgets, and each DID the default ones'
 );
 reset role;
 insert into public.usage_daily_of_all (
