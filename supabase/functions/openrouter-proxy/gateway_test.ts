@@ -124,7 +124,8 @@ test("what is free goes to OpenRouter without an authorization where the DID has
   const response = await gateway.fetch(
     await requestFrom(gateway.signer, { method: "GET", path, body: "" }),
   );
-  assert.equal(response.status, 401);
+  assert.equal(response.status, 404);
+  assert.equal((await errorOf(response)).type, "not_found");
   assert.deepEqual(
     gateway.seen.forwarded.map(({ url, headers }) => [url, headers.get("authorization")]),
     [["http://openrouter.test/api/v1/models", null]],

@@ -103,6 +103,21 @@ Deno.test("a POST below an extra path is booked as a call, whatever its body, an
   assert.deepEqual(await db.booked(caller.did), { requests: 2, failed: 0, cost: "0.5" });
 });
 
+Deno.test("a DID without a key is told so where OpenRouter wants one, below an extra path too", async () => {
+  const routes = ["GET /brand/new", "DELETE /brand/new/below"];
+  using _ = answering(routes, (response) => {
+    response.writeHead(401, { "content-type": "application/json" });
+    response.end('{"error":{"message":"No cookie auth credentials found","code":401}}');
+  });
+  const nobody = await newIdentity();
+  for (const route of routes) {
+    const [method, path] = route.split(" ") as [string, string];
+    const response = await call(world.gateway, nobody, method, API + path);
+    const { message } = await assertRefused(response, 404, "not_found");
+    assert.match(message, /no OpenRouter key yet/);
+  }
+});
+
 Deno.test("what an unknown call reaches from its body is closed as anywhere", async () => {
   const body = JSON.stringify({ tools: [{ type: "openrouter:shell" }] });
   const response = await call(everything, identity, "POST", `${API}/brand/new`, body);

@@ -64,10 +64,7 @@ export function createSend(deps: SendDeps): (sending: Sending) => Promise<Upstre
       return forward({ url, method, headers, body }, patience, fetch);
     }
 
-    if (key === null) {
-      assertNeedsNoKey(order);
-      return await attempt(null);
-    }
+    if (key === null) return await withoutKey(order, () => attempt(null));
     const apiKey = await accounts.openKey(did, key);
     const upstream = await attempt(apiKey);
     if (!refusesKey(upstream)) return upstream;
@@ -78,11 +75,19 @@ export function createSend(deps: SendDeps): (sending: Sending) => Promise<Upstre
   };
 }
 
-/** @throws {GatewayError} not_found where OpenRouter would want a key for an answer */
-function assertNeedsNoKey({ endpoint }: Order): void {
-  if (endpoint.kind === "free" && !endpoint.needsKey) return;
-  throw new GatewayError(
+/** @throws {GatewayError} not_found where OpenRouter wants a key for an answer */
+async function withoutKey(
+  { endpoint }: Order,
+  send: () => Promise<Upstream>,
+): Promise<Upstream> {
+  const refusal = new GatewayError(
     "not_found",
     "this DID has no OpenRouter key yet: its first call that may cost makes one",
   );
+  if (endpoint.kind !== "free" || endpoint.needsKey) throw refusal;
+  const upstream = await send();
+  // Of a path that the operator has opened nobody knew. Its 401 would look like the caller's signature.
+  if (upstream.status !== 401) return upstream;
+  upstream.abort(refusal);
+  throw refusal;
 }

@@ -48,7 +48,7 @@ async function sender(
   });
   const clientGone = new AbortController();
   const headers = new Headers({ accept: "application/json", cookie: "x" });
-  const opened = openedBy(method, { path, search: "?a=1" }, []);
+  const opened = openedBy(method, { path, search: "?a=1" }, ["/extra"]);
   const sending: Sending = {
     method,
     headers,
@@ -111,6 +111,19 @@ Deno.test("what only a key's holder is told is not asked for without one", async
     message: "this DID has no OpenRouter key yet: its first call that may cost makes one",
   });
   assert.deepEqual(calls, []);
+});
+
+Deno.test("a path that the operator has opened is asked without a key, unless OpenRouter wants one", async () => {
+  for (const method of ["GET", "PUT", "DELETE"]) {
+    const request = { method, path: "/extra/of/mine", body: "", key: null };
+    const open = await sender(request, null, new Response("all may"), refusesKey());
+    assert.equal((await open.send()).status, 200);
+    await assert.rejects(open.send(), {
+      type: "not_found",
+      message: "this DID has no OpenRouter key yet: its first call that may cost makes one",
+    });
+    assert.deepEqual(open.keysSent(), [null, null]);
+  }
 });
 
 Deno.test("a call whose key OpenRouter no longer knows goes once more, with another", async () => {
