@@ -298,6 +298,7 @@ const REFUSALS: [method: string, path: string, message: string][] = [
   ["POST", "/chat/completion", suggested("/chat/completion", "/chat/completions")],
   ["GET", "/model", suggested("/model", "/models")],
   ["GET", "/chat/completion", suggested("/chat/completion", "/chat/completions")],
+  ["GET", "/generatio", suggested("/generatio", "/generation?id=…")],
   ["GET", "/tool/*", suggested("/tool/*", "/tools")],
   // A base URL that ends in /v1, or in another API's base, before a client that appends its own.
   ["POST", "/v1/messages", suggested("/v1/messages", "/messages")],

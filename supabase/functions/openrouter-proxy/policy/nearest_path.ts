@@ -22,7 +22,13 @@ export function nearestPath(path: string, paths: readonly string[]): string {
   const ends = paths.filter((candidate) => bare.endsWith(candidate));
   const begins = paths.filter((candidate) => bare.startsWith(`${candidate}/`));
   // Of `/completions` and `/chat/completions`, the longer one says more.
-  return longest(ends) ?? longest(begins) ?? closest(bare, paths);
+  return longest(ends) ?? longest(begins) ?? closestOf(bare, paths);
+}
+
+/** Nobody means a query that is not there. */
+function closestOf(path: string, paths: readonly string[]): string {
+  const named = new Map(paths.map((candidate) => [candidate.split("?", 1)[0]!, candidate]));
+  return named.get(closest(path, [...named.keys()]))!;
 }
 
 function longest(paths: string[]): string | undefined {
