@@ -98,7 +98,7 @@ begin
             v_gateway.requests_used_until, v_gateway_limits.requests_per_minute, p_now
           ) ->> 'remaining')::integer < coalesce((public.rate_state(
             v_budget.requests_used_until, v_limits.requests_per_minute, p_now
-          ) ->> 'remaining')::integer, 1000000)
+          ) ->> 'remaining')::numeric, 'Infinity')
       ) as rate
     ),
     'concurrent_requests', v_limits.concurrent_requests,

@@ -1,12 +1,12 @@
 -- Admissions that came together: who is admitted, what stays of those who are left out, and that whoever
 -- is admitted is told and booked what admit_request would.
 begin;
-select plan(84);
+select plan(86);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 select 'did:key:' || name, 'hash ' || name, 'sealed ' || name, name,
   case name when 'disabled' then 'disabled' else 'active' end
-from unnest('{alice, bob, carol, disabled, blocked, revoked, listed, slow, busy, poor, monthly, mistaken, old, new}'::text[])
+from unnest('{alice, bob, carol, disabled, blocked, revoked, listed, slow, busy, poor, monthly, mistaken, old, new, tiny}'::text[])
   as name;
 
 -- A metered chat with what a test is not about filled in; its id is made of a number.
@@ -396,6 +396,21 @@ $$;
 select is(pg_temp.passes('24 hours 1 second'), true, 'after that nobody looks');
 delete from public.request_logs where id = '00000000-0000-0000-0000-000000000001' and request_time = now();
 select is(pg_temp.passes('-61 seconds'), true, 'nor so far ahead');
+
+-- To the microsecond, and to the last digit.
+set local role service_role;
+select public.admit_requests(jsonb_build_array(
+  pg_temp.item(900, 'tiny', '{"estimate": [{"usd": "0.0000000001"}], "message_expires_at": "2099-01-01 00:00:00.000001+00"}'),
+  pg_temp.item(901, 'tiny', '{"estimate": [{"usd": "0.0000000002"}], "message_expires_at": "2099-01-01 00:00:00.000003+00"}')
+)::text);
+reset role;
+select is(
+  (select trim_scale(day_reserved_usd)::text from public.budgets where did = 'did:key:tiny'), '0.0000000003', 'what is reserved is no less'
+);
+select results_eq(
+  $$ select expires_at from public.accepted_messages where expires_at > '2098-12-30' order by expires_at $$,
+  $$ values (timestamptz '2099-01-01 00:00:00.000001+00'), ('2099-01-01 00:00:00.000003+00') $$, 'nor is a message forgotten earlier'
+);
 
 select * from finish();
 rollback;

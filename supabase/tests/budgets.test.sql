@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(109);
+select plan(111);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -504,6 +504,18 @@ from (values
 select is(
   (public.refusal_by(pg_temp.budget(), pg_temp.limits('{"free_models_per_day": 1}'), 'did', 0, true, '2028-02-28 23:00:00+00') ->> 'retry_after_ms'), '3600000',
   'so are those of free models'
+);
+
+set local timezone = 'UTC';
+
+-- Changes of many calls, and of hardly anything.
+select public.set_gateway_limits(refused_requests_per_minute => 1000000);
+select public.store_budget(pg_temp.budget('{"did": "did:key:many", "day": "2028-02-28", "month": "2028-02-01", "day_spent_usd": 0, "month_spent_usd": 0,
+  "day_reserved_usd": 1, "month_reserved_usd": 1, "requests_under_way": 70000, "refusals_used_until": "-infinity"}'));
+select public.change_budgets(array[row('did:key:many', '2028-02-28', 0.0000000001, -0.0000000002, 40000, 50000)::public.budget_change]);
+select is(pg_temp.books('did:key:many'), '0.0000000001 0.9999999998 0.0000000001 0.9999999998 30000', 'a change is entered to the last digit');
+select is(
+  (select refusals_used_until from public.budgets where did = 'did:key:many'), now() + interval '3 seconds', 'with each refusal'
 );
 
 select * from finish();

@@ -1,7 +1,7 @@
 -- Admissions and settlements look rows up by their keys, also where they were planned while nothing was there:
 -- a plan is kept while the tables grow. And whatever sweeps, claims or looks for a few rows reads a few.
 begin;
-select plan(26);
+select plan(30);
 
 -- How often the transaction has read a table from end to end, or used an index, in all partitions.
 create function pg_temp.scans(relation regclass) returns bigint language sql as $$
@@ -116,6 +116,26 @@ select cmp_ok(pg_temp.reads(statement), '<', 200::bigint, statement) from (value
   (16, 'select public.claim_budget_alerts()'),
   (17, 'select public.claim_cost_searches(10)'),
   (18, $$select public.unbooked_generations('did:key:alice', '{gen-x}')$$)
+) as asked (place, statement) order by place;
+
+-- Nor do comparisons of costs, and searches for lost calls, read what is of others.
+insert into public.request_logs (id, did, method, endpoint, status, http_status, response_time, request_time, generation_id)
+values (gen_random_uuid(), 'did:key:9', 'POST', '/videos', 'completed', 200, now(), now() - interval '3 hours', 'gen-job');
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at)
+select 'did:key:' || n, 'retired ' || n, 'key', now() from generate_series(1, 1000) as n;
+insert into public.key_usages (openrouter_key_hash, did, usage, byok_usage, read_at)
+select 'retired ' || n, 'did:key:' || n, 1000, 1000, now() from generate_series(1, 1000) as n;
+insert into public.found_generations (generation_id, did, request_id)
+select 'gen-found-' || n, 'did:key:' || n, gen_random_uuid() from generate_series(1, 10000) as n;
+insert into public.cost_drift (did, since, checked_at, openrouter_usd, booked_usd, drift_usd, booked_byok_usd)
+select 'did:key:' || n, now(), now() - n * interval '1 minute', 1, 1, 0, 0 from generate_series(1, 1000) as n;
+update public.cost_checks set search_after = now() where did = 'did:key:9';
+analyze public.cost_checks, public.retired_api_keys, public.key_usages, public.found_generations, public.cost_drift;
+select cmp_ok(pg_temp.reads(statement), '<', 200::bigint, statement) from (values
+  (1, $$select public.compare_costs('did:key:9', '1')$$),
+  (2, $$select public.adopt_generation(jsonb_build_object('did', 'did:key:9', 'endpoint', '/videos', 'model', 'm', 'usd_per_credit', '1', 'created_at', now() - interval '3 hours', 'generations', '[{"id": "gen-new", "cost": 1, "upstream_cost": 0}]'::jsonb), false)$$),
+  (3, $$select * from public.cost_drift where checked_at > now() - interval '5 minutes'$$),
+  (4, 'select public.claim_cost_searches(10)')
 ) as asked (place, statement) order by place;
 
 select * from finish();

@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(255);
+select plan(258);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -509,6 +509,31 @@ select is(
   array[(public.revoke_tokens('did:key:again', '2026-02-01 00:00:00+00')).tokens_valid_after,
     (public.revoke_tokens('did:key:again', '2026-01-01 00:00:00+00')).tokens_valid_after],
   '{2026-02-01 00:00:00+00,2026-01-01 00:00:00+00}', 'who revoked too much says so by an earlier instant'
+);
+
+-- Limits as large, and amounts as small, as they may be.
+select public.set_gateway_limits(
+  requests_per_minute => 1000000, daily_budget_usd => 0.123456789, monthly_budget_usd => 1.123456789,
+  free_models_per_minute => 1000000, refused_requests_per_minute => 1000000
+);
+select public.set_limits('did:key:large', daily_budget_usd => 0.0123456789, monthly_budget_usd => 0.1123456789,
+  requests_per_minute => 1000000, concurrent_requests => 999999, free_models_per_day => 999998);
+select is(
+  (select to_jsonb(public.limits_of(policy, settings)) from public.did_policies as policy, public.gateway_settings as settings where did = 'did:key:large'),
+  '{"daily_budget_usd": 0.0123456789, "monthly_budget_usd": 0.1123456789, "requests_per_minute": 1000000, "concurrent_requests": 999999,
+    "free_models_per_minute": null, "free_models_per_day": 999998, "refused_requests_per_minute": 1000000}'::jsonb,
+  'limits hold to the last digit'
+);
+select is(
+  (select to_jsonb(public.gateway_limits(settings)) - '{concurrent_requests, free_models_per_day, refused_requests_per_minute}'::text[]
+    from public.gateway_settings as settings),
+  '{"daily_budget_usd": 0.123456789, "monthly_budget_usd": 1.123456789, "requests_per_minute": 1000000,
+    "free_models_per_minute": 1000000}'::jsonb, 'the gateway''s, too'
+);
+delete from public.budgets;
+select is(
+  public.account_limits('did:key:unlimited') -> 'rates' #- '{0, resets_at}',
+  '[{"scope": "gateway", "requests_per_minute": 1000000, "remaining": 1000000}]', 'the largest rate is told to who has none, also where nobody has called'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- A settlement is one value, and a cost may follow it.
 begin;
-select plan(18);
+select plan(20);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'sealed', 'alice');
@@ -115,6 +115,24 @@ select is_empty(
     )
   $$,
   'what gateways call for each request is planned once'
+);
+
+-- Counts and times larger than most.
+reset role;
+delete from public.request_logs;
+delete from public.idempotency_keys;
+set local role service_role;
+select pg_temp.admit(9);
+select is(
+  pg_temp.settle(9, '{
+    "status": "completed", "http_status": 200, "cost": "0.00000000012", "usd_per_credit": "1", "first_byte_ms": 86400000,
+    "input_tokens": 3000000001, "output_tokens": 3000000002, "cached_tokens": 3000000003, "reasoning_tokens": 3000000004
+  }'),
+  '{"settled": true, "total_cost": "0.00000000012", "left_out": null}', 'however many tokens, and however long'
+);
+select results_eq(
+  'select input_tokens, output_tokens, cached_tokens, reasoning_tokens, first_byte_ms from public.request_logs',
+  'values (3000000001, 3000000002, 3000000003, 3000000004, 86400000)', 'is kept as it was told'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(32);
+select plan(36);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, requests_without_cost, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 1, 0.001, n, 2 * n
@@ -170,6 +170,32 @@ select is(
     from unnest('{b, null, a}'::text[]) as session, unnest('{y, null}'::text[]) as label
   ), '{session, label}') -> 'groups') with ordinality as one (told, place)),
   '-- -y a- ay b- by', 'what has no session or label comes before what has'
+);
+
+-- Pieces to the microsecond.
+reset role;
+select is(
+  to_jsonb(public.usage_pieces_of('2028-02-27 10:00:00.000001+00', '2028-02-29 12:00:00.000003+00', false)) - '{partial_before, hours_start, hours_end}'::text[],
+  '{"range_start": "2028-02-27T10:00:00.000001+00:00", "days_start": "2028-02-28T00:00:00+00:00", "days_end": "2028-02-29T00:00:00+00:00",
+    "range_end": "2028-02-29T12:00:00.000003+00:00"}'::jsonb, 'a range is not rounded'
+) from set_config('timezone', 'UTC', true);
+select is(
+  (select array[hours_start, days_start, days_end, hours_end] from public.usage_pieces_of('2028-02-27 10:10:00.000001+00', '2028-02-27 10:20:00.000003+00', false)),
+  array_fill(timestamptz '2028-02-27 10:20:00.000003+00', '{4}'), 'nor what of it is read from the log'
+);
+update public.gateway_settings set request_log_dropped_before = '2028-02-27 10:15:00.000001+00';
+select is(
+  (select partial_before from public.usage_pieces_of('2028-02-27 10:10:00+00', '2028-02-27 10:20:00+00', false)),
+  timestamptz '2028-02-27 10:15:00.000001+00', 'nor that before which it is not whole'
+);
+-- The sums lack less than the groups by session, which are of the log alone.
+update public.gateway_settings set request_log_dropped_before = '2028-02-27 15:00:00+00';
+select is(
+  array(
+    select public.usage_stats('did:key:alice', '2028-02-27 10:10:00+00', '2028-02-28 03:00:00+00', groups::text[]) ->> 'partial_before'
+    from unnest('{"{}", "{session}"}'::text[]) as groups
+  ),
+  '{2028-02-27T11:00:00.000000Z, 2028-02-27T15:00:00.000000Z}'::text[], 'what lacks more is told'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- The views for people with SQL: one column that names the view, then the same sums everywhere.
 begin;
-select plan(57);
+select plan(60);
 
 create function pg_temp.columns_of(view_name text) returns text[] language sql return (
   select array_agg(attname || ' ' || format_type(atttypid, atttypmod) order by attnum)
@@ -499,6 +499,45 @@ select is(
   ),
   '{day: The UTC day of request_time.,did: Whose it is.,hour: When the hour of request_time begins.,"total_cost: USD, exactly."}'::text[],
   'and alike in all of them'
+);
+
+-- All that a row of the log has, under its names.
+reset role;
+insert into public.request_logs (
+  id, did, method, endpoint, model, status, http_status, error_message, total_cost, generation_id, session, label, reserved_usd, cost_asks,
+  cost_ask_after, request_time, response_time
+)
+select lpad(n::text, 32, 'f')::uuid, 'did:key:told', 'POST', '/told', 'm', 'failed', 502, 'why', cost, 'gen-told', 's', 'l', 0.5, 3,
+  now() + interval '5 minutes', now() - interval '2 minutes', now()
+from (values (1, 0.25), (2, null)) as costs (n, cost);
+set local role service_role;
+select results_eq(
+  $$ select id::text, did, endpoint, model, http_status::integer, error_message, total_cost from public.usage_recent_failures
+    where did = 'did:key:told' order by id $$,
+  $$ values ('ffffffff-ffff-ffff-ffff-fffffffffff1', 'did:key:told', '/told', 'm', 502, 'why', 0.25),
+    ('ffffffff-ffff-ffff-ffff-fffffffffff2', 'did:key:told', '/told', 'm', 502, 'why', null) $$,
+  'a failure is told with what it has cost'
+);
+select results_eq(
+  $$ select id::text, request_time, endpoint, model, status, generation_id, session, label, reserved_usd, cost_asks::integer, cost_ask_after, error_message
+    from public.usage_unknown_costs where did = 'did:key:told' $$,
+  $$ values ('ffffffff-ffff-ffff-ffff-fffffffffff2', now() - interval '2 minutes', '/told', 'm', 'failed', 'gen-told', 's', 'l', 0.5, 3,
+    now() + interval '5 minutes', 'why') $$,
+  'an unknown cost with what it is asked for by, and when'
+);
+
+-- A bucket that ends exactly where so many percent are reached, and times of which the one kind alone is known.
+reset role;
+insert into public.usage_hourly (did, hour, model, endpoint, first_byte_ms, duration_ms)
+select 'did:key:borders', date_trunc('hour', now(), 'utc') - interval '3 hours', 'borders', '/x',
+  array(select case bucket when 10 then 50 when 20 then 45 when 24 then 4 when 30 then 1 else 0 end from generate_series(1, 40) as bucket),
+  array(select case bucket when 12 then 50 when 22 then 45 when 26 then 4 when 32 then 1 else 0 end from generate_series(1, 40) as bucket);
+set local role service_role;
+select results_eq(
+  $$ select requests, first_byte_p50_ms, first_byte_p95_ms, first_byte_p99_ms, duration_p50_ms, duration_p95_ms, duration_p99_ms
+    from public.usage_latency where did = 'did:key:borders' $$,
+  'values (100::bigint, 32::bigint, 1024::bigint, 4096::bigint, 64::bigint, 2048::bigint, 8192::bigint)',
+  'where a bucket holds just so many percent, its end is told'
 );
 
 select * from finish();
