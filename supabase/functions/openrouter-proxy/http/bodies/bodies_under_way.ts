@@ -58,7 +58,7 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
       waiting: waiting.length,
     });
     // Whoever has a share already makes room for more of it alone.
-    const isForShare = demand.slots === 1 && !taken.isWithinShare(demand);
+    const isForShare = demand.slots === 1 && taken.hasShare(demand);
     for (const body of candidates) {
       if (taken.fits(demand)) break;
       if (isForShare && body.did !== demand.did) continue;
@@ -98,7 +98,7 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
       if (makeRoom(one.demand)) {
         waiting = waiting.filter((other) => other !== one);
         one.grant();
-      } else if (slots === 1) full.add(taken.isWithinShare(one.demand) ? kind : did);
+      } else if (slots === 1) full.add(taken.hasShare(one.demand) ? did : kind);
     }
   }
 

@@ -125,6 +125,15 @@ Deno.test("who waits beyond its DID's share keeps nobody from a slot that is giv
   assert.deepEqual(states(all).slice(4), ["in", "waiting"]);
 });
 
+Deno.test("a DID that has no slot ends others' slow bodies for one, where all slots are taken", async () => {
+  const gate = gateWith();
+  const slow = [1, 2, 3].map((n) => gate.body("verified", 0, `did:key:${n}`));
+  await gate.pass(1_000);
+  const newcomer = gate.body("verified", 0, "did:key:new");
+  await gate.settle();
+  assert.deepEqual(states([...slow, newcomer]), ["ended", "in", "in", "in"]);
+});
+
 Deno.test("where too many wait, and no DID has more than another, the oldest of all is refused", async () => {
   const gate = gateWith({ slots: 1, slotsOfKind: 1, waitingOfKind: 2 });
   const bodies = [1, 2, 3, 4].map((n) => gate.body("verified", 0, `did:key:${n}`));
@@ -153,6 +162,10 @@ Deno.test("a slot that is given back goes to the one that came last", async () =
   first!.place![Symbol.dispose]();
   await gate.settle();
   assert.deepEqual(states([fourth!, fifth!]), ["waiting", "in"]);
+  // Who waits on is not forgotten.
+  fifth!.place![Symbol.dispose]();
+  await gate.settle();
+  assert.deepEqual(states([fourth!]), ["in"]);
 });
 
 Deno.test("a body that is whole gives its slot and its buffer back, and keeps its bytes", async () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { paceSince } from "./pace.ts";
-import { endable, type UnderWay } from "./slow_bodies.ts";
+import { endable, type SenderKind, type UnderWay } from "./slow_bodies.ts";
 
 const NOW = { nowMs: 10_000, isForMemory: false, waiting: 0 };
 
@@ -63,4 +63,42 @@ Deno.test("where memory is short, what turns over the least of what it holds goe
   const bodies = [slowOfLittle, fastOfMuch];
   assert.deepEqual(endedFor(body(1, 1), bodies, SHORT_OF_MEMORY), [fastOfMuch, slowOfLittle]);
   assert.deepEqual(endedFor(body(1, 1), bodies), [slowOfLittle, fastOfMuch]);
+});
+
+/** What may be ended for a newcomer of a kind. */
+const endedForNewcomer = (kind: SenderKind, others: UnderWay[], now = NOW) =>
+  endable(others, { kind, did: null, slots: 1, bytes: 1, of: null }, now);
+
+/** A body that began and moved last so long ago. */
+const stalled = (ms: number, kind: SenderKind = "verified"): UnderWay => ({
+  ...body(ms, 1),
+  kind,
+  movedMs: NOW.nowMs - ms,
+});
+
+Deno.test("a body that asks for more ends neither itself nor what stalled no longer than it did", () => {
+  const [shorter, asLong, longer] = [stalled(2_999), stalled(3_000), stalled(3_001)];
+  assert.deepEqual(
+    endedFor({ ...stalled(3_000), pace: body(1, 0).pace }, [
+      shorter,
+      asLong,
+      longer,
+    ])[0],
+    longer,
+  );
+  assert.deepEqual(endedFor(stalled(5_000), []), []);
+});
+
+Deno.test("what is verified is spared for a newcomer that is not, and what is not for nobody", () => {
+  const [verified, unverified] = [stalled(5_000), stalled(2_000, "unverified")];
+  assert.deepEqual(endedForNewcomer("unverified", [verified, unverified]), [unverified]);
+  assert.deepEqual(endedForNewcomer("verified", [verified, unverified]), [verified, unverified]);
+});
+
+Deno.test("the grace of what does not move has a part less per 64 that wait", () => {
+  const [before, at] = [stalled(499), stalled(500)];
+  const ended = [63, 64, 65].map((waiting) =>
+    endedForNewcomer("verified", [before, at], { ...NOW, waiting })
+  );
+  assert.deepEqual(ended, [[], [at], [at]]);
 });

@@ -3,8 +3,8 @@ import type { BodyLimits } from "./body_limits.ts";
 import type { Demand, Sender } from "./slow_bodies.ts";
 
 export interface TakenRoom {
-  /** Whether the sender's DID has fewer slots than are left: so there are always some for the others. */
-  isWithinShare(sender: Sender): boolean;
+  /** Whether the sender's DID has slots, and no fewer than are left: it has its share of them. */
+  hasShare(sender: Sender): boolean;
   /** Whether there is a slot, where one is asked for. */
   hasSlot(demand: Demand): boolean;
   /** Whether there are a slot and the bytes. */
@@ -20,6 +20,7 @@ export function takenRoom(limits: BodyLimits): TakenRoom {
   const ofKind = { verified: { slots: 0, bytes: 0 }, unverified: { slots: 0, bytes: 0 } };
   const slotsOfDid = new Map<string, number>();
 
+  /** Whether the sender's DID has fewer slots than are left: so there are always some for the others. */
   function isWithinShare({ kind, did }: Sender): boolean {
     return did === null || (slotsOfDid.get(did) ?? 0) < limits.slotsOfKind - ofKind[kind].slots;
   }
@@ -32,7 +33,9 @@ export function takenRoom(limits: BodyLimits): TakenRoom {
   }
 
   return {
-    isWithinShare,
+    // Whoever has none lacks a slot because there is none, whosever the others are.
+    hasShare: (sender) =>
+      sender.did !== null && slotsOfDid.has(sender.did) && !isWithinShare(sender),
     hasSlot,
     fits(demand) {
       const { kind, bytes } = demand;
