@@ -114,3 +114,19 @@ for (const isRead of [false, true]) {
     assert.equal(reason, "left");
   });
 }
+
+Deno.test("an answer in GZIP of which one byte alone is as in gzip passes as it is", async () => {
+  for (const bytes of [[0x1f, 0x20], [0x20, 0x8b], [0x1f], [0x8b]]) {
+    const headers = new Headers({ "content-encoding": "GZIP" });
+    const { body } = decoded({ headers, body: inPieces(new Uint8Array(bytes)) });
+    assert.deepEqual([...await new Response(body).bytes()], bytes);
+  }
+});
+
+Deno.test("an answer in BR is text though what is looked at ends within a character", async () => {
+  for (const before of [61, 62, 63]) {
+    const text = "x".repeat(before) + "\u{1f600}".repeat(20);
+    // The first 64 bytes come by themselves.
+    assert.equal((await seen("BR", inPieces(bytesOf(text), 64))).text, text);
+  }
+});

@@ -109,3 +109,35 @@ Deno.test("a quick refusal between time-outs makes them no row, and counts for n
   resolve("answer");
   assert.equal(await result, "answer");
 });
+
+Deno.test("an answer to a call from before lets others be asked, though one is still finding out", async () => {
+  const { answers, fails, waits, isOpen } = store();
+  const before = waits();
+  for (let i = 0; i < 3; i++) await assert.rejects(fails(10_000), /failed/);
+  const probe = waits();
+  before.resolve("answer");
+  assert.equal(await before.result, "answer");
+  assert.equal(isOpen(), false);
+  assert.equal(await answers(), "answer");
+  probe.resolve("answer");
+  assert.equal(await probe.result, "answer");
+});
+
+for (const what of ["an answer", "a quick refusal"]) {
+  Deno.test(`it takes three time-outs after ${what}, and no fewer or more`, async () => {
+    const { answers, fails, waits, isOpen } = store();
+    await (what === "an answer" ? answers() : assert.rejects(fails(1), /failed/));
+    /** Whether the store is not asked while another call is under way. */
+    const isOpenBeside = async () => {
+      const { result, resolve } = waits();
+      const seen = isOpen();
+      resolve("answer");
+      await result;
+      return seen;
+    };
+    for (let i = 0; i < 3; i++) await assert.rejects(fails(10_000), /failed/);
+    assert.equal(await isOpenBeside(), true);
+    for (let i = 0; i < 2; i++) await assert.rejects(fails(10_000), /failed/);
+    assert.equal(await isOpenBeside(), false);
+  });
+}
