@@ -151,6 +151,8 @@ Deno.test("each claim is checked", async () => {
         [{ exp: value }, /iat and exp/],
       ]),
     [{ exp: NOW + 3601 }, /at most 3600 s/],
+    // The first of all instants, and no less of one.
+    [{ iat: 0 }, /at most 3600 s/],
     [{ exp: NOW }, /after iat/],
     [{ exp: NOW - 1 }, /after iat/],
     [{ iat: NOW + 61 }, /iat is in the future/],

@@ -134,6 +134,15 @@ Deno.test("a DID that has no slot ends others' slow bodies for one, where all sl
   assert.deepEqual(states([...slow, newcomer]), ["ended", "in", "in", "in"]);
 });
 
+Deno.test("a DID that has less than its share ends others' slow bodies for another", async () => {
+  const gate = gateWith();
+  const others = [1, 2, 3].map(() => gate.body("unverified"));
+  await gate.pass(1_000);
+  const own = [1, 2].map(() => gate.body("verified", 0, "did:key:own"));
+  await gate.settle();
+  assert.deepEqual(states([...others, ...own]), ["ended", "in", "in", "in", "in"]);
+});
+
 Deno.test("where too many wait, and no DID has more than another, the oldest of all is refused", async () => {
   const gate = gateWith({ slots: 1, slotsOfKind: 1, waitingOfKind: 2 });
   const bodies = [1, 2, 3, 4].map((n) => gate.body("verified", 0, `did:key:${n}`));
