@@ -114,27 +114,29 @@ export class Bounds {
    * @param others looks at whatever else is in it
    */
   prompt(others: JsonVisitor): JsonVisitor {
-    return {
-      item: () => this.#promptOfMany(others.item?.() ?? null),
-      member: (name) => others.member?.(name) ?? null,
-      begin: (at, isObject) => others.begin?.(at, isObject),
-      end: (at, isEmpty) => others.end?.(at, isEmpty),
-    };
-  }
-
-  /** A text, or a list of tokens; numbers are together the tokens of one prompt. */
-  #promptOfMany(others: JsonVisitor | null): JsonVisitor {
-    return {
-      item: () => others?.item?.() ?? null,
-      member: (name) => others?.member?.(name) ?? null,
+    let inItem: JsonVisitor | null = null;
+    /** One for all items, of which there may be millions. */
+    const item: JsonVisitor = {
+      item: () => inItem?.item?.() ?? null,
+      member: (name) => inItem?.member?.(name) ?? null,
       begin: (at, isObject) => {
         this.#prompts++;
-        others?.begin?.(at, isObject);
+        inItem?.begin?.(at, isObject);
       },
-      end: (at, isEmpty) => others?.end?.(at, isEmpty),
+      end: (at, isEmpty) => inItem?.end?.(at, isEmpty),
+      // Numbers are together the tokens of one prompt.
       scalar: taking((json) => {
         if (json === null || !/^[-\d]/.test(json)) this.#prompts++;
       }),
+    };
+    return {
+      item: () => {
+        inItem = others.item?.() ?? null;
+        return item;
+      },
+      member: (name) => others.member?.(name) ?? null,
+      begin: (at, isObject) => others.begin?.(at, isObject),
+      end: (at, isEmpty) => others.end?.(at, isEmpty),
     };
   }
 
