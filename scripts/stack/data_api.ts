@@ -6,6 +6,7 @@ import { type Functions, readFunctions } from "./data_api/functions.ts";
 import { readRoleSettings } from "./data_api/role_settings.ts";
 import { answerCall, type FunctionCall, plainCall } from "./data_api/rpc.ts";
 import { type RoleSettings, settingsStatement } from "./data_api/settings.ts";
+import { type Statement, withValues } from "./data_api/statements.ts";
 import { createTableApi } from "./data_api/tables.ts";
 import { jwtVerifier, type VerificationKey } from "./data_api/verify_jwt.ts";
 
@@ -57,10 +58,14 @@ export function createDataApi(
     }
   }
 
-  async function call(settings: string, functionCall: FunctionCall): Promise<Response> {
+  async function call(
+    role: string,
+    settings: Statement,
+    functionCall: FunctionCall,
+  ): Promise<Response> {
     const session = await tables.connections.reserve();
     try {
-      return await answerCall(session, settings, functionCall);
+      return await answerCall(session, role, settings, functionCall);
     } finally {
       session.release();
     }
@@ -76,9 +81,9 @@ export function createDataApi(
     const functionCall = name === undefined ? null : plainCall(request, name, body, functions);
     const readOnly = functionCall?.function.isReadOnly ?? ["GET", "HEAD"].includes(method);
     const settings = settingsStatement(caller, { method, path, headers, readOnly }, roleSettings);
-    if (functionCall !== null) return await call(settings, functionCall);
+    if (functionCall !== null) return await call(caller.role, settings, functionCall);
     const init = { method, headers, ...(body.length > 0 ? { body } : {}) };
-    return await tables.fetch(new Request(url, init), caller.role, settings);
+    return await tables.fetch(new Request(url, init), caller.role, withValues(settings));
   }
 
   return {

@@ -2,7 +2,8 @@
 import { ApiError, validStatus } from "./api_error.ts";
 import type { Session } from "./connections.ts";
 import { type DatabaseFunction, functionFor, type Functions } from "./functions.ts";
-import { identifier, literal } from "./sql_text.ts";
+import { identifier } from "./sql_text.ts";
+import { runPrepared, type Statement } from "./statements.ts";
 
 /** A function with the arguments that a request gives it. */
 export interface FunctionCall {
@@ -53,18 +54,20 @@ function memberNames(json: string): string[] | null {
 }
 
 /**
- * Sends the settings and the call in one message, which Postgres runs in one transaction.
+ * Makes the settings and the call in one transaction.
  *
- * @param settings a statement: see settings.ts
+ * @param role the one that the settings take
+ * @param settings see settings.ts
  * @throws {ApiError} also as Session.unsafe does
  */
 export async function answerCall(
   session: Session,
-  settings: string,
+  role: string,
+  settings: Statement,
   call: FunctionCall,
 ): Promise<Response> {
-  const results = await session.unsafe(`${settings}; ${callStatement(call)}`);
-  const [, [result]] = results as unknown as [unknown, [Result]];
+  const results = await runPrepared(session, role, [settings, callStatement(call)]);
+  const [, [result]] = results as [unknown, [Result]];
   const { body, count } = result;
   const headers = new Headers({
     "content-type": "application/json; charset=utf-8",
@@ -87,24 +90,26 @@ interface Result {
 }
 
 /** A statement of one row, a Result. Aggregates come first, so that the function has run by then. */
-function callStatement({ function: called, given, json }: FunctionCall): string {
+function callStatement({ function: called, given, json }: FunctionCall): Statement {
   const parameters = called.parameters.filter(({ name }) => given.includes(name));
   const columns = parameters.map(({ name, type }) => `${identifier(name)} ${type}`);
   const args = parameters.map(({ name }) => `${identifier(name)} => args.${identifier(name)}`);
-  const from = parameters.length === 0
-    ? ""
-    : `pg_catalog.json_to_record(${literal(json)}::json) as args(${columns.join(", ")}), lateral `;
+  const hasParameters = parameters.length > 0;
+  const from = hasParameters
+    ? `pg_catalog.json_to_record($1) as args(${columns.join(", ")}), lateral `
+    : "";
   const [alias, value] = called.returns === "composite"
     ? ["call", "pg_catalog.row_to_json(call)"]
     : ["call(value)", "pg_catalog.to_json(call.value)"];
   const body = called.isSet
     ? `coalesce(pg_catalog.json_agg(${value}), '[]')`
     : `coalesce(pg_catalog.json_agg(${value}) -> 0, 'null')`;
-  return `select ${called.returns === "void" ? "''" : `(${body})::text`} as body,` +
+  const text = `select ${called.returns === "void" ? "''" : `(${body})::text`} as body,` +
     ` pg_catalog.count(*)::text as count,` +
     ` nullif(pg_catalog.current_setting('response.status', true), '') as status,` +
     ` nullif(pg_catalog.current_setting('response.headers', true), '') as headers` +
     ` from ${from}public.${identifier(called.name)}(${args.join(", ")}) as ${alias}`;
+  return { text, values: hasParameters ? [json] : [] };
 }
 
 const WITHOUT_BODY = [204, 205, 304];

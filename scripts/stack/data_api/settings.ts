@@ -1,6 +1,6 @@
 /** The settings of one transaction: whose it is, and of which request. */
 import type { Caller } from "./caller.ts";
-import { literal } from "./sql_text.ts";
+import type { Statement } from "./statements.ts";
 
 /** What functions and policies may ask for by `current_setting('request.…')`. */
 export interface RequestSettings {
@@ -20,7 +20,7 @@ export function settingsStatement(
   { role, claims }: Caller,
   { method, path, headers, readOnly }: RequestSettings,
   roleSettings: RoleSettings,
-): string {
+): Statement {
   const settings: [name: string, value: string][] = [
     ["search_path", '"public", "extensions"'],
     // Before the role: authenticator may set some that the role may not.
@@ -33,10 +33,10 @@ export function settingsStatement(
     ["request.cookies", JSON.stringify(cookiesOf(headers))],
     ...readOnly ? [["transaction_read_only", "on"] satisfies [string, string]] : [],
   ];
-  const calls = settings.map(([name, value]) =>
-    `pg_catalog.set_config(${literal(name)}, ${literal(value)}, true)`
+  const calls = settings.map((_, index) =>
+    `pg_catalog.set_config($${2 * index + 1}, $${2 * index + 2}, true)`
   );
-  return `select ${calls.join(", ")}`;
+  return { text: `select ${calls.join(", ")}`, values: settings.flat() };
 }
 
 function cookiesOf(headers: Headers): Record<string, string> {

@@ -63,18 +63,18 @@ export function createTableApi(databaseUrl: string, keys: ApiKeys): TableApi {
   const connections = createConnections((options) => open({ ...options, fetch_types: false }));
 
   async function reserve(): Promise<Session> {
-    const { unsafe, release } = await connections.reserve();
+    const session = await connections.reserve();
     return {
+      ...session,
       async unsafe(...statement) {
         try {
-          return await unsafe(...statement);
+          return await session.unsafe(...statement);
         } catch (error) {
           const call = calls.getStore();
           if (call !== undefined && error instanceof ApiError) call.failure = error;
           throw error;
         }
       },
-      release,
     };
   }
 
