@@ -42,6 +42,11 @@ export class Asked {
   unnamed: (() => string) | null = null;
   /** Objects that are an image, a sound, a film or a document, or lead to one. */
   mediaParts = 0;
+  /** Images that the body holds itself, and their bytes in it: they are no text. */
+  images = 0;
+  imageBytes = 0;
+  /** Whether some of the media may be of any length: whatever is no such image. */
+  hasLongMedia = false;
   caching: Caching = "none";
   /** `service_tier` priority or fast, or whoever is quickest; `speed` fast. */
   isPriority = false;
@@ -85,6 +90,15 @@ export class Asked {
     this.isPriority ||= text?.toLowerCase() === "throughput";
   }
 
+  /** An image. @param bytes what the body holds of it; null: it may be anything */
+  image(bytes: number | null): void {
+    if (bytes === null) this.hasLongMedia = true;
+    else {
+      this.images++;
+      this.imageBytes += bytes;
+    }
+  }
+
   /** Counts what another one has found. */
   add(other: Asked): void {
     for (const name of other.models) this.model(name, () => name);
@@ -92,6 +106,9 @@ export class Asked {
     for (const mode of other.modes) this.reasons(mode);
     this.unnamed ??= other.unnamed;
     this.mediaParts += other.mediaParts;
+    this.images += other.images;
+    this.imageBytes += other.imageBytes;
+    this.hasLongMedia ||= other.hasLongMedia;
     if (other.caching !== "none") this.cached(other.caching);
     this.isPriority ||= other.isPriority;
     this.isFast ||= other.isFast;

@@ -4,6 +4,7 @@ import { Asked } from "./asked.ts";
 /** What all that is asked for comes to. */
 function factsOf(asked: Asked) {
   const { models, tools, modes, unnamed, mediaParts, caching } = asked;
+  const { images, imageBytes, hasLongMedia } = asked;
   const { isPriority, isFast, fallbackOutput, hasOtherProvider } = asked;
   return {
     models: [...models],
@@ -13,6 +14,9 @@ function factsOf(asked: Asked) {
     modes: [...modes],
     unnamed: unnamed?.() ?? null,
     mediaParts,
+    images,
+    imageBytes,
+    hasLongMedia,
     caching,
     isPriority,
     isFast,
@@ -28,6 +32,8 @@ function full(): Asked {
   asked.reasons("pro");
   asked.unnamed = () => "a router";
   asked.mediaParts = 3;
+  asked.image(10);
+  asked.image(null);
   asked.cached("long");
   asked.tiered("service_tier", "Priority");
   asked.tiered("speed", "fast");
@@ -42,6 +48,9 @@ const FULL = {
   modes: ["pro"],
   unnamed: "a router",
   mediaParts: 3,
+  images: 1,
+  imageBytes: 10,
+  hasLongMedia: true,
   caching: "long",
   isPriority: true,
   isFast: true,
@@ -86,6 +95,8 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
   other.tool("mcp", { uses: 1, results: 0, where: () => "tools[1]" });
   other.unnamed = () => "a preset";
   other.mediaParts = 4;
+  other.image(5);
+  other.image(2);
   other.cached("short");
   other.fallbackOutput = 7;
   all.add(other);
@@ -95,6 +106,8 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
     tools: ["7 web_search of 7 at tools[0]", "1 mcp of 0 at tools[1]"],
     modes: ["pro", "turbo"],
     mediaParts: 7,
+    images: 3,
+    imageBytes: 17,
   });
 });
 

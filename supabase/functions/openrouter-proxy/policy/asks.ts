@@ -59,6 +59,9 @@ export interface Asks {
   /** `n`. */
   answers: number;
   mediaParts: number;
+  /** Images within the body, whose bytes `text` does not count. */
+  images: number;
+  hasLongMedia: boolean;
   caching: Caching;
   isPriority: boolean;
   isFast: boolean;
@@ -92,7 +95,7 @@ export function asksOf(
     })),
     unnamed: whyUnnamed(json?.namesModel ?? Boolean(model), sharedFeatures, asked),
     freeModel: models.some(isFreeName),
-    text: json?.text ?? {
+    text: json ? { ...json.text, bytes: json.text.bytes - asked.imageBytes } : {
       bytes: body.length,
       nonAsciiBytes: body.length,
       unicodeEscapes: 0,
@@ -103,6 +106,8 @@ export function asksOf(
     prompts: bounds?.prompts ?? 1,
     answers: bounds?.answers ?? 1,
     mediaParts: asked.mediaParts,
+    images: asked.images,
+    hasLongMedia: asked.hasLongMedia,
     caching: asked.caching,
     isPriority: asked.isPriority,
     isFast: asked.isFast,

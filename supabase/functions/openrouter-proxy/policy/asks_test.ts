@@ -274,6 +274,8 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
     prompts: 1,
     answers: 1,
     mediaParts: 0,
+    images: 0,
+    hasLongMedia: false,
     caching: "none",
     isPriority: false,
     isFast: false,

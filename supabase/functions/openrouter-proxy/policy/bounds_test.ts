@@ -2,7 +2,48 @@ import assert from "node:assert/strict";
 import type { Asks } from "./asks.ts";
 import { asked } from "../testing/asking.ts";
 
-const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][] = [
+type Fact = [what: string, body: unknown, facts: Partial<Asks>, path?: string];
+
+const PNG = "data:image/png;base64,iVBORw0KGgo=";
+const PNG_SOURCE = { type: "base64", media_type: "image/png" };
+
+/** What may be of any length to whoever reads it, although some of it looks like an image. */
+const ANYTHING: unknown[] = [
+  { type: "image_url", image_url: { url: "https://a.example/cat.png" } },
+  { type: "image_url", image_url: { url: "data:application/pdf;base64,iVBO" } },
+  { type: "image_url", image_url: { url: "data:image/svg+xml;base64,iVBO" } },
+  { type: "image_url", image_url: { url: " data:image/png;base64,iVBO" } },
+  { type: "image_url", image_url: { url: "https://a.example/data:image/png;base64,iVBO" } },
+  { type: "image_url", image_url: { url: { url: PNG } } },
+  { type: "image_url", image_url: [PNG] },
+  { type: "image_url", image_url: {} },
+  { type: "image_url", image_url: 1 },
+  { type: "image_url" },
+  { type: "input_image", file_url: "https://a.example/x" },
+  { type: "input_image", url: PNG },
+  { type: "image", source: { ...PNG_SOURCE, data: "iVBO" }, image: "x" },
+  { type: "image", source: { ...PNG_SOURCE, type: "url", url: "x", data: "iVBO" } },
+  { type: "image", source: { ...PNG_SOURCE, media_type: "application/pdf", data: "iVBO" } },
+  { type: "image", source: { ...PNG_SOURCE, media_type: "image/svg+xml", data: "PHN2" } },
+  { type: "image", source: { type: "base64", data: "iVBO" } },
+  { type: "image", source: { media_type: "image/png", data: "iVBO" } },
+  { type: "image", source: PNG_SOURCE },
+  { type: "image", source: "x", image_url: PNG },
+  { type: "image", x: { image_url: PNG } },
+  { type: "document", source: { ...PNG_SOURCE, data: "iVBO" } },
+  { type: "file", file: { file_data: "x" }, image_url: PNG },
+  { type: "input_audio", image_url: PNG },
+  { file_data: "x" },
+  { images: [PNG] },
+  '{"input":[{"type":"image_url","image_url":{"url":"data:image/png;,","url":"https://a.example"}}]}',
+  '{"input":[{"type":"image_url","image_url":"data:image/png;,","image_url":"https://a.example"}]}',
+  '{"input":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"","type":"url"}}]}',
+  '{"input":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"","media_type":"a/b"}}]}',
+  '{"input":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":""},"source":{}}]}',
+  '{"input":[{"type":"image_url","image_url":"data:image/png;,","type":"file"}]}',
+];
+
+const FACTS: Fact[] = [
   ["no bound", {}, { outputBound: null, maxToolCalls: null, answers: 1 }],
   ["max_tokens", { max_tokens: 5 }, { outputBound: 5 }],
   ["no bound of nothing, which providers take as they like", { max_output_tokens: 0 }, {
@@ -119,6 +160,77 @@ const FACTS: [what: string, body: unknown, facts: Partial<Asks>, path?: string][
       ...["input_audio", "input_document", "input_file", "input_image", "input_video"],
     ].map((type) => ({ type, data: "x" })),
   }, { mediaParts: 13 }],
+  ["an image that the body holds", {
+    messages: [{ content: [{ type: "image_url", image_url: { url: PNG, detail: "high" } }] }],
+  }, { mediaParts: 1, images: 1, hasLongMedia: false }],
+  [
+    "an image that the body holds, as a text",
+    {
+      input: [{ content: [{ image_url: PNG, type: "input_image" }] }],
+    },
+    { mediaParts: 1, images: 1, hasLongMedia: false },
+    "/responses",
+  ],
+  [
+    "an image that the body holds, of a message",
+    {
+      messages: [{ content: [{ source: { data: "iVBO", ...PNG_SOURCE }, type: "image" }] }],
+    },
+    { mediaParts: 1, images: 1, hasLongMedia: false },
+    "/messages",
+  ],
+  [
+    "an image in a tool's answer",
+    {
+      messages: [{
+        content: [{
+          type: "tool_result",
+          content: [{ type: "image", source: { ...PNG_SOURCE, data: "iVBO" } }],
+        }],
+      }],
+    },
+    { images: 1, hasLongMedia: false },
+    "/messages",
+  ],
+  [
+    "an image whose slashes are escaped",
+    `{"messages":[{"content":[{"type":"image_url","image_url":"data:image\\/png;base64,iVBO"}]}]}`,
+    { images: 1, hasLongMedia: false },
+  ],
+  ["images without a type, and several of them", {
+    messages: [{ content: [{ image_url: PNG }, { image_url: { url: PNG } }] }],
+  }, { mediaParts: 2, images: 2, hasLongMedia: false }],
+  [
+    "no text but that beside images",
+    {
+      model: "a/b",
+      input: [{ type: "input_image", image_url: PNG + "A".repeat(1e6) }],
+    },
+    { text: { bytes: 61, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 } },
+    "/responses",
+  ],
+  [
+    "no text but that beside a message's images",
+    {
+      input: [{ type: "image", source: { ...PNG_SOURCE, data: "A".repeat(1e6) } }],
+    },
+    { text: { bytes: 88, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 } },
+    "/messages",
+  ],
+  ...ANYTHING.map((part): Fact => [
+    `media of any length: ${JSON.stringify(part).slice(0, 90)}`,
+    typeof part === "string" ? part : { messages: [{ content: [part] }] },
+    { hasLongMedia: true },
+  ]),
+  ["a source of what is no image", {
+    messages: [{
+      content: [
+        { type: "search_result", source: "https://a.example", content: [] },
+        { type: "text", text: "x", source: { type: "url", url: "x" } },
+        { type: "image", image_url: PNG, source: null },
+      ],
+    }],
+  }, { images: 1, hasLongMedia: false }],
   ["what a client's tool answered", {
     messages: [{ content: [{ type: "tool_result", content: [{ type: "image", source: {} }] }] }],
   }, { mediaParts: 1 }],

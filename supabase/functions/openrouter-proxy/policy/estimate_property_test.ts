@@ -66,10 +66,15 @@ const CACHE = fc.constantFrom(
   { cache_control: { ttl: "1h" } },
   { prompt_cache_breakpoint: { mode: "explicit" } },
 );
+const PNG = "data:image/png;base64,iVBORw0KGgo=";
+/** What the greediest provider makes of one image (docs/openrouter.md, "Prices"). */
+const MOST_IMAGE_TOKENS = 48_169;
 const MEDIA = fc.constantFrom(
   [],
   [],
   [{ type: "image_url", image_url: { url: "data:," } }],
+  [{ type: "image_url", image_url: { url: PNG } }],
+  [{ type: "input_image", image_url: PNG }, { image_url: { url: PNG } }],
   [{ type: "input_audio", input_audio: { data: "" } }, { type: "image_url", image_url: {} }],
 );
 const MESSAGES = fc.tuple(TEXT, CACHE, MEDIA).map(([text, cache, media]) => [
@@ -171,8 +176,11 @@ function dearest(name: string, path: string, body: Body, completion: number | nu
   const json = JSON.stringify(body);
   const hasMedia = /image_url|input_audio/.test(json);
   const isEmbedding = path === "/embeddings";
-  const fitting = isEmbedding ? mostTokens(body) : Math.min(mostTokens(body), model.contextLength);
-  const prompt = hasMedia ? model.contextLength : fitting;
+  const images = json.split(PNG).length - 1;
+  const tokensIn = mostTokens(body) + images * MOST_IMAGE_TOKENS;
+  const fitting = isEmbedding ? tokensIn : Math.min(tokensIn, model.contextLength);
+  const isLong = /"data:,"|input_audio/.test(json);
+  const prompt = isLong ? model.contextLength : fitting;
   const own = model.maxCompletionTokens ?? model.contextLength;
   const tokens = isEmbedding ? 0 : Math.min(completion ?? own, own);
   const isMarked = /cache_control|cache_breakpoint/.test(json);

@@ -38,13 +38,16 @@ const MEANINGS = {
   models: ["model", "models", "fallbacks"],
   /** Its children have a role of that name. */
   part: ["container", "tools", "plugins", "prompt"],
-  /** An image, a sound, a film or a document, or where one is. */
+  /** An image, or where one is. */
+  image_url: ["image_url"],
+  /** Of a part: what it is of, or where that is. */
+  source: ["source"],
+  /** Images, a sound, a film or a document, or where they are. */
   media: [
     "audio_url",
     "file_data",
     "file_url",
     "image",
-    "image_url",
     "images",
     "input_audio",
     "input_references",
@@ -104,6 +107,9 @@ export const MEDIA_TYPES: ReadonlySet<string> = new Set([
   "video",
   "video_url",
 ]);
+
+/** Those of images, whose members say where that is. */
+export const IMAGE_TYPES: ReadonlySet<string> = new Set(["image", "image_url", "input_image"]);
 
 /** What the children of a value are to whoever reads the body. */
 export type Role =

@@ -29,17 +29,25 @@ export function takingText(use: (text: string | null) => void): Taking {
   };
 }
 
+/** Looks into a value as another visitor does, but takes it by itself where it is a scalar. */
+export function scalarBeside(others: JsonVisitor, scalar: Taking): JsonVisitor {
+  return {
+    begin: (at, isObject) => others.begin?.(at, isObject),
+    end: (at, isEmpty) => others.end?.(at, isEmpty),
+    item: () => others.item?.() ?? null,
+    member: (name) => others.member?.(name) ?? null,
+    scalar,
+  };
+}
+
 /** Looks at a value as another visitor does, and tells that it is there and not null. */
 export function presenceBeside(others: JsonVisitor, use: () => void): JsonVisitor {
   return {
+    ...scalarBeside(others, taking((json) => json !== "null" && use())),
     begin(at, isObject) {
       use();
       others.begin?.(at, isObject);
     },
-    end: (at, isEmpty) => others.end?.(at, isEmpty),
-    item: () => others.item?.() ?? null,
-    member: (name) => others.member?.(name) ?? null,
-    scalar: taking((json) => json !== "null" && use()),
   };
 }
 

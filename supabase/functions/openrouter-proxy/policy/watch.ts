@@ -24,7 +24,16 @@ import {
   TOOL_CALL,
   Types,
 } from "./findings.ts";
-import { meaningOf, MEDIA_TYPES, REFERENCES, type Role, ROLE_OF_ITEMS, TOOLS } from "./members.ts";
+import { imageSource, imageUrl } from "./images.ts";
+import {
+  IMAGE_TYPES,
+  meaningOf,
+  MEDIA_TYPES,
+  REFERENCES,
+  type Role,
+  ROLE_OF_ITEMS,
+  TOOLS,
+} from "./members.ts";
 import { isFusion, isOnline, isPresetName } from "./model_names.ts";
 import { ServerTool } from "./server_tools.ts";
 import { cacheControl, mcpServers, previousJob, reference, sorting } from "./special_members.ts";
@@ -47,6 +56,10 @@ export class Watch implements JsonVisitor {
   #hasBegun = false;
   /** Whether it is counted among the media. */
   #isMedia = false;
+  /** Whether it says that it is an image; what it is of; and whether that may be something else. */
+  #isImage = false;
+  #hasImage = false;
+  #mayBeAnything = false;
   /** Whether it is a list of models whose owner knows of it. */
   #namesModels = false;
 
@@ -104,7 +117,13 @@ export class Watch implements JsonVisitor {
         return this.#below(name, "plain", this.#unless(TOOL_CALL));
       case "media":
         this.#foundMedia();
+        this.report.asked.hasLongMedia = true;
         break;
+      case "image_url":
+        this.#foundMedia();
+        return imageUrl(this.#below(name), (bytes) => this.#imageIn(bytes));
+      case "source":
+        return imageSource(this.#below(name), (bytes) => this.#imageOf(bytes));
       case "cache_control":
         return cacheControl(this.report.asked, this.#below(name));
       case "web_search_options":
@@ -161,8 +180,9 @@ export class Watch implements JsonVisitor {
     for (const [kind, held] of this.#held ?? []) {
       if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
     }
-    if (this.#tool === null) return;
     const { asked } = this.report;
+    if (this.#isImage && (!this.#hasImage || this.#mayBeAnything)) asked.hasLongMedia = true;
+    if (this.#tool === null) return;
     const where = () => this.#path();
     for (const { name, uses, results, runsUnnamed } of this.#tool.asked()) {
       asked.tool(name, { uses, results, where });
@@ -205,7 +225,11 @@ export class Watch implements JsonVisitor {
     const tool = SHARED_TOOL.exec(type)?.[1];
     if (tool) this.report.finding(tool as SharedFeature, () => this.#path("type"));
     if (TOOLS.has(this.role)) this.#asTool().typed(type);
-    else if (MEDIA_TYPES.has(type)) this.#foundMedia();
+    else if (MEDIA_TYPES.has(type)) {
+      this.#foundMedia();
+      if (IMAGE_TYPES.has(type)) this.#isImage = true;
+      else this.report.asked.hasLongMedia = true;
+    }
   }
 
   /** @param text null: one that is too long to be looked at */
@@ -259,6 +283,18 @@ export class Watch implements JsonVisitor {
   #fallbackOutput(json: string | null): void {
     const { asked } = this.report;
     asked.fallbackOutput = Math.max(asked.fallbackOutput, tokenBound(json) ?? Infinity);
+  }
+
+  /** What an `image_url` holds, whatever its owner is. */
+  #imageIn(bytes: number | null): void {
+    this.report.asked.image(bytes);
+    this.#hasImage ||= bytes !== null;
+  }
+
+  /** What a `source` holds, which is one of an image only where its owner is. */
+  #imageOf(bytes: number | null): void {
+    if (bytes === null) this.#mayBeAnything = true;
+    else this.#imageIn(bytes);
   }
 
   #foundMedia(): void {

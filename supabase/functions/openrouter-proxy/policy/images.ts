@@ -1,0 +1,98 @@
+/**
+ * Images that a body holds itself: their size bounds what they cost. What lies elsewhere, or does not say
+ * that it is an image, may be a document or a film to whoever reads it.
+ *
+ * Source: docs/protocol.md, "Budgets"; docs/openrouter.md, "Prices".
+ */
+import { textOf } from "../bytes/encodings.ts";
+import type { Taking } from "../bytes/json_passage.ts";
+import type { JsonVisitor } from "../bytes/json_scanner.ts";
+import { plain, scalarBeside, takingText } from "./takings.ts";
+
+/** Bytes of the body; null: it is not certainly an image that the body holds. */
+type Told = (bytes: number | null) => void;
+
+/** Of a JSON text, whose slashes may be escaped. SVG is text, of any length. */
+const IMAGE_AS_URL = /^"data:image\\?\/(?!svg)[a-z0-9.+-]+[;,]/i;
+const IMAGE_TYPE = /^image\/(?!svg)[a-z0-9.+-]+$/;
+/** What tells whether a URL is an image. */
+const HEAD_BYTES = 64;
+
+/**
+ * `image_url`, a text or an object with the member `url`.
+ *
+ * @param others looks at whatever else is in it
+ * @param tell is called for each URL, and where there is none
+ */
+export function imageUrl(others: JsonVisitor, tell: Told): JsonVisitor {
+  let isTold = false;
+  const url = wholeScalar((json) => {
+    isTold = true;
+    const isImage = IMAGE_AS_URL.test(textOf(json.subarray(0, HEAD_BYTES)));
+    tell(isImage ? json.length : null);
+  });
+  return {
+    ...scalarBeside(others, url),
+    member(name) {
+      const looked = others.member?.(name) ?? null;
+      return name === "url" ? scalarBeside(looked ?? {}, url) : looked;
+    },
+    end(at, isEmpty) {
+      if (!isTold) tell(null);
+      others.end?.(at, isEmpty);
+    },
+  };
+}
+
+/**
+ * `source` of a part, by Anthropic's Messages: `{"type": "base64", "media_type": "image/png", "data": …}`.
+ *
+ * @param others as above
+ * @param tell is called once, unless it is null
+ */
+export function imageSource(others: JsonVisitor, tell: Told): JsonVisitor {
+  let isBase64 = true;
+  let isImage = true;
+  let bytes: number | null = null;
+  const seen = new Set<string>();
+  const readers: Record<string, Taking> = {
+    type: takingText((type) => isBase64 &&= plain(type) === "base64"),
+    media_type: takingText((type) => isImage &&= IMAGE_TYPE.test(plain(type))),
+    data: wholeScalar((json) => bytes = (bytes ?? 0) + json.length),
+  };
+  return {
+    ...scalarBeside(others, wholeScalar((json) => textOf(json) !== "null" && tell(null))),
+    member(name) {
+      const looked = others.member?.(name) ?? null;
+      if (name === null || !Object.hasOwn(readers, name)) return looked;
+      seen.add(name);
+      return scalarBeside(looked ?? {}, both(readers[name]!, looked?.scalar));
+    },
+    end(at, isEmpty) {
+      const isWhole = seen.has("type") && seen.has("media_type");
+      tell(isWhole && isBase64 && isImage ? bytes : null);
+      others.end?.(at, isEmpty);
+    },
+  };
+}
+
+/** Takes a scalar however long it is: a body is read in one piece, of which this is a part. */
+function wholeScalar(use: (json: Uint8Array) => void): Taking {
+  return {
+    maxBytes: Infinity,
+    value(json) {
+      if (json !== null) use(json);
+      return null;
+    },
+  };
+}
+
+/** Gives a scalar to two who take it. */
+function both(one: Taking, other: Taking | undefined): Taking {
+  const given = (taking: Taking, json: Uint8Array) =>
+    taking.value(json.length > taking.maxBytes ? null : json);
+  return wholeScalar((json) => {
+    given(one, json);
+    if (other !== undefined) given(other, json);
+  });
+}
