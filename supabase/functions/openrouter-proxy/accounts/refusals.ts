@@ -156,11 +156,17 @@ function rateExceeded(rate: RateExceeded): GatewayError {
   });
 }
 
-function budgetExceeded(refusal: BudgetExceeded, { outputBound }: AdmissionRequest): GatewayError {
+function budgetExceeded(
+  refusal: BudgetExceeded,
+  { outputBound, hasLongMedia }: AdmissionRequest,
+): GatewayError {
   const { scope, period, limitUsd, spentUsd, reservedUsd, estimateUsd, resetsAt } = refusal;
   const whose = scope === "did" ? "this DID's" : "this gateway's";
   const ways = [
     ...outputBound === null ? [] : [`bound its output (${outputBound})`],
+    ...hasLongMedia
+      ? ["send its images within it, as data (other media count as a model's whole context)"]
+      : [],
     ...Number(reservedUsd) > 0 ? ["try again once calls under way have ended"] : [],
     `wait until ${resetsAt}`,
   ];

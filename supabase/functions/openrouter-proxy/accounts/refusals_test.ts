@@ -197,9 +197,11 @@ Deno.test("a refusal by a budget has its figures, to the last digit", () => {
 });
 
 Deno.test("a refusal by a budget names the ways that its call has", () => {
-  const waysOf = (reservedUsd: string, outputBound: string | null) => {
+  const waysOf = (reservedUsd: string, outputBound: string | null, hasLongMedia = false) => {
     const refusal = { ...BUDGET, scope: "did", period: "day", reservedUsd } as const;
-    return refusalOf(refusal, { ...REQUEST, outputBound }).message.split(" reserved: ")[1];
+    return refusalOf(refusal, { ...REQUEST, outputBound, hasLongMedia }).message.split(
+      " reserved: ",
+    )[1];
   };
   const wait = "wait until 2026-11-23T00:00:00Z";
   const again = "try again once calls under way have ended";
@@ -209,6 +211,12 @@ Deno.test("a refusal by a budget names the ways that its call has", () => {
   );
   assert.equal(waysOf("0", "max_tokens"), `bound its output (max_tokens), or ${wait}`);
   assert.equal(waysOf("0.4", null), `${again}, or ${wait}`);
+  const images =
+    "send its images within it, as data (other media count as a model's whole context)";
+  assert.equal(
+    waysOf("0", "max_tokens", true),
+    `bound its output (max_tokens), or ${images}, or ${wait}`,
+  );
 });
 
 Deno.test("a DID for which there is no room is told when there will be", () => {

@@ -35,6 +35,7 @@ export async function admissionRequest(
     sharedFeatures: order.sharedFeatures,
     idempotency: order.idempotency,
     outputBound: call?.charges === "tokens" ? call.boundedBy[0]! : null,
+    hasLongMedia: asks?.hasLongMedia ?? false,
     ...order.origin,
     ...(asks && pricesOf(asks, catalogue, usdPerCredit)),
   };

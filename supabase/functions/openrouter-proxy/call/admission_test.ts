@@ -60,6 +60,7 @@ Deno.test("what is free waits for no prices, and reserves nothing", async () => 
     freeModel: false,
     estimate: [],
     outputBound: null,
+    hasLongMedia: false,
     session: null,
     label: null,
   });
@@ -100,6 +101,13 @@ Deno.test("a call is told with the member that bounds its output, where one does
   }
   const { request } = await told(null, { method: "GET", path: "/models" });
   assert.equal(request.outputBound, null);
+});
+
+Deno.test("a call is told with whether media make it as long as a model's context", async () => {
+  const isLong = async (url: string) =>
+    (await told({ messages: [{ content: [{ image_url: { url } }] }] })).request.hasLongMedia;
+  assert.equal(await isLong("data:image/png;base64,iVBO"), false);
+  assert.equal(await isLong("https://a.example/cat.png"), true);
 });
 
 Deno.test("a path that is not in the table is booked by what opened it", async () => {

@@ -42,6 +42,8 @@ export interface AdmissionRequest {
   estimate: ExpectedCost[];
   /** The member of its body that would bound its output; null: it has none, or no such output. */
   outputBound: string | null;
+  /** Whether its prompt is estimated as a model's whole context, for media that may be of any length. */
+  hasLongMedia: boolean;
   /** What the client says that it belongs to; null: nothing. */
   session: string | null;
   label: string | null;
@@ -63,6 +65,7 @@ export const NOTHING_ASKED = {
   freeModel: false,
   estimate: [],
   outputBound: null,
+  hasLongMedia: false,
   session: null,
   label: null,
 } satisfies Partial<AdmissionRequest>;
