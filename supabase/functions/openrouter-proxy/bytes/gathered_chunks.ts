@@ -59,7 +59,7 @@ export function chunkRate(now: () => number): ChunkRate {
   };
 }
 
-const REAL_PACE: Pace = {
+export const REAL_PACE: Pace = {
   now: Date.now,
   soon: sharedTimer(0),
   later: sharedTimer(FLOOD_MS),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import assert from "node:assert/strict";
 import type { LoanedChunks } from "./chunk_reader.ts";
-import { chunkRate, gatheredChunks } from "./gathered_chunks.ts";
+import { chunkRate, gatheredChunks, REAL_PACE } from "./gathered_chunks.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 
@@ -142,6 +142,21 @@ for (const isFlood of [false, true]) {
     assert.equal(timersWait(), 0);
   });
 }
+
+Deno.test("what comes fast waits as short as timers can, and a flood for 16 ms, at 60 pictures a second", () => {
+  const { setTimeout, clearTimeout } = globalThis;
+  const waits: unknown[] = [];
+  try {
+    globalThis.setTimeout = ((_ring: () => void, ms: unknown) =>
+      waits.push(ms)) as unknown as typeof setTimeout;
+    globalThis.clearTimeout = () => {};
+    const stopWaiting = [REAL_PACE.soon(() => {}), REAL_PACE.later(() => {})];
+    for (const stop of stopWaiting) stop();
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+  assert.deepEqual(waits, [0, 16]);
+});
 
 Deno.test("chunkRate calls 80 chunks in 10 ms a flood, for the next 10 ms", () => {
   for (const [chunks, isFlood] of [[79, false], [80, true]] as const) {
