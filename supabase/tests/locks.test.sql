@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
 -- totals and then budgets of DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(49);
+select plan(51);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -203,6 +203,21 @@ select is(
 select is(pg_temp.locked(), 'B b *', 'locks totals and budgets as a settlement does');
 select public.compare_costs('did:key:c', '1');
 select ok(pg_temp.has_lock('llm-gateway: costs of did:key:c'), 'as sums are');
+
+-- Several rows of one statement are written in the order of their keys, too.
+select public.note_parts('did:key:b', '{gen-3,gen-1,gen-2}');
+select is(
+  (select string_agg(right(generation_id, 1), ' ' order by ctid) from public.found_generations where generation_id ~ '^gen-[0-9]$'),
+  '1 2 3', 'parts of sums are noted in the order of their ids'
+);
+delete from public.cost_checks;
+insert into public.cost_checks (did, claimed_at) values ('did:key:a', now() - interval '2 days');
+select public.begin_maintenance(gen_random_uuid(), '1 minute');
+select public.claim_cost_checks(10);
+select is(
+  (select string_agg(right(did, 1), ' ' order by ctid) from public.cost_checks), 'a b c',
+  'and comparisons are claimed in that of DIDs, whoever has waited longest'
+);
 
 -- Nobody is forgotten in the middle of a settlement.
 select pg_temp.locked();
