@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(117);
+select plan(133);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -544,6 +544,106 @@ update public.key_usages set read_at = now() - interval '10 minutes' where openr
 insert into public.request_logs (id, did, method, endpoint, request_time, status, response_time, total_cost)
 values (gen_random_uuid(), 'did:key:zoe', 'POST', '/x', now() - interval '6 minutes', 'completed', now() - interval '5 minutes', 0.5);
 select is(pg_temp.zoes(pg_temp.key('zoe 2', 4, 1)) ->> 'state', 'busy', 'of several keys the one that was read first says since when calls may be missing');
+
+-- To the microsecond. What a comparison reads is kept as of its very moment, to which calls are moved here.
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:exact', 'exact', 'x', 'n');
+create function pg_temp.at_the_moment() returns trigger language plpgsql as $$
+begin
+  execute format('update public.request_logs set %I = $1 where did = $2 and status <> $3', current_setting('test.column'))
+  using new.read_at - current_setting('test.age')::interval, new.did, 'pending';
+  return new;
+end;
+$$;
+create trigger at_the_moment before insert on public.key_usages for each row
+when (new.openrouter_key_hash = 'exact') execute function pg_temp.at_the_moment();
+create function pg_temp.state_at(p_column text, p_age interval, p_endpoint text, p_generation_id text, p_usage numeric) returns text language plpgsql as $$
+declare
+  v_state text;
+begin
+  perform set_config('test.column', p_column, true), set_config('test.age', p_age::text, true);
+  delete from public.request_logs where did = 'did:key:exact' and status <> 'pending';
+  insert into public.request_logs (id, did, method, endpoint, status, request_time, response_time, generation_id)
+  values (gen_random_uuid(), 'did:key:exact', 'POST', p_endpoint, 'failed', now() - interval '3 days', now() - interval '2 days', p_generation_id);
+  v_state := public.compare_costs('did:key:exact', '1', jsonb_build_array(pg_temp.key('exact', p_usage, 0))) ->> 'state';
+  return (
+    select concat_ws(' ', v_state, total_cost) from public.request_logs where did = 'did:key:exact' and status <> 'pending'
+  );
+end;
+$$;
+select is(pg_temp.state_at('response_time', age, endpoint, 'gen-1', 0), told, description)
+from (values
+  (interval '59 minutes 59.999999 seconds', '/x', 'busy', 'what has ended within an hour holds up a comparison'),
+  ('1 hour', '/x', 'equal', 'not what ended an hour ago, whose cost is not known to be nothing yet'),
+  ('1 hour 0.000001 seconds', '/x', 'equal 0', 'as it is then'),
+  ('23:59:59.999999', '/videos', 'busy', 'a job does for a day'),
+  ('24:00:00', '/videos', 'equal', 'and is as any call'),
+  ('24:00:00.000001', '/videos', 'equal 0', 'then')
+) as ends (age, endpoint, told, description);
+insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:exact', 'POST', '/x');
+insert into public.cost_checks (did, claimed_at) values ('did:key:exact', now());
+select pg_temp.state_at('request_time', '31 days', '/x', null, 1);
+select is((select search_after from public.cost_checks where did = 'did:key:exact'), null, 'a call of 31 days ago is none that analytics may tell of');
+select pg_temp.state_at('request_time', '30 days 23:59:59.999999', '/x', null, 1);
+select isnt((select search_after from public.cost_checks where did = 'did:key:exact'), null, 'a later one is');
+delete from public.request_logs where did = 'did:key:exact';
+drop trigger at_the_moment on public.key_usages;
+update public.key_usages set read_at = now(), usage = 0 where openrouter_key_hash = 'exact';
+create function pg_temp.state_since(began interval, ended interval) returns text language sql as $$
+  delete from public.request_logs where did = 'did:key:exact';
+  insert into public.request_logs (id, did, method, endpoint, status, request_time, response_time, total_cost)
+  values (gen_random_uuid(), 'did:key:exact', 'POST', '/x', 'completed', now() - began, now() - ended, 1);
+  select public.compare_costs('did:key:exact', '1') ->> 'state';
+$$;
+select is(pg_temp.state_since('19 minutes 59.999999 seconds', '0'), 'busy', 'what ended when its key was read may not be in what was read');
+select is(pg_temp.state_since('19 minutes 59.999999 seconds', '0.000001 seconds'), 'equal', 'what ended before is');
+select is(pg_temp.state_since('20 minutes', '0'), 'equal', 'and no call began 20 minutes before it ended');
+create function pg_temp.gone_for() returns trigger language plpgsql as $$
+begin
+  new.gone_since := current_setting('test.gone_since')::timestamptz;
+  return new;
+end;
+$$;
+create trigger gone_for before insert on public.key_usages for each row execute function pg_temp.gone_for();
+create function pg_temp.is_final_after(gone_for interval) returns boolean language sql as $$
+  update public.key_usages set gone_since = now() where openrouter_key_hash = 'exact';
+  select set_config('test.gone_since', (now() + gone_for)::text, true);
+  select public.compare_costs('did:key:exact', '1', jsonb_build_array(pg_temp.key('exact', 0, 0, true)));
+  select is_final from public.key_usages where openrouter_key_hash = 'exact';
+$$;
+select is(pg_temp.is_final_after('59 minutes 59.999999 seconds'), false, 'what a key has spent that has not been gone for an hour is not final');
+select is(pg_temp.is_final_after('1 hour'), true, 'for an hour, is');
+drop trigger gone_for on public.key_usages;
+
+-- Of many calls whose cost nobody has learnt, the oldest five hundred have cost nothing at a time.
+delete from public.request_logs;
+update public.key_usages set gone_since = null, is_final = false where openrouter_key_hash = 'exact';
+insert into public.request_logs (id, did, method, endpoint, status, request_time, response_time)
+select gen_random_uuid(), 'did:key:exact', 'POST', '/x', 'failed', now() - interval '1 day' - n * interval '1 second', now() - interval '2 hours'
+from generate_series(1, 501) as n;
+select public.compare_costs('did:key:exact', '1');
+select is(
+  (select array_agg(now() - request_time) from public.request_logs where total_cost is null), '{1 day 00:00:01}', 'the latest waits for the next time'
+);
+
+-- Whom a run looks at, to the microsecond: nobody twice, and who waits for a day, or for a cost for an hour, no sooner.
+delete from public.request_logs;
+delete from public.cost_checks;
+delete from public.user_api_keys;
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+select 'did:key:' || name, 'hash ' || name, 'x', 'n' from unnest('{running, yesterday, unpriced}'::text[]) as name;
+create function pg_temp.claimed_at(earlier interval) returns text language sql as $$
+  delete from public.cost_checks;
+  insert into public.cost_checks (did, claimed_at, is_equal)
+  select 'did:key:running', started_at - earlier, false from public.maintenance_runs
+  union all values
+    ('did:key:yesterday', now() - interval '1 day' - earlier, true), ('did:key:unpriced', now() - interval '1 hour', true);
+  delete from public.request_logs;
+  insert into public.request_logs (id, did, method, endpoint, status, request_time, response_time)
+  values (gen_random_uuid(), 'did:key:unpriced', 'POST', '/x', 'failed', now() - interval '2 hours', now() - interval '1 hour' - earlier);
+  select string_agg(right(checked ->> 'did', -8), ' ') from jsonb_array_elements(public.claim_cost_checks(10) -> 'checks') as checked;
+$$;
+select is(pg_temp.claimed_at('0'), null, 'who is claimed as a run begins is not claimed again by it');
+select is(pg_temp.claimed_at('1 microsecond'), 'yesterday unpriced running', 'who was so before is');
 
 select * from finish();
 rollback;
