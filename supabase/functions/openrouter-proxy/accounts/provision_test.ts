@@ -59,7 +59,7 @@ Deno.test("what earlier attempts left is deleted: this DID's keys since the firs
       listedKey("longer", `llm-gateway:${DID}x#33333333`, "2026-11-22T10:00:10Z"),
       listedKey("human", `notes on llm-gateway:${DID}#4`, "2026-11-22T10:00:05Z"),
       listedKey("skewed", `llm-gateway:${DID}#55555555`, "2026-11-22T09:50:00Z"),
-      listedKey("old", `llm-gateway:${DID}#66666666`, "2026-11-22T09:49:59Z"),
+      listedKey("old", `llm-gateway:${DID}#66666666`, "2026-11-22T09:49:59.999Z"),
       listedKey("beyond", `llm-gateway:${DID}#77777777`, "2026-11-22T10:00:00Z"),
     ],
   });

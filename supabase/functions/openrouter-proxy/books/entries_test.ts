@@ -203,18 +203,24 @@ Deno.test("what is to be tidied up, however much, stands in no entry's way, and 
 });
 
 Deno.test("an entry that comes when the store is back waits 4 s at most, however long it was away", async () => {
-  const { enter, pass } = entriesWithClock();
+  const { enter, pass, now } = entriesWithClock();
   let isUp = false;
-  enter(() => isUp ? Promise.resolve() : Promise.reject(DOWN), {});
+  let failedAt = 0;
+  const write = () => {
+    if (isUp) return Promise.resolve();
+    failedAt = now();
+    return Promise.reject(DOWN);
+  };
+  enter(write, {});
   for (let second = 0; second < 60; second++) {
-    enter(() => isUp ? Promise.resolve() : Promise.reject(DOWN), {});
+    enter(write, {});
     await pass(1_000);
   }
   isUp = true;
-  let isEntered = false;
-  enter(() => Promise.resolve(), {}).then(() => isEntered = true);
+  let enteredAt = 0;
+  enter(() => Promise.resolve(), {}).then(() => enteredAt = now());
   await pass(4_000);
-  assert.ok(isEntered);
+  assert.equal(enteredAt, failedAt + 4_000);
   await pass(1_000_000);
 });
 

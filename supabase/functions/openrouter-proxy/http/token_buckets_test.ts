@@ -54,6 +54,15 @@ Deno.test("a bucket fills evenly, and not beyond its limit", () => {
   }
 });
 
+Deno.test("a token a minute comes after a whole minute", () => {
+  const { buckets, clock } = bucketsOf(1);
+  buckets.take("a");
+  for (const [passMs, remaining] of [[59_999, 0], [1, 1]] as const) {
+    clock.pass(passMs);
+    assert.equal(buckets.level("a").remaining, remaining);
+  }
+});
+
 Deno.test("what is taken from an empty bucket is not owed", () => {
   const { buckets, clock } = bucketsOf(60);
   for (let taken = 0; taken < 600; taken++) buckets.take("a");

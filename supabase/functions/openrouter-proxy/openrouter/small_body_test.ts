@@ -80,16 +80,17 @@ async function broken(): Promise<ReadableStream<Uint8Array>> {
 
 Deno.test("a body that breaks has a moment in which what came is sent on", async () => {
   const { setTimeout } = globalThis;
-  const timers: (() => void)[] = [];
+  const timers: [run: () => void, ms: unknown][] = [];
   const reader = (await broken()).getReader();
   await reader.read();
   let isBroken = false;
   const reading = reader.read().catch(() => isBroken = true);
-  globalThis.setTimeout = ((run: () => void) => timers.push(run)) as unknown as typeof setTimeout;
+  globalThis.setTimeout =
+    ((run: () => void, ms: unknown) => timers.push([run, ms])) as unknown as typeof setTimeout;
   try {
     await new Promise((resolve) => setTimeout(resolve, 0));
-    assert.deepEqual([isBroken, timers.length], [false, 1]);
-    timers[0]!();
+    assert.deepEqual([isBroken, timers.map(([, ms]) => ms)], [false, [10]]);
+    timers[0]![0]();
     await reading;
     assert.equal(isBroken, true);
   } finally {

@@ -138,6 +138,24 @@ test("an admission that is not asked for says why", async () => {
   await assert.rejects(probe);
 });
 
+for (const [ms, isAsked] of [[9_899, true], [9_900, false]] as const) {
+  test(`calls that failed after ${ms} ms ${isAsked ? "have not" : "have"} timed out`, async () => {
+    let nowMs = 0;
+    let asked = 0;
+    const failing = () => {
+      asked++;
+      nowMs += ms;
+      return Promise.reject(new TypeError("connection reset"));
+    };
+    const store = createStore("http://supabase.test", "sb_secret_x", failing, () => nowMs);
+    for (let call = 0; call < 3; call++) await assert.rejects(store.admit(ADMISSION));
+    const probe = store.admit(ADMISSION);
+    await assert.rejects(store.admit(ADMISSION));
+    await assert.rejects(probe);
+    assert.equal(asked, isAsked ? 5 : 4);
+  });
+}
+
 const HEADER = "eyJhbGciOiJIUzI1NiJ9";
 for (
   const [key, isJwt] of [

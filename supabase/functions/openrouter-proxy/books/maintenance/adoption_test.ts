@@ -20,6 +20,8 @@ function generation(minutesAgo: number, members: Record<string, unknown> = {}) {
 }
 
 interface Options {
+  /** How long ago the generations were made, as analytics tell. */
+  ageMs?: number;
   /** What OpenRouter knows, by id. */
   known?: Record<string, Record<string, unknown>>;
   /** Generations whose cost is in the books. */
@@ -70,7 +72,7 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
     now: clock.now,
   });
   const found: Adoptions = { adopted: 0, ownRows: 0, later: 0 };
-  const sinceMs = NOW_MS - 3_600_000;
+  const sinceMs = NOW_MS - (options.ageMs ?? 3_600_000);
   const listed = ids.map((id) => ({ id, model: "listed", cost: listedCost, sinceMs }));
   await adopt("did:x:1", listed, turnOf(clock), found);
   return { tried, calls, parts, asked, together, spans, found };
@@ -279,6 +281,13 @@ Deno.test("a generation that analytics alone know is booked when OpenRouter has 
   assert.equal(streaming, false, "nobody says that it was");
   assert.deepEqual(generations, [{ id: old, cost: "0.7", upstreamCost: null }]);
   assert.deepEqual([createdAt.getTime(), model, endpoint], [NOW_MS - 180_000, "listed", null]);
+});
+
+Deno.test("OpenRouter has two minutes for that", async () => {
+  for (const [ageMs, adopted] of [[119_999, 0], [120_000, 1]] as const) {
+    const { found } = await adoption(["a"], { ageMs });
+    assert.deepEqual(found, { adopted, ownRows: 0, later: 1 - adopted });
+  }
 });
 
 Deno.test("where nothing is known yet, all is left for later", async () => {

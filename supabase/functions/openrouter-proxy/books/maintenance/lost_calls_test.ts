@@ -129,13 +129,15 @@ Deno.test("a DID's keys are asked for together, and one that is truncated narrow
   assert.deepEqual(adopted, ["old-2", "k-2", "k-1.5", "old-1", "k-1", "k-0.5"]);
 });
 
-Deno.test("a span of a second is taken as it is, however much is in it", async () => {
-  const searches: CostSearch[] = [];
-  const { job, turn, clock, spans } = jobOver(searches, { mostRows: 1, keys: { k: 100 } });
-  searches.push({ did: "did:x:1", keyHashes: ["k"], fromMs: clock.now() - 1_000 });
-  await job(turn);
-  assert.equal(spans.length, 1);
-});
+for (const [ms, asked] of [[1_000, 1], [1_001, 3]] as const) {
+  Deno.test(`a span of ${ms} ms with much in it is ${asked === 1 ? "taken as it is" : "halved"}`, async () => {
+    const searches: CostSearch[] = [];
+    const { job, turn, clock, spans } = jobOver(searches, { mostRows: 1, keys: { k: 100 } });
+    searches.push({ did: "did:x:1", keyHashes: ["k"], fromMs: clock.now() - ms });
+    await job(turn);
+    assert.equal(spans.length, asked);
+  });
+}
 
 Deno.test("a search that breaks off is gone on with from there, and the others stay", async () => {
   const searches: CostSearch[] = [];

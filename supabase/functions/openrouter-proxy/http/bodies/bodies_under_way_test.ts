@@ -306,16 +306,33 @@ Deno.test("who finds no room within five seconds is refused", async () => {
   for (const { place } of [first!, second!, third!]) place!.whole();
   // All that one kind may hold is held by bodies that are whole, which nothing ends.
   const late = gate.body("unverified", 221);
-  await gate.pass(4_950);
-  assert.deepEqual(states([late]), ["waiting"]);
+  await gate.pass(1);
+  const later = gate.body("unverified", 221);
+  await gate.pass(49);
+  await gate.pass(4_900);
+  assert.deepEqual(states([late, later]), ["waiting", "waiting"]);
   await gate.pass(50);
-  assert.deepEqual(states([late]), ["refused"]);
+  assert.deepEqual(states([late, later]), ["refused", "waiting"]);
+  await gate.pass(50);
+  assert.deepEqual(states([later]), ["refused"]);
   assert.equal(late.refused?.type, "overloaded");
   assert.equal(gate.isIdle(), true);
   // Nobody waited any more: whoever comes then is looked after anew.
-  const later = gate.body("unverified", 221);
+  const last = gate.body("unverified", 221);
   await gate.pass(5_000);
-  assert.deepEqual(states([later]), ["refused"]);
+  assert.deepEqual(states([last]), ["refused"]);
+});
+
+Deno.test("who waits is looked after every 50 ms", async () => {
+  const gate = gateWith();
+  for (let n = 0; n < 3; n++) gate.body("unverified");
+  await gate.pass(960);
+  const next = gate.body("unverified");
+  // A second after they began, the others may be ended.
+  await gate.pass(49);
+  assert.deepEqual(states([next]), ["waiting"]);
+  await gate.pass(1);
+  assert.deepEqual(states([next]), ["in"]);
 });
 
 Deno.test("one clock looks after all that wait, however many they are", async () => {
