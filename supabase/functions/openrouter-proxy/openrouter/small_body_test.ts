@@ -125,6 +125,20 @@ Deno.test("a body that comes at once is whole", async () => {
   assert.deepEqual(await atOnce(source(0, 1).body).read, new Uint8Array());
 });
 
+Deno.test("at once is as short a time as timers have", async () => {
+  const { setTimeout, clearTimeout } = globalThis;
+  const waits: unknown[] = [];
+  globalThis.setTimeout =
+    ((_run: () => void, ms: unknown) => waits.push(ms)) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = () => {};
+  try {
+    await wholeIfAtOnce(source(1, 1).body);
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
+  }
+  assert.deepEqual(waits, [0]);
+});
+
 Deno.test("of a body that takes longer, what has come passes at once, and nothing is lost", async () => {
   let upstream!: ReadableStreamDefaultController<Uint8Array>;
   const body = new ReadableStream<Uint8Array>({
