@@ -1,6 +1,6 @@
 -- Alerts: each threshold of a budget once a period, and their delivery.
 begin;
-select plan(85);
+select plan(89);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -286,6 +286,19 @@ select is(pg_temp.claim(), '2x1001 1x1, 0 left', 'alerts that are claimed togeth
 select is(
   (select attempt_after - now() from public.budget_alerts where id = pg_temp.alert(2)), interval '1 hour', 'and none waits for longer than an hour'
 );
+
+-- An alert is due from its moment on, whether it is claimed or left for the next time; and of a budget that
+-- has passed a threshold before, only those beyond are added.
+delete from public.budget_alerts;
+insert into public.budget_alerts (id, did, kind, period_start, threshold, limit_value, reached, attempt_after)
+select pg_temp.alert(n), 'did:key:due', 'day', date '2028-01-01' + n, 50, 1, 1, now() + later
+from (values (1, interval '0'), (2, '0'), (3, '1 microsecond')) as due (n, later);
+select is(public.claim_budget_alerts(1) ->> 'left', '1', 'of two that are due just now one is left by who claims one');
+select is(public.claim_budget_alerts(9) ->> 'left', '0', 'and then none');
+select is((select attempts::int from public.budget_alerts where id = pg_temp.alert(3)), 0, 'as one is not due yet');
+delete from public.budget_alerts;
+select public.add_alerts('did:key:beyond', 'day', '2028-01-01', 50::smallint, 80::smallint, 1, 0.9);
+select is((select string_agg(threshold::text, ' ') from public.budget_alerts), '80', 'from half of it to four fifths is one alert');
 
 select * from finish();
 rollback;
