@@ -105,7 +105,8 @@ Deno.test("a call is told with the member that bounds its output, where one does
 
 Deno.test("a call is told with whether media make it as long as a model's context", async () => {
   const isLong = async (url: string) =>
-    (await told({ messages: [{ content: [{ image_url: { url } }] }] })).request.hasLongMedia;
+    (await told({ messages: [{ content: [{ type: "image_url", image_url: { url } }] }] })).request
+      .hasLongMedia;
   assert.equal(await isLong("data:image/png;base64,iVBO"), false);
   assert.equal(await isLong("https://a.example/cat.png"), true);
 });

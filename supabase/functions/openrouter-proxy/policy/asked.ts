@@ -42,7 +42,7 @@ export class Asked {
   unnamed: (() => string) | null = null;
   /** Objects that are an image, a sound, a film or a document, or lead to one. */
   mediaParts = 0;
-  /** Images that the body holds itself, and their bytes in it: they are no text. */
+  /** Images that its messages hold themselves, and their bytes in the body: they are no text. */
   images = 0;
   imageBytes = 0;
   /** Whether some of the media may be of any length: whatever is no such image. */
@@ -90,13 +90,10 @@ export class Asked {
     this.isPriority ||= text?.toLowerCase() === "throughput";
   }
 
-  /** An image. @param bytes what the body holds of it; null: it may be anything */
-  image(bytes: number | null): void {
-    if (bytes === null) this.hasLongMedia = true;
-    else {
-      this.images++;
-      this.imageBytes += bytes;
-    }
+  /** @param bytes of the body */
+  image(bytes: number): void {
+    this.images++;
+    this.imageBytes += bytes;
   }
 
   /** Counts what another one has found. */

@@ -33,7 +33,7 @@ function full(): Asked {
   asked.unnamed = () => "a router";
   asked.mediaParts = 3;
   asked.image(10);
-  asked.image(null);
+  asked.hasLongMedia = true;
   asked.cached("long");
   asked.tiered("service_tier", "Priority");
   asked.tiered("speed", "fast");

@@ -59,8 +59,9 @@ export interface Asks {
   /** `n`. */
   answers: number;
   mediaParts: number;
-  /** Images within the body, whose bytes `text` does not count. */
+  /** Images that its messages hold themselves, and how many of the text's bytes they are. */
   images: number;
+  imageBytes: number;
   hasLongMedia: boolean;
   caching: Caching;
   isPriority: boolean;
@@ -95,7 +96,7 @@ export function asksOf(
     })),
     unnamed: whyUnnamed(json?.namesModel ?? Boolean(model), sharedFeatures, asked),
     freeModel: models.some(isFreeName),
-    text: json ? { ...json.text, bytes: json.text.bytes - asked.imageBytes } : {
+    text: json?.text ?? {
       bytes: body.length,
       nonAsciiBytes: body.length,
       unicodeEscapes: 0,
@@ -107,6 +108,7 @@ export function asksOf(
     answers: bounds?.answers ?? 1,
     mediaParts: asked.mediaParts,
     images: asked.images,
+    imageBytes: asked.imageBytes,
     hasLongMedia: asked.hasLongMedia,
     caching: asked.caching,
     isPriority: asked.isPriority,

@@ -275,6 +275,7 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
     answers: 1,
     mediaParts: 0,
     images: 0,
+    imageBytes: 0,
     hasLongMedia: false,
     caching: "none",
     isPriority: false,

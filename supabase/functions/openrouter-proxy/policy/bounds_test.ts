@@ -33,6 +33,16 @@ const ANYTHING: unknown[] = [
   { type: "document", source: { ...PNG_SOURCE, data: "iVBO" } },
   { type: "file", file: { file_data: "x" }, image_url: PNG },
   { type: "input_audio", image_url: PNG },
+  { image_url: PNG },
+  { type: "text", image_url: PNG },
+  { type: "image_url", image_url: { url: "data:image/tiff;base64,iVBO" } },
+  { type: "image_url", image_url: { url: "data:image/pdf;base64,iVBO" } },
+  { type: "image_url", image_url: { url: "data:image/pngx;base64,iVBO" } },
+  { type: "image", source: { ...PNG_SOURCE, media_type: "image/tiff", data: "iVBO" } },
+  { type: "image", source: { ...PNG_SOURCE, media_type: "x/image/png", data: "iVBO" } },
+  { type: "image", source: { ...PNG_SOURCE, media_type: ["image/png"], data: "iVBO" } },
+  { type: "image", source: { ...PNG_SOURCE, type: ["base64"], data: "iVBO" } },
+  { type: "image", source: { ...PNG_SOURCE, data: ["iVBO"] } },
   { file_data: "x" },
   { images: [PNG] },
   '{"input":[{"type":"image_url","image_url":{"url":"data:image/png;,","url":"https://a.example"}}]}',
@@ -41,6 +51,31 @@ const ANYTHING: unknown[] = [
   '{"input":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"","media_type":"a/b"}}]}',
   '{"input":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":""},"source":{}}]}',
   '{"input":[{"type":"image_url","image_url":"data:image/png;,","type":"file"}]}',
+  '{"input":[{"type":"image_url","image_url":"data:image/png;,","type":"text"}]}',
+  '{"input":[{"type":"image_url","image_url":{"url":"data:image/png;,","url":{}}}]}',
+  '{"input":[{"type":"image_url","image_url":{"url":"data:image/png;,","url":null}}]}',
+  '{"input":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"","type":{}}}]}',
+  '{"input":[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"","media_type":null}}]}',
+];
+
+const IMAGE = { type: "image_url", image_url: PNG };
+
+/** What is no part of a message, however much it looks like an image. */
+const READ_AS_TEXT: object[] = [
+  { tools: [{ ...IMAGE, type: "function" }] },
+  { tools: [{ name: "x", ...IMAGE }] },
+  { tools: [{ type: "function", output_schema: IMAGE }] },
+  { tools: [[{ parameters: IMAGE }]] },
+  { tools: [{ name: "x", source: { ...PNG_SOURCE, data: "iVBO" } }] },
+  { input: [{ type: "local_shell_call", action: { env: IMAGE } }] },
+  { guided_json: IMAGE },
+  { prompt: IMAGE },
+  { documents: [IMAGE] },
+  { input: [{ content: [{ source: { ...PNG_SOURCE, data: "iVBO" } }] }] },
+  { messages: [{ content: [{ type: "text", source: { ...PNG_SOURCE, data: "iVBO" } }] }] },
+  { messages: [{ x: [IMAGE] }] },
+  { x: [{ content: [IMAGE] }] },
+  IMAGE,
 ];
 
 const FACTS: Fact[] = [
@@ -197,26 +232,58 @@ const FACTS: Fact[] = [
     `{"messages":[{"content":[{"type":"image_url","image_url":"data:image\\/png;base64,iVBO"}]}]}`,
     { images: 1, hasLongMedia: false },
   ],
-  ["images without a type, and several of them", {
-    messages: [{ content: [{ image_url: PNG }, { image_url: { url: PNG } }] }],
+  ["several images", {
+    messages: [{
+      content: [{ type: "image_url", image_url: { url: PNG } }, {
+        type: "IMAGE",
+        source: { data: "iVBO", type: "Base64", media_type: "image/jpeg" },
+      }],
+    }],
   }, { mediaParts: 2, images: 2, hasLongMedia: false }],
   [
-    "no text but that beside images",
+    "a picture of a screen",
     {
-      model: "a/b",
-      input: [{ type: "input_image", image_url: PNG + "A".repeat(1e6) }],
+      input: [{
+        type: "computer_call_output",
+        output: { type: "computer_screenshot", image_url: PNG },
+      }],
     },
-    { text: { bytes: 61, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 } },
+    { mediaParts: 1, images: 1, hasLongMedia: false },
     "/responses",
   ],
   [
-    "no text but that beside a message's images",
+    "how much of the text images are",
     {
-      input: [{ type: "image", source: { ...PNG_SOURCE, data: "A".repeat(1e6) } }],
+      input: [{ type: "input_image", image_url: "data:image/png;base64," + "A".repeat(1e6) }],
     },
-    { text: { bytes: 88, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 } },
+    { images: 1, imageBytes: 1_000_024 },
+    "/responses",
+  ],
+  [
+    "how much of the text a message's images are",
+    {
+      messages: [{
+        content: [{ type: "image", source: { ...PNG_SOURCE, data: "A".repeat(1e6) } }],
+      }],
+    },
+    { images: 1, imageBytes: 1_000_002 },
     "/messages",
   ],
+  ...["png", "jpeg", "jpg", "gif", "webp", "bmp", "heic", "heif", "avif"].map((format): Fact => [
+    `one image, as ${format}`,
+    {
+      input: [
+        { type: "image_url", image_url: { url: `data:image/${format};base64,iVBO` } },
+        { type: "image", source: { ...PNG_SOURCE, media_type: `image/${format}`, data: "iVBO" } },
+      ],
+    },
+    { images: 2, hasLongMedia: false },
+  ]),
+  ...READ_AS_TEXT.map((body): Fact => [
+    `text, whatever it looks like: ${JSON.stringify(body).slice(0, 90)}`,
+    body,
+    { images: 0, imageBytes: 0 },
+  ]),
   ...ANYTHING.map((part): Fact => [
     `media of any length: ${JSON.stringify(part).slice(0, 90)}`,
     typeof part === "string" ? part : { messages: [{ content: [part] }] },

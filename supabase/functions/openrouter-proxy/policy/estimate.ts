@@ -144,7 +144,7 @@ function usesOf({ serverTools, maxToolCalls }: Asks): number {
 
 /** The prompt's tokens in each step: one, and one more for each use of a tool. Null: nobody knows. */
 function promptsOf(
-  { charges, text, mediaParts, images, hasLongMedia }: Asks,
+  { charges, text, mediaParts, images, imageBytes, hasLongMedia }: Asks,
   uses: number,
   model: ListedModel,
 ): number[] | null {
@@ -154,7 +154,8 @@ function promptsOf(
     const media = mediaParts > 0 ? mediaParts * most : 0;
     return Number.isSafeInteger(media) ? [tokensOf(text) + media] : null;
   }
-  const first = hasLongMedia ? most : tokensOf(text) + images * TOKENS_PER_IMAGE;
+  const writtenText = { ...text, bytes: text.bytes - imageBytes };
+  const first = hasLongMedia ? most : tokensOf(writtenText) + images * TOKENS_PER_IMAGE;
   if (first === Infinity) return null;
   return Array.from(
     { length: 1 + uses },

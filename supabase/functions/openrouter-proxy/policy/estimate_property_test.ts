@@ -74,7 +74,7 @@ const MEDIA = fc.constantFrom(
   [],
   [{ type: "image_url", image_url: { url: "data:," } }],
   [{ type: "image_url", image_url: { url: PNG } }],
-  [{ type: "input_image", image_url: PNG }, { image_url: { url: PNG } }],
+  [{ type: "input_image", image_url: PNG }, { type: "image_url", image_url: { url: PNG } }],
   [{ type: "input_audio", input_audio: { data: "" } }, { type: "image_url", image_url: {} }],
 );
 const MESSAGES = fc.tuple(TEXT, CACHE, MEDIA).map(([text, cache, media]) => [

@@ -13,7 +13,7 @@ const UNKNOWN_JOB = { unknown: "job" };
 const BODY = { max_tokens: 10 };
 const RESPONSE = { max_output_tokens: 10 };
 
-const PNG = "data:image/png;base64,iVBORw0KGgo=";
+const IMAGE = { type: "image_url", image_url: "data:image/png;base64,iVBORw0KGgo=" };
 const TEXT = { bytes: 90, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };
 
 /** Of a body whose text is 30 tokens. */
@@ -124,12 +124,13 @@ const ESTIMATES: [
   ["an image that the body holds, and no more than the context has", {
     ...BODY,
     model: "a/sees",
-    input: [{ type: "image_url", image_url: PNG }],
+    input: [IMAGE],
   }, [{ usd: "4.1" }]],
   [
     "two images that the body holds, without a known context",
-    { ...BODY, model: "a/endless", input: [{ image_url: PNG }, { image_url: PNG }] },
-    [{ usd: "131.202" }],
+    { ...BODY, model: "a/endless", input: [IMAGE, IMAGE] },
+    // 30 tokens less what 2 x 36 bytes of them are, and 131 072.
+    [{ usd: "131.178" }],
   ],
   ["the tokens of images", {
     ...BODY,

@@ -7,14 +7,16 @@
 import { textOf } from "../bytes/encodings.ts";
 import type { Taking } from "../bytes/json_passage.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
-import { plain, scalarBeside, takingText } from "./takings.ts";
+import { plain, scalarBeside } from "./takings.ts";
 
 /** Bytes of the body; null: it is not certainly an image that the body holds. */
 type Told = (bytes: number | null) => void;
 
-/** Of a JSON text, whose slashes may be escaped. SVG is text, of any length. */
-const IMAGE_AS_URL = /^"data:image\\?\/(?!svg)[a-z0-9.+-]+[;,]/i;
-const IMAGE_TYPE = /^image\/(?!svg)[a-z0-9.+-]+$/;
+/** One picture each: what else calls itself an image is a text (SVG), or has pages (TIFF). */
+const FORMATS = "png|jpe?g|gif|webp|bmp|heic|heif|avif";
+/** Of a JSON text, whose slashes may be escaped. */
+const IMAGE_AS_URL = new RegExp(`^"data:image\\\\?/(?:${FORMATS})[;,]`, "i");
+const IMAGE_TYPE = new RegExp(`^image/(?:${FORMATS})$`);
 /** What tells whether a URL is an image. */
 const HEAD_BYTES = 64;
 
@@ -35,7 +37,7 @@ export function imageUrl(others: JsonVisitor, tell: Told): JsonVisitor {
     ...scalarBeside(others, url),
     member(name) {
       const looked = others.member?.(name) ?? null;
-      return name === "url" ? scalarBeside(looked ?? {}, url) : looked;
+      return name === "url" ? scalarOnly(looked, url, () => tell(null)) : looked;
     },
     end(at, isEmpty) {
       if (!isTold) tell(null);
@@ -55,10 +57,10 @@ export function imageSource(others: JsonVisitor, tell: Told): JsonVisitor {
   let isImage = true;
   let bytes: number | null = null;
   const seen = new Set<string>();
-  const readers: Record<string, Taking> = {
-    type: takingText((type) => isBase64 &&= plain(type) === "base64"),
-    media_type: takingText((type) => isImage &&= IMAGE_TYPE.test(plain(type))),
-    data: wholeScalar((json) => bytes = (bytes ?? 0) + json.length),
+  const readers: Record<string, (json: Uint8Array | null) => void> = {
+    type: (json) => isBase64 &&= shortText(json) === "base64",
+    media_type: (json) => isImage &&= IMAGE_TYPE.test(shortText(json)),
+    data: (json) => json === null ? isBase64 = false : bytes = (bytes ?? 0) + json.length,
   };
   return {
     ...scalarBeside(others, wholeScalar((json) => textOf(json) !== "null" && tell(null))),
@@ -66,7 +68,8 @@ export function imageSource(others: JsonVisitor, tell: Told): JsonVisitor {
       const looked = others.member?.(name) ?? null;
       if (name === null || !Object.hasOwn(readers, name)) return looked;
       seen.add(name);
-      return scalarBeside(looked ?? {}, both(readers[name]!, looked?.scalar));
+      const read = readers[name]!;
+      return scalarOnly(looked, both(wholeScalar(read), looked?.scalar), () => read(null));
     },
     end(at, isEmpty) {
       const isWhole = seen.has("type") && seen.has("media_type");
@@ -74,6 +77,28 @@ export function imageSource(others: JsonVisitor, tell: Told): JsonVisitor {
       others.end?.(at, isEmpty);
     },
   };
+}
+
+/** @param isNone is called where the value is an object or an array, which the others look into */
+function scalarOnly(
+  others: JsonVisitor | null,
+  scalar: Taking,
+  isNone: () => void,
+): JsonVisitor {
+  return {
+    ...scalarBeside(others ?? {}, scalar),
+    begin(at, isObject) {
+      isNone();
+      others?.begin?.(at, isObject);
+    },
+  };
+}
+
+/** What a short string says, as types are compared; "" for anything else. */
+function shortText(json: Uint8Array | null): string {
+  if (json === null || json.length > HEAD_BYTES) return "";
+  const value: unknown = JSON.parse(textOf(json));
+  return typeof value === "string" ? plain(value) : "";
 }
 
 /** Takes a scalar however long it is: a body is read in one piece, of which this is a part. */

@@ -95,6 +95,7 @@ export function meaningOf(name: string): Meaning | null {
 export const MEDIA_TYPES: ReadonlySet<string> = new Set([
   "audio",
   "audio_url",
+  "computer_screenshot",
   "document",
   "file",
   "image",
@@ -109,7 +110,12 @@ export const MEDIA_TYPES: ReadonlySet<string> = new Set([
 ]);
 
 /** Those of images, whose members say where that is. */
-export const IMAGE_TYPES: ReadonlySet<string> = new Set(["image", "image_url", "input_image"]);
+export const IMAGE_TYPES: ReadonlySet<string> = new Set([
+  "computer_screenshot",
+  "image",
+  "image_url",
+  "input_image",
+]);
 
 /** What the children of a value are to whoever reads the body. */
 export type Role =

@@ -42,6 +42,9 @@ import { plain, presenceBeside, taking, takingText } from "./takings.ts";
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
 const SHARED_TOOL = /^(openrouter:(?:files|shell|bash))(?![a-z])/;
 
+/** Where the parts of messages are, from the body on. */
+const IN_MESSAGES: ReadonlySet<string> = new Set(["messages", "input", "content", "output"]);
+
 /** Looks at any value: into objects and arrays, and at texts that name something. */
 export class Watch implements JsonVisitor {
   readonly scalar: Taking | undefined;
@@ -56,10 +59,13 @@ export class Watch implements JsonVisitor {
   #hasBegun = false;
   /** Whether it is counted among the media. */
   #isMedia = false;
-  /** Whether it says that it is an image; what it is of; and whether that may be something else. */
-  #isImage = false;
-  #hasImage = false;
-  #mayBeAnything = false;
+  /** Whether its type says that it is an image, or something else. */
+  #saysImage = false;
+  #saysElse = false;
+  /** Whether it has an `image_url`; the images that it holds itself; whether it leads to anything else. */
+  #hasImageUrl = false;
+  #images: number[] = [];
+  #leadsElsewhere = false;
   /** Whether it is a list of models whose owner knows of it. */
   #namesModels = false;
 
@@ -121,9 +127,10 @@ export class Watch implements JsonVisitor {
         break;
       case "image_url":
         this.#foundMedia();
-        return imageUrl(this.#below(name), (bytes) => this.#imageIn(bytes));
+        this.#hasImageUrl = true;
+        return imageUrl(this.#below(name), (bytes) => this.#leadsTo(bytes));
       case "source":
-        return imageSource(this.#below(name), (bytes) => this.#imageOf(bytes));
+        return imageSource(this.#below(name), (bytes) => this.#leadsTo(bytes));
       case "cache_control":
         return cacheControl(this.report.asked, this.#below(name));
       case "web_search_options":
@@ -181,7 +188,8 @@ export class Watch implements JsonVisitor {
       if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
     }
     const { asked } = this.report;
-    if (this.#isImage && (!this.#hasImage || this.#mayBeAnything)) asked.hasLongMedia = true;
+    if (this.#isWholeImage()) { for (const bytes of this.#images) asked.image(bytes); }
+    else if (this.#saysImage || this.#hasImageUrl) asked.hasLongMedia = true;
     if (this.#tool === null) return;
     const where = () => this.#path();
     for (const { name, uses, results, runsUnnamed } of this.#tool.asked()) {
@@ -224,11 +232,13 @@ export class Watch implements JsonVisitor {
     (this.#types ??= new Types()).add(type);
     const tool = SHARED_TOOL.exec(type)?.[1];
     if (tool) this.report.finding(tool as SharedFeature, () => this.#path("type"));
+    const isImage = IMAGE_TYPES.has(type);
+    this.#saysImage ||= isImage;
+    this.#saysElse ||= !isImage;
     if (TOOLS.has(this.role)) this.#asTool().typed(type);
     else if (MEDIA_TYPES.has(type)) {
       this.#foundMedia();
-      if (IMAGE_TYPES.has(type)) this.#isImage = true;
-      else this.report.asked.hasLongMedia = true;
+      if (!isImage) this.report.asked.hasLongMedia = true;
     }
   }
 
@@ -285,16 +295,25 @@ export class Watch implements JsonVisitor {
     asked.fallbackOutput = Math.max(asked.fallbackOutput, tokenBound(json) ?? Infinity);
   }
 
-  /** What an `image_url` holds, whatever its owner is. */
-  #imageIn(bytes: number | null): void {
-    this.report.asked.image(bytes);
-    this.#hasImage ||= bytes !== null;
+  /** What an `image_url` or a `source` holds; null: it may be anything. */
+  #leadsTo(bytes: number | null): void {
+    if (bytes === null) this.#leadsElsewhere = true;
+    else this.#images.push(bytes);
   }
 
-  /** What a `source` holds, which is one of an image only where its owner is. */
-  #imageOf(bytes: number | null): void {
-    if (bytes === null) this.#mayBeAnything = true;
-    else this.#imageIn(bytes);
+  /** Whether it is an image and nothing else, all of which a message holds. */
+  #isWholeImage(): boolean {
+    return this.#saysImage && !this.#saysElse && !this.#leadsElsewhere && this.#images.length > 0 &&
+      this.#isInMessage();
+  }
+
+  /** Whether it is in a message, or in what a tool answered: elsewhere it may be read as a text. */
+  #isInMessage(): boolean {
+    let watch = this.parent && this as Watch;
+    for (; watch?.parent; watch = watch.parent) {
+      if (!watch.key.startsWith("[") && !IN_MESSAGES.has(watch.key)) return false;
+    }
+    return watch !== null;
   }
 
   #foundMedia(): void {
