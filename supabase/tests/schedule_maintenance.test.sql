@@ -108,11 +108,11 @@ select results_eq(
   $$,
   'what is scheduled is a request with the key, which waits half as long again as a run may take'
 );
-select public.schedule_maintenance('https://new.example/functions/v1/gateway', 'sb_secret_fedcba9876543210', '*/10 * * * *');
+select public.schedule_maintenance('https://new.example/functions/v1/gateway', 'sb_secret_fedcba9876', '*/10 * * * *');
 select results_eq(
   $$ select name, secret from vault.secrets order by name $$,
   $$
-    values ('llm_gateway_secret_key', 'sb_secret_fedcba9876543210'),
+    values ('llm_gateway_secret_key', 'sb_secret_fedcba9876'),
       ('llm_gateway_url', 'https://new.example/functions/v1/gateway')
   $$,
   'called again, it takes the new values'
