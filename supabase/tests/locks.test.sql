@@ -1,7 +1,7 @@
 -- The order of locks that budgets (schemas/14_budgets.sql) are kept by: message hashes, keys, rows of the log,
 -- totals and then budgets of DIDs in their order, '*' last. Two that hold several wait for each other for ever in any other order.
 begin;
-select plan(51);
+select plan(52);
 
 -- What is an advisory lock of this transaction.
 create function pg_temp.locks() returns bigint language sql as $$
@@ -181,6 +181,9 @@ select is(
   5::bigint, 'settlements that came together'
 );
 select is(pg_temp.counted(), totals, 'too') from in_order;
+select is(
+  (select string_agg(right(id::text, 2), ' ' order by ctid) from public.request_logs), '35 32 33 34 31', 'whose rows are locked in the order of their times and ids'
+);
 select is(public.settle_request(pg_temp.settlement(40 - 5, '{"model": "a"}')) ->> 'settled', 'false', 'a row that has ended stays so');
 update public.request_logs set given_up = true, total_cost = null where id in (pg_temp.id(34), pg_temp.id(35));
 select public.settle_request(pg_temp.settlement(n, jsonb_build_object('model', model))) from (values (34, 'n'), (35, 'a')) as moved (n, model);
