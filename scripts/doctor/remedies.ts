@@ -16,6 +16,16 @@ export function push({ project, isLocal }: Where): string {
   return `${SUPABASE} db push --remote=${project?.ref ?? '"$DATABASE_URL"'}`;
 }
 
+/** How a database is there again that does not answer. @param hosted what to do where it is Supabase's */
+export function startDatabase({ isLocal }: Where, hosted: string): string {
+  return isLocal ? "Start it: deno task dev, or deno task stack beside deno task serve." : hosted;
+}
+
+/** Where the gateway's variables are. */
+export function whereVariablesAre({ isLocal }: Where): string {
+  return isLocal ? "in the gateway's environment" : "among the function's secrets";
+}
+
 export function deployFunction({ project }: Where): string {
   return `${SUPABASE} functions deploy openrouter-proxy --use-api --remote=${
     project?.ref ?? UNKNOWN_REF

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import type { HostedProject } from "../operator/hosted_project.ts";
 import { bad, type Check } from "./check.ts";
-import { migrations } from "./checks/database.ts";
-import { configured, reachable } from "./checks/reach.ts";
+import { ManagementError } from "../../supabase/functions/openrouter-proxy/openrouter/management_call.ts";
+import { database, migrations } from "./checks/database.ts";
+import { distance } from "./checks/distance.ts";
+import { workspace } from "./checks/openrouter.ts";
+import { audience, configured, reachable } from "./checks/reach.ts";
 import { secrets } from "./checks/environment.ts";
 import { examine } from "./examine.ts";
 import { SUPABASE } from "../stack/supabase_cli.ts";
@@ -60,4 +63,52 @@ Deno.test("what cannot be looked at has the remedy of its own gateway", async ()
   );
   const local = await commands([migrations], ill({ isLocal: true }));
   assert.deepEqual(local, []);
+});
+
+/** What is found, and what to do about it. */
+async function told(check: Check, patient: Patient): Promise<[detail: string, remedy: string]> {
+  const [result] = await examine([{ ...check, after: [] }], patient, () => {});
+  assert.equal(result?.state, "bad");
+  return result.state === "bad" ? [result.detail, result.remedy] : ["", ""];
+}
+
+const fails = () => Promise.reject(new Error("connect ECONNREFUSED"));
+
+Deno.test("a database that does not answer is started here, and looked for in the dashboard elsewhere", async () => {
+  const away: Partial<Patient> = { query: fails, get: fails };
+  for (const check of [database, distance]) {
+    const [, here] = await told(check, ill({ ...away, isLocal: true }));
+    assert.equal(here, "Start it: deno task dev, or deno task stack beside deno task serve.");
+    const [, there] = await told(check, ill(away));
+    assert.match(there, /dashboard/);
+  }
+});
+
+Deno.test("a variable is set where the gateway has its variables", async () => {
+  const called: Partial<Patient> = {
+    audience: "https://a.example",
+    toldAudience: () => Promise.resolve("https://b.example"),
+  };
+  const [, here] = await told(audience, ill({ ...called, isLocal: true }));
+  assert.match(here, /^Set GATEWAY_AUDIENCE=https:\/\/a\.example in the gateway's environment,\n/);
+  const [, there] = await told(audience, ill(called));
+  assert.match(there, /among the function's secrets,\n/);
+});
+
+Deno.test("a management key that OpenRouter does not know is no fault of the workspace's", async () => {
+  const knowing = (status: number) =>
+    ill({
+      variables: {},
+      management: {
+        listKeys: () => ({
+          next: () => Promise.reject(new ManagementError(`GET /keys: status ${status}`, status)),
+        }),
+      } as unknown as Patient["management"],
+    });
+  const [detail, remedy] = await told(workspace, knowing(401));
+  assert.equal(detail, "OpenRouter does not know OPENROUTER_PROVISIONING_KEY (status 401)");
+  assert.match(remedy, /must be a management key/);
+  const [other, look] = await told(workspace, knowing(404));
+  assert.match(other, /status 404/);
+  assert.match(look, /the workspace\nmust be one of the account's/);
 });

@@ -8,15 +8,18 @@ import { PLACEHOLDER } from "../../seed/statements.ts";
 import { describeDifference } from "../../stack/migrate.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
-import { push } from "../remedies.ts";
+import { push, startDatabase } from "../remedies.ts";
 import { whereFrom } from "./environment.ts";
 
 export const database: Check = {
   name: "database",
   looksAt: "there is a way to the database",
-  remedyOfError:
-    "Look at DATABASE_URL (dashboard, Connect; in a password, # and @ are written %23\n" +
-    `and %40), or, without it, log in: ${SUPABASE} login`,
+  remedyOfError: (patient) =>
+    startDatabase(
+      patient,
+      "Look at DATABASE_URL (dashboard, Connect; in a password, # and @ are written %23\n" +
+        `and %40), or, without it, log in: ${SUPABASE} login`,
+    ),
   async look({ query, isLocal }) {
     if (query === null) {
       return unchecked(

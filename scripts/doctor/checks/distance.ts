@@ -1,6 +1,7 @@
 /** How far the function is from its database, and where it would be nearer. */
 import { bad, type Check, ok } from "../check.ts";
 import { errorOf, type Patient } from "../patient.ts";
+import { startDatabase, whereVariablesAre } from "../remedies.ts";
 
 /** Where Supabase runs functions: https://supabase.com/docs/guides/functions/regional-invocation */
 const REGIONS = [
@@ -62,7 +63,11 @@ export const distance: Check = {
   name: "distance",
   looksAt: "a round trip from the function to the database, and in which region it is shortest",
   after: ["configured"],
-  remedyOfError: "Look at the project in the dashboard: its database or Data API does not answer.",
+  remedyOfError: (patient) =>
+    startDatabase(
+      patient,
+      "Look at the project in the dashboard: its database or Data API does not answer.",
+    ),
   async look(patient) {
     const here = await measure(patient, {});
     const ms = (value: number) => `${value.toFixed(1)} ms`;
@@ -80,8 +85,8 @@ export const managementKey: Check = {
   name: "management key",
   looksAt: "OpenRouter takes the management key that the function has",
   after: ["distance"],
-  async look({ get }) {
-    const { json } = await get("/api/v1/health?deep=1");
+  async look(patient) {
+    const { json } = await patient.get("/api/v1/health?deep=1");
     const { management_key: state } = (json as { data: { management_key: string } }).data;
     if (state === "accepted") return ok("OpenRouter accepts the function's");
     if (state === "unknown") {
@@ -90,7 +95,7 @@ export const managementKey: Check = {
     return bad(
       "OpenRouter refuses the function's: no new DID gets a key",
       "Make one under https://openrouter.ai/settings/management-keys, set it as\n" +
-        "OPENROUTER_PROVISIONING_KEY among the function's secrets, and look again in a minute.",
+        `OPENROUTER_PROVISIONING_KEY ${whereVariablesAre(patient)}, and look again in a minute.`,
     );
   },
 };

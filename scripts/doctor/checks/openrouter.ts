@@ -11,6 +11,9 @@ const KEY_NAME = "the LLM gateway's doctor";
 /** It is deleted at once, and could spend no more than this. */
 const LIMIT = { creditLimit: "0.01", creditLimitReset: null };
 
+const NEW_KEY = "OPENROUTER_PROVISIONING_KEY must be a management key, not one for calls:\n" +
+  "https://openrouter.ai/settings/management-keys";
+
 export const workspace: Check = {
   name: "workspace",
   looksAt: "OPENROUTER_WORKSPACE_ID exists, and its keys can be listed",
@@ -20,7 +23,12 @@ export const workspace: Check = {
   async look(patient) {
     const { management, variables } = patient;
     if (management === null) return unchecked(noKey(patient));
-    await management.listKeys().next();
+    try {
+      await management.listKeys().next();
+    } catch (error) {
+      if (!(error instanceof ManagementError) || error.status !== 401) throw error;
+      return bad("OpenRouter does not know OPENROUTER_PROVISIONING_KEY (status 401)", NEW_KEY);
+    }
     const id = variables.OPENROUTER_WORKSPACE_ID;
     return ok(id === undefined ? "none is set: the account's default one" : id);
   },
@@ -52,8 +60,7 @@ export const provisioning: Check = {
   name: "provisioning key",
   looksAt: "it makes a key, puts it under the guardrail, and deletes it",
   after: ["workspace", "guardrail"],
-  remedyOfError: "OPENROUTER_PROVISIONING_KEY must be a management key, not one for calls:\n" +
-    "https://openrouter.ai/settings/management-keys",
+  remedyOfError: NEW_KEY,
   async look(patient) {
     const { management, variables, mayChange } = patient;
     if (management === null) return unchecked(noKey(patient));

@@ -2,7 +2,7 @@
 import { VERSION } from "../../../supabase/functions/openrouter-proxy/version.ts";
 import { bad, type Check, type Finding, ok } from "../check.ts";
 import { type Answer, errorOf, type Patient } from "../patient.ts";
-import { deployFunction, setSecrets } from "../remedies.ts";
+import { deployFunction, setSecrets, whereVariablesAre } from "../remedies.ts";
 
 /**
  * Whether the gateway itself answered: the platform in front of it has no x-request-id, other programs
@@ -123,12 +123,13 @@ export const audience: Check = {
   looksAt: "signatures and tokens name the URL that clients call, and it leads to the gateway",
   after: ["configured"],
   remedyOfError: OWN_URL,
-  async look({ toldAudience, audience: expected, gatewayUrl, fetch }) {
+  async look(patient) {
+    const { toldAudience, audience: expected, gatewayUrl, fetch } = patient;
     const told = await toldAudience();
     if (told !== expected) {
       return bad(
         `the gateway takes ${told} for its name, and clients would sign for ${expected}`,
-        `Set GATEWAY_AUDIENCE=${expected} among the function's secrets,\n` +
+        `Set GATEWAY_AUDIENCE=${expected} ${whereVariablesAre(patient)},\n` +
           `or tell clients the audience ${told}.`,
       );
     }
