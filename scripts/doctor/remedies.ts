@@ -18,7 +18,10 @@ export function push({ project, isLocal }: Where): string {
 
 /** How a database is there again that does not answer. @param hosted what to do where it is Supabase's */
 export function startDatabase({ isLocal }: Where, hosted: string): string {
-  return isLocal ? "Start it: deno task dev, or deno task stack beside deno task serve." : hosted;
+  return isLocal
+    ? "Start it: deno task dev, or deno task stack beside deno task serve. The file that they name\n" +
+      "at their end has its DATABASE_URL."
+    : hosted;
 }
 
 /** Where the gateway's variables are. */

@@ -113,7 +113,7 @@ export const ILL: [what: string, check: string, ill: Case, detail: RegExp, remed
     "database",
     { options: { query: () => Promise.reject(new Error("connect ECONNREFUSED")) } },
     /ECONNREFUSED/,
-    /DATABASE_URL/,
+    /^Start it: deno task dev.*\n.*DATABASE_URL/,
   ],
   [
     "a migration that was not applied",
@@ -355,7 +355,7 @@ export const ILL: [what: string, check: string, ill: Case, detail: RegExp, remed
           : next(request),
     },
     /status 503/,
-    /dashboard/,
+    /^Start it: deno task dev/,
   ],
   [
     "a management key that OpenRouter refuses",
