@@ -303,17 +303,16 @@ export class Watch implements JsonVisitor {
 
   /** Whether it is an image and nothing else, all of which a message holds. */
   #isWholeImage(): boolean {
-    return this.#saysImage && !this.#saysElse && !this.#leadsElsewhere && this.#images.length > 0 &&
-      this.#isInMessage();
+    const holdsAll = this.#images.length > 0 && !this.#leadsElsewhere;
+    const isImage = this.#saysImage && !this.#saysElse;
+    return isImage && holdsAll && this.parent !== null && this.#isInMessages();
   }
 
-  /** Whether it is in a message, or in what a tool answered: elsewhere it may be read as a text. */
-  #isInMessage(): boolean {
-    let watch = this.parent && this as Watch;
-    for (; watch?.parent; watch = watch.parent) {
-      if (!watch.key.startsWith("[") && !IN_MESSAGES.has(watch.key)) return false;
-    }
-    return watch !== null;
+  /** Whether it is the body, or of its messages or what tools answered: elsewhere it may be read as text. */
+  #isInMessages(): boolean {
+    if (this.parent === null) return true;
+    const leadsThere = this.key.startsWith("[") || IN_MESSAGES.has(this.key);
+    return leadsThere && this.parent.#isInMessages();
   }
 
   #foundMedia(): void {
