@@ -19,9 +19,14 @@ export function push({ project, isLocal }: Where): string {
 /** How a database is there again that does not answer. @param hosted what to do where it is Supabase's */
 export function startDatabase({ isLocal }: Where, hosted: string): string {
   return isLocal
-    ? "Start it: deno task dev, or deno task stack beside deno task serve. The file that they name\n" +
-      "at their end has its DATABASE_URL."
+    ? "Start it: deno task dev, or deno task stack beside deno task serve.\n" +
+      `For its DATABASE_URL, ${whereFrom(isLocal)}.`
     : hosted;
+}
+
+/** How the doctor gets to know the gateway's variables. */
+export function whereFrom(isLocal: boolean): string {
+  return isLocal ? "source the file that deno task dev names at its end" : "--env-file secrets.env";
 }
 
 /** Where the gateway's variables are. */

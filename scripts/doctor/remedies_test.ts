@@ -78,7 +78,7 @@ Deno.test("a database that does not answer is started here, and looked for in th
   const away: Partial<Patient> = { query: fails, get: fails };
   for (const check of [database, distance]) {
     const [, here] = await told(check, ill({ ...away, isLocal: true }));
-    assert.match(here, /^Start it: deno task dev, .*\n.* DATABASE_URL\.$/);
+    assert.match(here, /^Start it: deno task dev, .*\nFor its DATABASE_URL, source the file .*\.$/);
     const [, there] = await told(check, ill(away));
     assert.match(there, /dashboard/);
   }

@@ -8,8 +8,7 @@ import { PLACEHOLDER } from "../../seed/statements.ts";
 import { describeDifference } from "../../stack/migrate.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
-import { push, startDatabase } from "../remedies.ts";
-import { whereFrom } from "./environment.ts";
+import { push, startDatabase, whereFrom } from "../remedies.ts";
 
 export const database: Check = {
   name: "database",

@@ -7,7 +7,7 @@ import {
 import type { Variables } from "../../operator/env_file.ts";
 import { SUPABASE } from "../../stack/supabase_cli.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
-import { setSecrets } from "../remedies.ts";
+import { setSecrets, whereFrom, whereVariablesAre } from "../remedies.ts";
 
 /** What the platform gives, where the file leaves it out: the shapes alone are looked at. */
 const GIVEN = { SUPABASE_SECRET_KEYS: '{"default":"sb_secret_given_by_the_platform"}' };
@@ -45,18 +45,15 @@ export function readAsGateway(
   return { names: [...names].sort(), problems };
 }
 
-/** How the doctor gets to know the gateway's variables. */
-export const whereFrom = (isLocal: boolean) =>
-  isLocal ? "source the file that deno task dev names at its end" : "--env-file secrets.env";
-
 export const variables: Check = {
   name: "variables",
   looksAt: "the gateway's variables, as far as they are known here, have the right shapes",
-  look({ file, variables, gatewayUrl, isLocal }) {
+  look(patient) {
+    const { file, variables, gatewayUrl, isLocal } = patient;
     const origin = new URL(gatewayUrl).origin;
     const { names, problems } = readAsGateway(file ?? variables, origin, file !== null);
     if (problems.length > 0) {
-      const remedy = "Put that right, in the file and among the function's secrets.";
+      const remedy = `Put that right, in the file and ${whereVariablesAre(patient)}.`;
       return Promise.resolve(bad(problems.join("; "), remedy));
     }
     if (names.length === 0) {

@@ -2,7 +2,7 @@
 import { ManagementError } from "../../../supabase/functions/openrouter-proxy/openrouter/management_call.ts";
 import { bad, type Check, ok, unchecked } from "../check.ts";
 import { OPENROUTER_URL, type Patient } from "../patient.ts";
-import { whereFrom } from "./environment.ts";
+import { whereFrom } from "../remedies.ts";
 
 const noKey = ({ isLocal }: Patient) =>
   `OPENROUTER_PROVISIONING_KEY is not known here: ${whereFrom(isLocal)}`;

@@ -30,6 +30,8 @@ export interface BreakableClient {
     text: string,
     parameters?: postgres.ParameterOrJSON<never>[],
   ): Promise<postgres.RowList<postgres.Row[]>>;
+  /** What it has prepared: what tells the statements apart → their names. */
+  readonly prepared: Map<string, string>;
   /** Says goodbye. Nothing may be running. */
   close(): Promise<void>;
 }
@@ -64,6 +66,7 @@ export function createBreakableClient(
     get isBroken() {
       return loss !== undefined;
     },
+    prepared: new Map(),
     async query(text, parameters = []) {
       if (loss !== undefined) throw loss;
       const { promise, resolve, reject } = Promise.withResolvers<

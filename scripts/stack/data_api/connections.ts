@@ -17,8 +17,8 @@ const MAX_CONNECTIONS = 10;
 export interface Session {
   /** As BreakableClient's `query`. */
   unsafe: BreakableClient["query"];
-  /** What its connection has prepared: what tells the statements apart → their names. */
-  prepared: Map<string, string>;
+  /** Its connection's. */
+  prepared: BreakableClient["prepared"];
   /** Gives the connection back, whose transaction must have ended. */
   release(): void;
 }
@@ -32,7 +32,6 @@ export interface Connections {
 
 /** @param open makes a client whose connection is opened by its first query */
 export function createConnections(open: (options: ClientOptions) => postgres.Sql): Connections {
-  const preparedBy = new WeakMap<BreakableClient, Map<string, string>>();
   const clients = new Set<BreakableClient>();
   const idle: BreakableClient[] = [];
   const waiting: PromiseWithResolvers<BreakableClient>[] = [];
@@ -42,7 +41,6 @@ export function createConnections(open: (options: ClientOptions) => postgres.Sql
   function openClient(): BreakableClient {
     const client = createBreakableClient(open);
     clients.add(client);
-    preparedBy.set(client, new Map());
     return client;
   }
 
@@ -78,7 +76,7 @@ export function createConnections(open: (options: ClientOptions) => postgres.Sql
       const client = await take();
       return {
         unsafe: client.query,
-        prepared: preparedBy.get(client)!,
+        prepared: client.prepared,
         release: () => giveBack(client),
       };
     },

@@ -90,12 +90,6 @@ export class Asked {
     this.isPriority ||= text?.toLowerCase() === "throughput";
   }
 
-  /** @param bytes of the body */
-  image(bytes: number): void {
-    this.images++;
-    this.imageBytes += bytes;
-  }
-
   /** Counts what another one has found. */
   add(other: Asked): void {
     for (const name of other.models) this.model(name, () => name);

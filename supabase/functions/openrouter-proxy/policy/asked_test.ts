@@ -32,7 +32,8 @@ function full(): Asked {
   asked.reasons("pro");
   asked.unnamed = () => "a router";
   asked.mediaParts = 3;
-  asked.image(10);
+  asked.images = 1;
+  asked.imageBytes = 10;
   asked.hasLongMedia = true;
   asked.cached("long");
   asked.tiered("service_tier", "Priority");
@@ -95,8 +96,8 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
   other.tool("mcp", { uses: 1, results: 0, where: () => "tools[1]" });
   other.unnamed = () => "a preset";
   other.mediaParts = 4;
-  other.image(5);
-  other.image(2);
+  other.images = 2;
+  other.imageBytes = 7;
   other.cached("short");
   other.fallbackOutput = 7;
   all.add(other);

@@ -421,6 +421,8 @@ const FACTS: Fact[] = [
 for (const [what, body, facts, path] of FACTS) {
   Deno.test(`what a request asks for: ${what}`, async () => {
     const asks: Asks = await asked(body, path);
+    // Media are images of a bounded length, or of any.
+    assert.ok(asks.mediaParts === 0 || asks.images > 0 || asks.hasLongMedia);
     const found = Object.fromEntries(
       Object.keys(facts).map((key) => [key, asks[key as keyof Asks]]),
     );

@@ -7,7 +7,7 @@
 import { textOf } from "../bytes/encodings.ts";
 import type { Taking } from "../bytes/json_passage.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
-import { plain, scalarBeside } from "./takings.ts";
+import { plain, scalarBeside, taking } from "./takings.ts";
 
 /** Bytes of the body; null: it is not certainly an image that the body holds. */
 type Told = (bytes: number | null) => void;
@@ -53,27 +53,25 @@ export function imageUrl(others: JsonVisitor, tell: Told): JsonVisitor {
  * @param tell is called once, unless it is null
  */
 export function imageSource(others: JsonVisitor, tell: Told): JsonVisitor {
-  let isBase64 = true;
-  let isImage = true;
+  /** Each time that it is said; null: it is not said. */
+  let isBase64: boolean | null = null;
+  let isImage: boolean | null = null;
   let bytes: number | null = null;
-  const seen = new Set<string>();
   const readers: Record<string, (json: Uint8Array | null) => void> = {
-    type: (json) => isBase64 &&= shortText(json) === "base64",
-    media_type: (json) => isImage &&= IMAGE_TYPE.test(shortText(json)),
+    type: (json) => isBase64 = isBase64 !== false && shortText(json) === "base64",
+    media_type: (json) => isImage = isImage !== false && IMAGE_TYPE.test(shortText(json)),
     data: (json) => json === null ? isBase64 = false : bytes = (bytes ?? 0) + json.length,
   };
   return {
-    ...scalarBeside(others, wholeScalar((json) => textOf(json) !== "null" && tell(null))),
+    ...scalarBeside(others, taking((json) => json !== "null" && tell(null))),
     member(name) {
       const looked = others.member?.(name) ?? null;
       if (name === null || !Object.hasOwn(readers, name)) return looked;
-      seen.add(name);
       const read = readers[name]!;
       return scalarOnly(looked, both(wholeScalar(read), looked?.scalar), () => read(null));
     },
     end(at, isEmpty) {
-      const isWhole = seen.has("type") && seen.has("media_type");
-      tell(isWhole && isBase64 && isImage ? bytes : null);
+      tell(isBase64 && isImage ? bytes : null);
       others.end?.(at, isEmpty);
     },
   };

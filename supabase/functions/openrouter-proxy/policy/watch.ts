@@ -64,7 +64,8 @@ export class Watch implements JsonVisitor {
   #saysElse = false;
   /** Whether it has an `image_url`; the images that it holds itself; whether it leads to anything else. */
   #hasImageUrl = false;
-  #images: number[] = [];
+  #images = 0;
+  #imageBytes = 0;
   #leadsElsewhere = false;
   /** Whether it is a list of models whose owner knows of it. */
   #namesModels = false;
@@ -188,8 +189,10 @@ export class Watch implements JsonVisitor {
       if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
     }
     const { asked } = this.report;
-    if (this.#isWholeImage()) { for (const bytes of this.#images) asked.image(bytes); }
-    else if (this.#saysImage || this.#hasImageUrl) asked.hasLongMedia = true;
+    if (this.#isWholeImage()) {
+      asked.images += this.#images;
+      asked.imageBytes += this.#imageBytes;
+    } else if (this.#saysImage || this.#hasImageUrl) asked.hasLongMedia = true;
     if (this.#tool === null) return;
     const where = () => this.#path();
     for (const { name, uses, results, runsUnnamed } of this.#tool.asked()) {
@@ -298,12 +301,15 @@ export class Watch implements JsonVisitor {
   /** What an `image_url` or a `source` holds; null: it may be anything. */
   #leadsTo(bytes: number | null): void {
     if (bytes === null) this.#leadsElsewhere = true;
-    else this.#images.push(bytes);
+    else {
+      this.#images++;
+      this.#imageBytes += bytes;
+    }
   }
 
   /** Whether it is an image and nothing else, all of which a message holds. */
   #isWholeImage(): boolean {
-    const holdsAll = this.#images.length > 0 && !this.#leadsElsewhere;
+    const holdsAll = this.#images > 0 && !this.#leadsElsewhere;
     const isImage = this.#saysImage && !this.#saysElse;
     return isImage && holdsAll && this.parent !== null && this.#isInMessages();
   }
