@@ -55,7 +55,7 @@ const IMPORTS: Record<string, string[]> = {
   "policy": ["errors.ts", "bytes", "concurrency"],
   "metering": ["openrouter", "bytes"],
   "openrouter": ["errors.ts", "bytes", "concurrency"],
-  "http": ["log", "errors.ts", "bytes"],
+  "http": ["log", "errors.ts", "bytes", "concurrency"],
   "store": ["database.types.ts", "errors.ts", "bytes", "concurrency"],
   "config": ["log", "bytes"],
   "log": ["bytes"],

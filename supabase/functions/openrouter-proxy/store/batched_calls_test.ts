@@ -5,7 +5,6 @@ import { createStore, type Store } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
 import { aSettlement } from "../testing/settlements.ts";
-import { testWithTimers as test } from "../testing/with_timers.ts";
 
 /** An RPC, and the ids of the requests that it is about. */
 interface Call {
@@ -88,20 +87,20 @@ for (const kind of KINDS) {
     Response.json(Object.fromEntries(ids.map((id) => [id, told(id)]).reverse()));
   const alone = (ids: string[]): Call[] => ids.map((id) => ({ rpc: one, ids: [id] }));
 
-  test(`${many}: what comes while ${one} is under way goes together, and is answered by id`, async () => {
+  Deno.test(`${many}: what comes while ${one} is under way goes together, and is answered by id`, async () => {
     const { answers, calls } = await askFor(kind, ["a", "b", "c", "d"], all);
     assert.deepEqual(answers, ["a", "b", "c", "d"]);
     assert.deepEqual(calls, [...alone(["a"]), { rpc: many, ids: ["b", "c", "d"] }]);
   });
 
-  test(`${many}: no more than ${ADMISSIONS.atOnce} go together`, async () => {
+  Deno.test(`${many}: no more than ${ADMISSIONS.atOnce} go together`, async () => {
     const ids = Array.from({ length: ADMISSIONS.atOnce + 3 }, (_, n) => `id-${n}`);
     const { answers, calls } = await askFor(kind, ids, all);
     assert.deepEqual(answers, ids);
     assert.deepEqual(calls.map(({ ids }) => ids.length), [1, ADMISSIONS.atOnce, 2]);
   });
 
-  test(`${many}: those that it leaves out are asked for alone`, async () => {
+  Deno.test(`${many}: those that it leaves out are asked for alone`, async () => {
     const { answers, calls } = await askFor(
       kind,
       ["a", "b", "c", "d"],
@@ -111,7 +110,7 @@ for (const kind of KINDS) {
     assert.deepEqual(calls.slice(2), alone(["b", "d"]));
   });
 
-  test(`${many}: an answer that is none is lost, those of others and of strangers beside it are not`, async () => {
+  Deno.test(`${many}: an answer that is none is lost, those of others and of strangers beside it are not`, async () => {
     const { answers, calls } = await askFor(
       kind,
       ["a", "b", "c", "d"],
@@ -131,7 +130,7 @@ for (const kind of KINDS) {
       ["is not there, in a database of before", "PGRST202"],
     ] as const
   ) {
-    test(`${many}: where it ${what}, all are asked for alone`, async () => {
+    Deno.test(`${many}: where it ${what}, all are asked for alone`, async () => {
       const { answers, calls } = await askFor(kind, ["a", "b", "c"], () => refusal(code));
       assert.deepEqual(answers, ["a", "b", "c"]);
       assert.deepEqual(calls.slice(2), alone(["b", "c"]));
@@ -139,7 +138,7 @@ for (const kind of KINDS) {
   }
 
   for (const code of ["53100", "53300", "25006", "PGRST000", "PGRST002", "PGRST003"]) {
-    test(`${many}: where nobody is served (${code}), none is asked for again`, async () => {
+    Deno.test(`${many}: where nobody is served (${code}), none is asked for again`, async () => {
       const { answers, calls } = await askFor(kind, ["a", "b", "c"], () => refusal(code));
       assert.deepEqual(answers, ["a", "not done", "not done"]);
       assert.equal(calls.length, 2);
@@ -156,14 +155,14 @@ for (const kind of KINDS) {
       ["the time is up", () => Promise.reject(new DOMException("too long", "TimeoutError"))],
     ] as const
   ) {
-    test(`${many}: where ${what}, all may have arrived, and none is asked for again`, async () => {
+    Deno.test(`${many}: where ${what}, all may have arrived, and none is asked for again`, async () => {
       const { answers, calls } = await askFor(kind, ["a", "b", "c"], answer);
       assert.deepEqual(answers, ["a", "lost", "lost"]);
       assert.equal(calls.length, 2);
     });
   }
 
-  test(`${many}: two of one request never go together`, async () => {
+  Deno.test(`${many}: two of one request never go together`, async () => {
     const { answers, calls } = await askFor(kind, ["a", "b", "b", "c"], all);
     assert.deepEqual(answers, ["a", "b", "b", "c"]);
     assert.deepEqual(calls.slice(1), [{ rpc: many, ids: ["b", "c"] }, ...alone(["b"])]);
@@ -171,7 +170,7 @@ for (const kind of KINDS) {
 }
 
 for (const [kind, atOnce] of [[KINDS[0]!, 16], [KINDS[1]!, 29]] as const) {
-  test(`${kind.many}: of 29 that it leaves out, ${atOnce} are asked for alone at once`, async () => {
+  Deno.test(`${kind.many}: of 29 that it leaves out, ${atOnce} are asked for alone at once`, async () => {
     let asked = 0;
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     const fetch = (async (input: RequestInfo | URL, init?: RequestInit) => {
@@ -192,7 +191,7 @@ for (const [kind, atOnce] of [[KINDS[0]!, 16], [KINDS[1]!, 29]] as const) {
   });
 }
 
-test("DIDs take turns in being admitted, however much one of them asks for", async () => {
+Deno.test("DIDs take turns in being admitted, however much one of them asks for", async () => {
   const together: string[][] = [];
   const fetch = (async (input: RequestInfo | URL, init?: RequestInit) => {
     const { p_admissions } = await new Request(input, init).json();
@@ -211,7 +210,7 @@ test("DIDs take turns in being admitted, however much one of them asks for", asy
   assert.deepEqual(together.map((asked) => asked.indexOf("did:key:quiet")), [1, -1, -1]);
 });
 
-test("an admission that is a duplicate of itself is one whose answer got lost", async () => {
+Deno.test("an admission that is a duplicate of itself is one whose answer got lost", async () => {
   const request = anAdmissionRequest();
   const answering = (duplicateOf: string) => () =>
     Promise.resolve(Response.json({ decision: "duplicate", request_id: duplicateOf }));

@@ -1,5 +1,6 @@
 /** One call of an RPC, and what it is when Postgres or its API does not take it. */
 import type { PostgrestClient } from "@supabase/postgrest-js";
+import { awakeTimeout } from "../concurrency/awake_timeout.ts";
 import { GatewayError } from "../errors.ts";
 import { isAnswerOf, type Rpc } from "./rpc_answers.ts";
 import type { Database } from "../database.types.ts";
@@ -57,8 +58,9 @@ export function unusableAnswer(name: Rpc): StoreUnavailable {
 /** Calls RPCs through this client, each within its time. */
 export function storeCall(client: PostgrestClient<Database>): StoreCall {
   return async (name, args) => {
-    const { data, error } = await client.rpc(name, args as never)
-      .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
+    const { data, error } = await inTime((signal) =>
+      client.rpc(name, args as never).abortSignal(signal)
+    );
     if (error) {
       // Where an error is Postgres's or its API's own the call did nothing, unless it is the connection
       // between the two that got lost.
@@ -71,6 +73,23 @@ export function storeCall(client: PostgrestClient<Database>): StoreCall {
     if (!isAnswerOf(name, data)) throw unusableAnswer(name);
     return data;
   };
+}
+
+/** Asks something of Postgres, which has so much time for it. @param ask ends when its signal aborts */
+export async function inTime<Answer>(
+  ask: (signal: AbortSignal) => PromiseLike<Answer>,
+): Promise<Answer> {
+  const controller = new AbortController();
+  const takeBack = awakeTimeout(() => controller.abort(tooLate()), CALL_TIMEOUT_MS);
+  try {
+    return await ask(controller.signal);
+  } finally {
+    takeBack();
+  }
+}
+
+function tooLate(): DOMException {
+  return new DOMException(`no answer within ${CALL_TIMEOUT_MS} ms`, "TimeoutError");
 }
 
 /** The members that have a value: an RPC's defaults stand for the others. */

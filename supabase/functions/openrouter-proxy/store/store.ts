@@ -15,7 +15,7 @@ import { housekeepingCalls } from "./housekeeping.ts";
 import { keyProvisioningCalls } from "./key_provisioning.ts";
 import { lateCostCalls } from "./late_costs.ts";
 import { lostCallCalls } from "./lost_calls.ts";
-import { CALL_TIMEOUT_MS, storeCall, StoreUnavailable } from "./rpc.ts";
+import { inTime, storeCall, StoreUnavailable } from "./rpc.ts";
 import { settlementCalls } from "./settlement.ts";
 import { usageCalls } from "./usage.ts";
 
@@ -57,8 +57,10 @@ export function createStore(
 
     /** The envelope of a DID's key; null: it has none. */
     async encryptedKeyOf(did: string): Promise<string | null> {
-      const { data, error } = await client.from("user_api_keys").select("encrypted_api_key")
-        .eq("did", did).limit(1).abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
+      const { data, error } = await inTime((signal) =>
+        client.from("user_api_keys").select("encrypted_api_key").eq("did", did).limit(1)
+          .abortSignal(signal)
+      );
       if (error) throw new StoreUnavailable(`user_api_keys: ${error.code} ${error.message}`, false);
       if (!Array.isArray(data)) throw new StoreUnavailable("user_api_keys: no rows", false);
       return data[0]?.encrypted_api_key ?? null;
@@ -66,8 +68,9 @@ export function createStore(
 
     /** Resolves when Postgres answers. */
     async ping(): Promise<void> {
-      const { error } = await client.from("gateway_settings").select("only_row").limit(1)
-        .abortSignal(AbortSignal.timeout(CALL_TIMEOUT_MS));
+      const { error } = await inTime((signal) =>
+        client.from("gateway_settings").select("only_row").limit(1).abortSignal(signal)
+      );
       if (error) throw new StoreUnavailable(`ping: ${error.code} ${error.message}`, false);
     },
   };

@@ -6,13 +6,12 @@ import { createStore } from "./store.ts";
 import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
 import { aSettlement } from "../testing/settlements.ts";
-import { fakeFetch } from "../testing/fake_fetch.ts";
-import { withTimeouts } from "../testing/with_timeouts.ts";
-import { testWithTimers as test } from "../testing/with_timers.ts";
+import { fakeFetch, silentFetch } from "../testing/fake_fetch.ts";
+import { withTimersDue } from "../testing/with_timeouts.ts";
 
 const ADMISSION = anAdmissionRequest();
 
-test("admissions fail at once, and arrive nowhere, while the store times out", async () => {
+Deno.test("admissions fail at once, and arrive nowhere, while the store times out", async () => {
   let nowMs = 0;
   let asked = 0;
   const silent = () => {
@@ -54,7 +53,7 @@ const ERRORS: [what: string, answer: object, mayHaveArrived: boolean][] = [
 ];
 
 for (const [what, answer, mayHaveArrived] of ERRORS) {
-  test(`an admission that fails for ${what} may ${mayHaveArrived ? "" : "not "}have arrived`, async () => {
+  Deno.test(`an admission that fails for ${what} may ${mayHaveArrived ? "" : "not "}have arrived`, async () => {
     const failing = () => Promise.resolve(Response.json(answer, { status: 500 }));
     const store = createStore("http://supabase.test", "sb_secret_x", failing, Date.now);
     await assert.rejects(store.admit(ADMISSION), (error) => {
@@ -93,7 +92,7 @@ const ASKED: [what: string, ask: (store: NewStore) => Promise<unknown>][] = [
 ];
 
 for (const [what, answer] of UNUSABLE) {
-  test(`whoever is answered ${what} is told that the store is unavailable, and may have arrived`, async () => {
+  Deno.test(`whoever is answered ${what} is told that the store is unavailable, and may have arrived`, async () => {
     const fetch = fakeFetch(() => Promise.resolve(answer()));
     const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
     for (const [asked, ask] of ASKED) {
@@ -106,7 +105,7 @@ for (const [what, answer] of UNUSABLE) {
   });
 }
 
-test("what a newer database may say is named by whom it was asked", async () => {
+Deno.test("what a newer database may say is named by whom it was asked", async () => {
   const fetch = fakeFetch(() => Promise.resolve(Response.json({ decision: "new", state: "new" })));
   const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
   const rpcs = ["admit_request", "settle_request", "withdraw_request", "claim_key_provisioning"];
@@ -116,7 +115,7 @@ test("what a newer database may say is named by whom it was asked", async () => 
   }
 });
 
-test("an admission that was admitted before, by an answer that got lost, is told as that", async () => {
+Deno.test("an admission that was admitted before, by an answer that got lost, is told as that", async () => {
   const answer = { decision: "duplicate", request_id: ADMISSION.requestId };
   const fetch = fakeFetch(() => Promise.resolve(Response.json(answer)));
   const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
@@ -124,7 +123,7 @@ test("an admission that was admitted before, by an answer that got lost, is told
   await assert.rejects(store.admit(ADMISSION), { cause, mayHaveArrived: true });
 });
 
-test("an admission that is not asked for says why", async () => {
+Deno.test("an admission that is not asked for says why", async () => {
   let nowMs = 0;
   const silent = () => {
     nowMs += 10_000;
@@ -139,7 +138,7 @@ test("an admission that is not asked for says why", async () => {
 });
 
 for (const [ms, isAsked] of [[9_899, true], [9_900, false]] as const) {
-  test(`calls that failed after ${ms} ms ${isAsked ? "have not" : "have"} timed out`, async () => {
+  Deno.test(`calls that failed after ${ms} ms ${isAsked ? "have not" : "have"} timed out`, async () => {
     let nowMs = 0;
     let asked = 0;
     const failing = () => {
@@ -168,7 +167,7 @@ for (
     ["ey.e30.c2ln", false],
   ] as const
 ) {
-  test(`the key ${key} is ${isJwt ? "" : "not "}sent as a Bearer token, too`, async () => {
+  Deno.test(`the key ${key} is ${isJwt ? "" : "not "}sent as a Bearer token, too`, async () => {
     let sent = new Headers();
     const fetch = ((_: unknown, init: RequestInit) => {
       sent = new Headers(init.headers);
@@ -180,20 +179,16 @@ for (
   });
 }
 
-test("what is read of tables is awaited for ten seconds", async () => {
-  const fetch = ((_: unknown, { signal }: RequestInit) => {
-    signal!.throwIfAborted();
-    return Promise.resolve(Response.json([]));
-  }) as typeof globalThis.fetch;
-  const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
-  const waits = await withTimeouts(async () => {
+Deno.test("what is read of tables is awaited for ten seconds", async () => {
+  const store = createStore("http://supabase.test", "sb_secret_x", silentFetch, Date.now);
+  const waits = await withTimersDue(async () => {
     await assert.rejects(store.ping(), { type: "store_unavailable", mayHaveArrived: false });
     await assert.rejects(store.encryptedKeyOf("did:key:z"), { type: "store_unavailable" });
   });
   assert.deepEqual(waits, [10_000, 10_000]);
 });
 
-test("an answer that has no rows is none that says that there is no key", async () => {
+Deno.test("an answer that has no rows is none that says that there is no key", async () => {
   const fetch = fakeFetch(() => Promise.resolve(Response.json({})));
   const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
   await assert.rejects(store.encryptedKeyOf("did:key:z"), {
@@ -202,7 +197,7 @@ test("an answer that has no rows is none that says that there is no key", async 
   });
 });
 
-test("a store that cannot be asked is asked once, whatever is read", async () => {
+Deno.test("a store that cannot be asked is asked once, whatever is read", async () => {
   for (
     const answer of [
       () => new Response("", { status: 503 }),
@@ -221,43 +216,46 @@ test("a store that cannot be asked is asked once, whatever is read", async () =>
   }
 });
 
-test("nobody waits for a store that hangs much longer than for one call", async () => {
-  const begun = new Set<AbortSignal>();
-  const hanging = ((_: unknown, { signal }: RequestInit) => {
-    begun.add(signal!);
-    return new Promise(() => {});
-  }) as typeof fetch;
+Deno.test("nobody waits for a store that hangs much longer than for one call", async () => {
+  const begun: ((reason: unknown) => void)[] = [];
+  const hanging = fakeFetch(() => new Promise((_, reject) => begun.push(reject)));
   const store = createStore("http://supabase.test", "sb_secret_x", hanging, Date.now);
-  const waiting = 2 * ADMISSIONS.atOnce + 1;
-  for (let n = 0; n < waiting; n++) store.admit(anAdmissionRequest()).catch(() => {});
+  const admissions = Array.from(
+    { length: 2 * ADMISSIONS.atOnce + 1 },
+    () => store.admit(anAdmissionRequest()),
+  );
   // The first alone, the others beside it, each with a time-out of its own.
-  while (begun.size < 3) await new Promise((resolve) => setTimeout(resolve, 10));
-  assert.equal(begun.size, 3);
+  while (begun.length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.equal(begun.length, 3);
+  for (const end of begun) end(new TypeError("it hangs"));
+  await Promise.allSettled(admissions);
 });
 
-test("after three admissions that took their whole time, one at a time finds out", async () => {
+Deno.test("after three admissions that took their whole time, one at a time finds out", async () => {
   let nowMs = 0;
   let asked = 0;
-  const late = (() => {
+  const probe = Promise.withResolvers<Response>();
+  const late = fakeFetch(() => {
     asked++;
     // Timers are no more exact than that.
     nowMs += 9_900;
-    return asked === 4 ? new Promise(() => {}) : Promise.reject(new TypeError("late"));
-  }) as typeof fetch;
+    return asked === 4 ? probe.promise : Promise.reject(new TypeError("late"));
+  });
   const store = createStore("http://supabase.test", "sb_secret_x", late, () => nowMs);
   for (let n = 0; n < 3; n++) {
     await assert.rejects(store.admit(ADMISSION), { mayHaveArrived: true });
   }
-  store.admit(ADMISSION).catch(() => {});
+  const asking = store.admit(ADMISSION);
   while (asked < 4) await new Promise((resolve) => setTimeout(resolve));
   await assert.rejects(store.admit(ADMISSION), { mayHaveArrived: false });
   assert.equal(asked, 4);
+  probe.reject(new TypeError("late"));
+  await assert.rejects(asking, { mayHaveArrived: true });
 });
 
-test("a call has 10 s, and may have arrived where it takes longer", async () => {
-  const waits = await withTimeouts(async () => {
-    const fetch = fakeFetch(({ signal }) => Promise.reject(signal!.reason));
-    const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
+Deno.test("a call has 10 s, and may have arrived where it takes longer", async () => {
+  const waits = await withTimersDue(async () => {
+    const store = createStore("http://supabase.test", "sb_secret_x", silentFetch, Date.now);
     await assert.rejects(store.admit(ADMISSION), { mayHaveArrived: true });
   });
   assert.deepEqual([...new Set(waits)], [10_000]);
@@ -363,7 +361,7 @@ const CALLS: [
 ];
 
 for (const [rpc, args, answer, call] of CALLS) {
-  test(`${rpc} is called with ${Object.keys(args)}, and what it returns is returned`, async () => {
+  Deno.test(`${rpc} is called with ${Object.keys(args)}, and what it returns is returned`, async () => {
     const seen: unknown[] = [];
     const answering = (async (input: RequestInfo | URL, init?: RequestInit) => {
       const request = new Request(input, init);
@@ -377,7 +375,7 @@ for (const [rpc, args, answer, call] of CALLS) {
 }
 
 for (const alerted of [true, false]) {
-  test(`a call that no budget has room for ${alerted ? "brings" : "does not bring"} an alert about`, async () => {
+  Deno.test(`a call that no budget has room for ${alerted ? "brings" : "does not bring"} an alert about`, async () => {
     const answer = {
       decision: "budget_exceeded",
       scope: "did",
@@ -405,7 +403,7 @@ for (const alerted of [true, false]) {
   });
 }
 
-test("a new secret key is no Bearer token, whatever variable it came in; a legacy key is one, too", async () => {
+Deno.test("a new secret key is no Bearer token, whatever variable it came in; a legacy key is one, too", async () => {
   const headersWith = async (key: string) => {
     let sent = new Headers();
     const answering = ((input: RequestInfo | URL, init?: RequestInit) => {
@@ -420,7 +418,7 @@ test("a new secret key is no Bearer token, whatever variable it came in; a legac
   assert.deepEqual(await headersWith(legacy), [legacy, `Bearer ${legacy}`]);
 });
 
-test("what is read of a table is asked for by its name, and a failure is the store's", async () => {
+Deno.test("what is read of a table is asked for by its name, and a failure is the store's", async () => {
   const asked: string[] = [];
   let answer = () => Response.json([{ encrypted_api_key: "sealed" }]);
   const fetch = fakeFetch(({ url }) => {
@@ -428,7 +426,7 @@ test("what is read of a table is asked for by its name, and a failure is the sto
     asked.push(decodeURIComponent(pathname + search));
     return Promise.resolve(answer());
   });
-  const waits = await withTimeouts(async () => {
+  const waits = await withTimersDue(async () => {
     const store = createStore("http://supabase.test", "sb_secret_x", fetch, Date.now);
     assert.equal(await store.encryptedKeyOf("did:key:z6Mk"), "sealed");
     assert.equal(await store.ping(), undefined);

@@ -1,6 +1,6 @@
-/** Tests of how long somebody waits by AbortSignal.timeout. */
+/** Tests of how long somebody waits. */
 
-/** Runs this while every such wait is over at once. @returns how long each was to last, in ms */
+/** Runs this while every wait by AbortSignal.timeout is over at once. @returns how long each was to last, in ms */
 export async function withTimeouts(run: () => Promise<void>): Promise<number[]> {
   const { timeout } = AbortSignal;
   const waits: number[] = [];
@@ -12,6 +12,25 @@ export async function withTimeouts(run: () => Promise<void>): Promise<number[]> 
     await run();
   } finally {
     AbortSignal.timeout = timeout;
+  }
+  return waits;
+}
+
+/** Runs this while every timer is due at once. @returns how long each was to last, in ms */
+export async function withTimersDue(run: () => Promise<void>): Promise<number[]> {
+  const { setTimeout, clearTimeout } = globalThis;
+  const waits: number[] = [];
+  const cleared = new Set<unknown>();
+  globalThis.setTimeout = ((due: () => void, ms: number) => {
+    const timer = waits.push(ms);
+    queueMicrotask(() => cleared.has(timer) || due());
+    return timer;
+  }) as unknown as typeof setTimeout;
+  globalThis.clearTimeout = (timer) => void cleared.add(timer);
+  try {
+    await run();
+  } finally {
+    Object.assign(globalThis, { setTimeout, clearTimeout });
   }
   return waits;
 }

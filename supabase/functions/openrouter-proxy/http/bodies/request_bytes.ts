@@ -3,6 +3,7 @@ import type { Bytes } from "../../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../../errors.ts";
 import { growingBytes } from "../../bytes/growing_bytes.ts";
 import { chunkReader } from "../../bytes/chunk_reader.ts";
+import { awakeTimeout } from "../../concurrency/awake_timeout.ts";
 import type { BodiesUnderWay } from "./bodies_under_way.ts";
 import type { BodyPlace } from "./body_place.ts";
 import type { Sender } from "./slow_bodies.ts";
@@ -80,7 +81,7 @@ async function receivedAtOnce(
 ): Promise<Bytes> {
   const { promise: stopped, reject: stop } = Promise.withResolvers<never>();
   place.whenEnded(stop);
-  const timer = setTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
+  const takeBack = awakeTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
   try {
     const whole = request.arrayBuffer().catch(() => {
       throw new ClientDisconnected();
@@ -89,7 +90,7 @@ async function receivedAtOnce(
     if (bytes.length > maxBytes) throw tooLarge(maxBytes);
     return bytes;
   } finally {
-    clearTimeout(timer);
+    takeBack();
   }
 }
 
@@ -115,7 +116,7 @@ async function received(
   }
 
   place.whenEnded(stop);
-  const timer = setTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
+  const takeBack = awakeTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
   try {
     for (;;) {
       const { done, value } = await reader.read().catch(() => {
@@ -134,7 +135,7 @@ async function received(
     });
     throw error;
   } finally {
-    clearTimeout(timer);
+    takeBack();
   }
 }
 
