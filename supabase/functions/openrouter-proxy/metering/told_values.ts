@@ -11,6 +11,9 @@ export type Json = Record<string, unknown>;
 
 /** Members whose digits matter: a parsed number would be rounded to a binary float. */
 const MONEY = new Set(["cost", "upstream_inference_cost", "total_cost"]);
+/** Such a member with a number (RFC 8259 section 6), in a text without escapes. */
+const MONEY_MEMBER =
+  /("(?:cost|upstream_inference_cost|total_cost)"\s*:\s*)(-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?=[\s,}])/g;
 /** An amount that somebody may have been charged: prices have some twelve decimals. */
 const AMOUNT = /^[0-9]{1,10}(?:\.[0-9]{1,40})?(?:[eE](?:-[0-4]?[0-9]|\+?0?[0-9]))?$/;
 const MAX_AMOUNT = 1e9;
@@ -20,7 +23,10 @@ const MAX_IDENTIFIER_LENGTH = 512;
 
 /** Parses an answer, with amounts of money as the strings that they were written as. */
 export function parseWithExactMoney(text: string): unknown {
-  return parseKeepingDecimals(text, MONEY);
+  if (text.includes("\\")) return parseKeepingDecimals(text, MONEY);
+  // Each quotation mark begins or ends a text, so that what looks like a member is one. This takes a
+  // fifth of the time.
+  return JSON.parse(text.replace(MONEY_MEMBER, '$1"$2"'));
 }
 
 /** A text, as far as it is stored; null where nothing of it is. */
