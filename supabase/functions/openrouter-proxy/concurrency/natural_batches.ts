@@ -1,8 +1,12 @@
 /**
  * Natural batching: what comes while a call is under way goes together when that returns. Nothing waits
  * while nothing is under way, so that one client loses no time by it, and many save most of the calls.
+ * After a call for several the next one waits for what else is ready in this turn of the event loop,
+ * because what they bring about comes together: else the first would go alone, and the others after it.
  * Owners take turns, so that however much one of them asks for, the others' go with the next call.
  */
+// Deno 2.1.4 has no global of this name, and makes a timer of it, of a millisecond.
+import { setImmediate } from "node:timers";
 import { queueInTurns } from "./queue_in_turns.ts";
 
 /** How items are asked for. */
@@ -45,6 +49,10 @@ export function naturalBatches<Item, Answer>(
   const waiting = queueInTurns<Waiting<Item, Answer>>();
   const leftOut = queueInTurns<Waiting<Item, Answer>>();
   let callsUnderWay = 0;
+  /** Whether the last call was for several. */
+  let wereSeveral = false;
+  /** How many calls begin at the end of this turn of the event loop, if so many are needed. */
+  let aboutToGo = 0;
   let aloneUnderWay = 0;
   let endOfPatience: ReturnType<typeof setTimeout> | undefined;
 
@@ -100,18 +108,35 @@ export function naturalBatches<Item, Answer>(
     clearTimeout(endOfPatience);
     endOfPatience = undefined;
     if (waiting.size() === 0) return;
+    const together = takeTogether();
+    wereSeveral = together.size > 1;
     callsUnderWay++;
-    callFor(takeTogether()).then(() => {
+    callFor(together).then(() => {
       callsUnderWay--;
-      goOn();
+      if (waiting.size() > 0) goSoon();
     });
-    if (waiting.size() > 0) endOfPatience = setTimeout(goOn, patienceMs);
+    if (waiting.size() > 0) endOfPatience = setTimeout(losePatience, patienceMs);
+  }
+
+  function losePatience(): void {
+    endOfPatience = undefined;
+    if (aboutToGo === 0) goOn();
+  }
+
+  function goSoon(): void {
+    if (!wereSeveral) return goOn();
+    if (aboutToGo++ > 0) return;
+    setImmediate(() => {
+      const calls = aboutToGo;
+      aboutToGo = 0;
+      for (let n = 0; n < calls; n++) goOn();
+    });
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push(ownerOf(item), { item, resolve, reject });
-      if (callsUnderWay === 0) goOn();
-      else endOfPatience ??= setTimeout(goOn, patienceMs);
+      if (callsUnderWay > 0) endOfPatience ??= setTimeout(losePatience, patienceMs);
+      else if (aboutToGo === 0) goSoon();
     });
 }

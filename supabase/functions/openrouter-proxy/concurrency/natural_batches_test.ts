@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { naturalBatches } from "./natural_batches.ts";
 
 class Refused extends Error {}
@@ -42,8 +43,11 @@ const LIMITS = { atOnce: 3, aloneAtOnce: 2, patienceMs: 2 ** 31 - 1 };
 
 const { setTimeout, clearTimeout } = globalThis;
 
-/** Lets whatever is ready to go on do so. */
-const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+/** Lets whatever is ready to go on do so, and what waits for that. */
+async function turn(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise((resolve) => setImmediate(resolve));
+}
 
 /** Runs a test of who waits for calls under way, which says when patience ends. */
 async function withPatience(
@@ -97,6 +101,45 @@ Deno.test("naturalBatches sends what came meanwhile together, in its order, so m
   assert.deepEqual(begun, [["a"], ["b", "c", "d"], ["e"]]);
   ends[2]!.answer();
   assert.deepEqual(await Promise.all(answers), ["a of 1", "b of 3", "c of 3", "d of 3", "e of 1"]);
+});
+
+Deno.test("after a call for several, what comes in one turn of the event loop goes together", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, LIMITS);
+  const answers = ["a", "b", "c"].map(ask);
+  ends[0]!.answer();
+  await turn();
+  ends[1]!.answer();
+  await turn();
+  assert.deepEqual(begun, [["a"], ["b", "c"]]);
+
+  answers.push(...["d", "e"].map(ask));
+  assert.equal(begun.length, 2);
+  await turn();
+  assert.deepEqual(begun[2], ["d", "e"]);
+  // Those that wait when it returns go with what comes in the same turn.
+  answers.push(ask("f"));
+  ends[2]!.answer();
+  await answers[4];
+  answers.push(ask("g"));
+  await turn();
+  assert.deepEqual(begun[3], ["f", "g"]);
+  ends[3]!.answer();
+  await turn();
+
+  answers.push(ask("h"));
+  await turn();
+  assert.deepEqual(begun[4], ["h"]);
+  ends[4]!.answer();
+  await turn();
+  // After a call for one, nothing waits.
+  answers.push(ask("i"));
+  assert.deepEqual(begun[5], ["i"]);
+  ends[5]!.answer();
+  assert.deepEqual(
+    (await Promise.all(answers)).map((answer) => answer.at(-1)),
+    ["1", "2", "2", "2", "2", "2", "2", "1", "1"],
+  );
 });
 
 Deno.test("naturalBatches never sends two items of one key together", async () => {
@@ -258,5 +301,43 @@ Deno.test("naturalBatches has patience anew with each call that goes", async () 
     for (const { answer } of ends.slice(1)) answer();
     await turn();
     assert.deepEqual(begun.length, 3);
+  });
+});
+
+Deno.test("whoever loses patience in a turn in which a call begins goes with it", async () => {
+  await withPatience(async ({ running, end }) => {
+    const { begun, ends, calls } = callsInHand();
+    const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
+    const answers = ["a", "b", "c"].map(ask);
+    ends[0]!.answer();
+    await turn();
+    answers.push(ask("d"));
+    assert.deepEqual([begun[1], running()], [["b", "c"], [100]]);
+    ends[1]!.answer();
+    await answers[2];
+    // The call has ended once its answers are given.
+    for (let n = 0; n < 9; n++) await null;
+    const ended = end();
+    answers.push(ask("e"));
+    await ended;
+    assert.deepEqual([begun.slice(2), running()], [[["d", "e"]], []]);
+    ends[2]!.answer();
+    assert.deepEqual((await Promise.all(answers)).slice(3), ["d of 2", "e of 2"]);
+  });
+});
+
+Deno.test("as many calls begin as have ended in a turn of the event loop", async () => {
+  await withPatience(async ({ end }) => {
+    const { begun, ends, calls } = callsInHand();
+    const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
+    const answers = [..."abcdefghijklmnop"].map(ask);
+    await end();
+    await end();
+    assert.deepEqual(begun, [["a"], ["b", "c", "d"], ["e", "f", "g"]]);
+    for (const { answer } of ends) answer();
+    await turn();
+    assert.deepEqual(begun.slice(3), [["h", "i", "j"], ["k", "l", "m"], ["n", "o", "p"]]);
+    for (const { answer } of ends.slice(3)) answer();
+    assert.equal((await Promise.all(answers)).at(-1), "p of 3");
   });
 });
