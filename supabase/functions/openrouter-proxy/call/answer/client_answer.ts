@@ -2,7 +2,7 @@
  * OpenRouter's answer, made the client's: status, headers and bytes as they came, past the meter.
  */
 import { chunkReader, loanedChunks } from "../../bytes/chunk_reader.ts";
-import { concat } from "../../bytes/encodings.ts";
+import { type Bytes, concat } from "../../bytes/encodings.ts";
 import { gatheredChunks } from "../../bytes/gathered_chunks.ts";
 import type { CallLater } from "../../concurrency/shared_timer.ts";
 import { redactedError } from "../../openrouter/identifiers.ts";
@@ -93,7 +93,7 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
         ? (error) => options.errorEvents(error, seenOf(meter, generationId))
         : null,
     });
-    return new Response(passed, { status, headers });
+    return answerOf(passed, status, headers);
   }
   if (status < 400 && body !== null && body.length > 0) booking?.firstByte();
   const passed = body && concat(meter.feed(body), meter.end());
@@ -102,7 +102,14 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   booking?.end(endingOfWhole(status, meter, options));
   // The meter gives up errors that are too large to be held back; this one is here as a whole.
   const clean = body !== null && status >= 400 ? concat(redactedError(body)) : passed;
-  return new Response(clean, { status, headers });
+  return answerOf(clean, status, headers);
+}
+
+/** Deno takes longer to make an answer with headers than to make one and add them. */
+function answerOf(body: Bytes | ReadableStream | null, status: number, headers: Headers): Response {
+  const answer = new Response(body, { status });
+  headers.forEach((value, name) => answer.headers.append(name, value));
+  return answer;
 }
 
 function seenOf({ observed, progress }: Meter, generationId: string | null): SeenStream {
