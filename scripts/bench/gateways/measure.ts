@@ -47,10 +47,15 @@ const ONE_SLOW_STREAM_MS = 1_000;
 const SLOW_STREAMS_BEGIN_WITHIN_MS = 800;
 const WARM_UP_MS = 400;
 
-/** Loads a target until its code is compiled and its connections are open, before anything counts. */
-export async function warmUp(target: Target): Promise<void> {
+/**
+ * Loads a target until its connections are open and its code is compiled, before anything counts. V8
+ * gives much of that up while nothing is asked for.
+ *
+ * @param seconds by calls, and by streams
+ */
+export async function warmUp(target: Target, seconds: number): Promise<void> {
   const busy = SHAPES.filter(({ clients, gapMs }) => clients === 32 && gapMs === 0);
-  for (const shape of busy) await measure(target, shape, 1.5, 0);
+  for (const shape of busy) await measure(target, shape, seconds, 0);
 }
 
 /** The body of a call, as the upstream of the bench understands it. */
