@@ -94,7 +94,7 @@ if (options.json !== undefined) {
 if (options.write) await writeDocument(report);
 console.error(`\n${((performance.now() - began) / 60_000).toFixed(1)} minutes`);
 
-/** In turns of some seconds: what a target does in one, it does in code that is compiled. */
+/** In turns so long that what a target does in one, it does in code that is compiled. */
 async function sideBySide(targets: Target[]): Promise<Measured[]> {
   const { first, each } = much.warmUpSeconds;
   const shapes = SHAPES.filter(({ isQuick }) => isQuick || !options.quick);

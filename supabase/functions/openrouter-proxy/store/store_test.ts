@@ -7,6 +7,7 @@ import { StoreUnavailable } from "./rpc.ts";
 import { anAdmissionRequest } from "../testing/admissions.ts";
 import { aSettlement } from "../testing/settlements.ts";
 import { fakeFetch, silentFetch } from "../testing/fake_fetch.ts";
+import { timersLeft } from "../testing/timers_left.ts";
 import { withTimersDue } from "../testing/with_timeouts.ts";
 
 const ADMISSION = anAdmissionRequest();
@@ -259,6 +260,25 @@ Deno.test("a call has 10 s, and may have arrived where it takes longer", async (
     await assert.rejects(store.admit(ADMISSION), { mayHaveArrived: true });
   });
   assert.deepEqual([...new Set(waits)], [10_000]);
+});
+
+Deno.test("a call leaves no timer, whatever comes of it", async () => {
+  const outcomes: [string, () => Promise<Response>][] = [
+    ["an answer", () => Promise.resolve(Response.json([]))],
+    ["a refusal", () => Promise.resolve(new Response("", { status: 503 }))],
+    ["a broken connection", () => Promise.reject(new TypeError("reset"))],
+  ];
+  for (const [outcome, answer] of outcomes) {
+    const store = createStore("http://supabase.test", "sb_secret_x", fakeFetch(answer), Date.now);
+    const asked = [
+      () => store.ping(),
+      () => store.encryptedKeyOf("did:key:z"),
+      () => store.admit(ADMISSION),
+    ];
+    for (const ask of asked) {
+      assert.equal(await timersLeft(() => ask().catch(() => {})), 0, outcome);
+    }
+  }
 });
 
 type NewStore = ReturnType<typeof createStore>;
