@@ -1,6 +1,7 @@
 /**
- * Natural batching: what comes while a call is under way goes together when that returns. Nothing waits
- * while nothing is under way, so that one client loses no time by it, and many save most of the calls.
+ * Natural batching: what comes while a call is under way goes together when that returns. What somebody
+ * waits for goes at once while nothing is under way, so that one client loses no time by it, and many
+ * save most of the calls.
  * After a call for several the next one waits for what else is ready in this turn of the event loop,
  * because what they bring about comes together: else the first would go alone, and the others after it.
  * Owners take turns, so that however much one of them asks for, the others' go with the next call.
@@ -33,6 +34,11 @@ export interface BatchLimits {
    * hangs does not hold up all others.
    */
   patienceMs: number;
+  /**
+   * Whether somebody waits for the answers. What nobody waits for goes at the end of the turn of the event
+   * loop: behind the answers to clients that go out in it.
+   */
+  isAwaited: boolean;
 }
 
 interface Waiting<Item, Answer> {
@@ -44,7 +50,7 @@ interface Waiting<Item, Answer> {
 /** @returns what asks for an item, alone or with others; rejects as the call for it does */
 export function naturalBatches<Item, Answer>(
   { one, many, keyOf, ownerOf, mayPassAlone }: BatchCalls<Item, Answer>,
-  { atOnce, aloneAtOnce, patienceMs }: BatchLimits,
+  { atOnce, aloneAtOnce, patienceMs, isAwaited }: BatchLimits,
 ): (item: Item) => Promise<Answer> {
   const waiting = queueInTurns<Waiting<Item, Answer>>();
   const leftOut = queueInTurns<Waiting<Item, Answer>>();
@@ -124,7 +130,7 @@ export function naturalBatches<Item, Answer>(
   }
 
   function goSoon(): void {
-    if (!wereSeveral) return goOn();
+    if (isAwaited && !wereSeveral) return goOn();
     if (aboutToGo++ > 0) return;
     setImmediate(() => {
       const calls = aboutToGo;

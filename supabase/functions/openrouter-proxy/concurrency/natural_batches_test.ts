@@ -39,7 +39,7 @@ function callsInHand() {
   };
 }
 
-const LIMITS = { atOnce: 3, aloneAtOnce: 2, patienceMs: 2 ** 31 - 1 };
+const LIMITS = { atOnce: 3, aloneAtOnce: 2, patienceMs: 2 ** 31 - 1, isAwaited: true };
 
 const { setTimeout, clearTimeout } = globalThis;
 
@@ -140,6 +140,34 @@ Deno.test("after a call for several, what comes in one turn of the event loop go
     (await Promise.all(answers)).map((answer) => answer.at(-1)),
     ["1", "2", "2", "2", "2", "2", "2", "1", "1"],
   );
+});
+
+Deno.test("what nobody waits for goes behind all that this turn of the event loop brings about", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const ask = naturalBatches(calls, { ...LIMITS, isAwaited: false });
+  const order: string[] = [];
+  const first = ask("a");
+  const answered = Promise.resolve().then(() => order.push("an answer"));
+  await answered;
+  const second = ask("b");
+  assert.deepEqual([begun, order], [[], ["an answer"]]);
+  await turn();
+  assert.deepEqual(begun, [["a", "b"]]);
+  ends[0]!.answer();
+  assert.deepEqual(await Promise.all([first, second]), ["a of 2", "b of 2"]);
+
+  const third = ask("c");
+  assert.equal(begun.length, 1);
+  await turn();
+  const fourth = ask("d");
+  assert.deepEqual(begun[1], ["c"]);
+  ends[1]!.answer();
+  await third;
+  assert.equal(begun.length, 2, "not at once after a call for one, either");
+  await turn();
+  assert.deepEqual(begun[2], ["d"]);
+  ends[2]!.answer();
+  assert.equal(await fourth, "d of 1");
 });
 
 Deno.test("naturalBatches never sends two items of one key together", async () => {

@@ -18,10 +18,15 @@ export const ADMISSIONS: BatchLimits = {
   atOnce: 64,
   aloneAtOnce: 16,
   patienceMs: 100,
+  isAwaited: true,
 };
 
-/** No client brings about that a settlement is left out. */
-export const SETTLEMENTS: BatchLimits = { ...ADMISSIONS, aloneAtOnce: Infinity };
+/** No client brings about that a settlement is left out, and none waits for it. */
+export const SETTLEMENTS: BatchLimits = {
+  ...ADMISSIONS,
+  aloneAtOnce: Infinity,
+  isAwaited: false,
+};
 
 /** By how much a timer may be early. */
 const TIMER_SLACK_MS = 100;

@@ -53,7 +53,7 @@ const idOf = (item: unknown) => (item as { request_id: string }).request_id;
 const refusal = (code: string) => Response.json({ code, message: "x" }, { status: 500 });
 
 /**
- * Asks for requests at the same time: the first goes alone, the others together.
+ * Asks for a request, and, while its call is under way, for the others, which go together.
  *
  * @param answerTo what each call for several is answered
  * @returns what became of each, "lost" or "not done" where it failed, and the calls
@@ -64,21 +64,29 @@ async function askFor(
   answerTo: (ids: string[]) => Response | Promise<Response>,
 ) {
   const calls: Call[] = [];
+  const { promise: firstIsUnderWay, resolve: tellOfFirst } = Promise.withResolvers<void>();
+  const { promise: allAreAskedFor, resolve: tellOfAll } = Promise.withResolvers<void>();
   const answering = (async (input: RequestInfo | URL, init?: RequestInit) => {
     const request = new Request(input, init);
     const rpc = new URL(request.url).pathname.split("/").at(-1)!;
     const asked = idsIn(await request.json());
     calls.push({ rpc, ids: asked });
+    tellOfFirst();
+    await allAreAskedFor;
     return rpc === many ? await answerTo(asked) : Response.json(told(asked[0]!));
   }) as typeof fetch;
   const store = createStore("http://supabase.test", "sb_secret_x", answering, Date.now);
-  const answers = await Promise.all(ids.map((id) =>
+  const answerOf = (id: string) =>
     ask(store, id).then(toldAs, (error) => {
       assert.ok(error instanceof StoreUnavailable, String(error));
       return error.mayHaveArrived ? "lost" : "not done";
-    })
-  ));
-  return { answers, calls };
+    });
+  const [first, ...others] = ids;
+  const answers = [answerOf(first!)];
+  await firstIsUnderWay;
+  answers.push(...others.map(answerOf));
+  tellOfAll();
+  return { answers: await Promise.all(answers), calls };
 }
 
 for (const kind of KINDS) {
