@@ -9,6 +9,7 @@ import { closeUnread } from "./http/close_unread.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { noStore } from "./http/no_store.ts";
+import { onAnswer } from "./http/on_answer.ts";
 import { tellLimits } from "./http/rate_limited.ts";
 import { type Handler, type RequestEnv, requestLog } from "./http/request_log.ts";
 import { wellFormedHost } from "./http/well_formed_host.ts";
@@ -53,8 +54,8 @@ export function createGateway(deps: GatewayDeps): Gateway {
     });
   }
 
-  app.use(requestLog(now, log), closeUnread, crossOrigin(config.allowedOrigins), wellFormedHost);
-  app.use(noStore, tellLimits, rates.countRefusals);
+  app.use(requestLog(now, log), onAnswer(rates.countRefusals, tellLimits, noStore, closeUnread));
+  app.use(crossOrigin(config.allowedOrigins), wellFormedHost);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", createUsage(identify, store));

@@ -3,10 +3,8 @@
  * what still comes of it is for nobody. A client that is not told may send its next request on the
  * connection, which then fails.
  */
-import type { MiddlewareHandler } from "hono";
-import type { RequestEnv } from "./request_log.ts";
+import type { AnswerStep } from "./on_answer.ts";
 
-export const closeUnread: MiddlewareHandler<RequestEnv> = async (c, next) => {
-  await next();
+export const closeUnread: AnswerStep = (c) => {
   if (c.req.raw.body !== null && !c.get("bodyReceived")) c.res.headers.set("connection", "close");
 };

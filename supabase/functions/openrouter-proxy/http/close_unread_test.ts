@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { closeUnread } from "./close_unread.ts";
+import { onAnswer } from "./on_answer.ts";
 import type { RequestEnv } from "./request_log.ts";
 
 /** What the answer says of its connection. */
 async function connectionAfter(body: string | null, isReceived: boolean): Promise<string | null> {
   const app = new Hono<RequestEnv>();
-  app.use(closeUnread);
+  app.use(onAnswer(closeUnread));
   app.all("*", (c) => {
     if (isReceived) c.set("bodyReceived", true);
     return c.text("x");

@@ -4,15 +4,13 @@
  *
  * Source: docs/protocol.md, "Headers".
  */
-import type { MiddlewareHandler } from "hono";
-import type { RequestEnv } from "./request_log.ts";
+import type { AnswerStep } from "./on_answer.ts";
 
 /**
  * `cache-control: no-store` where an answer says nothing of caches, and on what a DID reads, whatever
  * OpenRouter says of it.
  */
-export const noStore: MiddlewareHandler<RequestEnv> = async (c, next) => {
-  await next();
+export const noStore: AnswerStep = (c) => {
   const { headers } = c.res;
   const isRead = c.req.method === "GET" || c.req.method === "HEAD";
   const isOfDid = c.get("did") !== undefined && isRead;

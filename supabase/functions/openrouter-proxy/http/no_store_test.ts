@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse, GatewayError } from "../errors.ts";
 import { noStore } from "./no_store.ts";
+import { onAnswer } from "./on_answer.ts";
 import type { RequestEnv } from "./request_log.ts";
 
 /** What an answer says of caches that said this before. */
 async function told(method: string, did: string | undefined, before: string | null) {
   const app = new Hono<RequestEnv>();
-  app.use(noStore);
+  app.use(onAnswer(noStore));
   app.all("/x", (c) => {
     c.set("did", did);
     return c.body("x", 200, before === null ? {} : { "cache-control": before });
@@ -32,7 +33,7 @@ Deno.test("another answer keeps what it says of caches, and is kept by none if i
 
 Deno.test("no cache keeps a refusal", async () => {
   const app = new Hono<RequestEnv>();
-  app.use(noStore);
+  app.use(onAnswer(noStore));
   app.onError((error) => errorResponse(error, "1"));
   app.get("/x", () => {
     throw new GatewayError("missing_credentials", "sign it");

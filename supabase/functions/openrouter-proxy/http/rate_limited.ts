@@ -1,7 +1,6 @@
 /** What answers say of a rate: the headers, and the refusal. */
-import type { MiddlewareHandler } from "hono";
 import { GatewayError } from "../errors.ts";
-import type { RequestEnv } from "./request_log.ts";
+import type { AnswerStep } from "./on_answer.ts";
 
 /** A rate, as the answer to a request that counts tells it. */
 export interface Rate {
@@ -43,8 +42,7 @@ export function rateLimited(
  * Tells of the rate that a request counted in, unless its answer tells of another one, and of what is
  * left of the budgets.
  */
-export const tellLimits: MiddlewareHandler<RequestEnv> = async (c, next) => {
-  await next();
+export const tellLimits: AnswerStep = (c) => {
   const remainingUsd = c.get("remainingUsd");
   if (remainingUsd !== undefined) c.res.headers.set("x-budget-remaining-usd", remainingUsd);
   const rate = c.get("rate");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse } from "../errors.ts";
+import { onAnswer } from "./on_answer.ts";
 import { rateLimited, tellLimits } from "./rate_limited.ts";
 import type { RequestEnv } from "./request_log.ts";
 
@@ -32,7 +33,7 @@ for (const [seconds, told] of [[0, "1"], [0.2, "1"], [1, "1"], [1.01, "2"], [59,
 
 async function answered(rate: typeof RATE | undefined, headers: Record<string, string>) {
   const app = new Hono<RequestEnv>();
-  app.use(tellLimits);
+  app.use(onAnswer(tellLimits));
   app.get("/", (c) => {
     c.set("rate", rate);
     return new Response("x", { headers });
@@ -58,7 +59,7 @@ Deno.test("an answer that tells of another rate keeps that", async () => {
 Deno.test("an answer tells what is left of the budgets, and nothing where there are none", async () => {
   const told = async (remainingUsd: string | undefined) => {
     const app = new Hono<RequestEnv>();
-    app.use(tellLimits);
+    app.use(onAnswer(tellLimits));
     app.get("/", (c) => {
       c.set("remainingUsd", remainingUsd);
       return c.text("x");

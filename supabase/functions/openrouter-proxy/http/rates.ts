@@ -4,8 +4,9 @@
  *
  * Source: docs/protocol.md, "Rates".
  */
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { GatewayError } from "../errors.ts";
+import type { AnswerStep } from "./on_answer.ts";
 import { rateLimited } from "./rate_limited.ts";
 import type { RequestEnv } from "./request_log.ts";
 import { type Level, TokenBuckets } from "./token_buckets.ts";
@@ -18,7 +19,7 @@ export interface Rates {
    */
   admit(c: Context<RequestEnv>, did: string): void;
   /** Counts the requests of verified DIDs that end with a refusal. */
-  countRefusals: MiddlewareHandler<RequestEnv>;
+  countRefusals: AnswerStep;
 }
 
 /** How often a DID may be refused within a minute. */
@@ -60,8 +61,7 @@ export function createRates(readsPerMinute: number, now: () => number): Rates {
       c.set("rate", reads.take(did));
     },
 
-    async countRefusals(c, next) {
-      await next();
+    countRefusals(c) {
       const { error } = c;
       const did = c.get("did");
       if (did === undefined || !(error instanceof GatewayError) || own.has(error)) return;

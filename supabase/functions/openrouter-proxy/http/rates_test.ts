@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse, type ErrorType, GatewayError } from "../errors.ts";
 import { fakeClock } from "../testing/maintenance.ts";
+import { onAnswer } from "./on_answer.ts";
 import { createRates } from "./rates.ts";
 import type { RequestEnv } from "./request_log.ts";
 
@@ -11,7 +12,7 @@ function serverWith(readsPerMinute: number, refusal: ErrorType | null = null) {
   const rates = createRates(readsPerMinute, clock.now);
   const seen = { passed: 0 };
   const app = new Hono<RequestEnv>();
-  app.use(rates.countRefusals);
+  app.use(onAnswer(rates.countRefusals));
   app.all("/:did", (c) => {
     const did = c.req.param("did");
     c.set("did", did);
