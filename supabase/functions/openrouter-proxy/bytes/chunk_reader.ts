@@ -6,12 +6,15 @@
  * that is done to them, and 8 000 chunks of one byte, kept, take 500 MB. A buffer of that size for one
  * small body costs a quarter of what a bare proxy spends on a call, so that it begins small.
  */
-import type { Bytes } from "./encodings.ts";
+import { type Bytes, NO_BYTES } from "./encodings.ts";
 
 /** As large as the chunks that Deno makes. */
 const BUFFER_BYTES = 64 * 1024;
 /** More than most bodies have. */
 const FIRST_BUFFER_BYTES = 4 * 1024;
+/** Buffers of that size that nobody uses any more: to make one costs more than what is done with it. */
+const spareBuffers: Bytes[] = [];
+const MAX_SPARE_BUFFERS = 256;
 
 export interface ChunkReader {
   /** The next chunk, in memory of its own. */
@@ -39,7 +42,10 @@ export function chunkReader(
   return {
     async read() {
       const { done, value } = await read();
-      if (done) return { done };
+      if (done) {
+        keepSpare(value);
+        return { done };
+      }
       const chunk = value.slice();
       giveBack(value);
       return { done, value: chunk };
@@ -65,7 +71,7 @@ export function loanedChunks(
 
 function loans(reader: ReadableStreamBYOBReader, bufferBytes: number): LoanedChunks {
   let capacity = Math.min(FIRST_BUFFER_BYTES, bufferBytes);
-  let buffer: Bytes = new Uint8Array(capacity);
+  let buffer = bufferOf(capacity);
   return {
     // The buffer is the stream's from here on; it comes back with the chunk.
     read: () => reader.read(buffer),
@@ -79,6 +85,18 @@ function loans(reader: ReadableStreamBYOBReader, bufferBytes: number): LoanedChu
     },
     cancel: (reason) => reader.cancel(reason),
   };
+}
+
+function bufferOf(capacity: number): Bytes {
+  const spare = capacity === FIRST_BUFFER_BYTES ? spareBuffers.pop() : undefined;
+  return spare ?? new Uint8Array(capacity);
+}
+
+/** @param rest what the end of a stream came with: its reader's buffer, with no bytes in it */
+function keepSpare(rest: unknown): void {
+  const { buffer } = rest instanceof Uint8Array ? rest : NO_BYTES;
+  if (buffer.byteLength !== FIRST_BUFFER_BYTES || spareBuffers.length >= MAX_SPARE_BUFFERS) return;
+  spareBuffers.push(new Uint8Array(buffer as ArrayBuffer));
 }
 
 /**

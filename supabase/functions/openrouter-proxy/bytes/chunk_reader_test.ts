@@ -39,6 +39,21 @@ for (const type of ["bytes", undefined] as const) {
   });
 }
 
+Deno.test("streams that are read at once, or one after the other, share no bytes", async () => {
+  const chunk = fc.uint8Array({ minLength: 1, maxLength: 50 });
+  const streams = fc.array(fc.array(chunk, { maxLength: 5 }), { minLength: 2, maxLength: 6 });
+  await fc.assert(
+    fc.asyncProperty(streams, streams, async (first, then) => {
+      const read = (bodies: Uint8Array[][]) =>
+        Promise.all(bodies.map((chunks) => readAll(streamOf(chunks, "bytes"))));
+      const before = await read(first);
+      const after = await read(then);
+      assert.deepEqual([...before, ...after].map(bytesOf), [...first, ...then].map(bytesOf));
+    }),
+    { numRuns: 200 },
+  );
+});
+
 Deno.test("chunkReader gives a chunk that is larger than its buffer in pieces", async () => {
   const large = Uint8Array.from({ length: 200_000 }, (_, index) => index % 251);
   const pieces = await readAll(streamOf([large], "bytes"));

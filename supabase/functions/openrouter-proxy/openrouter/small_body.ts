@@ -55,7 +55,7 @@ async function wholeBefore(
       reading = reader.read();
       const chunk = await (late === null ? reading : Promise.race([reading, late]));
       if (chunk === null) break;
-      if (chunk.done) return concat(...chunks);
+      if (chunk.done) return chunks.length === 1 ? chunks[0] as Bytes : concat(...chunks);
       reading = null;
       chunks.push(chunk.value);
       size += chunk.value.length;

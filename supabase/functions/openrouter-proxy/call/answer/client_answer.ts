@@ -96,13 +96,17 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
     return answerOf(passed, status, headers);
   }
   if (status < 400 && body !== null && body.length > 0) booking?.firstByte();
-  const passed = body && concat(meter.feed(body), meter.end());
+  const passed = body && joined(meter.feed(body), meter.end());
   // Events that call themselves JSON: of them the client has got nothing yet.
   if (whenRead.kind === "answered" && meter.isCut()) throw endedEarly();
   booking?.end(endingOfWhole(status, meter, options));
   // The meter gives up errors that are too large to be held back; this one is here as a whole.
   const clean = body !== null && status >= 400 ? concat(redactedError(body)) : passed;
   return answerOf(clean, status, headers);
+}
+
+function joined(bytes: Uint8Array, rest: Uint8Array): Bytes {
+  return rest.length === 0 ? bytes as Bytes : concat(bytes, rest);
 }
 
 /** Deno takes longer to make an answer with headers than to make one and add them. */
