@@ -29,14 +29,22 @@ export function settingsStatement(
     ["request.jwt.claims", JSON.stringify(claims)],
     ["request.method", method],
     ["request.path", path],
-    ["request.headers", JSON.stringify(Object.fromEntries(headers))],
+    ["request.headers", JSON.stringify(byName(headers))],
     ["request.cookies", JSON.stringify(cookiesOf(headers))],
     ...readOnly ? [["transaction_read_only", "on"] satisfies [string, string]] : [],
   ];
   const calls = settings.map((_, index) =>
     `pg_catalog.set_config($${2 * index + 1}, $${2 * index + 2}, true)`
   );
-  return { text: `select ${calls.join(", ")}`, values: settings.flat() };
+  // One column instead of as many as there are settings, which nobody reads.
+  return { text: `select pg_catalog.num_nulls(${calls.join(", ")})`, values: settings.flat() };
+}
+
+/** Deno takes ten times as long to iterate over Headers as to look through them by `forEach`. */
+function byName(headers: Headers): Record<string, string> {
+  const pairs: [name: string, value: string][] = [];
+  headers.forEach((value, name) => pairs.push([name, value]));
+  return Object.fromEntries(pairs);
 }
 
 function cookiesOf(headers: Headers): Record<string, string> {
