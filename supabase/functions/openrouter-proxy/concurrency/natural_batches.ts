@@ -35,10 +35,11 @@ export interface BatchLimits {
    */
   patienceMs: number;
   /**
-   * Whether somebody waits for the answers. What nobody waits for goes at the end of the turn of the event
-   * loop: behind the answers to clients that go out in it.
+   * Null where somebody waits for the answers. What nobody waits for goes at the end of the turn of the
+   * event loop, behind the answers to clients that go out in it; after a call for several so many
+   * milliseconds later, because a call for twice as many takes hardly longer.
    */
-  isAwaited: boolean;
+  gatherMs: number | null;
 }
 
 interface Waiting<Item, Answer> {
@@ -50,14 +51,14 @@ interface Waiting<Item, Answer> {
 /** @returns what asks for an item, alone or with others; rejects as the call for it does */
 export function naturalBatches<Item, Answer>(
   { one, many, keyOf, ownerOf, mayPassAlone }: BatchCalls<Item, Answer>,
-  { atOnce, aloneAtOnce, patienceMs, isAwaited }: BatchLimits,
+  { atOnce, aloneAtOnce, patienceMs, gatherMs }: BatchLimits,
 ): (item: Item) => Promise<Answer> {
   const waiting = queueInTurns<Waiting<Item, Answer>>();
   const leftOut = queueInTurns<Waiting<Item, Answer>>();
   let callsUnderWay = 0;
   /** Whether the last call was for several. */
   let wereSeveral = false;
-  /** How many calls begin at the end of this turn of the event loop, if so many are needed. */
+  /** How many calls begin at the end of this turn of the event loop, or soon, if so many are needed. */
   let aboutToGo = 0;
   let aloneUnderWay = 0;
   let endOfPatience: ReturnType<typeof setTimeout> | undefined;
@@ -130,13 +131,16 @@ export function naturalBatches<Item, Answer>(
   }
 
   function goSoon(): void {
-    if (isAwaited && !wereSeveral) return goOn();
+    if (gatherMs === null && !wereSeveral) return goOn();
     if (aboutToGo++ > 0) return;
-    setImmediate(() => {
-      const calls = aboutToGo;
-      aboutToGo = 0;
-      for (let n = 0; n < calls; n++) goOn();
-    });
+    if (gatherMs === null || !wereSeveral) setImmediate(go);
+    else setTimeout(go, gatherMs);
+  }
+
+  function go(): void {
+    const calls = aboutToGo;
+    aboutToGo = 0;
+    for (let n = 0; n < calls; n++) goOn();
   }
 
   return (item) =>

@@ -39,7 +39,7 @@ function callsInHand() {
   };
 }
 
-const LIMITS = { atOnce: 3, aloneAtOnce: 2, patienceMs: 2 ** 31 - 1, isAwaited: true };
+const LIMITS = { atOnce: 3, aloneAtOnce: 2, patienceMs: 2 ** 31 - 1, gatherMs: null };
 
 const { setTimeout, clearTimeout } = globalThis;
 
@@ -144,30 +144,51 @@ Deno.test("after a call for several, what comes in one turn of the event loop go
 
 Deno.test("what nobody waits for goes behind all that this turn of the event loop brings about", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, { ...LIMITS, isAwaited: false });
-  const order: string[] = [];
-  const first = ask("a");
-  const answered = Promise.resolve().then(() => order.push("an answer"));
-  await answered;
-  const second = ask("b");
-  assert.deepEqual([begun, order], [[], ["an answer"]]);
-  await turn();
-  assert.deepEqual(begun, [["a", "b"]]);
-  ends[0]!.answer();
-  assert.deepEqual(await Promise.all([first, second]), ["a of 2", "b of 2"]);
+  const ask = naturalBatches(calls, { ...LIMITS, gatherMs: 7 });
+  for (const [n, item] of ["a", "b"].entries()) {
+    const asked = ask(item);
+    // What is ready to go out does so first: here, whatever promises bring about.
+    for (let hops = 0; hops < 20; hops++) await Promise.resolve();
+    assert.equal(begun.length, n);
+    await turn();
+    assert.deepEqual(begun[n], [item]);
+    ends[n]!.answer();
+    assert.equal(await asked, `${item} of 1`);
+  }
+});
 
-  const third = ask("c");
-  assert.equal(begun.length, 1);
-  await turn();
-  const fourth = ask("d");
-  assert.deepEqual(begun[1], ["c"]);
-  ends[1]!.answer();
-  await third;
-  assert.equal(begun.length, 2, "not at once after a call for one, either");
-  await turn();
-  assert.deepEqual(begun[2], ["d"]);
-  ends[2]!.answer();
-  assert.equal(await fourth, "d of 1");
+Deno.test("after a call for several, what nobody waits for gathers a moment longer", async () => {
+  await withPatience(async ({ running, end }) => {
+    const { begun, ends, calls } = callsInHand();
+    const ask = naturalBatches(calls, { ...LIMITS, gatherMs: 7 });
+    const answers = ["a", "b"].map(ask);
+    await turn();
+    assert.deepEqual([begun, running()], [[["a", "b"]], []]);
+    ends[0]!.answer();
+    await Promise.all(answers);
+
+    answers.push(ask("c"));
+    await turn();
+    answers.push(ask("d"));
+    await turn();
+    assert.deepEqual([begun.length, running()], [1, [7]]);
+    await end();
+    assert.deepEqual(begun[1], ["c", "d"]);
+
+    // Those that wait when it returns do so, too.
+    answers.push(ask("e"));
+    ends[1]!.answer();
+    await Promise.all(answers.slice(0, 4));
+    answers.push(ask("f"));
+    assert.equal(begun.length, 2);
+    await end();
+    assert.deepEqual(begun[2], ["e", "f"]);
+    ends[2]!.answer();
+    assert.deepEqual(
+      (await Promise.all(answers)).map((answer) => answer.at(-1)),
+      Array(6).fill("2"),
+    );
+  });
 });
 
 Deno.test("naturalBatches never sends two items of one key together", async () => {

@@ -18,14 +18,14 @@ export const ADMISSIONS: BatchLimits = {
   atOnce: 64,
   aloneAtOnce: 16,
   patienceMs: 100,
-  isAwaited: true,
+  gatherMs: null,
 };
 
 /** No client brings about that a settlement is left out, and none waits for it. */
 export const SETTLEMENTS: BatchLimits = {
   ...ADMISSIONS,
   aloneAtOnce: Infinity,
-  isAwaited: false,
+  gatherMs: 3,
 };
 
 /** By how much a timer may be early. */
