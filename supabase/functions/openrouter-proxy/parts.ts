@@ -55,12 +55,13 @@ export function createParts(deps: GatewayDeps) {
     usdPerCredit,
   );
   const onAlert = alerts.soon;
+  const bookkeeper = bookkeeping(deps, alerts);
+  const { endedCallsOf } = bookkeeper;
   const accounts = createAccounts(
-    { store, management, vault, guardrailId, now, sleep, onAlert, log },
+    { store, management, vault, guardrailId, endedCallsOf, now, sleep, onAlert, log },
   );
   const rates = createRates(config.readsPerMinute, now);
   const identify = identifying(deps, rates);
-  const bookkeeper = bookkeeping(deps, alerts);
   const requireOperator = createRequireOperator(config.operatorKeys);
   return {
     identify,

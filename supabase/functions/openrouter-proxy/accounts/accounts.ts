@@ -52,9 +52,11 @@ export function createAccounts(
     store: Store;
     management: Management;
     vault: KeyVault;
+    /** A DID's calls that have ended and are not in the books yet (books/settling.ts); null: there are none. */
+    endedCallsOf: (did: string) => { oneIsSettled(): Promise<boolean> } | null;
   },
 ): Accounts {
-  const { store, management, vault, now, onAlert, log } = deps;
+  const { store, management, vault, endedCallsOf, now, onAlert, log } = deps;
   const provision = createProvisioner(deps);
   // The calls of one isolate that come while a new limit is told, or a key is replaced, wait for that
   // together: a DID's burst is no burst at OpenRouter's management API.
@@ -113,9 +115,13 @@ export function createAccounts(
 
   return {
     async admit(request) {
+      const ended = endedCallsOf(request.did);
       let admission = await store.admit(request);
       if (admission.decision === "needs_provisioning") {
         await provision(request.did, null);
+        admission = await store.admit(request);
+      }
+      if (hasTooManyUnderWay(admission) && await ended?.oneIsSettled()) {
         admission = await store.admit(request);
       }
       if (admission.decision === "admitted") return admission;
@@ -136,4 +142,9 @@ export function createAccounts(
       return envelope === null ? null : await vault.open(did, envelope);
     },
   };
+}
+
+/** Whether it is refused for calls under way, one of which may have ended for all that its client knows. */
+function hasTooManyUnderWay(admission: Admission): boolean {
+  return admission.decision === "rate_limited" && admission.what === "concurrent";
 }

@@ -46,11 +46,14 @@ interface Script {
   isAlive?: boolean | ManagementError;
   setLimit?: () => Promise<void>;
   recordKeyLimit?: () => Promise<void>;
+  /** Whether one of the DID's calls that have ended is settled soon; null: there are none. */
+  oneIsSettled?: boolean | null;
 }
 
 /** Accounts among fakes that note every call. */
 function scripted(
-  { admissions = [], claim, isAlive = false, setLimit, recordKeyLimit }: Script,
+  { admissions = [], claim, isAlive = false, setLimit, recordKeyLimit, oneIsSettled = null }:
+    Script,
 ) {
   const calls: string[] = [];
   const logged: Record<string, unknown>[] = [];
@@ -93,6 +96,17 @@ function scripted(
     management: management as Management,
     vault,
     guardrailId: null,
+    endedCallsOf(did) {
+      assert.equal(did, DID);
+      // As it is before the admission is asked for.
+      const before = calls.length;
+      return oneIsSettled === null ? null : {
+        oneIsSettled() {
+          assert.deepEqual(calls.slice(before), ["admit"]);
+          return noted("wait", oneIsSettled);
+        },
+      };
+    },
     now: () => NOW + passedMs,
     sleep: () => Promise.resolve(),
     onAlert: () => calls.push("alert"),
@@ -111,6 +125,46 @@ Deno.test("a known DID is admitted in one round trip", async () => {
   const admission = admittedWith(await oldKey());
   const { accounts, calls } = scripted({ admissions: [admission] });
   assert.equal(await accounts.admit(REQUEST), admission);
+  assert.deepEqual(calls, ["admit"]);
+});
+
+const TOO_MANY: Admission = {
+  decision: "rate_limited",
+  scope: "did",
+  what: "concurrent",
+  limit: 1,
+  remaining: 0,
+  resetMs: 1_000,
+  retryAfterMs: 1_000,
+};
+
+Deno.test("a call that is refused beside one that is being settled is asked for again after that", async () => {
+  const admission = admittedWith(await oldKey());
+  const { accounts, calls } = scripted({ admissions: [TOO_MANY, admission], oneIsSettled: true });
+  assert.equal(await accounts.admit(REQUEST), admission);
+  assert.deepEqual(calls, ["admit", "wait", "admit"]);
+});
+
+Deno.test("it is so once: another refusal is one", async () => {
+  const { accounts, calls } = scripted({ admissions: [TOO_MANY, TOO_MANY], oneIsSettled: true });
+  assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "rate_limited");
+  assert.deepEqual(calls, ["admit", "wait", "admit"]);
+});
+
+for (const oneIsSettled of [false, null]) {
+  Deno.test(`a call is refused where ${oneIsSettled === null ? "none has ended" : "none is settled soon"}`, async () => {
+    const { accounts, calls } = scripted({ admissions: [TOO_MANY], oneIsSettled });
+    assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "rate_limited");
+    assert.deepEqual(calls, oneIsSettled === null ? ["admit"] : ["admit", "wait"]);
+  });
+}
+
+Deno.test("a refusal by a rate has nothing to do with calls that have ended", async () => {
+  const { accounts, calls } = scripted({
+    admissions: [{ ...TOO_MANY, what: "requests" }],
+    oneIsSettled: true,
+  });
+  assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "rate_limited");
   assert.deepEqual(calls, ["admit"]);
 });
 

@@ -15,6 +15,7 @@ import type { GenerationReader } from "./generation_reader.ts";
 import { knownUsage } from "./known_usage.ts";
 import { createLateCosts } from "./late_costs.ts";
 import { discardedLine, requestLine } from "./request_line.ts";
+import { createSettling, type EndedCalls } from "./settling.ts";
 import { type Ending, verdictOn } from "./verdict.ts";
 
 /** How a booking can end. */
@@ -78,6 +79,8 @@ export interface Bookkeeper {
   openCall(call: BookedCall): Booking;
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
   openJob(job: { did: string; jobId: string }): Booking;
+  /** A DID's calls that have ended and are not in the books yet; null: there are none. */
+  endedCallsOf(did: string): EndedCalls | null;
   /** Ends the row of a request, should it have one: its admission was not heard of. */
   withdraw(did: string, requestId: string): void;
   /** Settles all open bookings as they stand, because the worker may end at any time. */
@@ -113,6 +116,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   /** How many calls each DID has that are being admitted, or are not settled. */
   const callsOf = new Map<string, number>();
   const entries = createEntries({ sleep, log });
+  const settling = createSettling(sleep);
   const findCost = createLateCosts({ store, generations, entries, usdPerCredit, log });
   let isRetiring = false;
 
@@ -155,8 +159,13 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     }
 
     async function conclude(ending: BookingEnding, answer: Answer | null) {
-      if (ending.kind === "no_such_path") await discard(answer?.httpStatus ?? null);
-      else await settle(ending, answer);
+      const isSettled = settling.begin(did);
+      try {
+        if (ending.kind === "no_such_path") await discard(answer?.httpStatus ?? null);
+        else await settle(ending, answer);
+      } finally {
+        isSettled();
+      }
     }
 
     async function discard(httpStatus: number | null) {
@@ -257,7 +266,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     };
   }
 
-  return { takeRoom, openCall, openJob, withdraw, retire };
+  return { takeRoom, openCall, openJob, endedCallsOf: settling.callsOf, withdraw, retire };
 }
 
 const NOT_ENTERED = { settled: false, totalCostUsd: null, leftOut: null };
