@@ -54,6 +54,41 @@ Deno.test("streams that are read at once, or one after the other, share no bytes
   );
 });
 
+/** A stream that leaves a trace in the buffer it is read into. @returns what it finds there */
+function tracing(trace: number): { body: ReadableStream<Uint8Array>; found: number[] } {
+  const found: number[] = [];
+  let isRead = false;
+  const body = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      const { view } = controller.byobRequest!;
+      const buffer = new Uint8Array(view!.buffer, view!.byteOffset, view!.byteLength);
+      if (!isRead) found.push(buffer.at(-1)!);
+      if (isRead) controller.close();
+      else buffer.fill(trace);
+      controller.byobRequest!.respond(isRead ? 0 : 1);
+      isRead = true;
+    },
+  });
+  return { body, found };
+}
+
+Deno.test("a buffer is used again once its stream has ended, and not before", async () => {
+  const first = tracing(1);
+  const begun = chunkReader(first.body);
+  await begun.read();
+  const meanwhile = tracing(2);
+  await readAll(meanwhile.body);
+  assert.notEqual(meanwhile.found[0], 1);
+  const then = tracing(3);
+  await readAll(then.body);
+  assert.deepEqual(then.found, [2]);
+  assert.equal((await begun.read()).done, true);
+  const last = tracing(4);
+  await readAll(last.body);
+  assert.deepEqual(last.found, [1]);
+});
+
 Deno.test("chunkReader gives a chunk that is larger than its buffer in pieces", async () => {
   const large = Uint8Array.from({ length: 200_000 }, (_, index) => index % 251);
   const pieces = await readAll(streamOf([large], "bytes"));

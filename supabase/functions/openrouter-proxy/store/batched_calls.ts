@@ -25,6 +25,7 @@ export const ADMISSIONS: BatchLimits = {
 export const SETTLEMENTS: BatchLimits = {
   ...ADMISSIONS,
   aloneAtOnce: Infinity,
+  // A worker under load ends some ten calls in that time; longer brought no more answers a second.
   gatherMs: 3,
 };
 

@@ -177,6 +177,21 @@ for (const kind of KINDS) {
   });
 }
 
+for (const [{ one, ask, told }, isAwaited] of [[KINDS[0]!, true], [KINDS[1]!, false]] as const) {
+  Deno.test(`${one} begins ${isAwaited ? "at once" : "behind what else this turn brings about"}`, async () => {
+    let calls = 0;
+    const answering = (() => {
+      calls++;
+      return Promise.resolve(Response.json(told("a")));
+    }) as typeof fetch;
+    const answer = ask(createStore("http://supabase.test", "x", answering, Date.now), "a");
+    for (let hops = 0; hops < 50; hops++) await Promise.resolve();
+    assert.equal(calls, isAwaited ? 1 : 0);
+    await answer;
+    assert.equal(calls, 1);
+  });
+}
+
 for (const [kind, atOnce] of [[KINDS[0]!, 16], [KINDS[1]!, 29]] as const) {
   Deno.test(`${kind.many}: of 29 that it leaves out, ${atOnce} are asked for alone at once`, async () => {
     let asked = 0;
