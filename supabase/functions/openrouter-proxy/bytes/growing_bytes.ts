@@ -4,6 +4,13 @@
  */
 import type { Bytes } from "./encodings.ts";
 
+declare global {
+  /** Deno 2.1.4 has this as well, and its types do not. */
+  interface ArrayBuffer {
+    transfer(newByteLength?: number): ArrayBuffer;
+  }
+}
+
 const FIRST_CAPACITY_BYTES = 4096;
 
 /** The part of a bounded memory that one body has. */
@@ -21,8 +28,10 @@ export interface MemoryShare {
 export interface GrowingBytes {
   /** @returns false, and takes nothing, where the share has no room for it */
   append(piece: Uint8Array): boolean;
-  /** All that was appended; it may lie in a larger buffer. */
+  /** All that was appended, until more is; it may lie in a larger buffer. */
   bytes(): Bytes;
+  /** Frees the memory at once: nothing is appended any more, and no bytes are looked at. */
+  free(): void;
 }
 
 /**
@@ -30,7 +39,8 @@ export interface GrowingBytes {
  * @param share what the whole buffer is counted in, its empty end included
  */
 export function growingBytes(expectedBytes: number, share: MemoryShare): GrowingBytes {
-  let buffer: Bytes = new Uint8Array();
+  let memory = new ArrayBuffer(0);
+  let buffer: Bytes = new Uint8Array(memory);
   let size = 0;
   return {
     append(piece) {
@@ -39,14 +49,17 @@ export function growingBytes(expectedBytes: number, share: MemoryShare): Growing
         const doubled = Math.max(FIRST_CAPACITY_BYTES, 2 * buffer.length);
         const capacity = Math.max(needed, Math.min(doubled, expectedBytes));
         if (!share.hold(capacity)) return false;
-        const larger = new Uint8Array(capacity);
-        larger.set(buffer.subarray(0, size));
-        buffer = larger;
+        // What it was is free at once, and does not wait for the garbage collector.
+        memory = memory.transfer(capacity);
+        buffer = new Uint8Array(memory);
       }
       buffer.set(piece, size);
       size = needed;
       return true;
     },
     bytes: () => buffer.subarray(0, size),
+    free() {
+      memory.transfer(0);
+    },
   };
 }

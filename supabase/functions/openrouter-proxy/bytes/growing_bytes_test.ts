@@ -57,3 +57,15 @@ Deno.test("growingBytes keeps a copy of a piece", () => {
   piece.fill(0);
   assert.deepEqual([...growing.bytes()], [1, 2]);
 });
+
+Deno.test("growingBytes frees at once what it has outgrown, and all when it is told to", () => {
+  const growing = growingBytes(100_000, shareOf(Infinity).share);
+  growing.append(new Uint8Array(4096).fill(7));
+  const outgrown = growing.bytes();
+  growing.append(Uint8Array.of(8));
+  assert.equal(outgrown.buffer.detached, true);
+  const last = growing.bytes();
+  assert.deepEqual([last.length, last[0], last.at(-1)], [4097, 7, 8]);
+  growing.free();
+  assert.equal(last.buffer.detached, true);
+});

@@ -2,7 +2,7 @@
 import type { Bytes } from "../../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../../errors.ts";
 import { growingBytes } from "../../bytes/growing_bytes.ts";
-import { chunkReader } from "../../bytes/chunk_reader.ts";
+import { loanedChunks } from "../../bytes/chunk_reader.ts";
 import { awakeTimeout } from "../../concurrency/awake_timeout.ts";
 import type { BodiesUnderWay } from "./bodies_under_way.ts";
 import type { BodyPlace } from "./body_place.ts";
@@ -107,7 +107,7 @@ async function received(
   const body = growingBytes(expectedBytes, place);
   let size = 0;
   let stopped: GatewayError | null = null;
-  const reader = chunkReader(stream, bufferBytes);
+  const reader = loanedChunks(stream, bufferBytes);
 
   function stop(reason: GatewayError) {
     stopped ??= reason;
@@ -128,8 +128,10 @@ async function received(
       if (size > maxBytes) throw tooLarge(maxBytes);
       place.arrived(value.length);
       while (!body.append(value)) await place.room();
+      reader.giveBack(value);
     }
   } catch (error) {
+    body.free();
     await reader.cancel(error).catch(() => {
       // The error that brought us here is the one to report.
     });
