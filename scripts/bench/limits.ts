@@ -129,7 +129,7 @@ function together(sql: postgres.Sql): Way {
       keyOf: (item) => String(item.request_id),
       ownerOf: (item) => String(item.did),
       mayPassAlone: () => false,
-    }, limits);
+    }, limits).ask;
   return {
     admit: batched(admit, "admit_requests", ADMISSIONS),
     settle: batched(settle, "settle_requests", SETTLEMENTS),

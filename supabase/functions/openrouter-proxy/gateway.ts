@@ -33,8 +33,17 @@ export interface Gateway {
 /** Joins the parts to a gateway; nothing is asked of anybody until a request comes. */
 export function createGateway(deps: GatewayDeps): Gateway {
   const { config, store, now, log } = deps;
-  const { identify, rates, proxy, health, maintenance, encryptionKeys, signToken, retire } =
-    createParts(deps);
+  const {
+    identify,
+    rates,
+    proxy,
+    upToDate,
+    health,
+    maintenance,
+    encryptionKeys,
+    signToken,
+    retire,
+  } = createParts(deps);
   const app = new Hono<RequestEnv>({
     getPath: (request) => pathAndQueryOf(request.url).replace(/\?.*$/s, ""),
   });
@@ -58,10 +67,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
   app.use(crossOrigin(config.allowedOrigins), wellFormedHost);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
-  route(["GET"], "/api/v1/usage", createUsage(identify, store));
-  route(["GET"], "/api/v1/usage/requests", createUsageRequests(identify, store));
-  route(["GET"], "/api/v1/usage/requests/:id", createUsageRequest(identify, store));
-  route(["GET"], "/api/v1/limits", createLimits(identify, store));
+  route(["GET"], "/api/v1/usage", createUsage(identify, store, upToDate));
+  route(["GET"], "/api/v1/usage/requests", createUsageRequests(identify, store, upToDate));
+  route(["GET"], "/api/v1/usage/requests/:id", createUsageRequest(identify, store, upToDate));
+  route(["GET"], "/api/v1/limits", createLimits(identify, store, upToDate));
   route(["POST"], "/api/v1/token", createToken(identify, store, signToken));
   route(["POST"], "/api/v1/maintenance", maintenance);
   route(["GET"], "/api/v1/encryption-keys", encryptionKeys);

@@ -69,6 +69,7 @@ test("a refusal that may be sent again is told once Postgres knows that it may",
     openrouter: () =>
       Response.json({ error: { code: 429, message: "slow down" } }, { status: 429 }),
     store: {
+      settleSoon() {},
       settle: async () => {
         await settling.promise;
         return { settled: true, totalCostUsd: "0", leftOut: null, isAlerted: false };

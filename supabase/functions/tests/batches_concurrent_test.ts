@@ -83,7 +83,7 @@ async function admitMany(sql: postgres.Sql, items: Item[]): Promise<Record<strin
 function gateway() {
   const sql = connect(4);
   const counted = { together: 0 };
-  const admit = naturalBatches<Item, Answer>({
+  const { ask: admit } = naturalBatches<Item, Answer>({
     one: (item) => admitOne(sql, item),
     many: async (items) => {
       const answers = await admitMany(sql, items);

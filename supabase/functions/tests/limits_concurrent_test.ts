@@ -107,20 +107,3 @@ Deno.test("reads and refused calls do not count among those under way", async ()
   }
   assert.equal((await send(identity, "")).status, 200);
 });
-
-for (const stream of [false, true]) {
-  const what = stream ? "streams" : "calls";
-  Deno.test(`a client that may have one under way has its ${what} one right after the other`, async () => {
-    const identity = await newIdentity();
-    assert.equal((await send(identity, "")).status, 200);
-    await world.db.endedRows(identity.did, 1);
-    await setLimits(world.db, identity.did, { concurrent_requests: 1, daily_budget_usd: 100 });
-    const statuses = [];
-    for (let calls = 0; calls < 15; calls++) {
-      const answer = await send(identity, "", { stream });
-      await answer.text();
-      statuses.push(answer.status);
-    }
-    assert.deepEqual(statuses, Array(15).fill(200));
-  });
-}

@@ -53,7 +53,7 @@ export function createAccounts(
     management: Management;
     vault: KeyVault;
     /** A DID's calls that have ended and are not in the books yet (books/settling.ts); null: there are none. */
-    endedCallsOf: (did: string) => { oneIsSettled(): Promise<boolean> } | null;
+    endedCallsOf: (did: string) => { areSettled(): Promise<boolean> } | null;
   },
 ): Accounts {
   const { store, management, vault, endedCallsOf, now, onAlert, log } = deps;
@@ -121,7 +121,7 @@ export function createAccounts(
         await provision(request.did, null);
         admission = await store.admit(request);
       }
-      if (hasTooManyUnderWay(admission) && await ended?.oneIsSettled()) {
+      if (countsCallsUnderWay(admission) && await ended?.areSettled()) {
         admission = await store.admit(request);
       }
       if (admission.decision === "admitted") return admission;
@@ -144,7 +144,16 @@ export function createAccounts(
   };
 }
 
-/** Whether it is refused for calls under way, one of which may have ended for all that its client knows. */
-function hasTooManyUnderWay(admission: Admission): boolean {
-  return admission.decision === "rate_limited" && admission.what === "concurrent";
+/** Whether it is refused for what the DID's calls under way hold, and give back or leave when they end. */
+function countsCallsUnderWay(admission: Admission): boolean {
+  switch (admission.decision) {
+    case "rate_limited":
+      return admission.what === "concurrent";
+    case "budget_exceeded": // what is reserved for them
+    case "duplicate": // an Idempotency-Key, of a call that may be repeated
+    case "not_owned": // a generation that is known once its call has ended
+      return true;
+    default:
+      return false;
+  }
 }

@@ -46,14 +46,13 @@ interface Script {
   isAlive?: boolean | ManagementError;
   setLimit?: () => Promise<void>;
   recordKeyLimit?: () => Promise<void>;
-  /** Whether one of the DID's calls that have ended is settled soon; null: there are none. */
-  oneIsSettled?: boolean | null;
+  /** Whether the DID's calls that have ended are settled soon; null: there are none. */
+  areSettled?: boolean | null;
 }
 
 /** Accounts among fakes that note every call. */
 function scripted(
-  { admissions = [], claim, isAlive = false, setLimit, recordKeyLimit, oneIsSettled = null }:
-    Script,
+  { admissions = [], claim, isAlive = false, setLimit, recordKeyLimit, areSettled = null }: Script,
 ) {
   const calls: string[] = [];
   const logged: Record<string, unknown>[] = [];
@@ -100,10 +99,10 @@ function scripted(
       assert.equal(did, DID);
       // As it is before the admission is asked for.
       const before = calls.length;
-      return oneIsSettled === null ? null : {
-        oneIsSettled() {
+      return areSettled === null ? null : {
+        areSettled() {
           assert.deepEqual(calls.slice(before), ["admit"]);
-          return noted("wait", oneIsSettled);
+          return noted("wait", areSettled);
         },
       };
     },
@@ -138,48 +137,62 @@ const TOO_MANY: Admission = {
   retryAfterMs: 1_000,
 };
 
-Deno.test("a call that is refused beside one that is being settled is asked for again after that", async () => {
-  const admission = admittedWith(await oldKey());
-  const { accounts, calls } = scripted({ admissions: [TOO_MANY, admission], oneIsSettled: true });
-  assert.equal(await accounts.admit(REQUEST), admission);
-  assert.deepEqual(calls, ["admit", "wait", "admit"]);
-});
+const AMOUNTS = { limitUsd: "2", spentUsd: "2", reservedUsd: "0", estimateUsd: "0.5" };
+const EXCEEDED: Admission = {
+  decision: "budget_exceeded",
+  scope: "did",
+  period: "day",
+  ...AMOUNTS,
+  resetsAt: "2026-11-23T00:00:00Z",
+  alerted: false,
+};
 
-Deno.test("it is so once: another refusal is one", async () => {
-  const { accounts, calls } = scripted({ admissions: [TOO_MANY, TOO_MANY], oneIsSettled: true });
-  assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "rate_limited");
-  assert.deepEqual(calls, ["admit", "wait", "admit"]);
-});
+/** What the end of another call may change, and what it may not, as errors. */
+const BESIDE_ENDED: [what: string, refusal: Admission, error: string, endsMayChangeIt: boolean][] =
+  [
+    ["for calls at a time", TOO_MANY, "rate_limited", true],
+    ["by a budget", EXCEEDED, "budget_exceeded", true],
+    ["as a duplicate", { decision: "duplicate", duplicateOf: "x" }, "duplicate_request", true],
+    ["for what it looks for", { decision: "not_owned" }, "not_found", true],
+    ["by a rate", { ...TOO_MANY, what: "requests" }, "rate_limited", false],
+    ["as replayed", { decision: "replayed" }, "replayed_request", false],
+    ["for its token", { decision: "token_revoked" }, "invalid_token", false],
+  ];
 
-for (const oneIsSettled of [false, null]) {
-  Deno.test(`a call is refused where ${oneIsSettled === null ? "none has ended" : "none is settled soon"}`, async () => {
-    const { accounts, calls } = scripted({ admissions: [TOO_MANY], oneIsSettled });
-    assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "rate_limited");
-    assert.deepEqual(calls, oneIsSettled === null ? ["admit"] : ["admit", "wait"]);
-  });
+for (const [what, refusal, type, endsMayChangeIt] of BESIDE_ENDED) {
+  if (endsMayChangeIt) {
+    Deno.test(`a call that is refused ${what}, beside some that are being settled, is asked for again after that`, async () => {
+      const admission = admittedWith(await oldKey());
+      const { accounts, calls } = scripted({ admissions: [refusal, admission], areSettled: true });
+      assert.equal(await accounts.admit(REQUEST), admission);
+      assert.deepEqual(calls, ["admit", "wait", "admit"]);
+    });
+
+    Deno.test(`once: another refusal ${what} is one`, async () => {
+      const { accounts, calls } = scripted({ admissions: [refusal, refusal], areSettled: true });
+      assert.equal((await refusalOf(accounts.admit(REQUEST))).type, type);
+      assert.deepEqual(calls, ["admit", "wait", "admit"]);
+    });
+  }
+
+  for (const areSettled of endsMayChangeIt ? [false, null] : [true]) {
+    const why = areSettled
+      ? "whatever has ended"
+      : areSettled === null
+      ? "where none has ended"
+      : "where those that have ended are not settled soon";
+    Deno.test(`a call is refused ${what} ${why}`, async () => {
+      const { accounts, calls } = scripted({ admissions: [refusal], areSettled });
+      assert.equal((await refusalOf(accounts.admit(REQUEST))).type, type);
+      assert.deepEqual(calls, areSettled === false ? ["admit", "wait"] : ["admit"]);
+    });
+  }
 }
-
-Deno.test("a refusal by a rate has nothing to do with calls that have ended", async () => {
-  const { accounts, calls } = scripted({
-    admissions: [{ ...TOO_MANY, what: "requests" }],
-    oneIsSettled: true,
-  });
-  assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "rate_limited");
-  assert.deepEqual(calls, ["admit"]);
-});
 
 for (const alerted of [true, false]) {
   Deno.test(`a budget without room ${alerted ? "brings an alert about" : "tells nobody again"}`, async () => {
-    const amounts = { limitUsd: "2", spentUsd: "2", reservedUsd: "0", estimateUsd: "0.5" };
     const { accounts, calls } = scripted({
-      admissions: [{
-        decision: "budget_exceeded",
-        scope: "did",
-        period: "day",
-        ...amounts,
-        resetsAt: "2026-11-23T00:00:00Z",
-        alerted,
-      }],
+      admissions: [{ ...EXCEEDED, alerted }],
     });
     assert.equal((await refusalOf(accounts.admit(REQUEST))).type, "budget_exceeded");
     assert.deepEqual(calls, alerted ? ["admit", "alert"] : ["admit"]);

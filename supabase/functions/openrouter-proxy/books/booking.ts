@@ -46,6 +46,8 @@ export interface Booking {
   end(ending: BookingEnding): void;
   /** Resolves when the ended booking is in Postgres, or never will be. */
   readonly settled: Promise<void>;
+  /** Somebody waits for that: it does not wait for others. */
+  hurry(): void;
 }
 
 /** A call whose pending row is in request_logs. */
@@ -88,7 +90,7 @@ export interface Bookkeeper {
 }
 
 export interface BookkeeperDeps {
-  store: Pick<Store, "settle" | "discard" | "withdraw" | "bookCost">;
+  store: Pick<Store, "settle" | "settleSoon" | "discard" | "withdraw" | "bookCost">;
   generations: GenerationReader;
   /** US dollars in one of OpenRouter's credits, a decimal string. */
   usdPerCredit: string;
@@ -116,7 +118,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   /** How many calls each DID has that are being admitted, or are not settled. */
   const callsOf = new Map<string, number>();
   const entries = createEntries({ sleep, log });
-  const settling = createSettling(sleep);
+  const settling = createSettling({ hurry: store.settleSoon, sleep });
   const findCost = createLateCosts({ store, generations, entries, usdPerCredit, log });
   let isRetiring = false;
 
@@ -145,6 +147,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       },
       firstByte() {},
       end,
+      hurry: store.settleSoon,
     };
   }
 
@@ -158,14 +161,12 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       return { did, route, model, ms: Math.round(now() - receivedAt) };
     }
 
-    async function conclude(ending: BookingEnding, answer: Answer | null) {
-      const isSettled = settling.begin(did);
-      try {
-        if (ending.kind === "no_such_path") await discard(answer?.httpStatus ?? null);
-        else await settle(ending, answer);
-      } finally {
-        isSettled();
-      }
+    function conclude(ending: BookingEnding, answer: Answer | null): Promise<void> {
+      const settled = ending.kind === "no_such_path"
+        ? discard(answer?.httpStatus ?? null)
+        : settle(ending, answer);
+      settling.add(did, settled);
+      return settled;
     }
 
     async function discard(httpStatus: number | null) {
@@ -245,6 +246,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     isRetiring = true;
     for (const settleNow of open) settleNow(reason);
     entries.retire();
+    store.settleSoon();
   }
 
   function countCall(did: string, by: 1 | -1) {

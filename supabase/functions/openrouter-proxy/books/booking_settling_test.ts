@@ -18,14 +18,37 @@ for (const [what, ending] of ENDINGS) {
 
     booking.end(ending);
     await idle();
-    const ended = endedCallsOf(CALL.did);
-    assert.notEqual(ended, null);
+    assert.notEqual(endedCallsOf(CALL.did), null);
     assert.equal(endedCallsOf("did:key:z6Other"), null);
 
     takeIt();
     await booking.settled;
     assert.equal(endedCallsOf(CALL.did), null);
-    assert.equal(await ended!.oneIsSettled(), true);
     await settled();
   });
 }
+
+Deno.test("whoever waits for a booking, or for its DID's, lets its settlement wait for no others", async () => {
+  const { promise: until, resolve: takeIt } = Promise.withResolvers<void>();
+  const { openCall, endedCallsOf, hurried, settled } = bookkeeping({ until });
+  const booking = openCall(CALL);
+  booking.end(ANSWERED);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(hurried(), 0);
+  booking.hurry();
+  assert.equal(hurried(), 1);
+  const waiting = endedCallsOf(CALL.did)!.areSettled();
+  assert.equal(hurried(), 2);
+  takeIt();
+  await waiting;
+  await settled();
+});
+
+Deno.test("a worker that is about to go lets no settlement wait for others", async () => {
+  const { openCall, retire, hurried, settled } = bookkeeping();
+  const booking = openCall(CALL);
+  retire("wall_clock");
+  assert.equal(hurried(), 1);
+  booking.end(ANSWERED);
+  await settled();
+});

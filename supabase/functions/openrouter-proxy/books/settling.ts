@@ -1,77 +1,59 @@
 /**
  * Whose calls have ended here, and are not in the books yet. An answer is whole before its settlement is
- * in Postgres: a client that sends its next call at once, and may have no more than one under way, would
- * be refused for a call that it has seen the end of.
+ * in Postgres: a client that goes on at once would be refused, or told, by what it has seen the end of.
  */
 
-/** As long as such a refusal would tell the client to wait. */
+/** As long as a refusal for calls under way would tell the client to wait. */
 const LONGEST_WAIT_MS = 1_000;
 
-/** Calls of a DID that have ended, as they were when it was asked for. */
+/** Calls of a DID that had ended when it was asked for them. */
 export interface EndedCalls {
   /**
-   * Waits until one of them is in the books, for a second at most. Each makes room for one who waits.
+   * Waits until they are in the books, for a second at most.
    *
-   * @returns false: there is no more, or it takes too long
+   * @returns false: it takes longer
    */
-  oneIsSettled(): Promise<boolean>;
+  areSettled(): Promise<boolean>;
 }
 
 export interface Settling {
-  /** A call has ended. @returns what says that it is in the books, or never will be */
-  begin(did: string): () => void;
+  /** A call has ended. @param settled is kept when it is in the books, or never will be */
+  add(did: string, settled: Promise<unknown>): void;
   /** Null: none of its calls has ended that is not in the books. */
   callsOf(did: string): EndedCalls | null;
 }
 
-export function createSettling(sleep: (ms: number) => Promise<void>): Settling {
-  const byDid = new Map<string, CallsOfDid>();
-
-  return {
-    begin(did) {
-      const calls = byDid.get(did) ?? new CallsOfDid(sleep);
-      byDid.set(did, calls);
-      calls.unsettled++;
-      return () => {
-        calls.unsettled--;
-        if (calls.unsettled === 0) byDid.delete(did);
-        calls.settled();
-      };
-    },
-    callsOf: (did) => byDid.get(did) ?? null,
-  };
+export interface SettlingDeps {
+  /** Lets no settlement wait for others, because somebody waits for it. */
+  hurry: () => void;
+  sleep: (ms: number) => Promise<void>;
 }
 
-class CallsOfDid implements EndedCalls {
-  unsettled = 0;
-  /** How many are settled for whom nobody has waited. */
-  #rooms = 0;
-  readonly #waiting = new Set<() => void>();
-  readonly #sleep: (ms: number) => Promise<void>;
+export function createSettling({ hurry, sleep }: SettlingDeps): Settling {
+  const byDid = new Map<string, Set<Promise<unknown>>>();
 
-  constructor(sleep: (ms: number) => Promise<void>) {
-    this.#sleep = sleep;
-  }
-
-  settled(): void {
-    const [first] = this.#waiting;
-    if (first === undefined) this.#rooms++;
-    else {
-      this.#waiting.delete(first);
-      first();
-    }
-  }
-
-  async oneIsSettled(): Promise<boolean> {
-    if (this.#rooms > 0) {
-      this.#rooms--;
-      return true;
-    }
-    if (this.#waiting.size >= this.unsettled) return false;
-    const { promise: settled, resolve } = Promise.withResolvers<true>();
-    const goOn = () => resolve(true);
-    this.#waiting.add(goOn);
-    const tooLate = this.#sleep(LONGEST_WAIT_MS).then(() => this.#waiting.delete(goOn) && false);
-    return await Promise.race([settled, tooLate]);
-  }
+  return {
+    add(did, settled) {
+      const calls = byDid.get(did) ?? new Set();
+      byDid.set(did, calls);
+      calls.add(settled);
+      const remove = () => {
+        calls.delete(settled);
+        if (calls.size === 0) byDid.delete(did);
+      };
+      settled.then(remove, remove);
+    },
+    callsOf(did) {
+      const calls = byDid.get(did);
+      if (calls === undefined) return null;
+      const ended = [...calls];
+      return {
+        async areSettled() {
+          hurry();
+          const settled = Promise.allSettled(ended).then(() => true);
+          return await Promise.race([settled, sleep(LONGEST_WAIT_MS).then(() => false)]);
+        },
+      };
+    },
+  };
 }

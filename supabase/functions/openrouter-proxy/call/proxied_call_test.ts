@@ -123,6 +123,7 @@ Deno.test("a call is booked as it was asked for, and its time counts from its ar
           firstByte() {},
           end: (ending) => void endings.push(ending),
           settled: Promise.resolve(),
+          hurry() {},
         };
       },
     } as Partial<Bookkeeper>,

@@ -1,7 +1,8 @@
 /**
  * Natural batching: what comes while a call is under way goes together when that returns. What somebody
  * waits for goes at once while nothing is under way, so that one client loses no time by it, and many
- * save most of the calls.
+ * save most of the calls. What nobody waits for gathers first, so that it goes together even of one
+ * client, whose next call would share the machine with it.
  * After a call for several the next one waits for what else is ready in this turn of the event loop,
  * because what they bring about comes together: else the first would go alone, and the others after it.
  * Owners take turns, so that however much one of them asks for, the others' go with the next call.
@@ -35,11 +36,17 @@ export interface BatchLimits {
    */
   patienceMs: number;
   /**
-   * Null where somebody waits for the answers. What nobody waits for goes at the end of the turn of the
-   * event loop, behind the answers to clients that go out in it; after a call for several so many
-   * milliseconds later, because a call for twice as many takes hardly longer.
+   * Null where somebody waits for the answers. How many milliseconds the first of those waits for others
+   * that nobody waits for; less where a call is full before, or in a hurry.
    */
   gatherMs: number | null;
+}
+
+export interface Batches<Item, Answer> {
+  /** Asks for an item, alone or with others; rejects as the call for it does. */
+  ask(item: Item): Promise<Answer>;
+  /** Somebody waits after all: what gathers, or comes next, goes in this turn of the event loop. */
+  hurry(): void;
 }
 
 interface Waiting<Item, Answer> {
@@ -48,11 +55,10 @@ interface Waiting<Item, Answer> {
   reject(error: unknown): void;
 }
 
-/** @returns what asks for an item, alone or with others; rejects as the call for it does */
 export function naturalBatches<Item, Answer>(
   { one, many, keyOf, ownerOf, mayPassAlone }: BatchCalls<Item, Answer>,
   { atOnce, aloneAtOnce, patienceMs, gatherMs }: BatchLimits,
-): (item: Item) => Promise<Answer> {
+): Batches<Item, Answer> {
   const waiting = queueInTurns<Waiting<Item, Answer>>();
   const leftOut = queueInTurns<Waiting<Item, Answer>>();
   let callsUnderWay = 0;
@@ -60,6 +66,8 @@ export function naturalBatches<Item, Answer>(
   let wereSeveral = false;
   /** How many calls begin at the end of this turn of the event loop, or soon, if so many are needed. */
   let aboutToGo = 0;
+  let gathering: ReturnType<typeof setTimeout> | undefined;
+  let isInHurry = false;
   let aloneUnderWay = 0;
   let endOfPatience: ReturnType<typeof setTimeout> | undefined;
 
@@ -133,20 +141,33 @@ export function naturalBatches<Item, Answer>(
   function goSoon(): void {
     if (gatherMs === null && !wereSeveral) return goOn();
     if (aboutToGo++ > 0) return;
-    if (gatherMs === null || !wereSeveral) setImmediate(go);
-    else setTimeout(go, gatherMs);
+    if (gatherMs === null || isInHurry || waiting.size() >= atOnce) setImmediate(go);
+    else gathering = setTimeout(go, gatherMs);
   }
 
   function go(): void {
+    gathering = undefined;
+    isInHurry = false;
     const calls = aboutToGo;
     aboutToGo = 0;
     for (let n = 0; n < calls; n++) goOn();
   }
 
-  return (item) =>
-    new Promise((resolve, reject) => {
-      waiting.push(ownerOf(item), { item, resolve, reject });
-      if (callsUnderWay > 0) endOfPatience ??= setTimeout(losePatience, patienceMs);
-      else if (aboutToGo === 0) goSoon();
-    });
+  function hurry(): void {
+    isInHurry = true;
+    if (gathering === undefined) return;
+    clearTimeout(gathering);
+    go();
+  }
+
+  return {
+    ask: (item) =>
+      new Promise((resolve, reject) => {
+        waiting.push(ownerOf(item), { item, resolve, reject });
+        if (callsUnderWay > 0) endOfPatience ??= setTimeout(losePatience, patienceMs);
+        else if (aboutToGo === 0) goSoon();
+        if (gathering !== undefined && waiting.size() >= atOnce) hurry();
+      }),
+    hurry,
+  };
 }

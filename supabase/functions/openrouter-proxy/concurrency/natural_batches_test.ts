@@ -82,7 +82,7 @@ async function withPatience(
 
 Deno.test("naturalBatches asks for one item at once, alone", async () => {
   const { begun, ends, calls } = callsInHand();
-  const answer = naturalBatches(calls, LIMITS)("a");
+  const answer = naturalBatches(calls, LIMITS).ask("a");
   assert.deepEqual(begun, [["a"]]);
   ends[0]!.answer();
   assert.equal(await answer, "a of 1");
@@ -90,7 +90,7 @@ Deno.test("naturalBatches asks for one item at once, alone", async () => {
 
 Deno.test("naturalBatches sends what came meanwhile together, in its order, so many at once", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   const answers = ["a", "b", "c", "d", "e"].map(ask);
   assert.deepEqual(begun, [["a"]]);
   ends[0]!.answer();
@@ -105,7 +105,7 @@ Deno.test("naturalBatches sends what came meanwhile together, in its order, so m
 
 Deno.test("after a call for several, what comes in one turn of the event loop goes together", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   const answers = ["a", "b", "c"].map(ask);
   ends[0]!.answer();
   await turn();
@@ -142,58 +142,108 @@ Deno.test("after a call for several, what comes in one turn of the event loop go
   );
 });
 
-Deno.test("what nobody waits for goes behind all that this turn of the event loop brings about", async () => {
-  const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, { ...LIMITS, gatherMs: 7 });
-  for (const [n, item] of ["a", "b"].entries()) {
-    const asked = ask(item);
-    // What is ready to go out does so first: here, whatever promises bring about.
-    for (let hops = 0; hops < 20; hops++) await Promise.resolve();
-    assert.equal(begun.length, n);
-    await turn();
-    assert.deepEqual(begun[n], [item]);
-    ends[n]!.answer();
-    assert.equal(await asked, `${item} of 1`);
-  }
-});
+const GATHERING = { ...LIMITS, gatherMs: 7 };
 
-Deno.test("after a call for several, what nobody waits for gathers a moment longer", async () => {
+Deno.test("what nobody waits for gathers, from the first of those that go together on", async () => {
   await withPatience(async ({ running, end }) => {
     const { begun, ends, calls } = callsInHand();
-    const ask = naturalBatches(calls, { ...LIMITS, gatherMs: 7 });
+    const { ask } = naturalBatches(calls, GATHERING);
     const answers = ["a", "b"].map(ask);
     await turn();
-    assert.deepEqual([begun, running()], [[["a", "b"]], []]);
-    ends[0]!.answer();
-    await Promise.all(answers);
-
-    answers.push(ask("c"));
-    await turn();
-    answers.push(ask("d"));
-    await turn();
-    assert.deepEqual([begun.length, running()], [1, [7]]);
+    assert.deepEqual([begun, running()], [[], [7]]);
     await end();
-    assert.deepEqual(begun[1], ["c", "d"]);
+    assert.deepEqual([begun, running()], [[["a", "b"]], []]);
 
     // Those that wait when it returns do so, too.
-    answers.push(ask("e"));
-    ends[1]!.answer();
-    await Promise.all(answers.slice(0, 4));
-    answers.push(ask("f"));
-    assert.equal(begun.length, 2);
+    const { patienceMs } = LIMITS;
+    answers.push(ask("c"));
+    assert.deepEqual(running(), [patienceMs]);
+    ends[0]!.answer();
+    await turn();
+    assert.deepEqual([begun.length, running()], [1, [patienceMs, 7]]);
+    answers.push(ask("d"));
     await end();
-    assert.deepEqual(begun[2], ["e", "f"]);
+    assert.deepEqual(begun[1], ["c", "d"]);
+    ends[1]!.answer();
+    answers.push(ask("e"));
+    await turn();
+    await end();
     ends[2]!.answer();
     assert.deepEqual(
       (await Promise.all(answers)).map((answer) => answer.at(-1)),
-      Array(6).fill("2"),
+      ["2", "2", "2", "2", "1"],
     );
   });
 });
 
+Deno.test("what gathers goes as soon as a call is full", async () => {
+  await withPatience(async ({ running }) => {
+    const { begun, ends, calls } = callsInHand();
+    const { ask } = naturalBatches(calls, GATHERING);
+    for (const item of ["a", "b"]) ask(item);
+    assert.deepEqual([begun, running()], [[], [7]]);
+    for (const item of ["c", "d", "e", "f"]) ask(item);
+    assert.deepEqual(begun, [["a", "b", "c"]]);
+    // As many as go together wait when it returns.
+    ends[0]!.answer();
+    await turn();
+    assert.deepEqual(begun[1], ["d", "e", "f"]);
+    assert.ok(!running().includes(7));
+  });
+});
+
+Deno.test("what gathers goes when somebody waits for it", async () => {
+  await withPatience(async ({ running }) => {
+    const { begun, ends, calls } = callsInHand();
+    const { ask, hurry } = naturalBatches(calls, GATHERING);
+    ask("a");
+    hurry();
+    assert.deepEqual([begun, running()], [[["a"]], []]);
+    // What gathers after that does so as before.
+    ends[0]!.answer();
+    await turn();
+    ask("b");
+    await turn();
+    assert.deepEqual([begun.length, running()], [1, [7]]);
+  });
+});
+
+Deno.test("what comes next goes in its turn of the event loop when somebody waits for it", async () => {
+  await withPatience(async ({ running }) => {
+    const { begun, ends, calls } = callsInHand();
+    const { ask, hurry } = naturalBatches(calls, GATHERING);
+    hurry();
+    ask("a");
+    ask("b");
+    assert.deepEqual([begun, running()], [[], []]);
+    await turn();
+    assert.deepEqual(begun, [["a", "b"]]);
+
+    // While a call is under way, it is what goes next.
+    ask("c");
+    hurry();
+    ends[0]!.answer();
+    await turn();
+    assert.deepEqual(begun[1], ["c"]);
+    assert.ok(!running().includes(7));
+  });
+});
+
+Deno.test("a hurry is nothing to what does not gather", async () => {
+  const { begun, ends, calls } = callsInHand();
+  const { ask, hurry } = naturalBatches(calls, LIMITS);
+  hurry();
+  for (const item of ["a", "b"]) ask(item);
+  hurry();
+  assert.deepEqual(begun, [["a"]]);
+  ends[0]!.answer();
+  await turn();
+  assert.deepEqual(begun[1], ["b"]);
+});
+
 Deno.test("naturalBatches never sends two items of one key together", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   const answers = ["a", "b/1", "b/2", "c"].map(ask);
   ends[0]!.answer();
   await turn();
@@ -209,7 +259,7 @@ Deno.test("naturalBatches never sends two items of one key together", async () =
 
 Deno.test("naturalBatches asks alone for what a call for several left out", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   const [, b, c] = ["a", "b", "c"].map(ask);
   ends[0]!.answer();
   await turn();
@@ -223,7 +273,7 @@ Deno.test("naturalBatches asks alone for what a call for several left out", asyn
 
 Deno.test("naturalBatches asks alone for each of those whose call did nothing", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   const [, b, c] = ["a", "b", "c"].map(ask);
   ends[0]!.answer();
   await turn();
@@ -238,7 +288,7 @@ Deno.test("naturalBatches asks alone for each of those whose call did nothing", 
 
 Deno.test("naturalBatches lets owners take turns: however much one asks for, another's goes next", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   const flood = Array.from({ length: 9 }, (_, n) => `f${n}`);
   for (const item of [...flood, "q"]) ask(item).catch(() => {});
   ends[0]!.answer();
@@ -254,7 +304,7 @@ Deno.test("naturalBatches lets owners take turns: however much one asks for, ano
 
 Deno.test("naturalBatches asks alone for so many at once, of owners in turns, and holds up no other calls", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   for (const item of ["a", "f1", "f2", "f3", "f4", "q1", "q2"]) ask(item).catch(() => {});
   ends[0]!.answer();
   await turn();
@@ -273,7 +323,7 @@ Deno.test("naturalBatches asks alone for so many at once, of owners in turns, an
 
 Deno.test("naturalBatches lets owners take turns in being asked for alone", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   for (const item of ["a", "f1", "f2", "f3", "f4", "q1"]) ask(item).catch(() => {});
   ends[0]!.answer();
   await turn();
@@ -295,7 +345,7 @@ Deno.test("naturalBatches lets owners take turns in being asked for alone", asyn
 
 Deno.test("naturalBatches rejects all whose call failed, and goes on with the others", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, LIMITS);
+  const { ask } = naturalBatches(calls, LIMITS);
   const answers = ["a", "b", "c", "d", "e"].map((item) =>
     ask(item).catch((error) => error.message)
   );
@@ -310,7 +360,7 @@ Deno.test("naturalBatches rejects all whose call failed, and goes on with the ot
 
 Deno.test("naturalBatches lets nothing wait for ever for a call that hangs", async () => {
   const { begun, ends, calls } = callsInHand();
-  const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 1 });
+  const { ask } = naturalBatches(calls, { ...LIMITS, patienceMs: 1 });
   ask("hangs");
   const [b, c] = ["b", "c"].map(ask);
   while (begun.length < 2) await turn();
@@ -322,7 +372,7 @@ Deno.test("naturalBatches lets nothing wait for ever for a call that hangs", asy
 Deno.test("naturalBatches lets items go beside a call that hangs, so many at each end of patience", async () => {
   await withPatience(async ({ running, end }) => {
     const { begun, calls } = callsInHand();
-    const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
+    const { ask } = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
     ask("hangs");
     assert.deepEqual(running(), [], "nobody waits");
     for (const item of ["b", "c", "d", "e"]) ask(item);
@@ -337,7 +387,7 @@ Deno.test("naturalBatches lets items go beside a call that hangs, so many at eac
 Deno.test("naturalBatches has patience anew with each call that goes", async () => {
   await withPatience(async ({ running, end }) => {
     const { begun, ends, calls } = callsInHand();
-    const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
+    const { ask } = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
     for (const item of ["a", "b"]) ask(item);
     assert.deepEqual(running(), [100]);
     ends[0]!.answer();
@@ -356,7 +406,7 @@ Deno.test("naturalBatches has patience anew with each call that goes", async () 
 Deno.test("whoever loses patience in a turn in which a call begins goes with it", async () => {
   await withPatience(async ({ running, end }) => {
     const { begun, ends, calls } = callsInHand();
-    const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
+    const { ask } = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
     const answers = ["a", "b", "c"].map(ask);
     ends[0]!.answer();
     await turn();
@@ -378,7 +428,7 @@ Deno.test("whoever loses patience in a turn in which a call begins goes with it"
 Deno.test("as many calls begin as have ended in a turn of the event loop", async () => {
   await withPatience(async ({ end }) => {
     const { begun, ends, calls } = callsInHand();
-    const ask = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
+    const { ask } = naturalBatches(calls, { ...LIMITS, patienceMs: 100 });
     const answers = [..."abcdefghijklmnop"].map(ask);
     await end();
     await end();

@@ -65,6 +65,7 @@ export function bookkeeping(options: Options = {}) {
   const lines: Record<string, unknown>[] = [];
   const pending: Promise<unknown>[] = [];
   let attempts = 0;
+  let hurried = 0;
   let nowMs = 1_000;
   const attempt = () => attempts++ < failures ? Promise.reject(storeDown()) : Promise.resolve();
   const write = () => until === undefined ? attempt() : until.then(attempt);
@@ -80,6 +81,7 @@ export function bookkeeping(options: Options = {}) {
           isAlerted: false,
         };
       },
+      settleSoon: () => hurried++,
       async discard(requestId, requestTime) {
         await write();
         discarded.push([requestId, requestTime]);
@@ -121,6 +123,8 @@ export function bookkeeping(options: Options = {}) {
     jobsAsked,
     lines,
     attempts: () => attempts,
+    /** How often settlements were not to wait for others. */
+    hurried: () => hurried,
     at: (ms: number) => nowMs = ms,
     /** How often the isolate was asked to stay alive. */
     kept: () => pending.length,

@@ -76,6 +76,7 @@ export async function gatewayWith(options: {
         isAlerted: options.isAlerted ?? false,
       });
     },
+    settleSoon() {},
     expireStaleRequests: () => {
       seen.sweeps++;
       return Promise.resolve(0);

@@ -71,6 +71,7 @@ export function passage(
     meter,
     booking: {
       settled: Promise.resolve(),
+      hurry() {},
       answering() {},
       firstByte: () => log.push("first byte"),
       end(ending) {

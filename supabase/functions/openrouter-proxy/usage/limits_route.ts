@@ -3,7 +3,7 @@ import { decimalNumber } from "../bytes/decimal.ts";
 import type { Identify } from "../call/identify.ts";
 import type { Handler } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
-import { createOwnReport } from "./own_report.ts";
+import { createOwnReport, type UpToDate } from "./own_report.ts";
 
 /** Decimal text from Postgres, a number in the answer. */
 const AMOUNTS = [
@@ -18,8 +18,9 @@ const AMOUNTS = [
 export function createLimits(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked" | "accountLimits">,
+  upToDate: UpToDate,
 ): Handler {
-  return createOwnReport(identify, store, [], (did) => limitsReport(did, store));
+  return createOwnReport(identify, store, upToDate, [], (did) => limitsReport(did, store));
 }
 
 /** @returns the member `data` of the answer as JSON text; amounts are numbers with all their digits */

@@ -68,7 +68,7 @@ async function limitsOf(
         asked.push([did, issuedAt]);
         return Promise.resolve(isRevoked);
       },
-    }),
+    }, () => Promise.resolve()),
   );
   app.onError((error) => errorResponse(error, "request-1"));
   const response = await app.request(`http://edge/limits${search}`);

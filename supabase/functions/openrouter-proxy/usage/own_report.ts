@@ -6,15 +6,19 @@ import { queryOf } from "../http/query_parameters.ts";
 import type { Handler, RequestEnv } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
 
+export type UpToDate = (did: string) => Promise<unknown>;
+
 /**
  * Makes the handler of such a route.
  *
+ * @param upToDate waits for a DID's calls that have ended here and are not in the books yet
  * @param parameters the names of those that its query may have
  * @param report resolves to the member `data` of the answer, as JSON text
  */
 export function createOwnReport(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked">,
+  upToDate: UpToDate,
   parameters: readonly string[],
   report: (did: string, query: URLSearchParams, c: Context<RequestEnv>) => Promise<string>,
 ): Handler {
@@ -22,6 +26,7 @@ export function createOwnReport(
     using identified = await (await identify(c)).receive();
     const { did, tokenIssuedAt } = identified.identity;
     const query = queryOf(c.req.raw.url, parameters);
+    await upToDate(did);
     const [isRevoked, data] = await Promise.all([
       tokenIssuedAt !== null && store.tokenIsRevoked(did, tokenIssuedAt),
       report(did, query, c),

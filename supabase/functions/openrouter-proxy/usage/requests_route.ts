@@ -10,7 +10,7 @@ import type { Handler } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
 import type { LoggedRequest } from "../store/usage.ts";
 import { cursorAfter, placeOf } from "./cursor.ts";
-import { createOwnReport } from "./own_report.ts";
+import { createOwnReport, type UpToDate } from "./own_report.ts";
 import { ORIGIN_PARAMETERS, originParameters, single } from "./parameters.ts";
 
 export const DEFAULT_LIMIT = 50;
@@ -21,9 +21,10 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 export function createUsageRequests(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked" | "usageRequests">,
+  upToDate: UpToDate,
 ): Handler {
   const parameters = ["limit", "cursor", ...ORIGIN_PARAMETERS];
-  return createOwnReport(identify, store, parameters, async (did, query) => {
+  return createOwnReport(identify, store, upToDate, parameters, async (did, query) => {
     const limit = limitOf(query);
     const cursor = single(query, "cursor");
     const after = cursor === null ? null : placeOf(cursor);
@@ -44,8 +45,9 @@ export function createUsageRequests(
 export function createUsageRequest(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked" | "usageRequest">,
+  upToDate: UpToDate,
 ): Handler {
-  return createOwnReport(identify, store, [], async (did, _query, c) => {
+  return createOwnReport(identify, store, upToDate, [], async (did, _query, c) => {
     const id = c.req.param("id") ?? "";
     if (!UUID.test(id)) {
       throw new GatewayError(

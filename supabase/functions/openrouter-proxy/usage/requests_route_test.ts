@@ -56,9 +56,10 @@ async function answerTo(path: string, log: LoggedRequest[] = []) {
       return Promise.resolve(log[0] ?? null);
     },
   };
+  const upToDate = () => Promise.resolve();
   const app = new Hono<RequestEnv>();
-  app.get("/requests", createUsageRequests(identify, store));
-  app.get("/requests/:id", createUsageRequest(identify, store));
+  app.get("/requests", createUsageRequests(identify, store, upToDate));
+  app.get("/requests/:id", createUsageRequest(identify, store, upToDate));
   app.onError((error) => errorResponse(error, "request-1"));
   const response = await app.request(`http://edge${path}`);
   const text = await response.text();

@@ -2,7 +2,7 @@
 import type { Identify } from "../call/identify.ts";
 import type { Handler } from "../http/request_log.ts";
 import type { Store } from "../store/store.ts";
-import { createOwnReport } from "./own_report.ts";
+import { createOwnReport, type UpToDate } from "./own_report.ts";
 import { ORIGIN_PARAMETERS } from "./parameters.ts";
 import { usageReport } from "./usage_report.ts";
 
@@ -10,11 +10,13 @@ import { usageReport } from "./usage_report.ts";
 export function createUsage(
   identify: Identify,
   store: Pick<Store, "tokenIsRevoked" | "usageStats">,
+  upToDate: UpToDate,
 ): Handler {
   const parameters = ["start_date", "end_date", "group_by", ...ORIGIN_PARAMETERS];
   return createOwnReport(
     identify,
     store,
+    upToDate,
     parameters,
     (did, query) => usageReport(did, query, store),
   );

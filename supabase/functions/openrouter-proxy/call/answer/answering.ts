@@ -70,7 +70,12 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
     { idempotency }: Pick<Order, "idempotency">,
     booking: Booking | null,
   ): Promise<void> {
-    if (idempotency !== null) await Promise.race([booking?.settled, sleep(SETTLED_SOON_MS)]);
+    if (idempotency !== null) await settledWithin(SETTLED_SOON_MS, booking);
+  }
+
+  async function settledWithin(ms: number, booking: Booking | null): Promise<void> {
+    booking?.hurry();
+    await Promise.race([booking?.settled, sleep(ms)]);
   }
 
   /** @param whenHeard how the call ends that is read to its end although its client has left */
@@ -112,7 +117,7 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
     if (status >= 300) await settledSoon(order, booking);
     // The owner of a job may ask for it at once, which is for Postgres to know first as well.
     else if (beginsJob && answer.body instanceof Uint8Array) {
-      await Promise.race([booking?.settled, sleep(JOB_SETTLED_SOON_MS)]);
+      await settledWithin(JOB_SETTLED_SOON_MS, booking);
     }
     return response;
   }

@@ -39,14 +39,16 @@ function upstreamOf(
 function booked() {
   const endings: BookingEnding[] = [];
   const answers: Answer[] = [];
+  let hurried = 0;
   const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
   const booking: Booking = {
     answering: (answer) => void answers.push(answer),
     firstByte() {},
     end: (ending) => void endings.push(ending),
     settled,
+    hurry: () => hurried++,
   };
-  return { booking, endings, answers, settle };
+  return { booking, endings, answers, settle, hurried: () => hurried };
 }
 
 /** Whether this is still under way when nothing else is left to do. */
@@ -232,7 +234,7 @@ Deno.test("what may be sent again is awaited for a second, and nothing without a
       return new Promise((resolve) => wake = resolve);
     },
   });
-  const { booking } = booked();
+  const { booking, hurried } = booked();
   const key = await ordered("/chat/completions", '{"model":"a/b"}', { "idempotency-key": "k" });
   const waiting = settledSoon(key, booking);
   assert.equal(await isWaiting(waiting), true);
@@ -242,6 +244,7 @@ Deno.test("what may be sent again is awaited for a second, and nothing without a
   await settledSoon(key, null);
   await settledSoon({ idempotency: null }, booking);
   assert.deepEqual(slept, [1_000, 1_000]);
+  assert.equal(hurried(), 1, "who waits for it lets it wait for no others");
 });
 
 Deno.test("a call that is not booked may break off, or begin a job", async () => {

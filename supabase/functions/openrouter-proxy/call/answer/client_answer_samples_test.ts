@@ -58,6 +58,7 @@ async function passedOn(chunks: Uint8Array[]) {
   let ending: BookingEnding | undefined;
   const booking = {
     settled: Promise.resolve(),
+    hurry() {},
     answering: (answer: Answer) => observed = answer.observed,
     firstByte() {},
     end: (end: BookingEnding) => ending = end,

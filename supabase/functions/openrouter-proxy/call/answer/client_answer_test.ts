@@ -24,6 +24,7 @@ function answered(upstream: Partial<Upstream>, options: Options = {}) {
   const seen = { firstBytes: 0 };
   const booking: Booking = {
     settled: Promise.resolve(),
+    hurry() {},
     answering: (answer) => events.push(answer),
     firstByte: () => seen.firstBytes++,
     end: (ending) => events.push(ending),

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { Hono } from "hono";
+import type { Identity } from "../auth/authenticate.ts";
+import type { RequestEnv } from "../http/request_log.ts";
+import { createOwnReport } from "./own_report.ts";
+
+Deno.test("a report waits for what its DID has seen the end of", async () => {
+  const steps: string[] = [];
+  const { promise: until, resolve: settle } = Promise.withResolvers<void>();
+  const identity = { did: "did:key:zTest", tokenIssuedAt: null, replay: null } as Identity;
+  const receive = () =>
+    Promise.resolve({ identity, body: new Uint8Array(), [Symbol.dispose]() {} });
+  const route = createOwnReport(
+    () => Promise.resolve({ identity, receive }),
+    { tokenIsRevoked: () => Promise.resolve(false) },
+    async (did) => {
+      steps.push(`waits for ${did}`);
+      await until;
+    },
+    [],
+    (did) => {
+      steps.push(`tells ${did}`);
+      return Promise.resolve("1");
+    },
+  );
+  const answer = new Hono<RequestEnv>().get("/", route).request("http://edge/");
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(steps, ["waits for did:key:zTest"]);
+  settle();
+  assert.deepEqual(await (await answer).json(), { success: true, data: 1 });
+  assert.deepEqual(steps, ["waits for did:key:zTest", "tells did:key:zTest"]);
+});
