@@ -60,11 +60,6 @@ declare
   v_month_ends timestamptz;
   v_ms numeric;
 begin
-  -- Nearly always: one look, without all that a refusal tells.
-  if not p_free_model and public.has_room(p_budget, p_limits, 1, p_usd, p_now) then
-    return null;
-  end if;
-
   v_day_ends := (p_budget.day + 1)::timestamp at time zone 'utc';
   v_month_ends := (p_budget.month + interval '1 month') at time zone 'utc';
   if not public.rate_allows(p_budget.requests_used_until, p_limits.requests_per_minute, p_now) then

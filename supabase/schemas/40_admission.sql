@@ -199,17 +199,24 @@ begin
     v_usd := public.reserve_of(p_asked.estimate, v_settings);
     v_limits := public.limits_of(v_policy, v_settings);
     v_gateway_limits := public.gateway_limits(v_settings);
-    v_refusal := coalesce(
-      public.refusal_by(
-        public.rolled(v_known.budget, v_today), v_limits, 'did', v_usd, v_is_free, p_now
-      ),
-      public.refusal_by(
-        public.rolled(v_known.gateway_budget, v_today), v_gateway_limits, 'gateway', v_usd, v_is_free,
-        p_now
-      )
-    );
-    if v_refusal is not null then
-      return v_refusal || public.note_used_up(v_did, v_refusal);
+    -- Nearly always two looks, without all that a refusal tells.
+    if (
+      not v_is_free and (v_known.budget).day = v_today and (v_known.gateway_budget).day = v_today
+      and public.has_room(v_known.budget, v_limits, 1, v_usd, p_now)
+      and public.has_room(v_known.gateway_budget, v_gateway_limits, 1, v_usd, p_now)
+    ) is not true then
+      v_refusal := coalesce(
+        public.refusal_by(
+          public.rolled(v_known.budget, v_today), v_limits, 'did', v_usd, v_is_free, p_now
+        ),
+        public.refusal_by(
+          public.rolled(v_known.gateway_budget, v_today), v_gateway_limits, 'gateway', v_usd,
+          v_is_free, p_now
+        )
+      );
+      if v_refusal is not null then
+        return v_refusal || public.note_used_up(v_did, v_refusal);
+      end if;
     end if;
   end if;
 
@@ -275,37 +282,45 @@ begin
     -- Both budgets are held from here to the end of the transaction: what is decided now is true of all
     -- that others have decided.
     perform public.lock_budget(v_did);
-    v_budget := public.budget_of(v_did, v_today);
-    v_refusal := public.refusal_by(v_budget, v_limits, 'did', v_usd, v_is_free, p_now);
-    if v_refusal is null then
-      perform public.lock_budget('*');
-      v_gateway_budget := public.budget_of('*', v_budget.day);
-      -- A request of the last second of a day that comes after one of the next day belongs to that.
-      if v_gateway_budget.day > v_budget.day then
-        v_budget := public.rolled(v_budget, v_gateway_budget.day);
+    perform public.lock_budget('*');
+    if not v_is_free then
+      v_budget := public.enter_call(v_did, v_limits, v_gateway_limits, v_usd, v_today, p_now);
+    end if;
+    if v_budget.did is null then
+      v_budget := public.budget_of(v_did, v_today);
+      v_refusal := public.refusal_by(v_budget, v_limits, 'did', v_usd, v_is_free, p_now);
+      if v_refusal is null then
+        v_gateway_budget := public.budget_of('*', v_budget.day);
+        -- A request of the last second of a day that comes after one of the next day belongs to that.
+        if v_gateway_budget.day > v_budget.day then
+          v_budget := public.rolled(v_budget, v_gateway_budget.day);
+        end if;
+        v_refusal := public.refusal_by(
+          v_gateway_budget, v_gateway_limits, 'gateway', v_usd, v_is_free, p_now
+        );
       end if;
-      v_refusal := public.refusal_by(
-        v_gateway_budget, v_gateway_limits, 'gateway', v_usd, v_is_free, p_now
+      if v_refusal is not null then
+        if p_asked.message_hash is not null then
+          delete from public.accepted_messages
+          where message_hash = decode(p_asked.message_hash, 'hex');
+        end if;
+        if p_asked.idempotency_key is not null then
+          delete from public.idempotency_keys where request_id = p_asked.request_id;
+        end if;
+        delete from public.request_logs where id = p_asked.request_id and request_time = p_now;
+        return v_refusal || public.note_used_up(v_did, v_refusal);
+      end if;
+
+      if v_budget.day <> v_today then
+        update public.request_logs set reserved_on = v_budget.day
+        where id = p_asked.request_id and request_time = p_now;
+      end if;
+      v_budget := public.with_call(v_budget, v_limits, v_usd, v_is_free, p_now);
+      perform public.store_budget(v_budget);
+      perform public.store_budget(
+        public.with_call(v_gateway_budget, v_gateway_limits, v_usd, v_is_free, p_now)
       );
     end if;
-    if v_refusal is not null then
-      if p_asked.message_hash is not null then
-        delete from public.accepted_messages
-        where message_hash = decode(p_asked.message_hash, 'hex');
-      end if;
-      if p_asked.idempotency_key is not null then
-        delete from public.idempotency_keys where request_id = p_asked.request_id;
-      end if;
-      delete from public.request_logs where id = p_asked.request_id and request_time = p_now;
-      return v_refusal || public.note_used_up(v_did, v_refusal);
-    end if;
-
-    if v_budget.day <> v_today then
-      update public.request_logs set reserved_on = v_budget.day
-      where id = p_asked.request_id and request_time = p_now;
-    end if;
-    v_budget := public.enter_call(v_budget, v_limits, v_usd, v_is_free, p_now);
-    perform public.enter_call(v_gateway_budget, v_gateway_limits, v_usd, v_is_free, p_now);
   end if;
 
   return public.admitted_answer(v_account, v_policy, v_settings, v_limits, v_budget, p_now);

@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(111);
+select plan(118);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -507,6 +507,45 @@ select is(
 );
 
 set local timezone = 'UTC';
+
+-- A call that nothing stands against at a glance is entered in both budgets as with_call has it; any other in none.
+create function pg_temp.both() returns public.budgets[] language sql as $$
+  select array_agg(budget order by did) from public.budgets as budget where did in ('*', 'did:key:entered');
+$$;
+create function pg_temp.enter(
+  name text, limits jsonb, gateway_limits jsonb, day date default '2028-02-28'
+) returns public.budgets language sql as $$
+  select public.enter_call(
+    name, pg_temp.limits(limits), pg_temp.limits(gateway_limits), 0.25, day, '2028-02-28 12:00:00+00'
+  );
+$$;
+select public.store_budget(pg_temp.budget(jsonb_build_object(
+  'did', who, 'day', '2028-02-28', 'month', '2028-02-01', 'refusals_used_until', '-infinity'
+)))
+from unnest('{did:key:entered,*}'::text[]) as who;
+create temporary table unentered on commit drop as select pg_temp.both() as budgets;
+select is(
+  (pg_temp.enter(name, limits, gateway_limits, day)).did is null and pg_temp.both() = budgets, true, 'nothing: ' || what
+)
+from unentered, (values
+  ('the DID lacks room', 'did:key:entered', '{"daily_budget_usd": 0.1}'::jsonb, '{}'::jsonb, '2028-02-28'::date),
+  ('the gateway lacks room', 'did:key:entered', '{}', '{"daily_budget_usd": 0.1}', '2028-02-28'),
+  ('its rows are of another day', 'did:key:entered', '{}', '{}', '2028-02-29'),
+  ('the DID has no row', 'did:key:new', '{}', '{}', '2028-02-28')
+) as call (what, name, limits, gateway_limits, day);
+select is(
+  pg_temp.enter('did:key:entered', '{"requests_per_minute": 10}', '{"requests_per_minute": 30}'),
+  public.with_call(budgets[2], pg_temp.limits('{"requests_per_minute": 10}'), 0.25, false, '2028-02-28 12:00:00+00'),
+  'the DID''s row, with the call in it'
+)
+from unentered;
+select is(
+  (pg_temp.both())[1],
+  public.with_call(budgets[1], pg_temp.limits('{"requests_per_minute": 30}'), 0.25, false, '2028-02-28 12:00:00+00'),
+  'and that of all together'
+)
+from unentered;
+select is(((pg_temp.both())[2]).requests_under_way, (budgets[2]).requests_under_way + 1, 'under way') from unentered;
 
 -- Changes of many calls, and of hardly anything.
 select public.set_gateway_limits(refused_requests_per_minute => 1000000);

@@ -632,7 +632,7 @@ export type Database = {
 { Args: { "p_asked": (Database["public"]['CompositeTypes']["admission"])[],"p_now": string }; Returns: Json
                            },
 "enter_call":
-{ Args: { "p_budget": Omit<Database["public"]['Tables']["budgets"]['Row'], Database["public"]['Tables']["budgets"]['ComputedFields']>,"p_free_model": boolean,"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_usd": number }; Returns: {
+{ Args: { "p_day": string,"p_did": string,"p_gateway_limits": Database["public"]['CompositeTypes']["limits"],"p_limits": Database["public"]['CompositeTypes']["limits"],"p_now": string,"p_usd": number }; Returns: {
               "day": string,
 "day_alerted": number,
 "day_free_requests": number,
