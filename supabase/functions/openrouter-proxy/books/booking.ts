@@ -81,7 +81,7 @@ export interface Bookkeeper {
   openCall(call: BookedCall): Booking;
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
   openJob(job: { did: string; jobId: string }): Booking;
-  /** A DID's calls that have ended and are not in the books yet; null: there are none. */
+  /** A DID's calls, looks at jobs too, that have ended and are not in the books yet; null: there are none. */
   endedCallsOf(did: string): EndedCalls | null;
   /** Ends the row of a request, should it have one: its admission was not heard of. */
   withdraw(did: string, requestId: string): void;
@@ -124,15 +124,19 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
   /** A booking that is concluded when it has ended, and keeps the isolate alive until then. */
   function booking(
+    did: string,
     conclude: (ending: BookingEnding, answer: Answer | null) => Promise<void>,
   ): Booking {
     const { promise: ended, resolve: end } = Promise.withResolvers<BookingEnding>();
     let answer: Answer | null = null;
-    const settle = (ending: BookingEnding) =>
-      conclude(ending, answer).catch((error: Error) => {
+    function settle(ending: BookingEnding): Promise<void> {
+      const settled = conclude(ending, answer).catch((error: Error) => {
         // A bug: the row stays pending, and expire_stale_requests ends it.
         log({ level: "error", event: "booking_failed", ...describeError(error, true) });
       });
+      settling.add(did, settled);
+      return settled;
+    }
     const retire = (reason: string) => waitUntil(settle({ kind: "retired", reason }));
     open.add(retire);
     const settled = ended.then((ending) => {
@@ -161,12 +165,9 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       return { did, route, model, ms: Math.round(now() - receivedAt) };
     }
 
-    function conclude(ending: BookingEnding, answer: Answer | null): Promise<void> {
-      const settled = ending.kind === "no_such_path"
-        ? discard(answer?.httpStatus ?? null)
-        : settle(ending, answer);
-      settling.add(did, settled);
-      return settled;
+    async function conclude(ending: BookingEnding, answer: Answer | null) {
+      if (ending.kind === "no_such_path") await discard(answer?.httpStatus ?? null);
+      else await settle(ending, answer);
     }
 
     async function discard(httpStatus: number | null) {
@@ -207,7 +208,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       }
     }
 
-    const opened = booking(conclude);
+    const opened = booking(did, conclude);
     countCall(did, 1);
     opened.settled.then(() => countCall(did, -1));
     return {
@@ -219,7 +220,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   }
 
   function openJob({ did, jobId }: { did: string; jobId: string }): Booking {
-    return booking(async (_ending, answer) => {
+    return booking(did, async (_ending, answer) => {
       if (answer === null || answer.httpStatus >= 400) return;
       const { observed, apiKey } = answer;
       // The video itself, or HEAD, is no account of the job: whoever has it may never ask for one.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ANSWERED, bookkeeping, BROKEN, CALL } from "../testing/bookkeeping.ts";
+import { answer, ANSWERED, bookkeeping, BROKEN, CALL } from "../testing/bookkeeping.ts";
 import type { BookingEnding } from "./booking.ts";
 
 const ENDINGS: [what: string, ending: BookingEnding][] = [
@@ -27,6 +27,20 @@ for (const [what, ending] of ENDINGS) {
     await settled();
   });
 }
+
+Deno.test("a look at a job is one of them until what the job cost is in the books", async () => {
+  const { promise: until, resolve: takeIt } = Promise.withResolvers<void>();
+  const { openJob, endedCallsOf, lateCosts, idle, settled } = bookkeeping({ until });
+  const booking = openJob({ did: CALL.did, jobId: "job-1" });
+  booking.answering(answer({ id: "job-1", cost: "0.5" }));
+  booking.end(ANSWERED);
+  await idle();
+  assert.notEqual(endedCallsOf(CALL.did), null);
+  takeIt();
+  await booking.settled;
+  assert.deepEqual([endedCallsOf(CALL.did), lateCosts.length], [null, 1]);
+  await settled();
+});
 
 Deno.test("whoever waits for a booking, or for its DID's, lets its settlement wait for no others", async () => {
   const { promise: until, resolve: takeIt } = Promise.withResolvers<void>();
