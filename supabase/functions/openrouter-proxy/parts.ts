@@ -66,8 +66,7 @@ export function createParts(deps: GatewayDeps) {
   return {
     identify,
     rates,
-    /** Waits for a DID's calls that have ended and are not in the books yet, for a second at most. */
-    upToDate: async (did: string) => await endedCallsOf(did)?.areSettled(),
+    upToDate: bookkeeper.upToDate,
     /** Ends what is under way as it stands. */
     retire: bookkeeper.retire,
     proxy: createProxy({

@@ -53,7 +53,7 @@ export function createAccounts(
     management: Management;
     vault: KeyVault;
     /** A DID's calls that have ended and are not in the books yet (books/settling.ts); null: there are none. */
-    endedCallsOf: (did: string) => { areSettled(): Promise<boolean> } | null;
+    endedCallsOf: (did: string) => { areSettled(): Promise<unknown> } | null;
   },
 ): Accounts {
   const { store, management, vault, endedCallsOf, now, onAlert, log } = deps;
@@ -113,19 +113,25 @@ export function createAccounts(
     return await provision(did, keyHash);
   }
 
+  async function ask(request: AdmissionRequest): Promise<Admission> {
+    const admission = await store.admit(request);
+    if (admission.decision === "budget_exceeded" && admission.alerted) onAlert();
+    return admission;
+  }
+
   return {
     async admit(request) {
       const ended = endedCallsOf(request.did);
-      let admission = await store.admit(request);
+      let admission = await ask(request);
       if (admission.decision === "needs_provisioning") {
         await provision(request.did, null);
-        admission = await store.admit(request);
+        admission = await ask(request);
       }
-      if (countsCallsUnderWay(admission) && await ended?.areSettled()) {
-        admission = await store.admit(request);
+      if (ended !== null && mayBeChangedByEnds(admission)) {
+        await ended.areSettled();
+        admission = await ask(request);
       }
       if (admission.decision === "admitted") return admission;
-      if (admission.decision === "budget_exceeded" && admission.alerted) onAlert();
       throw refusalOf(admission, request);
     },
 
@@ -144,8 +150,8 @@ export function createAccounts(
   };
 }
 
-/** Whether it is refused for what the DID's calls under way hold, and give back or leave when they end. */
-function countsCallsUnderWay(admission: Admission): boolean {
+/** Whether it is refused for what the DID's calls under way hold, and give back or tell when they end. */
+function mayBeChangedByEnds(admission: Admission): boolean {
   switch (admission.decision) {
     case "rate_limited":
       return admission.what === "concurrent";

@@ -46,13 +46,14 @@ interface Script {
   isAlive?: boolean | ManagementError;
   setLimit?: () => Promise<void>;
   recordKeyLimit?: () => Promise<void>;
-  /** Whether the DID's calls that have ended are settled soon; null: there are none. */
-  areSettled?: boolean | null;
+  /** Whether some of the DID's calls have ended and are not settled. */
+  hasEndedCalls?: boolean;
 }
 
 /** Accounts among fakes that note every call. */
 function scripted(
-  { admissions = [], claim, isAlive = false, setLimit, recordKeyLimit, areSettled = null }: Script,
+  { admissions = [], claim, isAlive = false, setLimit, recordKeyLimit, hasEndedCalls = false }:
+    Script,
 ) {
   const calls: string[] = [];
   const logged: Record<string, unknown>[] = [];
@@ -99,10 +100,10 @@ function scripted(
       assert.equal(did, DID);
       // As it is before the admission is asked for.
       const before = calls.length;
-      return areSettled === null ? null : {
+      return !hasEndedCalls ? null : {
         areSettled() {
-          assert.deepEqual(calls.slice(before), ["admit"]);
-          return noted("wait", areSettled);
+          assert.equal(calls[before], "admit");
+          return noted("wait", null);
         },
       };
     },
@@ -163,31 +164,41 @@ for (const [what, refusal, type, endsMayChangeIt] of BESIDE_ENDED) {
   if (endsMayChangeIt) {
     Deno.test(`a call that is refused ${what}, beside some that are being settled, is asked for again after that`, async () => {
       const admission = admittedWith(await oldKey());
-      const { accounts, calls } = scripted({ admissions: [refusal, admission], areSettled: true });
+      const { accounts, calls } = scripted({
+        admissions: [refusal, admission],
+        hasEndedCalls: true,
+      });
       assert.equal(await accounts.admit(REQUEST), admission);
       assert.deepEqual(calls, ["admit", "wait", "admit"]);
     });
 
     Deno.test(`once: another refusal ${what} is one`, async () => {
-      const { accounts, calls } = scripted({ admissions: [refusal, refusal], areSettled: true });
+      const { accounts, calls } = scripted({ admissions: [refusal, refusal], hasEndedCalls: true });
       assert.equal((await refusalOf(accounts.admit(REQUEST))).type, type);
       assert.deepEqual(calls, ["admit", "wait", "admit"]);
     });
   }
 
-  for (const areSettled of endsMayChangeIt ? [false, null] : [true]) {
-    const why = areSettled
-      ? "whatever has ended"
-      : areSettled === null
-      ? "where none has ended"
-      : "where those that have ended are not settled soon";
-    Deno.test(`a call is refused ${what} ${why}`, async () => {
-      const { accounts, calls } = scripted({ admissions: [refusal], areSettled });
-      assert.equal((await refusalOf(accounts.admit(REQUEST))).type, type);
-      assert.deepEqual(calls, areSettled === false ? ["admit", "wait"] : ["admit"]);
+  Deno.test(`a call is refused ${what} ${endsMayChangeIt ? "where none has ended" : "whatever has ended"}`, async () => {
+    const { accounts, calls } = scripted({
+      admissions: [refusal],
+      hasEndedCalls: !endsMayChangeIt,
     });
-  }
+    assert.equal((await refusalOf(accounts.admit(REQUEST))).type, type);
+    assert.deepEqual(calls, ["admit"]);
+  });
 }
+
+Deno.test("an alert that the first of two admissions brings about is delivered", async () => {
+  for (const then of [admittedWith(await oldKey()), EXCEEDED]) {
+    const { accounts, calls } = scripted({
+      admissions: [{ ...EXCEEDED, alerted: true }, then],
+      hasEndedCalls: true,
+    });
+    await accounts.admit(REQUEST).catch(() => {});
+    assert.deepEqual(calls, ["admit", "alert", "wait", "admit"]);
+  }
+});
 
 for (const alerted of [true, false]) {
   Deno.test(`a budget without room ${alerted ? "brings an alert about" : "tells nobody again"}`, async () => {

@@ -15,7 +15,7 @@ import type { GenerationReader } from "./generation_reader.ts";
 import { knownUsage } from "./known_usage.ts";
 import { createLateCosts } from "./late_costs.ts";
 import { discardedLine, requestLine } from "./request_line.ts";
-import { createSettling, type EndedCalls } from "./settling.ts";
+import { createSettling, type EndedCalls, type Settling } from "./settling.ts";
 import { type Ending, verdictOn } from "./verdict.ts";
 
 /** How a booking can end. */
@@ -81,8 +81,10 @@ export interface Bookkeeper {
   openCall(call: BookedCall): Booking;
   /** Opens the booking of a look at a job, whose cost is booked at its first sight. */
   openJob(job: { did: string; jobId: string }): Booking;
-  /** A DID's calls, looks at jobs too, that have ended and are not in the books yet; null: there are none. */
+  /** A DID's calls that have ended and are not in the books yet; null: there are none. */
   endedCallsOf(did: string): EndedCalls | null;
+  /** Waits for these, and for what the DID's looks at jobs have told, for a second at most. */
+  upToDate(did: string): Promise<void>;
   /** Ends the row of a request, should it have one: its admission was not heard of. */
   withdraw(did: string, requestId: string): void;
   /** Settles all open bookings as they stand, because the worker may end at any time. */
@@ -118,13 +120,15 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   /** How many calls each DID has that are being admitted, or are not settled. */
   const callsOf = new Map<string, number>();
   const entries = createEntries({ sleep, log });
-  const settling = createSettling({ hurry: store.settleSoon, sleep });
+  const endedCalls = createSettling({ hurry: store.settleSoon, sleep });
+  const endedLooks = createSettling({ hurry: store.settleSoon, sleep });
   const findCost = createLateCosts({ store, generations, entries, usdPerCredit, log });
   let isRetiring = false;
 
   /** A booking that is concluded when it has ended, and keeps the isolate alive until then. */
   function booking(
     did: string,
+    endedOnes: Settling,
     conclude: (ending: BookingEnding, answer: Answer | null) => Promise<void>,
   ): Booking {
     const { promise: ended, resolve: end } = Promise.withResolvers<BookingEnding>();
@@ -134,7 +138,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         // A bug: the row stays pending, and expire_stale_requests ends it.
         log({ level: "error", event: "booking_failed", ...describeError(error, true) });
       });
-      settling.add(did, settled);
+      endedOnes.add(did, settled);
       return settled;
     }
     const retire = (reason: string) => waitUntil(settle({ kind: "retired", reason }));
@@ -208,7 +212,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       }
     }
 
-    const opened = booking(did, conclude);
+    const opened = booking(did, endedCalls, conclude);
     countCall(did, 1);
     opened.settled.then(() => countCall(did, -1));
     return {
@@ -220,7 +224,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   }
 
   function openJob({ did, jobId }: { did: string; jobId: string }): Booking {
-    return booking(did, async (_ending, answer) => {
+    return booking(did, endedLooks, async (_ending, answer) => {
       if (answer === null || answer.httpStatus >= 400) return;
       const { observed, apiKey } = answer;
       // The video itself, or HEAD, is no account of the job: whoever has it may never ask for one.
@@ -250,6 +254,11 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     store.settleSoon();
   }
 
+  async function upToDate(did: string) {
+    const ended = [endedCalls, endedLooks].map(({ callsOf }) => callsOf(did)?.areSettled());
+    await Promise.all(ended);
+  }
+
   function countCall(did: string, by: 1 | -1) {
     const calls = (callsOf.get(did) ?? 0) + by;
     if (calls > 0) callsOf.set(did, calls);
@@ -269,7 +278,15 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     };
   }
 
-  return { takeRoom, openCall, openJob, endedCallsOf: settling.callsOf, withdraw, retire };
+  return {
+    takeRoom,
+    openCall,
+    openJob,
+    endedCallsOf: endedCalls.callsOf,
+    upToDate,
+    withdraw,
+    retire,
+  };
 }
 
 const NOT_ENTERED = { settled: false, totalCostUsd: null, leftOut: null };

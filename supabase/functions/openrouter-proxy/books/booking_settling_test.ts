@@ -28,18 +28,27 @@ for (const [what, ending] of ENDINGS) {
   });
 }
 
-Deno.test("a look at a job is one of them until what the job cost is in the books", async () => {
+Deno.test("a DID's books are up to date when its calls are settled, and what its looks at jobs told is booked", async () => {
   const { promise: until, resolve: takeIt } = Promise.withResolvers<void>();
-  const { openJob, endedCallsOf, lateCosts, idle, settled } = bookkeeping({ until });
+  const { openCall, openJob, endedCallsOf, upToDate, idle, ...books } = bookkeeping({
+    until,
+    sleep: () => new Promise(() => {}),
+  });
   const booking = openJob({ did: CALL.did, jobId: "job-1" });
   booking.answering(answer({ id: "job-1", cost: "0.5" }));
   booking.end(ANSWERED);
   await idle();
-  assert.notEqual(endedCallsOf(CALL.did), null);
+  assert.equal(endedCallsOf(CALL.did), null, "it holds nothing that a call could have");
+  openCall(CALL).end(ANSWERED);
+  let isUpToDate = false;
+  const waiting = upToDate(CALL.did).then(() => isUpToDate = true);
+  await idle();
+  assert.equal(isUpToDate, false);
   takeIt();
-  await booking.settled;
-  assert.deepEqual([endedCallsOf(CALL.did), lateCosts.length], [null, 1]);
-  await settled();
+  await waiting;
+  assert.deepEqual([books.lateCosts.length, books.settlements.length], [1, 1]);
+  await upToDate("did:key:z6Other");
+  await books.settled();
 });
 
 Deno.test("whoever waits for a booking, or for its DID's, lets its settlement wait for no others", async () => {

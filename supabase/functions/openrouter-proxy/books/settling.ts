@@ -8,16 +8,12 @@ const LONGEST_WAIT_MS = 1_000;
 
 /** Calls of a DID that had ended when it was asked for them. */
 export interface EndedCalls {
-  /**
-   * Waits until they are in the books, for a second at most.
-   *
-   * @returns false: it takes longer
-   */
-  areSettled(): Promise<boolean>;
+  /** Waits until they are in the books, for a second at most. */
+  areSettled(): Promise<void>;
 }
 
 export interface Settling {
-  /** A call has ended. @param settled is kept when it is in the books, or never will be */
+  /** A call has ended. @param settled ends when it is in the books, or never will be */
   add(did: string, settled: Promise<unknown>): void;
   /** Null: none of its calls has ended that is not in the books. */
   callsOf(did: string): EndedCalls | null;
@@ -49,9 +45,8 @@ export function createSettling({ hurry, sleep }: SettlingDeps): Settling {
       const ended = [...calls];
       return {
         async areSettled() {
-          hurry();
-          const settled = Promise.allSettled(ended).then(() => true);
-          return await Promise.race([settled, sleep(LONGEST_WAIT_MS).then(() => false)]);
+          if (calls.size > 0) hurry();
+          await Promise.race([Promise.allSettled(ended), sleep(LONGEST_WAIT_MS)]);
         },
       };
     },

@@ -38,7 +38,7 @@ export function chunkReader(
 ): ChunkReader {
   const reader = byteReader(body);
   if (reader === null) return body.getReader();
-  const { read, giveBack, cancel } = loans(reader, bufferBytes);
+  const { read, giveBack, cancel } = loans(reader, bufferBytes, spareBufferOf);
   return {
     async read() {
       const { done, value } = await read();
@@ -54,13 +54,13 @@ export function chunkReader(
   };
 }
 
-/** The same for a caller that copies each chunk to where it is to be. */
+/** The same for a caller that copies each chunk to where it is to be: its buffer is never a spare one. */
 export function loanedChunks(
   body: ReadableStream<Uint8Array>,
   bufferBytes = BUFFER_BYTES,
 ): LoanedChunks {
   const byteStream = byteReader(body);
-  if (byteStream !== null) return loans(byteStream, bufferBytes);
+  if (byteStream !== null) return loans(byteStream, bufferBytes, (size) => new Uint8Array(size));
   const reader = body.getReader();
   return {
     read: () => reader.read(),
@@ -69,9 +69,13 @@ export function loanedChunks(
   };
 }
 
-function loans(reader: ReadableStreamBYOBReader, bufferBytes: number): LoanedChunks {
+function loans(
+  reader: ReadableStreamBYOBReader,
+  bufferBytes: number,
+  firstBufferOf: (bytes: number) => Bytes,
+): LoanedChunks {
   let capacity = Math.min(FIRST_BUFFER_BYTES, bufferBytes);
-  let buffer = bufferOf(capacity);
+  let buffer = firstBufferOf(capacity);
   return {
     // The buffer is the stream's from here on; it comes back with the chunk.
     read: () => reader.read(buffer),
@@ -87,7 +91,7 @@ function loans(reader: ReadableStreamBYOBReader, bufferBytes: number): LoanedChu
   };
 }
 
-function bufferOf(capacity: number): Bytes {
+function spareBufferOf(capacity: number): Bytes {
   const spare = capacity === FIRST_BUFFER_BYTES ? spareBuffers.pop() : undefined;
   return spare ?? new Uint8Array(capacity);
 }

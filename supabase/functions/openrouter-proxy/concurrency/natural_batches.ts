@@ -45,7 +45,10 @@ export interface BatchLimits {
 export interface Batches<Item, Answer> {
   /** Asks for an item, alone or with others; rejects as the call for it does. */
   ask(item: Item): Promise<Answer>;
-  /** Somebody waits after all: what gathers, or comes next, goes in this turn of the event loop. */
+  /**
+   * Somebody waits after all: what gathers, and what comes in this turn of the event loop or next, goes at
+   * the end of its turn, or when the call under way returns.
+   */
   hurry(): void;
 }
 
@@ -66,7 +69,9 @@ export function naturalBatches<Item, Answer>(
   let wereSeveral = false;
   /** How many calls begin at the end of this turn of the event loop, or soon, if so many are needed. */
   let aboutToGo = 0;
+  /** While what waits gathers. */
   let gathering: ReturnType<typeof setTimeout> | undefined;
+  /** Whether what goes next does not gather. */
   let isInHurry = false;
   let aloneUnderWay = 0;
   let endOfPatience: ReturnType<typeof setTimeout> | undefined;
@@ -147,17 +152,22 @@ export function naturalBatches<Item, Answer>(
 
   function go(): void {
     gathering = undefined;
-    isInHurry = false;
     const calls = aboutToGo;
     aboutToGo = 0;
     for (let n = 0; n < calls; n++) goOn();
+    if (waiting.size() === 0) isInHurry = false;
   }
 
   function hurry(): void {
     isInHurry = true;
+    endGathering();
+  }
+
+  function endGathering(): void {
     if (gathering === undefined) return;
     clearTimeout(gathering);
-    go();
+    gathering = undefined;
+    setImmediate(go);
   }
 
   return {
@@ -166,7 +176,7 @@ export function naturalBatches<Item, Answer>(
         waiting.push(ownerOf(item), { item, resolve, reject });
         if (callsUnderWay > 0) endOfPatience ??= setTimeout(losePatience, patienceMs);
         else if (aboutToGo === 0) goSoon();
-        if (gathering !== undefined && waiting.size() >= atOnce) hurry();
+        if (waiting.size() >= atOnce) endGathering();
       }),
     hurry,
   };

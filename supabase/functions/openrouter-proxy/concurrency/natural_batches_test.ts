@@ -183,6 +183,8 @@ Deno.test("what gathers goes as soon as a call is full", async () => {
     for (const item of ["a", "b"]) ask(item);
     assert.deepEqual([begun, running()], [[], [7]]);
     for (const item of ["c", "d", "e", "f"]) ask(item);
+    assert.deepEqual(running(), []);
+    await turn();
     assert.deepEqual(begun, [["a", "b", "c"]]);
     // As many as go together wait when it returns.
     ends[0]!.answer();
@@ -198,11 +200,16 @@ Deno.test("what gathers goes when somebody waits for it", async () => {
     const { ask, hurry } = naturalBatches(calls, GATHERING);
     ask("a");
     hurry();
-    assert.deepEqual([begun, running()], [[["a"]], []]);
+    assert.deepEqual([begun, running()], [[], []]);
+    // What it is about may be asked for a little later.
+    await Promise.resolve();
+    ask("b");
+    await turn();
+    assert.deepEqual(begun, [["a", "b"]]);
     // What gathers after that does so as before.
     ends[0]!.answer();
     await turn();
-    ask("b");
+    ask("c");
     await turn();
     assert.deepEqual([begun.length, running()], [1, [7]]);
   });
@@ -225,6 +232,24 @@ Deno.test("what comes next goes in its turn of the event loop when somebody wait
     ends[0]!.answer();
     await turn();
     assert.deepEqual(begun[1], ["c"]);
+    assert.ok(!running().includes(7));
+  });
+});
+
+Deno.test("all go that waited when somebody did, however many calls it takes", async () => {
+  await withPatience(async ({ running }) => {
+    const { begun, ends, calls } = callsInHand();
+    const { ask, hurry } = naturalBatches(calls, GATHERING);
+    for (const item of ["a", "b", "c"]) ask(item);
+    await turn();
+    assert.deepEqual(begun, [["a", "b", "c"]]);
+    for (const item of ["d", "e", "f", "g"]) ask(item);
+    hurry();
+    for (const { answer } of ends.splice(0)) answer();
+    await turn();
+    for (const { answer } of ends.splice(0)) answer();
+    await turn();
+    assert.deepEqual(begun.slice(1), [["d", "e", "f"], ["g"]]);
     assert.ok(!running().includes(7));
   });
 });

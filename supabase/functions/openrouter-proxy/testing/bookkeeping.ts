@@ -31,6 +31,7 @@ const storeDown = () =>
 interface Options {
   /** How many writes fail before one succeeds. */
   failures?: number;
+  sleep?: (ms: number) => Promise<void>;
   /** What Postgres waits for before it takes anything. */
   until?: Promise<void>;
   /** What OpenRouter knows of a generation, now or when the promise is kept. */
@@ -109,7 +110,7 @@ export function bookkeeping(options: Options = {}) {
     },
     usdPerCredit: "1",
     now: () => nowMs,
-    sleep: () => Promise.resolve(),
+    sleep: options.sleep ?? (() => Promise.resolve()),
     waitUntil: (promise) => pending.push(promise),
     log: (line) => lines.push(line),
   });
