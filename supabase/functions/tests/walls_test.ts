@@ -427,6 +427,13 @@ Deno.test("one's own generation and video are read, with and without /v1", async
     assert.equal(content.headers.get("content-type"), "video/mp4");
     await content.body?.cancel();
   }
+  // What the video cost is booked by the first look at it, behind its answer.
+  await until("the video's cost to be booked", async () => {
+    const rows = await world.db.rowsOf(owner.did);
+    return rows.some(({ generation_id, total_cost }) =>
+      generation_id === own.video && total_cost !== null
+    );
+  });
 });
 
 Deno.test("counting tokens is OpenRouter's to answer, and never booked", async () => {

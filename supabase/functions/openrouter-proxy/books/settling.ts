@@ -1,6 +1,7 @@
 /**
  * Whose calls have ended here, and are not in the books yet. An answer is whole before its settlement is
- * in Postgres: a client that goes on at once would be refused, or told, by what it has seen the end of.
+ * in Postgres: a client that goes on at once would be refused for what it has seen the end of, or not be
+ * told of it.
  */
 
 /** As long as a refusal for calls under way would tell the client to wait. */
