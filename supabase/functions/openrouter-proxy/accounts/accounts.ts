@@ -155,7 +155,8 @@ function mayBeChangedByEnds(admission: Admission): boolean {
   switch (admission.decision) {
     case "rate_limited":
       return admission.what === "concurrent";
-    case "budget_exceeded": // what is reserved for them
+    case "budget_exceeded":
+      return admission.reservedUsd !== "0";
     case "duplicate": // an Idempotency-Key, of a call that may be repeated
     case "not_owned": // a generation that is known once its call has ended
       return true;

@@ -138,7 +138,7 @@ const TOO_MANY: Admission = {
   retryAfterMs: 1_000,
 };
 
-const AMOUNTS = { limitUsd: "2", spentUsd: "2", reservedUsd: "0", estimateUsd: "0.5" };
+const AMOUNTS = { limitUsd: "2", spentUsd: "1.9", reservedUsd: "0.1", estimateUsd: "0.5" };
 const EXCEEDED: Admission = {
   decision: "budget_exceeded",
   scope: "did",
@@ -155,6 +155,7 @@ const BESIDE_ENDED: [what: string, refusal: Admission, error: string, endsMayCha
     ["by a budget", EXCEEDED, "budget_exceeded", true],
     ["as a duplicate", { decision: "duplicate", duplicateOf: "x" }, "duplicate_request", true],
     ["for what it looks for", { decision: "not_owned" }, "not_found", true],
+    ["by a budget that is spent", { ...EXCEEDED, reservedUsd: "0" }, "budget_exceeded", false],
     ["by a rate", { ...TOO_MANY, what: "requests" }, "rate_limited", false],
     ["as replayed", { decision: "replayed" }, "replayed_request", false],
     ["for its token", { decision: "token_revoked" }, "invalid_token", false],

@@ -121,7 +121,8 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   const callsOf = new Map<string, number>();
   const entries = createEntries({ sleep, log });
   const endedCalls = createSettling({ hurry: store.settleSoon, sleep });
-  const endedLooks = createSettling({ hurry: store.settleSoon, sleep });
+  // What looks at jobs tell is entered at once as it is.
+  const endedLooks = createSettling({ hurry() {}, sleep });
   const findCost = createLateCosts({ store, generations, entries, usdPerCredit, log });
   let isRetiring = false;
 

@@ -310,6 +310,30 @@ Deno.test("requestBytes waits for a body for a minute, and tells the client that
   assert.deepEqual([delays, log], [[60_000], ["cancelled"]]);
 });
 
+Deno.test("requestBytes frees at once what it has of a body that is refused, or breaks off", async () => {
+  const { transfer } = ArrayBuffer.prototype;
+  const capacities: (number | undefined)[] = [];
+  ArrayBuffer.prototype.transfer = function (this: ArrayBuffer, bytes?: number) {
+    capacities.push(bytes);
+    return transfer.call(this, bytes);
+  };
+  const broken = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(new Uint8Array(3)),
+    pull: (controller) => controller.error(new TypeError("request body closed")),
+  }, { highWaterMark: 0 });
+  try {
+    const refused = requestBytes(post(chunked(["abc", "def"])), 4, UNVERIFIED, bodiesOf(100));
+    await assert.rejects(refused, { type: "request_too_large" });
+    await assert.rejects(
+      requestBytes(post(broken), 10, UNVERIFIED, bodiesOf(100)),
+      ClientDisconnected,
+    );
+  } finally {
+    ArrayBuffer.prototype.transfer = transfer;
+  }
+  assert.deepEqual(capacities, [4, 0, 10, 0]);
+});
+
 /** A short body of a known sender, whose length is known. */
 function short(body: ReadableStream<Uint8Array>, length: number) {
   return (bodies: BodiesUnderWay, maxBytes = 100) =>
