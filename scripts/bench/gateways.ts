@@ -72,11 +72,11 @@ const has = (part: Part) => parts.includes(part);
 
 const began = performance.now();
 const report: Report = { machine: await machine(), rounds };
-/** Every round. */
-const raw: { load?: Measured[]; growth?: Growth } = {};
+/** Every round, where its figures do not hold them. */
+const raw: { growth?: Growth } = {};
 if (has("load") || has("sustained")) {
   await using started = await startTargets();
-  if (has("load")) report.load = figuresOf(raw.load = await sideBySide(started.targets));
+  if (has("load")) report.load = figuresOf(await sideBySide(started.targets));
   if (has("sustained")) {
     report.sustained = await sustained(started.targets, much.firstStreams);
   }

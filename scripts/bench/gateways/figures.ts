@@ -6,7 +6,7 @@ import { UPSTREAM } from "./targets.ts";
 
 /** Medians over the rounds of one target and shape. */
 export type Figure = Omit<Measured, "round"> & {
-  rounds: number;
+  rounds: Measured[];
   /** By how much the upstream's own worst gap of the same round was exceeded, in milliseconds. */
   gapAdded: number;
   gapP50Added: number;
@@ -54,7 +54,7 @@ export function figuresOf(measured: readonly Measured[]): Figure[] {
     const { round: _, ...medians } = mediansOf(rounds);
     return {
       ...medians,
-      rounds: rounds.length,
+      rounds,
       gapAdded: added("gapMax"),
       gapP50Added: added("gapP50"),
     };

@@ -33,7 +33,7 @@ Deno.test("a figure is the median of its rounds, of each target, shape and numbe
     measured({ clients: 1, perSecond: 8, round: 1 }),
   ]);
   assert.deepEqual(
-    figures.map(({ clients, perSecond, rounds }) => [clients, perSecond, rounds]),
+    figures.map(({ clients, perSecond, rounds }) => [clients, perSecond, rounds.length]),
     [[32, 200, 3], [1, 7.5, 2]],
   );
 });
@@ -88,6 +88,16 @@ Deno.test("ratios are told of those whose both figures there are", () => {
     "0.67",
   ]);
   assert.deepEqual(ratiosOf(allFigures().filter(({ target }) => target !== PORTKEY)).length, 1);
+});
+
+Deno.test("beside a ratio of medians stand the least and the most of single rounds", () => {
+  const rates = { [IN_MEMORY]: [2_000, 3_000, 4_000], [PORTKEY]: [1_000, 1_200, 1_000] };
+  const [ratio] = ratiosOf(figuresOf(
+    Object.entries(rates).flatMap(([target, each]) =>
+      each.map((perSecond, round) => measured({ target, perSecond, round }))
+    ),
+  ));
+  assert.deepEqual([ratio!.ratio, ratio!.least, ratio!.most], [3, 2, 4]);
 });
 
 Deno.test("the section of the load compares with others, and tells the load's own limit", () => {

@@ -65,13 +65,16 @@ const TABLES: { title: string; shape: string; columns: Column<Figure>[]; compare
 export interface Ratio {
   what: string;
   ratio: number;
+  /** Within one round. */
+  least: number;
+  most: number;
 }
 
 const RATIOS: [
   what: string,
   shape: string,
   clients: number,
-  name: FigureName,
+  name: "perSecond" | "p50" | "firstByteP50",
   own: string,
   other: string,
 ][] = [
@@ -131,7 +134,14 @@ export function ratiosOf(figures: readonly Figure[]): Ratio[] {
     figures.find((row) => row.shape === shape && row.clients === clients && row.target === target);
   return RATIOS.flatMap(([what, shape, clients, name, own, other]) => {
     const [a, b] = [find(shape, clients, own), find(shape, clients, other)];
-    return a && b ? [{ what, ratio: a[name] / b[name] }] : [];
+    if (a === undefined || b === undefined) return [];
+    const rounds = a.rounds.map((one, round) => one[name] / (b.rounds[round]?.[name] ?? NaN));
+    return [{
+      what,
+      ratio: a[name] / b[name],
+      least: Math.min(...rounds),
+      most: Math.max(...rounds),
+    }];
   });
 }
 
@@ -165,6 +175,10 @@ export function loadSection(figures: readonly Figure[]): string {
       markdownTable<Ratio>([
         { title: "within this run", of: ({ what }) => what },
         { title: "ratio", of: ({ ratio }) => `${figure(ratio, 2)} ×` },
+        {
+          title: "of single rounds",
+          of: ({ least, most }) => `${figure(least, 2)} to ${figure(most, 2)}`,
+        },
       ], ratios),
     ]),
     ...tables,
