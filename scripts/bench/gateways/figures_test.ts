@@ -91,13 +91,16 @@ Deno.test("ratios are told of those whose both figures there are", () => {
 });
 
 Deno.test("beside a ratio of medians stand the least and the most of single rounds", () => {
-  const rates = { [IN_MEMORY]: [2_000, 3_000, 4_000], [PORTKEY]: [1_000, 1_200, 1_000] };
-  const [ratio] = ratiosOf(figuresOf(
+  const rates = { [IN_MEMORY]: [2_000, 3_000, 4_000], [PORTKEY]: [1_000, 1_200, 500] };
+  const figures = figuresOf(
     Object.entries(rates).flatMap(([target, each]) =>
       each.map((perSecond, round) => measured({ target, perSecond, round }))
     ),
-  ));
-  assert.deepEqual([ratio!.ratio, ratio!.least, ratio!.most], [3, 2, 4]);
+  );
+  figures[0]!.rounds.reverse();
+  const [ratio] = ratiosOf(figures);
+  assert.deepEqual([ratio!.ratio, ratio!.least, ratio!.most], [3, 2, 8]);
+  assert.match(loadSection(figures), /\| +3\.00 × \| +2\.00 to 8\.00 \|/);
 });
 
 Deno.test("the section of the load compares with others, and tells the load's own limit", () => {

@@ -135,7 +135,10 @@ export function ratiosOf(figures: readonly Figure[]): Ratio[] {
   return RATIOS.flatMap(([what, shape, clients, name, own, other]) => {
     const [a, b] = [find(shape, clients, own), find(shape, clients, other)];
     if (a === undefined || b === undefined) return [];
-    const rounds = a.rounds.map((one, round) => one[name] / (b.rounds[round]?.[name] ?? NaN));
+    const rounds = a.rounds.map((one) => {
+      const beside = b.rounds.find(({ round }) => round === one.round);
+      return one[name] / (beside?.[name] ?? NaN);
+    });
     return [{
       what,
       ratio: a[name] / b[name],
