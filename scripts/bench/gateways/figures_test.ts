@@ -61,7 +61,7 @@ function allFigures(): Figure[] {
     [PORTKEY]: 1_000,
   };
   return figuresOf(
-    ["JSON", "stream"].flatMap((shape) =>
+    ["JSON", "JSON, 20 ms between calls", "stream"].flatMap((shape) =>
       [1, 32].flatMap((clients) =>
         Object.entries(perSecond).map(([target, rate]) =>
           measured({
@@ -82,6 +82,7 @@ Deno.test("ratios are told of those whose both figures there are", () => {
   assert.deepEqual(ratiosOf(allFigures()).map(({ ratio }) => ratio.toFixed(2)), [
     "3.00",
     "1.50",
+    "0.67",
     "0.67",
     "0.50",
     "1.50",

@@ -1,6 +1,6 @@
 /**
- * A load of some clients, each sending its next request when it has the whole answer to the one before,
- * on a connection of its own: HTTP/1.1 on plain sockets, so that whoever is measured is the slower one.
+ * A load of some clients, each sending its next request when it has the whole answer to the one before, or
+ * some time after that, on a connection of its own: HTTP/1.1 on plain sockets, so that whoever is measured is the slower one.
  *
  * Usage: deno run -A load.ts < load.json, a Load. Prints a LoadResult as JSON.
  */
@@ -17,6 +17,8 @@ export interface Load {
   clients: number;
   /** Over how long the clients begin, in milliseconds. */
   spreadMs?: number;
+  /** Between an answer and the client's next request, in milliseconds. */
+  pauseMs?: number;
   /** How long it warms up, and then measures, in milliseconds. */
   warmUpMs: number;
   measureMs: number;
@@ -125,7 +127,8 @@ async function run(load: Load): Promise<LoadResult> {
         firstBytes.push(firstByteAt - sentAt);
         gaps.push(gap);
       }
-      send();
+      if (load.pauseMs) setTimeout(send, load.pauseMs);
+      else send();
     }
     socket.on("connect", send);
     socket.on("error", () => {});

@@ -39,6 +39,15 @@ const TABLES: { title: string; shape: string; columns: Column<Figure>[]; compare
     compared: true,
   },
   {
+    title: "JSON, 20 ms between an answer and the next call",
+    shape: "JSON, 20 ms between calls",
+    columns: [
+      column("p50 ms", "p50", 2),
+      column("p99 ms", "p99", 2),
+    ],
+    compared: false,
+  },
+  {
     title: "Streams of 100 tokens, as fast as they go",
     shape: "stream",
     columns: [
@@ -97,6 +106,14 @@ const RATIOS: [
   [
     "JSON, 1 client: time at the median, embedded stack, of Portkey's",
     "JSON",
+    1,
+    "p50",
+    ON_STACK,
+    PORTKEY,
+  ],
+  [
+    "JSON, 1 client with pauses: time at the median, embedded stack, of Portkey's",
+    "JSON, 20 ms between calls",
     1,
     "p50",
     ON_STACK,

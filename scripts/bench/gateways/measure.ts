@@ -9,12 +9,19 @@ export interface Shape {
   stream: boolean;
   /** Between two tokens of a stream, in milliseconds. */
   gapMs: number;
+  /** Between an answer and the client's next request, in milliseconds. */
+  pauseMs: number;
   clients: number;
   isQuick: boolean;
 }
 
-function shape(name: string, clients: number, isQuick: boolean, gapMs = 0): Shape {
-  return { name, clients, isQuick, gapMs, stream: name !== "JSON" };
+function shape(
+  name: string,
+  clients: number,
+  isQuick: boolean,
+  { gapMs = 0, pauseMs = 0 } = {},
+): Shape {
+  return { name, clients, isQuick, gapMs, pauseMs, stream: name.startsWith("stream") };
 }
 
 export const SHAPES: readonly Shape[] = [
@@ -22,13 +29,14 @@ export const SHAPES: readonly Shape[] = [
   shape("JSON", 8, false),
   shape("JSON", 32, true),
   shape("JSON", 128, false),
+  shape("JSON, 20 ms between calls", 1, false, { pauseMs: 20 }),
   shape("stream", 1, true),
   shape("stream", 8, false),
   shape("stream", 32, true),
   shape("stream", 128, false),
-  shape("stream, 20 ms a token", 1, false, 20),
-  shape("stream, 20 ms a token", 32, true, 20),
-  shape("stream, 20 ms a token", 128, false, 20),
+  shape("stream, 20 ms a token", 1, false, { gapMs: 20 }),
+  shape("stream, 20 ms a token", 32, true, { gapMs: 20 }),
+  shape("stream, 20 ms a token", 128, false, { gapMs: 20 }),
 ];
 
 export interface Measured extends LoadResult, Cost {
@@ -72,7 +80,7 @@ export function chatBody(stream: boolean, gapMs = 0): string {
 /** @throws {Error} where an answer was none */
 export async function measure(
   { name, url, headers, pids }: Target,
-  { name: shape, stream, gapMs, clients }: Shape,
+  { name: shape, stream, gapMs, pauseMs, clients }: Shape,
   seconds: number,
   round: number,
 ): Promise<Measured> {
@@ -82,6 +90,7 @@ export async function measure(
     body: chatBody(stream, gapMs),
     clients,
     spreadMs: gapMs > 0 ? SLOW_STREAMS_BEGIN_WITHIN_MS : 0,
+    pauseMs,
     warmUpMs: gapMs > 0 ? 0 : WARM_UP_MS,
     measureMs: gapMs > 0 ? ONE_SLOW_STREAM_MS : seconds * 1000,
   }, pids);
