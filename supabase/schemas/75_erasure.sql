@@ -28,17 +28,27 @@ begin
     raise exception 'nothing is known of %', quote_literal(v_did) using errcode = 'P0002';
   end if;
 
-  -- Locks as settlement takes them.
+  -- Locks as settlement takes them. A call that came in before all of them were there can be counted by
+  -- then: what is counted moves with its row. It may be in the hands of a settlement that waits for these
+  -- locks, so that they are given back before it is looked for again.
   perform public.lock_costs_of(v_did);
-  perform from public.request_logs where did = v_did order by request_time, id for update;
-  update public.request_logs
-  set did = v_pseudonym, session = null, label = null,
-    error_message = case when error_message is not null then 'erased' end
-  where did = v_did;
-  perform public.lock_usage(v_did);
+  loop
+    perform from public.request_logs where did = v_did order by request_time, id for update;
+    update public.request_logs
+    set did = v_pseudonym, session = null, label = null,
+      error_message = case when error_message is not null then 'erased' end
+    where did = v_did;
+    begin
+      perform public.lock_usage(v_did);
+      perform public.lock_budget(v_did);
+      exit when not exists (select from public.request_logs where did = v_did);
+      raise exception 'undo' using errcode = 'LGW01';
+    exception when sqlstate 'LGW01' then
+      null;
+    end;
+  end loop;
   update public.usage_daily set did = v_pseudonym where did = v_did;
   update public.usage_hourly set did = v_pseudonym where did = v_did;
-  perform public.lock_budget(v_did);
   update public.budgets set did = v_pseudonym where did = v_did;
   update public.budget_alerts set did = v_pseudonym where did = v_did;
 

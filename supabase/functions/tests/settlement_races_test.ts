@@ -320,6 +320,28 @@ Deno.test("a settlement whose row is moved to a partition of its own meanwhile f
   await assertCompleted(request, "answered/by");
 });
 
+Deno.test("a call that comes in and ends while its DID is erased is erased with its sums", async () => {
+  const did = `did:key:${crypto.randomUUID()}`;
+  await settleCompleted(db.sql, await pendingRow({ did }), "0.25");
+  const [holder, waiter] = [await pid(first), await pid(second)];
+  const { erasing } = await first.begin(async (sql) => {
+    // Whoever settles holds it to the end.
+    await sql`select public.lock_usage(${did})`;
+    const erasing = second<{ pseudonym: string }[]>`
+      select public.erase_did(${did}) as pseudonym`.execute();
+    await until("the erasure to wait", () => waitsFor(waiter, holder));
+    await settleCompleted(sql, await pendingRow({ did }));
+    return { erasing };
+  });
+  const { pseudonym } = (await erasing)[0]!;
+  assert.deepEqual([await db.rowsOf(did), await db.booked(did)], [
+    [],
+    { requests: 0, failed: 0, cost: "0" },
+  ]);
+  assert.deepEqual(await db.booked(pseudonym), { requests: 2, failed: 0, cost: "0.75" });
+  assert.deepEqual([...await db.sql`select * from public.verify_usage(p_did => ${pseudonym})`], []);
+});
+
 /** A call of a DID that may be admitted. */
 async function admissible(): Promise<Pick<Pending, "id" | "did">> {
   const request = { id: crypto.randomUUID(), did: `did:example:${crypto.randomUUID()}` };
