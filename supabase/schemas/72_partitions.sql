@@ -44,6 +44,8 @@ returns jsonb
 language plpgsql
 set search_path = ''
 set lock_timeout = '500ms'
+-- Bounds are told as text: other styles name time zones by abbreviations, of which some mean several.
+set datestyle = 'ISO'
 as $$
 declare
   v_this_month timestamp := date_trunc('month', now() at time zone 'utc');

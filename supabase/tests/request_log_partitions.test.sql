@@ -63,7 +63,12 @@ select pg_temp.log_request(6, pg_temp.this_month(9) at time zone 'utc');
 create temporary table before on commit drop as
 select * from public.request_logs where id::text like '%-00000000000_';
 set local timezone = 'Pacific/Kiritimati';
+select public.maintain_request_log_partitions(5);
+-- CST, which is read as America's.
+set local timezone = 'Asia/Shanghai';
+set local datestyle = 'SQL, DMY';
 select public.maintain_request_log_partitions(6);
+set local datestyle = 'ISO, MDY';
 set local timezone = 'America/New_York';
 select public.maintain_request_log_partitions(8);
 set local timezone = 'UTC';
@@ -78,7 +83,7 @@ select is_empty(
     where bound <> format('FOR VALUES FROM (%L) TO (%L)',
       month::text || ' 00:00:00+00', (month + interval '1 month')::date::text || ' 00:00:00+00')
   $$,
-  'made from other time zones they are months of UTC as well'
+  'made from other time zones, and in another style of dates, they are months of UTC as well'
 );
 select is(
   array[pg_temp.partition_of(4), pg_temp.partition_of(5), pg_temp.partition_of(6)],
