@@ -7,6 +7,7 @@ import {
 } from "../supabase/functions/openrouter-proxy/openrouter/management.ts";
 import type { KeyLimit } from "../supabase/functions/openrouter-proxy/store/key_limit.ts";
 import { type Proxy, startProxy } from "../supabase/functions/tests/harness/proxy.ts";
+import { withDatabase } from "./operator/database.ts";
 import { reconcileKeys } from "./operator/key_reconciliation.ts";
 import { runOperatorCommand } from "./operator/testing.ts";
 import { type Simulator, startSimulator } from "./simulator/server.ts";
@@ -225,6 +226,19 @@ Deno.test("an orphan that is saved before its turn comes is kept", async () => {
     `orphan: did:key:zB, key ${second}: no longer needed`,
   ]);
   assert.equal(keyOf(second)?.deleted, false);
+});
+
+Deno.test("commands read instants rightly, whatever the role's style of dates is", async () => {
+  await sql`alter role postgres set datestyle = 'SQL, DMY'`;
+  try {
+    const [row] = await withDatabase(
+      stack.databaseUrl,
+      (sql) => sql<{ at: Date }[]>`select '2026-02-01 10:00:00+00'::timestamptz as at`,
+    );
+    assert.equal(row!.at.toJSON(), "2026-02-01T10:00:00.000Z");
+  } finally {
+    await sql`alter role postgres reset datestyle`;
+  }
 });
 
 const TOO_MUCH: [database: string, accounts: number, args: string[], doubt: RegExp | null][] = [

@@ -22,6 +22,8 @@ export async function withDatabase<T>(
     prepare: false,
     connect_timeout: 15,
     onnotice: () => {},
+    // The client reads dates and times in this style alone.
+    connection: { DateStyle: "ISO" },
   });
   process.on("uncaughtException", endAtLostConnection);
   try {
