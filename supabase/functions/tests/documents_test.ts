@@ -3,6 +3,7 @@
  * world, which README.md's first command starts. What a block has to be: docs_test.ts.
  */
 import assert from "node:assert/strict";
+import type postgres from "postgres";
 import { type CodeBlock, codeBlocks } from "../../../scripts/docs/code_blocks.ts";
 import { filesOf } from "../../../scripts/docs/documents.ts";
 import { runToEnd } from "../../../scripts/run_to_end.ts";
@@ -151,19 +152,73 @@ Deno.test("what the documents do to a hosted project, deploy and doctor do or ta
   }
 });
 
+/** Does something in a transaction that is undone. */
+async function undoing(act: (sql: postgres.TransactionSql) => Promise<void>): Promise<void> {
+  const undone = new Error("undone");
+  const running = db.sql.begin(async (sql) => {
+    await act(sql);
+    throw undone;
+  });
+  await running.catch((error) => {
+    if (error !== undone) throw error;
+  });
+}
+
 Deno.test("every SQL recipe in the documents runs as it stands", { ignore: !canRun }, async () => {
   await Promise.allSettled(readings.values());
   for (const [path] of DOCUMENTS) {
     for (const { code, line } of blocksOf(path, ["sql"])) {
-      const undone = new Error("undone");
-      const running = db.sql.begin(async (sql) => {
+      const running = undoing(async (sql) => {
         if (/\bschedule_maintenance\b|\bcron\./.test(code)) await sql.unsafe(STAND_INS);
         await sql.unsafe(code.replaceAll("did:key:z6Mk…", did));
-        throw undone;
       });
       await running.catch((error) => {
-        if (error !== undone) throw new Error(`${path}:${line}: ${error.message}`);
+        throw new Error(`${path}:${line}: ${error.message}`);
       });
     }
   }
+});
+
+const recipe = (part: RegExp) =>
+  blocksOf("docs/operators.md", ["sql"]).find(({ code }) => part.test(code))!.code;
+
+Deno.test("who is shut out of a flood stays so when those of before are let in", {
+  ignore: !canRun,
+}, async () => {
+  await undoing(async (sql) => {
+    await sql`
+      insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+      select 'did:key:z' || name, name, 'sealed', name from unnest('{Good, Bad}'::text[]) as name`;
+    await sql`
+      insert into public.usage_daily (did, day, model, endpoint)
+      select 'did:key:z' || name, '2026-01-01', 'm', '/x' from unnest('{Good, Bad}'::text[]) as name`;
+    await sql.unsafe(recipe(/count\(allow_did/).replaceAll("did:key:z6Mk…", "did:key:zBad"));
+    const policies = await sql`
+      select did, access from public.did_policies where did in ('did:key:zGood', 'did:key:zBad')
+      order by did`;
+    assert.deepEqual(policies.map(({ access }) => access), ["blocked", "allowed"]);
+  });
+});
+
+Deno.test("a line of the log is booked as it stands, whatever it holds beside settlements", {
+  ignore: !canRun,
+}, async () => {
+  const row = { requestId: crypto.randomUUID(), requestTime: "2026-11-27T10:30:00Z" };
+  const line = JSON.stringify({
+    event: "settlement_deferred",
+    entries: [
+      { row, cost: "0.7", costSource: "generation" },
+      { ...row, outcome: "discarded" },
+      { ...row, status: "completed", cost: "0.5", costSource: "response" },
+    ],
+  });
+  await undoing(async (sql) => {
+    await sql`
+      insert into public.request_logs (id, did, method, endpoint, request_time)
+      values (${row.requestId}, 'did:key:zHeld', 'POST', '/x', ${row.requestTime})`;
+    await sql.unsafe(recipe(/select settle_request/).replace(/'\{"event.*\}'/, () => `'${line}'`));
+    const [booked] = await sql`
+      select status, total_cost from public.request_logs where id = ${row.requestId}`;
+    assert.deepEqual({ ...booked }, { status: "completed", total_cost: "0.5" });
+  });
 });
