@@ -129,7 +129,9 @@ create table public.gateway_settings (
 -- Not valid: a row that is older than the rule stays as it is until it is written anew.
 alter table public.gateway_settings
   add constraint gateway_settings_credit_limit_is_finite
-    check (default_credit_limit < 'Infinity') not valid;
+    check (default_credit_limit < 'Infinity') not valid,
+  add constraint gateway_settings_retention_makes_sense
+    check (request_log_retention_months <= 1200) not valid;
 alter table public.gateway_settings
   add constraint gateway_settings_lists_are_plain check (
     coalesce(greatest(array_ndims(shared_features), array_ndims(allowed_server_tools)), 1) = 1
@@ -196,6 +198,8 @@ comment on constraint gateway_settings_allowed_server_tools_are_not_shared on pu
   'What all DIDs share is opened by shared_features alone.';
 comment on constraint gateway_settings_credit_limit_is_finite on public.gateway_settings is
   'OpenRouter takes neither NaN nor infinity for a limit; without one, it is null.';
+comment on constraint gateway_settings_retention_makes_sense on public.gateway_settings is
+  'A hundred years: no calendar has what many more would lead to. To keep all, it is null.';
 insert into public.gateway_settings default values;
 
 create table public.did_policies (

@@ -170,7 +170,7 @@ select is_empty(
     select table_name, member, value, is_good
     from (values
       ('gateway_settings', 'default_credit_limit_reset', '{daily,weekly,monthly}'::text[], '{yearly}'::text[]),
-      ('gateway_settings', 'request_log_retention_months', '{1}', '{0}'),
+      ('gateway_settings', 'request_log_retention_months', '{1,1200}', '{0,1201}'),
       ('gateway_settings', 'access_mode', '{open,allowlist}', '{closed,Open}'),
       (
         'gateway_settings', 'allowed_server_tools', array['{}', '{a:b_c.d-9,e}'],
