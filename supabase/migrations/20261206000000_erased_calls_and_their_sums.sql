@@ -17,6 +17,7 @@ begin
     union all select from public.key_provisioning where did = v_did
     union all select from public.did_policies where did = v_did
     union all select from public.budgets where did = v_did
+    union all select from public.cost_checks where did = v_did
     union all select from public.usage_daily where did = v_did
     union all select from public.request_logs where did = v_did
   ) then

@@ -160,6 +160,8 @@ begin
   from jsonb_to_recordset(p_keys) as key (hash text, usage numeric, byok_usage numeric, is_gone boolean)
   left join public.user_api_keys as current on current.openrouter_key_hash = key.hash
   left join public.retired_api_keys as retired on retired.openrouter_key_hash = key.hash
+  -- Not those of a DID that was erased since they were claimed.
+  where p_did in (current.did, retired.did)
   order by key.hash
   on conflict (openrouter_key_hash) do update
   set usage = case when excluded.gone_since is null then excluded.usage

@@ -123,7 +123,10 @@ language sql
 set search_path = ''
 as $$
   insert into public.found_generations (generation_id, did)
-  select id, p_did from unnest(p_generation_ids) as id order by id
+  select id, p_did from unnest(p_generation_ids) as id
+  -- As in adopt_generation: the DID may have been erased since the search began.
+  where exists (select from public.key_usages where did = p_did)
+  order by id
   on conflict do nothing;
 $$;
 comment on function public.note_parts is
@@ -172,6 +175,11 @@ begin
   v_upstream_cost := trim_scale(v_upstream_credits * v_rate);
 
   perform public.lock_costs_of(v_did);
+  -- Nothing is missing of a DID that was erased since the search began: its calls are in the books, as
+  -- another one's.
+  if not exists (select from public.key_usages where did = v_did) then
+    return 'exceeds';
+  end if;
   if cardinality(public.unbooked_generations(v_did, v_ids)) < cardinality(v_ids) then
     return 'known';
   end if;

@@ -1,6 +1,6 @@
 -- A person who asks for it is forgotten: no table holds the DID any more, and no number has changed.
 begin;
-select plan(29);
+select plan(35);
 
 -- Two DIDs of which every table knows something; the second one's name begins with the first one's.
 create function pg_temp.make(p_did text, p_n integer) returns void language plpgsql as $$
@@ -114,6 +114,21 @@ select is((select array[day_spent_usd, day_reserved_usd, requests_under_way] fro
 select is_empty('select public.verify_usage()', 'so that totals still agree with the log');
 select is_empty('select public.verify_reservations()', 'and budgets as well');
 
+-- What maintenance had claimed before: a search for lost calls, and keys to compare.
+select is(
+  public.adopt_generation(jsonb_build_object(
+    'did', 'did:key:zAnn', 'generations', jsonb_build_array(jsonb_build_object('id', id, 'cost', cost)), 'created_at', now(),
+    'endpoint', '/chat/completions', 'streaming', false, 'model', 'm', 'usd_per_credit', '1'
+  ), true), 'exceeds', 'no call of it is missing: ' || id
+) from (values ('gen-11', '4.5'), ('gen-free', '0')) as generation (id, cost);
+select is(
+  public.compare_costs('did:key:zAnn', '1', '[{"hash": "hash 1", "usage": "14", "byok_usage": "0", "is_gone": false},
+    {"hash": "unread", "usage": "1", "byok_usage": "0", "is_gone": false}]') ->> 'state', 'unknown', 'what its keys have spent is not compared any more'
+);
+select public.note_parts('did:key:zAnn', '{gen-part}');
+select is(pg_temp.tables_with('did:key:zAnn'), '', 'and nothing brings its name back');
+select is_empty('select public.verify_usage()', 'nor changes totals');
+
 -- Nobody is known any more.
 select throws_ok($$ select public.erase_did('did:key:zAnn') $$, 'P0002', 'nothing is known of ''did:key:zAnn''', 'who is erased is not known');
 select throws_ok($$ select public.erase_did('zAnnabel') $$, 'P0001', '''zAnnabel'' is no DID', 'nor is what is no DID');
@@ -124,12 +139,13 @@ select is((select count(*) from public.did_policies), 1::bigint, 'and is not any
 insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at) values ('did:key:zKey', 'hash', 'x', now());
 insert into public.key_provisioning (did, attempt_id, expires_at) values ('did:key:zLease', gen_random_uuid(), now());
 insert into public.budgets (did, day, month) values ('did:key:zBudget', current_date, current_date);
+insert into public.cost_checks (did, claimed_at) values ('did:key:zCheck', now());
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:zAccount', 'hash z', 'sealed', 'x');
 insert into public.usage_daily (did, day, model, endpoint) values ('did:key:zTotal', current_date, 'm', '/x');
 insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:zCall', 'POST', '/x');
 select matches(public.erase_did('did:key:z' || what), '^did:erased:', 'who had a ' || what || ' is known')
-from unnest('{Key, Lease, Budget, Account, Total, Call}'::text[]) as what;
-select is(pg_temp.tables_with('did:key:z(Key|Lease|Budget|Account|Total|Call)'), '', 'and is not any more');
+from unnest('{Key, Lease, Budget, Check, Account, Total, Call}'::text[]) as what;
+select is(pg_temp.tables_with('did:key:z(Key|Lease|Budget|Check|Account|Total|Call)'), '', 'and is not any more');
 
 select * from finish();
 rollback;

@@ -194,6 +194,7 @@ select pg_temp.locked();
 select is(public.claim_key_provisioning('did:key:z', pg_temp.id(90)) ->> 'state' || pg_temp.locked(), 'claimed*', 'a new account');
 select public.release_key_provisioning('did:key:z', pg_temp.id(90));
 select is(pg_temp.locked(), '*', 'or one less');
+insert into public.key_usages (openrouter_key_hash, did, usage, read_at) values ('hash b', 'did:key:b', 1000, now());
 select is(
   public.adopt_generation('{"did": "did:key:b", "generations": [{"id": "gen-none", "cost": 0}], "created_at": "2020-01-01T00:00:00Z", "model": "m", "usd_per_credit": 1}', false),
   'no_row', 'a generation that is looked at'
