@@ -122,7 +122,8 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const perOutput = charges === "prompt" ? 0n : price(...OUTPUT_PRICES) * times *
     BigInt(asks.prompts);
   const own = model.maxOutputTokens ?? model.contextLength;
-  const most = Math.min(outputBound ?? Infinity, own ?? Infinity);
+  // The list's bound is its provider's. What asks for more goes to one that has no such bound.
+  const most = Math.min(outputBound ?? own ?? Infinity, model.contextLength ?? Infinity);
   const withTools = fixed + perOutput * BigInt(uses * Math.min(OUTPUT_TOKENS_PER_USE, most));
   if (perOutput === 0n) return { usd: atMost(MOST, fixed) };
   if (outputBound === null || charges === "images") {

@@ -56,7 +56,9 @@ const ESTIMATES: [
     [LOOSE.output],
     "/completions",
   ],
-  ["no more out than the model has", { model: "a/plain", max_tokens: 1e6 }, [{ usd: "1.03" }]],
+  ["out what another provider has than the listed one", { model: "a/plain", max_tokens: 200 }, [
+    { usd: "2.03" },
+  ]],
   ["no more out than the context has", { model: "a/context", max_tokens: 1e6 }, [{ usd: "10.03" }]],
   ["out as many as are asked for where nothing else is known", {
     model: "a/endless",
