@@ -11,7 +11,7 @@ import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { dividedUp, usdUnits } from "../bytes/usd.ts";
 import type { Asked } from "./asked.ts";
 import { type BoundingMember, OUTPUT_BOUNDS } from "./calls.ts";
-import { taking, takingText } from "./takings.ts";
+import { presenceBeside, taking, takingText } from "./takings.ts";
 
 /** What `provider.max_price` says of one price. */
 export interface PriceBound {
@@ -72,6 +72,7 @@ export class Bounds {
   #providers = 0;
   #maxPrices = 0;
   #prompts = 0;
+  #hasStops = false;
 
   constructor(private readonly asked: Asked) {}
 
@@ -140,6 +141,11 @@ export class Bounds {
     };
   }
 
+  /** Looks at `stop_server_tools_when`. @param others looks at whatever else is in it */
+  stops(others: JsonVisitor): JsonVisitor {
+    return presenceBeside(others, () => this.#hasStops = true);
+  }
+
   #maxPrice(): JsonVisitor {
     this.#maxPrices++;
     return {
@@ -175,10 +181,15 @@ export class Bounds {
     return largest === Infinity ? null : largest;
   }
 
-  /** How often tools may be called altogether; null: the request does not say. @param own as above */
+  /**
+   * How often tools may be called altogether; null: the request does not say. Where it says when to stop
+   * calling them, that counts in place of a number.
+   *
+   * @param own as above
+   */
   toolCalls(own: readonly BoundingMember[]): number | null {
     const { largest, isOpen } = this.#given("max_tool_calls");
-    return isOpen || !own.includes("max_tool_calls") ? null : largest;
+    return isOpen || this.#hasStops || !own.includes("max_tool_calls") ? null : largest;
   }
 
   /** How many prompts there may be. */

@@ -157,6 +157,24 @@ const FACTS: Fact[] = [
   ["no bound of tool calls that is none", { max_tool_calls: 1e17 }, {
     maxToolCalls: null,
   }, "/responses"],
+  [
+    "no bound of tool calls that says when to stop in its place",
+    {
+      max_tool_calls: 0,
+      stop_server_tools_when: [{ type: "step_count_is", step_count: 30 }],
+    },
+    { maxToolCalls: null },
+    "/responses",
+  ],
+  [
+    "one beside nothing that says when to stop",
+    {
+      max_tool_calls: 2,
+      stop_server_tools_when: null,
+    },
+    { maxToolCalls: 2 },
+    "/responses",
+  ],
   ["no bound of tool calls that a chat has not", { max_tool_calls: 0 }, { maxToolCalls: null }],
   ["n", { n: 4 }, { answers: 4 }],
   ["one answer at least", { n: 0 }, { answers: 1 }],

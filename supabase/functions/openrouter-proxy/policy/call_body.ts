@@ -130,6 +130,8 @@ class BodyReading implements CallBody, JsonVisitor {
         return this.bounds.provider(this.#reach.visitor.member(name)!);
       case "prompt":
         return this.bounds.prompt(this.#reach.visitor.member(name)!);
+      case "stop_server_tools_when":
+        return this.bounds.stops(this.#reach.visitor.member(name)!);
       case "models":
         this.#lists++;
         // falls through
