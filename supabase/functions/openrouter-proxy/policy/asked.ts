@@ -48,9 +48,10 @@ export class Asked {
   /** Whether some of the media may be of any length: whatever is no such image. */
   hasLongMedia = false;
   caching: Caching = "none";
-  /** `service_tier` priority or fast, or whoever is quickest; `speed` fast. */
+  /** `service_tier` priority or fast, or `speed` fast: each asks for the same tier. */
   isPriority = false;
-  isFast = false;
+  /** Whoever is quickest, whatever the price; of the ordinary tier. */
+  isQuickest = false;
   /** The largest bound that a fallback sets its own output; Infinity: one may set none. */
   fallbackOutput = 0;
   /** Whether a fallback has rules of its own for its provider. */
@@ -81,13 +82,17 @@ export class Asked {
   /** What is dearer than the ordinary tier. @param text a member's value; null: a long one */
   tiered(member: Tier, text: string | null): void {
     const value = text?.toLowerCase();
-    if (member === "speed") this.isFast ||= value === "fast";
-    else this.isPriority ||= value === "priority" || value === "fast";
+    this.isPriority ||= value === "fast" || (member === "service_tier" && value === "priority");
   }
 
-  /** `:nitro` is short for whoever has the most throughput. @param text as above */
+  /** Who may serve it: `openai/priority`, or `openai/fast`, is that tier of a provider. @param text as above */
+  servedBy(text: string | null): void {
+    this.isPriority ||= /\/(?:priority|fast)\s*$/i.test(text ?? "");
+  }
+
+  /** @param text as above */
   sorted(text: string | null): void {
-    this.isPriority ||= text?.toLowerCase() === "throughput";
+    this.isQuickest ||= text?.toLowerCase() === "throughput";
   }
 
   /** Counts what another one has found. */
@@ -102,7 +107,7 @@ export class Asked {
     this.hasLongMedia ||= other.hasLongMedia;
     if (other.caching !== "none") this.cached(other.caching);
     this.isPriority ||= other.isPriority;
-    this.isFast ||= other.isFast;
+    this.isQuickest ||= other.isQuickest;
     this.fallbackOutput = Math.max(this.fallbackOutput, other.fallbackOutput);
     this.hasOtherProvider ||= other.hasOtherProvider;
   }

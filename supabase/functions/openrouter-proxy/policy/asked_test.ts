@@ -5,7 +5,7 @@ import { Asked } from "./asked.ts";
 function factsOf(asked: Asked) {
   const { models, tools, modes, unnamed, mediaParts, caching } = asked;
   const { images, imageBytes, hasLongMedia } = asked;
-  const { isPriority, isFast, fallbackOutput, hasOtherProvider } = asked;
+  const { isPriority, isQuickest, fallbackOutput, hasOtherProvider } = asked;
   return {
     models: [...models],
     tools: [...tools].map(([name, { uses, results, where }]) =>
@@ -19,7 +19,7 @@ function factsOf(asked: Asked) {
     hasLongMedia,
     caching,
     isPriority,
-    isFast,
+    isQuickest,
     fallbackOutput,
     hasOtherProvider,
   };
@@ -37,7 +37,7 @@ function full(): Asked {
   asked.hasLongMedia = true;
   asked.cached("long");
   asked.tiered("service_tier", "Priority");
-  asked.tiered("speed", "fast");
+  asked.sorted("throughput");
   asked.fallbackOutput = 100;
   asked.hasOtherProvider = true;
   return asked;
@@ -54,7 +54,7 @@ const FULL = {
   hasLongMedia: true,
   caching: "long",
   isPriority: true,
-  isFast: true,
+  isQuickest: true,
   fallbackOutput: 100,
   hasOtherProvider: true,
 };

@@ -65,7 +65,7 @@ export interface Asks {
   hasLongMedia: boolean;
   caching: Caching;
   isPriority: boolean;
-  isFast: boolean;
+  isQuickest: boolean;
   priceBounds: PriceBounds;
 }
 
@@ -112,7 +112,7 @@ export function asksOf(
     hasLongMedia: asked.hasLongMedia,
     caching: asked.caching,
     isPriority: asked.isPriority,
-    isFast: asked.isFast,
+    isQuickest: asked.isQuickest,
     priceBounds: bounds?.prices ?? {},
   };
 }

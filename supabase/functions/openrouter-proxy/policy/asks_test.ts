@@ -279,7 +279,7 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
     hasLongMedia: false,
     caching: "none",
     isPriority: false,
-    isFast: false,
+    isQuickest: false,
     priceBounds: {},
   });
 });

@@ -339,59 +339,69 @@ const FACTS: Fact[] = [
     a: { cache_control: { ttl: "1h" } },
     b: { cache_control: {} },
   }, { caching: "long" }],
-  ["ordinary tiers", { service_tier: "auto", speed: "standard" }, {
-    isPriority: false,
-    isFast: false,
-  }],
-  ["priority", { service_tier: "priority" }, { isPriority: true, isFast: false }],
-  ["the fast tier", { service_tier: "FAST" }, { isPriority: true, isFast: false }],
-  ["speed", { speed: "fast" }, { isPriority: false, isFast: true }],
-  ["whoever is quickest", { provider: { sort: "Throughput" } }, {
+  ["ordinary tiers", {
+    service_tier: "auto",
+    speed: "priority",
+    provider: { only: ["a", "fast", "a/fast-one"], order: "openai/flex", ignore: ["openai/fast"] },
+    order: ["openai/fast"],
+  }, { isPriority: false, isQuickest: false }],
+  ["priority", { service_tier: "priority" }, { isPriority: true, isQuickest: false }],
+  ["the fast tier", { service_tier: "FAST" }, { isPriority: true }],
+  ["speed", { speed: "fast" }, { isPriority: true, isQuickest: false }],
+  ["a provider's fast tier alone", { provider: { only: ["a/b", "OpenAI/Fast"] } }, {
     isPriority: true,
-    isFast: false,
+    isQuickest: false,
+  }],
+  ["a provider's fast tier before others", { provider: { order: ["openai/priority", "azure"] } }, {
+    isPriority: true,
+  }],
+  ["a provider's fast tier, for a fallback", {
+    fallbacks: [{ model: "a/b", provider: { only: ["anthropic/fast"] } }],
+  }, { isPriority: true }],
+  ["whoever is quickest", { provider: { sort: "Throughput" } }, {
+    isPriority: false,
+    isQuickest: true,
   }],
   ["whoever is quickest, said at length", {
     provider: { sort: { by: "throughput", partition: "model" } },
-  }, { isPriority: true }],
+  }, { isQuickest: true }],
   ["whoever is quickest, for a fallback", {
     fallbacks: [{ model: "a/b", provider: { sort: "throughput" } }],
-  }, { isPriority: true }],
+  }, { isQuickest: true }],
   ["whoever is cheapest, or answers soonest", {
     provider: { sort: { by: "latency", partition: "throughput" } },
     sort: "throughput",
     metadata: { provider: { sort: "throughput" } },
-  }, { isPriority: false }],
-  ["a fallback's tier", { fallbacks: [{ speed: "fast", service_tier: "priority" }] }, {
-    isPriority: true,
-    isFast: true,
-  }],
+  }, { isQuickest: false }],
+  ["a fallback's tier", { fallbacks: [{ service_tier: "priority" }] }, { isPriority: true }],
+  ["a fallback's speed", { fallbacks: [{ speed: "fast" }] }, { isPriority: true }],
   ["what a tool of OpenRouter's is given, whose type comes last", {
     tools: [{
       parameters: {
-        models: [{ model: "a/b", speed: "fast", service_tier: "priority" }],
+        models: [{ model: "a/b", speed: "fast", provider: { sort: "throughput" } }],
         cache_control: { ttl: "1h" },
         content: [{ type: "image" }],
       },
       type: "openrouter:fusion",
     }],
-  }, { isPriority: true, isFast: true, caching: "long", mediaParts: 1 }],
+  }, { isPriority: true, isQuickest: true, caching: "long", mediaParts: 1 }],
   ["nothing in the schema of a client's tool", {
     tools: [{
       parameters: {
-        models: [{ model: "a/b", speed: "fast", service_tier: "priority" }],
+        models: [{ model: "a/b", speed: "fast", provider: { sort: "throughput" } }],
         cache_control: {},
       },
       type: "function",
     }],
-  }, { isPriority: false, isFast: false, caching: "none" }],
+  }, { isPriority: false, isQuickest: false, caching: "none" }],
   ["no tier of a tool's", {
     tools: [{ type: "function", speed: "fast", service_tier: "priority" }],
-  }, { isPriority: false, isFast: false }],
+  }, { isPriority: false }],
   ["a mode of reasoning alone", { prompt_cache_options: { mode: "explicit" }, mode: "pro" }, {
     modes: [],
   }],
-  ["an escaped tier", '{"sp\\u0065ed":"f\\u0061st"}', { isFast: true }],
-  ["either of a repeated tier", '{"speed":"fast","speed":"standard"}', { isFast: true }],
+  ["an escaped tier", '{"sp\\u0065ed":"f\\u0061st"}', { isPriority: true }],
+  ["either of a repeated tier", '{"speed":"fast","speed":"standard"}', { isPriority: true }],
   ["either of a repeated service tier", '{"service_tier":"priority","service_tier":"default"}', {
     isPriority: true,
   }],

@@ -6,7 +6,7 @@
  *
  * Source: docs/openrouter.md, "Prices".
  */
-import { usdText, usdUnits } from "../bytes/usd.ts";
+import { dividedUp, usdText, usdUnits } from "../bytes/usd.ts";
 import type { Asks, ServerToolAsked } from "./asks.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { inMode, isRouter } from "./model_names.ts";
@@ -51,9 +51,15 @@ const OUTPUT_TOKENS_PER_USE = 1_024;
 const INCLUDED_RESULTS = 10;
 const USD_PER_RESULT = "0.001";
 const MAX_RESULTS = 100;
-/** By what the prices of a dearer tier are multiplied, as far as is known. */
-const PRIORITY_FACTOR = 2n;
-const FAST_FACTOR = 6n;
+/**
+ * By how many halves the prices of a dearer tier are multiplied, as far as is known: GPT-5.5's by two and a
+ * half, Anthropic's by six at most. Whoever is quickest is taken for twice as dear as the cheapest.
+ */
+const ORDINARY_HALVES = 2n;
+const QUICKEST_HALVES = 4n;
+const PRIORITY_HALVES = 5n;
+const ANTHROPICS_PRIORITY_HALVES = 12n;
+const ANTHROPICS = /^anthropic\//i;
 /**
  * What no call costs, in units of 1e-18 of a credit, and no token: a body can ask for any number of
  * images, and allow any price. Postgres takes no amount of over 1e9 USD.
@@ -114,13 +120,15 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const longest = Math.max(...prompts);
   const price = (...names: PriceName[]) => dearest(model, names, longest, priceBounds);
   const steps = BigInt(prompts.length);
-  const times = tierFactor(asks, listed) * BigInt(charges === "images" ? asks.answers : 1);
+  const halves = tierHalves(asks, listed);
+  const times = BigInt(charges === "images" ? asks.answers : 1);
   const prompt = BigInt(prompts.reduce((sum, tokens) => sum + tokens, 0)) *
     price(...promptPrices(asks, model));
   const each = price("request") + price("image") * BigInt(asks.mediaParts);
-  const fixed = (prompt + each * steps) * times + tools;
-  const perOutput = charges === "prompt" ? 0n : price(...OUTPUT_PRICES) * times *
-    BigInt(asks.prompts);
+  const fixed = dividedUp((prompt + each * steps) * halves, 2n) * times + tools;
+  const perOutput = charges === "prompt"
+    ? 0n
+    : dividedUp(price(...OUTPUT_PRICES) * halves, 2n) * times * BigInt(asks.prompts);
   const own = model.maxOutputTokens ?? model.contextLength;
   // The list's bound is its provider's. What asks for more goes to one that has no such bound.
   const most = Math.min(outputBound ?? own ?? Infinity, model.contextLength ?? Infinity);
@@ -174,8 +182,9 @@ function promptPrices({ caching, mediaParts }: Asks, model: ListedModel): PriceN
   ];
 }
 
-function tierFactor({ isPriority, isFast }: Asks, { isNitro }: Listed): bigint {
-  return (isPriority || isNitro ? PRIORITY_FACTOR : 1n) * (isFast ? FAST_FACTOR : 1n);
+function tierHalves({ isPriority, isQuickest }: Asks, { model, isNitro }: Listed): bigint {
+  if (!isPriority && !isNitro) return isQuickest ? QUICKEST_HALVES : ORDINARY_HALVES;
+  return ANTHROPICS.test(model.id) ? ANTHROPICS_PRIORITY_HALVES : PRIORITY_HALVES;
 }
 
 function toolPrice(tool: ServerToolAsked, allUses: number, model: ListedModel): bigint {

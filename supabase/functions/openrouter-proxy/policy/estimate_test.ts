@@ -90,7 +90,7 @@ const ESTIMATES: [
       models: ["a/cheap"],
       reasoning: { mode: " Pro" },
     },
-    [{ usd: "0.26" }, { usd: "0.00000004" }, { usd: "0.46" }],
+    [{ usd: "0.325" }, { usd: "0.00000004" }, { usd: "0.575" }],
     [LOOSE.tier],
   ],
   ["thoughts", { ...BODY, model: "a/thinks" }, [{ usd: "0.23" }]],
@@ -150,24 +150,34 @@ const ESTIMATES: [
     model: "a/long",
     input: [{ type: "image_url" }],
   }, [{ usd: "2.2" }]],
-  ["priority", { ...BODY, model: "a/plain", service_tier: "priority" }, [{ usd: "0.26" }], [
+  ["priority", { ...BODY, model: "a/plain", service_tier: "priority" }, [{ usd: "0.325" }], [
     LOOSE.tier,
   ]],
-  ["speed", { ...BODY, model: "a/plain", speed: "fast" }, [{ usd: "0.78" }], [LOOSE.tier]],
+  ["speed", { ...BODY, model: "a/plain", speed: "fast" }, [{ usd: "0.325" }], [LOOSE.tier]],
   [
-    "priority and speed, each of which makes it dearer",
-    {
-      ...BODY,
-      model: "a/plain",
-      service_tier: "priority",
-      speed: "fast",
-    },
-    [{ usd: "1.56" }],
+    "priority and speed, which are one tier",
+    { ...BODY, model: "a/plain", service_tier: "priority", speed: "fast" },
+    [{ usd: "0.325" }],
+    [LOOSE.tier],
+  ],
+  [
+    "Anthropic's priority, which is its fast mode",
+    { ...BODY, model: "anthropic/cached", service_tier: "priority" },
+    [{ usd: "0.78" }],
+    [LOOSE.tier],
+  ],
+  ["Anthropic's nitro", { ...BODY, model: "anthropic/cached:nitro" }, [{ usd: "0.78" }], [
+    LOOSE.tier,
+  ]],
+  [
+    "whoever is quickest, of the ordinary tier",
+    { ...BODY, model: "anthropic/cached", provider: { sort: "throughput" } },
+    [{ usd: "0.26" }],
     [LOOSE.tier],
   ],
   ["a fallback's nitro alone", { ...BODY, model: "a/plain", models: ["a/plain:nitro"] }, [
     { usd: "0.13" },
-    { usd: "0.26" },
+    { usd: "0.325" },
   ], [LOOSE.tier]],
   ["variants at the base's price", {
     ...BODY,
@@ -282,7 +292,7 @@ const ESTIMATES: [
   [
     "a search at its own price in a dearer tier",
     { ...BODY, model: "a/plain:online", service_tier: "priority" },
-    [{ usd: "2.475" }],
+    [{ usd: "3.09" }],
     [LOOSE.tier, LOOSE.tools],
   ],
   [

@@ -70,6 +70,7 @@ const MEANINGS = {
   mcp_servers: ["mcp_servers"],
   /** Within `provider`. */
   sort: ["sort"],
+  providers: ["order", "only"],
   max_uses: ["max_uses"],
   max_results: ["max_results"],
   x_search: ["x_search"],

@@ -57,6 +57,12 @@ export function sorting(asked: Asked): JsonVisitor {
   return { ...by, member: (name) => name === "by" ? by : null };
 }
 
+/** `order` and `only` of `provider`, lists of providers. */
+export function providers(asked: Asked): JsonVisitor {
+  const provider: JsonVisitor = { scalar: takingText((text) => asked.servedBy(text)) };
+  return { ...provider, item: () => provider };
+}
+
 /**
  * `cache_control`: what is not certainly kept for 5 minutes is taken for what is kept longer.
  *

@@ -36,7 +36,14 @@ import {
 } from "./members.ts";
 import { isFusion, isOnline, isPresetName } from "./model_names.ts";
 import { ServerTool } from "./server_tools.ts";
-import { cacheControl, mcpServers, previousJob, reference, sorting } from "./special_members.ts";
+import {
+  cacheControl,
+  mcpServers,
+  previousJob,
+  providers,
+  reference,
+  sorting,
+} from "./special_members.ts";
 import { plain, presenceBeside, taking, takingText } from "./takings.ts";
 
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
@@ -147,6 +154,9 @@ export class Watch implements JsonVisitor {
       case "sort":
         if (this.key !== "provider") break;
         return sorting(this.report.asked);
+      case "providers":
+        if (this.key !== "provider") break;
+        return providers(this.report.asked);
       case "max_uses": {
         const tool = this.#toolHere();
         if (tool === null) break;

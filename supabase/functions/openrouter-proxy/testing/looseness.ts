@@ -22,7 +22,7 @@ export function loosenessOf(asks: Asks, catalogue: Pick<Catalogue, "find">): Loo
   const why: Record<Looseness, boolean> = {
     price_unknown: lacksCachePrice || estimate.some((amount) => "unknown" in amount),
     output_not_bounded: estimate.some((amount) => "usd_per_output_token" in amount),
-    dearer_tier: listed.length > 0 && (asks.isPriority || asks.isFast) ||
+    dearer_tier: listed.length > 0 && (asks.isPriority || asks.isQuickest) ||
       listed.some(({ isNitro }) => isNitro),
     server_tools: asks.serverTools.length > 0,
   };
