@@ -74,6 +74,8 @@ const MEANINGS = {
   max_uses: ["max_uses"],
   max_results: ["max_results"],
   x_search: ["x_search"],
+  /** The same, of a request whose web is searched. */
+  x_search_filter: ["x_search_filter"],
   enabled: ["enabled"],
 } as const;
 

@@ -90,6 +90,10 @@ Deno.test("a search of the web that searches X asks for both, wherever it says s
     "1 web_search at web_search_options",
     "1 x_search at web_search_options.x_search",
   ]);
+  assert.deepEqual(await toolsOf({ plugins: [{ id: "web" }], x_search_filter: {} }), [
+    "1 web_search at plugins[0]",
+    "1 x_search at x_search_filter",
+  ]);
   assert.deepEqual(await toolsOf({ tools: [{ type: "x_search" }] }), ["5 x_search at tools[0]"]);
 });
 
@@ -101,6 +105,7 @@ Deno.test("X is not searched by what is off, null, or the client's own", async (
       { plugins: [{ id: "web", enabled: false, x_search }] },
       { plugins: [{ id: "moderation", x_search }] },
       { metadata: { x_search }, x_search },
+      { x_search_filter: null, messages: [{ x_search_filter: {} }] },
     ]
   ) {
     assert.deepEqual(await toolsOf(body), []);

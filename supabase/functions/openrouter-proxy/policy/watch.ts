@@ -176,6 +176,12 @@ export class Watch implements JsonVisitor {
           else this.#usesOnce("x_search", () => this.#path(name));
         });
       }
+      case "x_search_filter":
+        if (this.parent !== null) break;
+        return presenceBeside(
+          this.#below(name),
+          () => this.#usesOnce("x_search", () => this.#path(name)),
+        );
       case "mode":
         if (this.key !== "reasoning") break;
         return { scalar: takingText((mode) => this.report.asked.reasons(plain(mode))) };
