@@ -61,7 +61,8 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
     origin: call === null ? NO_ORIGIN : originOf(headers, json?.sessionId ?? null),
     isFree: model?.endsWith(":free") === true && json?.asksForMore === false &&
-      asks?.models.length === 1 && asks.serverTools.length === 0 && asks.unnamed === null,
+      asks?.models.length === 1 && asks.serverTools.length === 0 && asks.unnamed === null &&
+      !asks.hasDocument,
     isHeard: call !== null && !streaming,
     hasLinks: call?.beginsJob === true ||
       (endpoint.kind === "job" && !opened.path.endsWith("/content")),

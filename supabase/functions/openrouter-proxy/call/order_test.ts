@@ -48,6 +48,8 @@ for (
     ['{"model":"a/b:free","plugins":[{"id":"web"}]}', false],
     ['{"model":"a/b:free","web_search_options":{}}', false],
     ['{"model":"a/b:free","models":["a/c"]}', false],
+    ['{"model":"a/b:free","messages":[{"content":[{"type":"file"}]}]}', false],
+    ['{"model":"a/b:free","messages":[{"content":[{"type":"image_url"}]}]}', true],
     ['{"model":"a/b:free","fallbacks":[{"model":"a/c"}]}', false],
     ['{"model":"a/b","model":"a/b:free"}', false],
     ['{"model":"a/b:free","preset":"x"}', false],

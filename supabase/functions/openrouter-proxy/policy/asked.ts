@@ -47,6 +47,8 @@ export class Asked {
   imageBytes = 0;
   /** Whether some of the media may be of any length: whatever is no such image. */
   hasLongMedia = false;
+  /** Whether one is a document. */
+  hasDocument = false;
   caching: Caching = "none";
   /** `service_tier` priority or fast, or `speed` fast: each asks for the same tier. */
   isPriority = false;
@@ -105,6 +107,7 @@ export class Asked {
     this.images += other.images;
     this.imageBytes += other.imageBytes;
     this.hasLongMedia ||= other.hasLongMedia;
+    this.hasDocument ||= other.hasDocument;
     if (other.caching !== "none") this.cached(other.caching);
     this.isPriority ||= other.isPriority;
     this.isQuickest ||= other.isQuickest;

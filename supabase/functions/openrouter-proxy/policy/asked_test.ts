@@ -4,7 +4,7 @@ import { Asked } from "./asked.ts";
 /** What all that is asked for comes to. */
 function factsOf(asked: Asked) {
   const { models, tools, modes, unnamed, mediaParts, caching } = asked;
-  const { images, imageBytes, hasLongMedia } = asked;
+  const { images, imageBytes, hasLongMedia, hasDocument } = asked;
   const { isPriority, isQuickest, fallbackOutput, hasOtherProvider } = asked;
   return {
     models: [...models],
@@ -17,6 +17,7 @@ function factsOf(asked: Asked) {
     images,
     imageBytes,
     hasLongMedia,
+    hasDocument,
     caching,
     isPriority,
     isQuickest,
@@ -35,6 +36,7 @@ function full(): Asked {
   asked.images = 1;
   asked.imageBytes = 10;
   asked.hasLongMedia = true;
+  asked.hasDocument = true;
   asked.cached("long");
   asked.tiered("service_tier", "Priority");
   asked.sorted("throughput");
@@ -52,6 +54,7 @@ const FULL = {
   images: 1,
   imageBytes: 10,
   hasLongMedia: true,
+  hasDocument: true,
   caching: "long",
   isPriority: true,
   isQuickest: true,

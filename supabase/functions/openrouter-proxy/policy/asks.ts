@@ -63,6 +63,7 @@ export interface Asks {
   images: number;
   imageBytes: number;
   hasLongMedia: boolean;
+  hasDocument: boolean;
   caching: Caching;
   isPriority: boolean;
   isQuickest: boolean;
@@ -110,6 +111,7 @@ export function asksOf(
     images: asked.images,
     imageBytes: asked.imageBytes,
     hasLongMedia: asked.hasLongMedia,
+    hasDocument: asked.hasDocument,
     caching: asked.caching,
     isPriority: asked.isPriority,
     isQuickest: asked.isQuickest,

@@ -277,6 +277,7 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
     images: 0,
     imageBytes: 0,
     hasLongMedia: false,
+    hasDocument: false,
     caching: "none",
     isPriority: false,
     isQuickest: false,

@@ -213,6 +213,20 @@ const FACTS: Fact[] = [
       ...["input_audio", "input_document", "input_file", "input_image", "input_video"],
     ].map((type) => ({ type, data: "x" })),
   }, { mediaParts: 13 }],
+  ...["document", "file", "input_document", "input_file"].map((
+    type,
+  ): Fact => [`a document: ${type}`, { input: [{ type }] }, {
+    hasDocument: true,
+    hasLongMedia: true,
+  }]),
+  ...["file_data", "file_url"].map((
+    name,
+  ): Fact => [`a document: ${name}`, { messages: [{ content: [{ file: { [name]: "x" } }] }] }, {
+    hasDocument: true,
+  }]),
+  ["no document among other media", {
+    input: ["audio", "image", "video"].map((type) => ({ type })),
+  }, { hasDocument: false }],
   ["an image that the body holds", {
     messages: [{ content: [{ type: "image_url", image_url: { url: PNG, detail: "high" } }] }],
   }, { mediaParts: 1, images: 1, hasLongMedia: false }],

@@ -82,6 +82,7 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
   const runsUnnamed = asks.unnamed ?? (router === undefined ? null : `${router} chooses a model`);
   const known = listed.map((found) => found && estimateOf(asks, found));
   const isUnknown = runsUnnamed !== null || known.length === 0 || known.includes(null) ||
+    listed.some((found) => found !== null && isParsed(asks, found)) ||
     serverTools.some(({ name }) => serverToolKind(name).usdPerUse === null);
   const estimate: Estimate[] = known.filter((amount) => amount !== null);
   if (isUnknown) estimate.push({ unknown: asks.charges === "job" ? "job" : "price" });
@@ -100,6 +101,11 @@ function modelsOf({ models, modes }: Asks, find: Catalogue["find"]): string[] {
     )
   );
   return [...new Set([...models, ...inModes])];
+}
+
+/** Whether OpenRouter reads documents in the model's place, and charges each of their pages. */
+function isParsed({ charges, hasDocument }: Asks, { model }: Listed): boolean {
+  return charges === "tokens" && hasDocument && !model.readsFiles;
 }
 
 /** A router, unless it has prices of its own. */

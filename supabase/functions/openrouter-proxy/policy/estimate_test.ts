@@ -145,6 +145,23 @@ const ESTIMATES: [
     [UNKNOWN],
     [LOOSE.price],
   ],
+  [
+    "a document, whose pages OpenRouter reads for money",
+    { ...BODY, model: "a/plain", messages: [{ content: [{ type: "file", file: {} }] }] },
+    [{ usd: "1.1" }, UNKNOWN],
+    [LOOSE.price],
+  ],
+  [
+    "a document that a free model does not read itself",
+    { model: "a/zero:free", input: [{ type: "input_file", file_url: "x" }] },
+    [{ usd: "0" }, UNKNOWN],
+    [LOOSE.price],
+  ],
+  ["a document that the model reads itself", {
+    ...BODY,
+    model: "a/reads",
+    messages: [{ content: [{ type: "document", source: {} }] }],
+  }, [{ usd: "1.1" }]],
   ["a long prompt, by media", {
     ...BODY,
     model: "a/long",
@@ -456,6 +473,7 @@ Deno.test("an embedding's inputs are each as long as the context, and together l
       contextLength,
       maxOutputTokens: null,
       isRouter: false,
+      readsFiles: false,
       prices: { prompt: 10n ** 15n },
       overrides: [],
     }),

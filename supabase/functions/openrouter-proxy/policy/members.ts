@@ -112,6 +112,15 @@ export const MEDIA_TYPES: ReadonlySet<string> = new Set([
   "video_url",
 ]);
 
+/** Those of documents, and the members that hold one or say where it is. */
+export const DOCUMENT_TYPES: ReadonlySet<string> = new Set([
+  "document",
+  "file",
+  "input_document",
+  "input_file",
+]);
+export const DOCUMENT_MEMBERS: ReadonlySet<string> = new Set(["file_data", "file_url"]);
+
 /** Those of images, whose members say where that is. */
 export const IMAGE_TYPES: ReadonlySet<string> = new Set([
   "computer_screenshot",

@@ -41,6 +41,8 @@ export interface ListedModel {
   readonly maxOutputTokens: number | null;
   /** Whether its prices are those of the model that it chooses. */
   readonly isRouter: boolean;
+  /** Whether it reads documents itself. */
+  readonly readsFiles: boolean;
   readonly prices: Prices;
   readonly overrides: readonly PriceOverride[];
 }
@@ -68,11 +70,13 @@ function listedModel(entry: unknown): ListedModel | null {
   const overrides = readOverrides(entry.pricing.overrides);
   if (prices?.prompt === undefined || overrides === null) return null;
   const provider = isObject(entry.top_provider) ? entry.top_provider : {};
+  const { input_modalities } = isObject(entry.architecture) ? entry.architecture : {};
   return {
     id: entry.id,
     contextLength: tokens(entry.context_length),
     maxOutputTokens: tokens(provider.max_completion_tokens),
     isRouter: Object.values(prices).some((price) => price < 0n),
+    readsFiles: Array.isArray(input_modalities) && input_modalities.includes("file"),
     prices,
     overrides,
   };

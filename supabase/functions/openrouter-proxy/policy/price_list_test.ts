@@ -13,6 +13,7 @@ Deno.test("readPriceList reads prices, bounds and overrides", () => {
     name: "B",
     context_length: 1000,
     top_provider: { max_completion_tokens: 10 },
+    architecture: { input_modalities: ["text", "file"] },
     pricing: {
       ...PRICING,
       request: "1e-3",
@@ -30,6 +31,7 @@ Deno.test("readPriceList reads prices, bounds and overrides", () => {
     contextLength: 1000,
     maxOutputTokens: 10,
     isRouter: false,
+    readsFiles: true,
     prices: {
       prompt: 10n ** 12n,
       completion: 2n * 10n ** 12n,
@@ -55,7 +57,7 @@ Deno.test("readPriceList reads a price for each thing that costs, and takes one 
     model?.prices,
     Object.fromEntries(names.map((name, i) => [name, BigInt(i) * 10n ** 18n])),
   );
-  assert.equal(model?.isRouter, false);
+  assert.deepEqual([model?.isRouter, model?.readsFiles], [false, false]);
   for (const name of names) {
     assert.deepEqual(read({ id: "a/b", pricing: { ...prices, [name]: "free" } }), []);
   }

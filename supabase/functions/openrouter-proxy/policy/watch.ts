@@ -26,6 +26,8 @@ import {
 } from "./findings.ts";
 import { imageSource, imageUrl } from "./images.ts";
 import {
+  DOCUMENT_MEMBERS,
+  DOCUMENT_TYPES,
   IMAGE_TYPES,
   meaningOf,
   MEDIA_TYPES,
@@ -132,6 +134,7 @@ export class Watch implements JsonVisitor {
       case "media":
         this.#foundMedia();
         this.report.asked.hasLongMedia = true;
+        if (DOCUMENT_MEMBERS.has(name)) this.report.asked.hasDocument = true;
         break;
       case "image_url":
         this.#foundMedia();
@@ -258,6 +261,7 @@ export class Watch implements JsonVisitor {
     else if (MEDIA_TYPES.has(type)) {
       this.#foundMedia();
       if (!isImage) this.report.asked.hasLongMedia = true;
+      if (DOCUMENT_TYPES.has(type)) this.report.asked.hasDocument = true;
     }
   }
 

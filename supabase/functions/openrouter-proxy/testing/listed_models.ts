@@ -26,6 +26,7 @@ export const CATALOGUE = catalogueOf([
   listed("a/thinks", { internal_reasoning: "0.02" }),
   listed("a/media", { image: "0.5", audio: "0.003", audio_output: "0.05" }),
   listed("a/sees", { image_token: "0.004" }),
+  listed("a/reads", {}, { architecture: { input_modalities: ["text", "file"] } }),
   listed("a/request", { prompt: "0", completion: "0", request: "0.25" }),
   listed("a/search", { web_search: "0.125" }),
   listed("a/searches-cheaply", { web_search: "0.005" }),
