@@ -76,12 +76,16 @@ export function observe(seen: Observed, message: unknown): void {
   seen.nativeFinishReason = finishReasonOf(envelope, message) ?? seen.nativeFinishReason;
   seen.status = text(envelope.status) ?? seen.status;
   seen.error ??= errorOf(message) ?? errorOf(envelope) ?? failureOf(message, envelope);
-  // At the beginning of a message, its output has not come to its end.
-  const isPreliminary = message.type === "message_start";
+  // At the beginning of a message, or of a response or a job, its output and its cost have not come to
+  // their end.
+  const isPreliminary = message.type === "message_start" || UNDER_WAY.has(envelope.status);
   for (const usage of [envelope.usage, message.usage]) {
     if (isObject(usage)) observeUsage(seen, usage, isPreliminary);
   }
 }
+
+/** What a response or a job says of itself before it has ended. */
+const UNDER_WAY = new Set<unknown>(["queued", "pending", "in_progress"]);
 
 function observeUsage(seen: Observed, usage: Json, isPreliminary: boolean): void {
   const inputDetails = first(usage.prompt_tokens_details, usage.input_tokens_details);
@@ -105,6 +109,7 @@ function observeUsage(seen: Observed, usage: Json, isPreliminary: boolean): void
     count(inputDetails.cached_tokens) ?? messageTokens.cacheRead,
   );
   seen.reasoningTokens = latest(seen.reasoningTokens, count(outputDetails.reasoning_tokens));
+  if (isPreliminary) return;
   seen.cost = latest(seen.cost, amount(usage.cost));
   // On ordinary calls the upstream cost repeats `cost`; it is a spend of its own with BYOK alone.
   if (usage.is_byok === true && isObject(usage.cost_details)) {

@@ -48,6 +48,25 @@ const SHAPES: [what: string, messages: string[], expected: Partial<Observed>][] 
     { id: "gen-2", model: "a/b", status, inputTokens: 10, outputTokens: 25, cost: "0.0012" },
   ]),
   [
+    "a response that has begun, of which no cost is the whole",
+    [
+      '{"type":"response.created","response":{"id":"gen-2","status":"in_progress","usage":{"input_tokens":10,"output_tokens":0,"cost":0}}}',
+    ],
+    { id: "gen-2", status: "in_progress", inputTokens: 10 },
+  ],
+  [
+    "a message that has begun, of which no cost is the whole",
+    [
+      '{"type":"message_start","message":{"id":"gen-3","usage":{"input_tokens":12,"output_tokens":1,"cost":0,"is_byok":true,"cost_details":{"upstream_inference_cost":0}}}}',
+    ],
+    { id: "gen-3", inputTokens: 12 },
+  ],
+  ...["pending", "in_progress"].map((status): [string, string[], Partial<Observed>] => [
+    `a job that is ${status}, of which no cost is the whole`,
+    [`{"id":"gen-vid-1","status":"${status}","usage":{"cost":0,"is_byok":false}}`],
+    { id: "gen-vid-1", status },
+  ]),
+  [
     "response.failed of a stream",
     [
       '{"type":"response.failed","response":{"id":"gen-2","status":"failed","error":{"code":"server_error","message":"broke"},"usage":{"input_tokens":10,"output_tokens":2,"cost":0.001}}}',
