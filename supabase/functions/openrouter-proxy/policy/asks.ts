@@ -115,7 +115,8 @@ export function asksOf(
     caching: asked.caching,
     isPriority: asked.isPriority,
     isQuickest: asked.isQuickest,
-    priceBounds: bounds?.prices ?? {},
+    // Its `provider` has no `max_price`, and is read without one.
+    priceBounds: call.charges === "images" ? {} : bounds?.prices ?? {},
   };
 }
 

@@ -395,6 +395,13 @@ const ESTIMATES: [
     "/images",
   ],
   [
+    "images at their own price, whatever max_price says",
+    { model: "a/plain", provider: { max_price: { prompt: 0, completion: 0 } } },
+    [{ usd: "0.03", usd_per_output_token: "0.01", output_tokens: 100 }],
+    [LOOSE.output],
+    "/images",
+  ],
+  [
     "more images than anybody pays for, as an amount that Postgres takes",
     { model: "a/draws", n: 2 ** 53 - 1 },
     [{ usd: "0", usd_per_output_token: "1", output_tokens: 100 }],
