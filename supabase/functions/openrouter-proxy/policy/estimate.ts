@@ -11,7 +11,7 @@ import type { Asks, ServerToolAsked } from "./asks.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { inMode, isRouter } from "./model_names.ts";
 import type { ListedModel, PriceName } from "./price_list.ts";
-import { dearest, isFreeOfCharge, isPriced, writesUnasked } from "./prices.ts";
+import { dearest, isFreeOfCharge, isPriced, searchedUnasked, writesUnasked } from "./prices.ts";
 import { MAX_USES, serverToolKind } from "./server_tools.ts";
 import { tokensOf } from "./tokens.ts";
 import { type Listed, listedUnder } from "./variants.ts";
@@ -131,7 +131,8 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const prompt = BigInt(prompts.reduce((sum, tokens) => sum + tokens, 0)) *
     price(...promptPrices(asks, model));
   const each = price("request") + price("image") * BigInt(asks.mediaParts);
-  const fixed = dividedUp((prompt + each * steps) * halves, 2n) * times + tools;
+  const unasked = charges === "tokens" ? searchedUnasked(model) : 0n;
+  const fixed = dividedUp((prompt + each * steps) * halves, 2n) * times + tools + unasked;
   const perOutput = charges === "prompt"
     ? 0n
     : dividedUp(price(...OUTPUT_PRICES) * halves, 2n) * times * BigInt(asks.prompts);

@@ -244,6 +244,11 @@ const ESTIMATES: [
   ["a search at the model's price", { ...BODY, model: "a/search:online" }, [{ usd: "1.355" }], [
     LOOSE.tools,
   ]],
+  ["a search that nobody asks for", { ...BODY, model: "perplexity/sonar" }, [{ usd: "0.135" }]],
+  ["searches for a report", { ...BODY, model: "perplexity/sonar-deep-research" }, [
+    { usd: "0.28" },
+  ]],
+  ["no search that nobody asks for of others", { ...BODY, model: "a/search" }, [{ usd: "0.13" }]],
   [
     "a search by an engine that is dearer than the model's own",
     {

@@ -6,6 +6,7 @@
 import type { PriceBound, PriceBounds } from "./bounds.ts";
 import type { Charges } from "./calls.ts";
 import type { ListedModel, PriceName } from "./price_list.ts";
+import { MAX_USES } from "./server_tools.ts";
 
 /** Those of which one at least is more than zero where a model is priced at all. */
 const PRICED_BY: Record<Charges, readonly PriceName[]> = {
@@ -21,6 +22,16 @@ const PRICED_BY: Record<Charges, readonly PriceName[]> = {
  * others are written by themselves, and some charge for it: OpenAI's since GPT-5.6.
  */
 const WRITTEN_WHERE_MARKED = /^(?:anthropic|google|qwen)\//i;
+
+/** Models that search the web whatever is asked of them, once or, for a long report, as often as others may. */
+const SEARCHES_UNASKED = /^perplexity\/|-search-preview\b|-deep-research\b/i;
+const SEARCHES_OFTEN = /-deep-research\b/i;
+
+/** What a model's own searches cost that nothing in the request asks for. */
+export function searchedUnasked({ id, prices }: ListedModel): bigint {
+  if (!SEARCHES_UNASKED.test(id)) return 0n;
+  return (prices.web_search ?? 0n) * BigInt(SEARCHES_OFTEN.test(id) ? MAX_USES : 1);
+}
 
 /** Whether a prompt may be charged as written to a cache though nothing in the request asks for it. */
 export function writesUnasked({ id }: ListedModel): boolean {

@@ -29,6 +29,8 @@ export const CATALOGUE = catalogueOf([
   listed("a/reads", {}, { architecture: { input_modalities: ["text", "file"] } }),
   listed("a/request", { prompt: "0", completion: "0", request: "0.25" }),
   listed("a/search", { web_search: "0.125" }),
+  listed("perplexity/sonar", { web_search: "0.005" }),
+  listed("perplexity/sonar-deep-research", { web_search: "0.005" }),
   listed("a/searches-cheaply", { web_search: "0.005" }),
   listed("a/long", {
     overrides: [
