@@ -28,15 +28,19 @@ export function noMessageTokens(): MessageTokens {
   };
 }
 
-/** Adds what one message counts. */
+/** Adds what one message counts. Before its end a message that has read nothing has not been counted. */
 export function observeMessageTokens(
   seen: MessageTokens,
   usage: Json,
   isPreliminary: boolean,
 ): void {
-  seen.input = latest(seen.input, count(usage.input_tokens));
-  seen.cacheRead = latest(seen.cacheRead, count(usage.cache_read_input_tokens));
-  seen.cacheWritten = latest(seen.cacheWritten, count(usage.cache_creation_input_tokens));
+  const input = count(usage.input_tokens);
+  const cacheRead = count(usage.cache_read_input_tokens);
+  const cacheWritten = count(usage.cache_creation_input_tokens);
+  if (isPreliminary && !input && !cacheRead && !cacheWritten) return;
+  seen.input = latest(seen.input, input);
+  seen.cacheRead = latest(seen.cacheRead, cacheRead);
+  seen.cacheWritten = latest(seen.cacheWritten, cacheWritten);
   if (!isPreliminary) seen.output = latest(seen.output, count(usage.output_tokens));
   if (!Array.isArray(usage.iterations)) return;
   const compactions = usage.iterations.filter(isObject)

@@ -49,6 +49,23 @@ Deno.test("the output that a message's beginning counts is not what it has", () 
   assert.equal(seen(start, '{"type":"message_delta","usage":{"output_tokens":0}}').outputTokens, 0);
 });
 
+Deno.test("a message that has read nothing at its beginning has not been counted", () => {
+  const nothing = '"input_tokens":0,"cache_read_input_tokens":0,"output_tokens":0';
+  const start = `{"type":"message_start","message":{"id":"m","usage":{${nothing}}}}`;
+  assert.deepEqual(seen(start), { id: "m" });
+  assert.deepEqual(seen(start, `{"type":"message_delta","usage":{${nothing}}}`), {
+    id: "m",
+    inputTokens: 0,
+    outputTokens: 0,
+    cachedTokens: 0,
+  });
+  const cached = '"input_tokens":0,"cache_read_input_tokens":7';
+  assert.deepEqual(seen(`{"type":"message_start","message":{"usage":{${cached}}}}`), {
+    inputTokens: 7,
+    cachedTokens: 7,
+  });
+});
+
 /** A message's `iterations` → what it has read and written with them, of 10 and 3 of its own. */
 const ITERATIONS: [what: string, iterations: string, input: number, output: number][] = [
   ["none", "[]", 10, 3],
