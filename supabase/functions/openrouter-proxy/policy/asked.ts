@@ -49,6 +49,8 @@ export class Asked {
   hasLongMedia = false;
   /** Whether one is a document. */
   hasDocument = false;
+  /** Whether a long prompt is read once more, to be made a summary of. */
+  compacts = false;
   caching: Caching = "none";
   /** `service_tier` priority or fast, or `speed` fast: each asks for the same tier. */
   isPriority = false;
@@ -108,6 +110,7 @@ export class Asked {
     this.imageBytes += other.imageBytes;
     this.hasLongMedia ||= other.hasLongMedia;
     this.hasDocument ||= other.hasDocument;
+    this.compacts ||= other.compacts;
     if (other.caching !== "none") this.cached(other.caching);
     this.isPriority ||= other.isPriority;
     this.isQuickest ||= other.isQuickest;

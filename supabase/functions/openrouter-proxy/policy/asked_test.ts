@@ -4,7 +4,7 @@ import { Asked } from "./asked.ts";
 /** What all that is asked for comes to. */
 function factsOf(asked: Asked) {
   const { models, tools, modes, unnamed, mediaParts, caching } = asked;
-  const { images, imageBytes, hasLongMedia, hasDocument } = asked;
+  const { images, imageBytes, hasLongMedia, hasDocument, compacts } = asked;
   const { isPriority, isQuickest, fallbackOutput, hasOtherProvider } = asked;
   return {
     models: [...models],
@@ -18,6 +18,7 @@ function factsOf(asked: Asked) {
     imageBytes,
     hasLongMedia,
     hasDocument,
+    compacts,
     caching,
     isPriority,
     isQuickest,
@@ -37,6 +38,7 @@ function full(): Asked {
   asked.imageBytes = 10;
   asked.hasLongMedia = true;
   asked.hasDocument = true;
+  asked.compacts = true;
   asked.cached("long");
   asked.tiered("service_tier", "Priority");
   asked.sorted("throughput");
@@ -55,6 +57,7 @@ const FULL = {
   imageBytes: 10,
   hasLongMedia: true,
   hasDocument: true,
+  compacts: true,
   caching: "long",
   isPriority: true,
   isQuickest: true,

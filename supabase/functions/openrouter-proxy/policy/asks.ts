@@ -64,6 +64,7 @@ export interface Asks {
   imageBytes: number;
   hasLongMedia: boolean;
   hasDocument: boolean;
+  compacts: boolean;
   caching: Caching;
   isPriority: boolean;
   isQuickest: boolean;
@@ -112,6 +113,7 @@ export function asksOf(
     imageBytes: asked.imageBytes,
     hasLongMedia: asked.hasLongMedia,
     hasDocument: asked.hasDocument,
+    compacts: asked.compacts,
     caching: asked.caching,
     isPriority: asked.isPriority,
     isQuickest: asked.isQuickest,

@@ -278,6 +278,7 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
     imageBytes: 0,
     hasLongMedia: false,
     hasDocument: false,
+    compacts: false,
     caching: "none",
     isPriority: false,
     isQuickest: false,

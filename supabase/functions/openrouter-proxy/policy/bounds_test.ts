@@ -224,6 +224,15 @@ const FACTS: Fact[] = [
   ): Fact => [`a document: ${name}`, { messages: [{ content: [{ file: { [name]: "x" } }] }] }, {
     hasDocument: true,
   }]),
+  ["a summary of a long prompt", {
+    context_management: {
+      edits: [{ type: "clear_tool_uses_20250919" }, { type: "compact_20260112" }],
+    },
+  }, { compacts: true }],
+  ["no summary elsewhere", {
+    context_management: { edits: [{ type: "clear_thinking_20251015" }] },
+    messages: [{ content: [{ type: "compact_20260112" }] }],
+  }, { compacts: false }],
   ["no document among other media", {
     input: ["audio", "image", "video"].map((type) => ({ type })),
   }, { hasDocument: false }],

@@ -135,7 +135,7 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const fixed = dividedUp((prompt + each * steps) * halves, 2n) * times + tools + unasked;
   const perOutput = charges === "prompt"
     ? 0n
-    : dividedUp(price(...OUTPUT_PRICES) * halves, 2n) * times * BigInt(asks.prompts);
+    : dividedUp(price(...OUTPUT_PRICES) * halves, 2n) * times * BigInt(outputsOf(asks));
   const own = model.maxOutputTokens ?? model.contextLength;
   // The list's bound is its provider's. What asks for more goes to one that has no such bound.
   const most = Math.min(outputBound ?? own ?? Infinity, model.contextLength ?? Infinity);
@@ -158,9 +158,17 @@ function usesOf({ serverTools, maxToolCalls }: Asks): number {
   return Math.min(uses, maxToolCalls ?? MAX_USES, MAX_USES);
 }
 
-/** The prompt's tokens in each step: one, and one more for each use of a tool. Null: nobody knows. */
+/** How many outputs there may be, each as long as it is bound to be: a summary is one. */
+function outputsOf({ prompts, compacts }: Asks): number {
+  return prompts * (compacts ? 2 : 1);
+}
+
+/**
+ * The prompt's tokens in each step: one, one more for each use of a tool, and one of a summary. Null: nobody
+ * knows.
+ */
 function promptsOf(
-  { charges, text, mediaParts, images, imageBytes, hasLongMedia }: Asks,
+  { charges, text, mediaParts, images, imageBytes, hasLongMedia, compacts }: Asks,
   uses: number,
   model: ListedModel,
 ): number[] | null {
@@ -174,7 +182,7 @@ function promptsOf(
   const first = hasLongMedia ? most : tokensOf(writtenText) + images * TOKENS_PER_IMAGE;
   if (first === Infinity) return null;
   return Array.from(
-    { length: 1 + uses },
+    { length: 1 + uses + (compacts ? 1 : 0) },
     (_, step) => Math.min(most, first + step * TOKENS_PER_USE),
   );
 }

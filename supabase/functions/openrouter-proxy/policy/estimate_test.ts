@@ -93,6 +93,18 @@ const ESTIMATES: [
     [{ usd: "0.325" }, { usd: "0.00000004" }, { usd: "0.575" }],
     [LOOSE.tier],
   ],
+  // 30 tokens, and 30 + 8192, of which the context takes 1000; twice 10 out.
+  [
+    "a summary of the prompt",
+    {
+      ...BODY,
+      model: "a/plain",
+      context_management: { edits: [{ type: "compact_20260112" }] },
+    },
+    [{ usd: "1.23" }],
+    [],
+    "/messages",
+  ],
   ["thoughts", { ...BODY, model: "a/thinks" }, [{ usd: "0.23" }]],
   ["a request", { ...BODY, model: "a/request" }, [{ usd: "0.25" }]],
   ["no cache that is written where it is marked alone", { ...BODY, model: "anthropic/cached" }, [{

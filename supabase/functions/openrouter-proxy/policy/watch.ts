@@ -51,6 +51,9 @@ import { plain, presenceBeside, taking, takingText } from "./takings.ts";
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
 const SHARED_TOOL = /^(openrouter:(?:files|shell|bash))(?![a-z])/;
 
+/** Of `context_management.edits`. */
+const COMPACTION = /^compact_/;
+
 /** Where the parts of messages are, from the body on. */
 const IN_MESSAGES: ReadonlySet<string> = new Set(["messages", "input", "content", "output"]);
 
@@ -254,6 +257,7 @@ export class Watch implements JsonVisitor {
     (this.#types ??= new Types()).add(type);
     const tool = SHARED_TOOL.exec(type)?.[1];
     if (tool) this.report.finding(tool as SharedFeature, () => this.#path("type"));
+    if (COMPACTION.test(type) && this.parent?.key === "edits") this.report.asked.compacts = true;
     const isImage = IMAGE_TYPES.has(type);
     this.#saysImage ||= isImage;
     this.#saysElse ||= !isImage;
