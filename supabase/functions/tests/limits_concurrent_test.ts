@@ -22,11 +22,14 @@ async function send(
   });
 }
 
-/** A DID that has as many under way as it may, and what ends them: each waits at OpenRouter. */
+/**
+ * A DID that has as many under way as it may, each of which waits at OpenRouter, and what ends them. Postgres
+ * counts a call before its client has any of the answer.
+ */
 const ENDINGS: [
   what: string,
   begin: (identity: Identity, signal: AbortSignal) => Promise<unknown>,
-  end: (leaving: AbortController) => void,
+  end: (leaving: AbortController, begun: Promise<unknown>[]) => unknown,
 ][] = [
   [
     "a client leaves before a stream",
@@ -39,7 +42,10 @@ const ENDINGS: [
       const { body } = await send(identity, "chunks:50,hang:3", { stream: true }, signal);
       await body!.getReader().read();
     },
-    (leaving) => leaving.abort(),
+    async (leaving, begun) => {
+      await Promise.all(begun);
+      leaving.abort();
+    },
   ],
   [
     "a stream ends",
@@ -83,7 +89,7 @@ for (const [what, begin, end] of ENDINGS) {
     assert.equal(headers.get("ratelimit-limit"), String(AT_A_TIME));
     assert.equal(headers.get("ratelimit-remaining"), "0");
 
-    end(leaving);
+    await end(leaving, begun);
     await Promise.all(begun);
     await db.endedRows(did, 1 + AT_A_TIME);
     assert.equal((await budgetOf(db, did))?.under_way, 0);
