@@ -194,13 +194,16 @@ Deno.test("signedFetch signs the same call anew each time", async () => {
   }
 });
 
-Deno.test("signedFetch signs for the audience it is told, where the URL is another", async () => {
+Deno.test("signedFetch signs for the audience it is told, and without one for the URL", async () => {
   await using gateway = startVerifyingGateway();
   const localhost = gateway.url.replace("127.0.0.1", "localhost");
   const identity = await createIdentity();
   const options = { gatewayUrl: localhost, audience: gateway.url };
   const right = await signedFetch(identity, options)(`${localhost}/api/v1/usage`);
   assert.equal(right.status, 200, await right.text());
+  const empty = signedFetch(identity, { gatewayUrl: gateway.url, audience: "" });
+  const own = await empty(`${gateway.url}/api/v1/usage`);
+  assert.equal(own.status, 200, await own.text());
   const wrong = await signedFetch(identity, { gatewayUrl: localhost })(`${localhost}/api/v1/usage`);
   assert.equal((await wrong.json()).error.type, "invalid_signature");
 });

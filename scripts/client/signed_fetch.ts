@@ -40,7 +40,8 @@ export function locate(
   { gatewayUrl, audience }: Omit<GatewayLocation, "fetch">,
 ): { gatewayUrl: string; audience: string } {
   const url = new URL(gatewayUrl).href.replace(/\/+$/, "");
-  return { gatewayUrl: url, audience: audience ?? url };
+  // An environment variable that is set to nothing says nothing, here as at the gateway.
+  return { gatewayUrl: url, audience: audience || url };
 }
 
 function fetchWith(
