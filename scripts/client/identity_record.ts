@@ -82,14 +82,16 @@ export async function didOf(key: PrivateJwk, method: KeyMethod): Promise<string>
  * @throws {TypeError} when the DID is a did:key or did:pkh of another key, or the JWK is no key
  */
 export async function identityOf({ did, privateKeyJwk }: IdentityRecord): Promise<Identity> {
+  const secp256k1 = privateKeyJwk.crv === "secp256k1" ? await import("./secp256k1.ts") : null;
+  // First of all: what follows reads the public part.
+  secp256k1?.checkSecp256k1Key(privateKeyJwk);
   const isPkh = did.startsWith("did:pkh:");
   const isOwn = isPkh
     ? did.toLowerCase().endsWith(`:${await accountOf(privateKeyJwk)}`)
     : !did.startsWith("did:key:") || did === await didOf(privateKeyJwk, "key");
   if (!isOwn) throw new TypeError(`the private key is not that of ${did}`);
-  if (privateKeyJwk.crv !== "secp256k1") return await importIdentity(privateKeyJwk, did);
-  const { checkSecp256k1Key, eip191Identity, es256kIdentity } = await import("./secp256k1.ts");
-  checkSecp256k1Key(privateKeyJwk);
+  if (secp256k1 === null) return await importIdentity(privateKeyJwk, did);
+  const { eip191Identity, es256kIdentity } = secp256k1;
   return (isPkh ? eip191Identity : es256kIdentity)(privateKeyJwk, did);
 }
 

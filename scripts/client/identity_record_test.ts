@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { startVerifyingGateway } from "../identity/verifying_gateway.ts";
-import { createIdentityRecord, generateKey, identityOf, signedFetch } from "./llm_gateway.ts";
+import {
+  createIdentityRecord,
+  didOf,
+  generateKey,
+  identityOf,
+  signedFetch,
+} from "./llm_gateway.ts";
 
 for (
   const [type, method, prefix] of [
@@ -41,11 +47,27 @@ Deno.test("identityOf refuses halves of two keys", async () => {
   for (const type of ["ed25519", "p256", "secp256k1"] as const) {
     const [key, other] = [await generateKey(type), await generateKey(type)];
     const privateKeyJwk = { ...key, d: other.d };
-    // Some runtimes refuse such keys at their import already.
-    await assert.rejects(identityOf({ did: "did:web:a.example", privateKeyJwk }));
+    for (const did of ["did:web:a.example", await didOf(key, "key")]) {
+      await assert.rejects(identityOf({ did, privateKeyJwk }), TypeError);
+    }
   }
   await assert.rejects(
     createIdentityRecord({ type: "p256", method: "pkh" }),
     /did:pkh needs a secp256k1 key/,
   );
+});
+
+Deno.test("identityOf refuses with a TypeError what is no key", async () => {
+  for (const type of ["ed25519", "p256", "secp256k1"] as const) {
+    const key = await generateKey(type);
+    const did = await didOf(key, "key");
+    for (const broken of [{ d: "AA" }, { d: "!" }, { d: "" }, { x: "AA" }, { x: "!" }]) {
+      const privateKeyJwk = { ...key, ...broken };
+      await assert.rejects(identityOf({ did, privateKeyJwk }), TypeError, JSON.stringify(broken));
+    }
+  }
+  const key = await generateKey("secp256k1");
+  const did = await didOf(key, "pkh");
+  const privateKeyJwk = { ...key, x: "!" };
+  await assert.rejects(identityOf({ did, privateKeyJwk }), TypeError);
 });

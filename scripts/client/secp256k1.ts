@@ -16,13 +16,23 @@ export function generateSecp256k1Key(): PrivateJwk {
 }
 
 /**
- * @throws {TypeError} when the JWK's private and public parts are not of the same key
+ * @throws {TypeError} when the JWK's private part is no key, or its public part is not of the same key
  */
 export function checkSecp256k1Key(key: PrivateJwk): void {
-  const { x, y } = jwkOf(fromBase64url(key.d));
+  const { x, y } = jwkOf(secretOf(key));
   if (key.x !== x || key.y !== y) {
     throw new TypeError("the JWK's private and public parts are not of the same key");
   }
+}
+
+function secretOf({ d }: PrivateJwk): Bytes {
+  try {
+    const secret = fromBase64url(d);
+    if (utils.isValidSecretKey(secret)) return secret;
+  } catch {
+    // It is no base64url, and no key either.
+  }
+  throw new TypeError("the JWK is no key of secp256k1");
 }
 
 /** did:key of a secp256k1 key. */

@@ -65,17 +65,24 @@ export async function importIdentity(jwk: JsonWebKey, did?: string): Promise<Web
   const publicJwk: JsonWebKey = { kty: type.kty, crv: type.curve, x: jwk.x };
   if (jwk.y) publicJwk.y = jwk.y;
   const privateJwk = { ...publicJwk, d: jwk.d };
-  const keyPair = {
-    privateKey: await crypto.subtle.importKey("jwk", privateJwk, type.key, false, ["sign"]),
-    publicKey: await crypto.subtle.importKey("jwk", publicJwk, type.key, true, ["verify"]),
-  };
-  const identity = await identityFromKeyPair(keyPair, did);
-  const probe = utf8("llm-gateway: do the halves of this key match?");
-  const signature = await identity.sign(probe);
-  if (!await crypto.subtle.verify(type.signature, keyPair.publicKey, signature, probe)) {
-    throw new TypeError("the JWK's private and public parts are not of the same key");
+  try {
+    const keyPair = {
+      privateKey: await crypto.subtle.importKey("jwk", privateJwk, type.key, false, ["sign"]),
+      publicKey: await crypto.subtle.importKey("jwk", publicJwk, type.key, true, ["verify"]),
+    };
+    const identity = await identityFromKeyPair(keyPair, did);
+    const probe = utf8("llm-gateway: do the halves of this key match?");
+    const signature = await identity.sign(probe);
+    if (await crypto.subtle.verify(type.signature, keyPair.publicKey, signature, probe)) {
+      return identity;
+    }
+  } catch (cause) {
+    // WebCrypto throws DOMExceptions, each runtime's at another step; Node's for two halves, too.
+    if (cause instanceof TypeError) throw cause;
+    const message = `the JWK is no key of ${type.curve}, or its parts are not of the same key`;
+    throw new TypeError(message, { cause });
   }
-  return identity;
+  throw new TypeError("the JWK's private and public parts are not of the same key");
 }
 
 /**

@@ -114,6 +114,7 @@ export async function loadIdentity(
  * {@linkcode loadIdentity}, which makes and saves a new identity where the file is not there yet.
  *
  * @throws {IdentityError} when the file cannot be read or written, or holds no identity
+ * @throws {TypeError} when the DID in it is of another key
  */
 export async function openIdentity(file: string, created: NewIdentity = {}): Promise<Identity> {
   try {
