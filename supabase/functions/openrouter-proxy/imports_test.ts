@@ -22,7 +22,7 @@ const IMPORTS: Record<string, string[]> = {
     "config",
     "log",
   ],
-  "openapi": ["usage", "books", "policy", "http", "errors.ts", "version.ts"],
+  "openapi": ["usage", "call", "books", "policy", "http", "errors.ts", "version.ts"],
   "usage": ["call", "accounts", "http", "store", "config", "errors.ts", "bytes"],
   "health": ["openrouter", "http", "store", "errors.ts", "version.ts"],
   "call": [

@@ -1,7 +1,11 @@
 /** GET /api/v1/openapi.json, held against what the gateway answers. */
 import assert from "node:assert/strict";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { createDidToken } from "../../../scripts/client/llm_gateway.ts";
+import {
+  createDidToken,
+  signHttpMessage,
+  signRequest,
+} from "../../../scripts/client/llm_gateway.ts";
 import { AUDIENCE, call, CHAT, chat, type Identity, newIdentity } from "./harness/client.ts";
 import { startGateways } from "./harness/gateway_process.ts";
 import { setGatewayLimits, setLimits } from "./harness/limits.ts";
@@ -171,7 +175,10 @@ Deno.test("refusals of who calls are described", async () => {
     audience: AUDIENCE,
     issuedAt: Math.floor(Date.now() / 1000) - 7200,
   });
+  const elsewhere = { audience: "https://elsewhere.example", method: "GET", path };
   const refused: Record<string, string>[] = [
+    { ...await signRequest(identity, elsewhere) },
+    { ...await signHttpMessage(identity, elsewhere) },
     {},
     { authorization: `Bearer ${expired}` },
     { authorization: "Bearer x.y.z" },

@@ -12,7 +12,7 @@ export type { Origin };
 export const NO_ORIGIN: Origin = { session: null, label: null };
 
 /** As many characters (code points) as Postgres counts. */
-const MAX_ORIGIN_LENGTH = 128;
+export const MAX_ORIGIN_LENGTH = 128;
 
 /**
  * @param sessionId `session_id` of the body, which counts before the headers

@@ -8,7 +8,7 @@ const WHEN: Record<ErrorType, string> = {
   missing_credentials: "nothing says who calls",
   invalid_did: "the DID, its key or its document is not usable",
   unsupported_did_method: "the DID's method is none that the gateway verifies",
-  invalid_signature: "the signature is not the DID's; with signed_message",
+  invalid_signature: "the signature is not the DID's; with signed_message or signature_base",
   expired_timestamp: "the timestamp is too old, or ahead; with server_time",
   invalid_token: "the token is refused or revoked",
   expired_token: "the token has expired",
@@ -28,7 +28,8 @@ const WHEN: Record<ErrorType, string> = {
   misconfigured: "the operator's settings are not usable",
   not_configured: "the operator has not set up what the route needs",
   upstream_unreachable: "OpenRouter could not be reached, or broke off",
-  provisioning_failed: "OpenRouter did not create the DID's key, or did not take its limit",
+  provisioning_failed:
+    "OpenRouter did not create the DID's key, or did not take its limit or its guardrail",
   store_unavailable: "Postgres cannot be asked; nothing was forwarded",
   provisioning_in_progress: "another request is creating the DID's key",
   overloaded: "the worker receives as many bodies as it can",

@@ -1,5 +1,8 @@
 /** What the OpenAPI document says of requests, and of the errors that they are answered with. */
 import assert from "node:assert/strict";
+import { NO_BYTES } from "../bytes/encodings.ts";
+import { idempotencyOf } from "../call/idempotency.ts";
+import { originOf } from "../call/origin.ts";
 import { CALLS } from "../policy/calls.ts";
 import { DOCUMENT, type Json, operations, resolve } from "../testing/api_document.ts";
 
@@ -20,6 +23,23 @@ Deno.test("a path has the parameters that stand in it, and a call the headers th
         : [],
       path,
     );
+  }
+});
+
+Deno.test("a call's headers may be as long as they are described, and no longer", async () => {
+  const { parameters } = DOCUMENT.paths["/api/v1/openrouter/chat/completions"].post;
+  const read: Record<string, (headers: Headers) => unknown> = {
+    "idempotency-key": (headers) => idempotencyOf(headers, "/chat/completions", NO_BYTES),
+    "x-session-id": (headers) => originOf(headers, null),
+    "x-label": (headers) => originOf(headers, null),
+  };
+  for (const { name, schema: { minLength = 0, maxLength } } of parameters) {
+    const take = async (length: number) =>
+      await read[name]!(new Headers([[name, "x".repeat(length)]]));
+    await take(maxLength);
+    await assert.rejects(take(maxLength + 1), { type: "invalid_request" }, name);
+    if (minLength > 0) await assert.rejects(take(minLength - 1), { type: "invalid_request" }, name);
+    else await take(0);
   }
 });
 

@@ -1,4 +1,6 @@
 /** OpenRouter's API as far as it is open: the tables of policy/ name the paths. */
+import { MAX_IDEMPOTENCY_KEY_LENGTH } from "../call/idempotency.ts";
+import { MAX_ORIGIN_LENGTH } from "../call/origin.ts";
 import { CALLS } from "../policy/calls.ts";
 import { FREE_POSTS, READS } from "../policy/endpoints.ts";
 import { PROXY_PREFIX } from "../policy/paths.ts";
@@ -8,17 +10,22 @@ import { BY_DID } from "./security.ts";
 
 const BELOW = "More of them may follow, separated by slashes.";
 const ONE_OWN = "Only the caller's own; any other is 404 `not_found`.";
+const OF_ORIGIN = { maxLength: MAX_ORIGIN_LENGTH };
 const CALL_PARAMETERS = [
-  header("idempotency-key", "The same key, path and body within a day is 409 `duplicate_request`."),
   header(
-    "x-session-id",
-    "What to book it under, at most 128 characters; `session_id` of the body wins.",
+    "idempotency-key",
+    "The same key, path and body within a day is 409 `duplicate_request`.",
+    {
+      minLength: 1,
+      maxLength: MAX_IDEMPOTENCY_KEY_LENGTH,
+    },
   ),
-  header("x-label", "What to book it under, at most 128 characters."),
+  header("x-session-id", "What to book it under; `session_id` of the body wins.", OF_ORIGIN),
+  header("x-label", "What to book it under.", OF_ORIGIN),
 ];
 
-function header(name: string, description: string) {
-  return { name, in: "header", description, schema: { type: "string", maxLength: 256 } };
+function header(name: string, description: string, bounds: Record<string, number>) {
+  return { name, in: "header", description, schema: { type: "string", ...bounds } };
 }
 
 function pathParameter(name: string, description: string) {
