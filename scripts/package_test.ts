@@ -115,6 +115,17 @@ const deno = {
   args: ["run", "--quiet", "-A"],
   program: () => Promise.resolve(Deno.execPath()),
 };
+const USAGE = {
+  did: "did:key:z6Mk",
+  total_requests: 2,
+  failed_requests: 0,
+  requests_without_cost: 0,
+  total_input_tokens: 3,
+  total_output_tokens: 4,
+  total_cost: 0.25,
+  groups: [],
+  budgets: [],
+};
 for (const { name, program, args } of [...nodes, deno]) {
   Deno.test(`under ${name}, the installed package makes, saves, reads and uses identities of every kind`, async () => {
     await using gateway = startVerifyingGateway();
@@ -156,20 +167,9 @@ for (const { name, program, args } of [...nodes, deno]) {
   });
 
   Deno.test(`under ${name}, the installed did usage prints its report, and writes it as a page`, async () => {
-    const data = {
-      did: "did:key:z6Mk",
-      total_requests: 2,
-      failed_requests: 0,
-      requests_without_cost: 0,
-      total_input_tokens: 3,
-      total_output_tokens: 4,
-      total_cost: 0.25,
-      groups: [],
-      budgets: [],
-    };
     await using gateway = Deno.serve(
       { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-      () => Response.json({ success: true, data }),
+      () => Response.json({ success: true, data: USAGE }),
     );
     const elsewhere = await Deno.makeTempDir({ dir: folder });
     const env = {
@@ -183,6 +183,51 @@ for (const { name, program, args } of [...nodes, deno]) {
     const page = `${elsewhere}/usage.html`;
     assert.equal(await did("usage", "--format", "html", "--output", page), "");
     assert.match(await Deno.readTextFile(page), /\$0\.25/);
+  });
+
+  Deno.test({
+    name:
+      `under ${name}, the installed did usage ends when nobody reads on, and knows what is no gateway`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      // More than a pipe holds.
+      const groups = Array.from({ length: 2000 }, (_, index) => ({
+        day: "2026-11-28",
+        model: `model-${index}`,
+        requests: 1,
+        failed_requests: 0,
+        requests_without_cost: 0,
+        input_tokens: 1,
+        output_tokens: 1,
+        cost: 0.1,
+      }));
+      const data = { ...USAGE, groups };
+      await using gateway = Deno.serve(
+        { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+        ({ url }) => url.includes("/f/") ? Response.json({ data }) : new Response("<html>"),
+      );
+      const elsewhere = await Deno.makeTempDir({ dir: folder });
+      const origin = `http://127.0.0.1:${gateway.addr.port}`;
+      const sh = async (script: string, path: string) =>
+        await runToEnd("sh", {
+          args: ["-c", script, "sh", await program(), ...args, `${installed}/dist/did.js`],
+          env: {
+            NO_COLOR: "1",
+            DID_FILE: `${elsewhere}/identity.did.json`,
+            GATEWAY_URL: origin + path,
+          },
+        });
+      await sh('"$@" new', "/f");
+      const script = '{ "$@" usage --format json; echo $? >&2; } | head -c 1';
+      const { stdout, stderr } = await sh(script, "/f");
+      assert.deepEqual([stdout, stderr], ["{", "0\n"]);
+      const mistaken = await sh('"$@" usage', "/g");
+      assert.equal(mistaken.code, 1);
+      assert.equal(
+        mistaken.stderr,
+        `error: what answers at ${origin}/g is no gateway; GATEWAY_URL says where that is\n`,
+      );
+    },
   });
 }
 

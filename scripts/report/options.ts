@@ -25,10 +25,20 @@ function days(text: string): number {
   throw new InvalidArgumentError("Give a whole number of days.");
 }
 
-/** To the file, or to standard output: under Node, too, where the package's `did usage` runs. */
+/**
+ * To the file, or to standard output: under Node, too, where the package's `did usage` runs. Whoever
+ * reads that may stop before the end, as `head` does.
+ */
 export async function deliver(text: string, output: string | undefined): Promise<void> {
   if (output !== undefined) return await writeFile(output, text);
   await new Promise<void>((resolve, reject) => {
-    process.stdout.write(text, (error) => error ? reject(error) : resolve());
+    function ended(error?: Error | null) {
+      const { code } = (error ?? {}) as { code?: string };
+      if (error && code !== "EPIPE") reject(error);
+      else resolve();
+    }
+    // The stream tells it its listeners as well, and throws where it has none.
+    process.stdout.once("error", ended);
+    process.stdout.write(text, ended);
   });
 }

@@ -1,5 +1,6 @@
 /** A report out of the gateway's API: what one's own DID has used. */
 import { parseKeepingDecimals } from "../../supabase/functions/openrouter-proxy/bytes/decimal.ts";
+import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
 import { usdText, usdUnits } from "../../supabase/functions/openrouter-proxy/bytes/usd.ts";
 import { pointOf, type Range, unitOf } from "./range.ts";
 import { type Budget, type Counts, NAMED_MODELS, NOTHING, OTHER, type Report } from "./report.ts";
@@ -144,7 +145,19 @@ async function ask<T>({ fetch, gatewayUrl }: Gateway, path: string): Promise<T> 
       `the gateway answered ${response.status}: ${messageOf(text)}`,
     );
   }
-  return (parseKeepingDecimals(text, AMOUNTS) as { data: T }).data;
+  const data = dataOf(text);
+  if (data !== null) return data as T;
+  throw new Error(`what answers at ${gatewayUrl} is no gateway; GATEWAY_URL says where that is`);
+}
+
+/** Null: the text is no answer of a gateway's. */
+function dataOf(text: string): unknown {
+  try {
+    const answer = parseKeepingDecimals(text, AMOUNTS);
+    return isObject(answer) && isObject(answer.data) ? answer.data : null;
+  } catch {
+    return null;
+  }
 }
 
 function messageOf(text: string): string {
