@@ -42,6 +42,7 @@ export async function askGateway(
   });
   const answer: unknown = await response.json().catch(() => null);
   if (response.ok && isObject(answer) && isObject(answer.data)) return answer.data;
+  if (response.ok) throw new Error(`what answers ${route} is no gateway: look at GATEWAY_URL`);
   if (response.status === 404 && ifUnknown !== undefined) throw new Error(`${route} ${ifUnknown}`);
   const error = isObject(answer) && isObject(answer.error) ? `: ${answer.error.message}` : "";
   throw new Error(`${route} was answered with status ${response.status}${error}`);
