@@ -107,6 +107,16 @@ Deno.test("usage is described, in every grouping, and so are its refusals", asyn
   }
 });
 
+Deno.test("usage of more models than are told by name is described", async () => {
+  const identity = await withHistory();
+  await world.db.sql`
+    insert into usage_daily (did, day, model, endpoint, requests)
+    select ${identity.did}, current_date, 'made-up/' || n, '/chat/completions', 1
+    from generate_series(1, 101) as n`;
+  const { data } = await answers(200, identity, "GET", "/api/v1/usage");
+  assert.equal(data.truncated, true);
+});
+
 Deno.test("one's own requests are described, with and without a cost", async () => {
   const path = "/api/v1/usage/requests";
   const identity = await withHistory();

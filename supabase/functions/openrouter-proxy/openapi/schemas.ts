@@ -34,9 +34,7 @@ const TOTALS = {
 };
 
 const GROUP = {
-  type: "object",
-  description: "Sums of one group. It has a member for each name in group_by.",
-  properties: {
+  ...object({
     day: { type: "string", format: "date" },
     hour: INSTANT,
     model: TEXT,
@@ -48,52 +46,35 @@ const GROUP = {
     ...TOTALS,
     input_tokens: COUNT,
     output_tokens: COUNT,
-    cached_tokens: COUNT,
-    reasoning_tokens: COUNT,
     cost: USD,
-  },
-  required: ["requests", "failed_requests", "input_tokens", "output_tokens", "cost"],
+  }, ["day", "hour", "model", "endpoint", "session", "label"]),
+  description: "Sums of one group. It has a member for each name in group_by.",
 };
 
-const USAGE = {
-  type: "object",
-  properties: {
-    did: DID,
-    start_date: { ...orNull(TEXT), description: "As it was asked for; null: from the beginning." },
-    end_date: { ...orNull(TEXT), description: "As it was asked for; null: until now." },
-    total_requests: COUNT,
-    successful_requests: COUNT,
-    failed_requests: COUNT,
-    ...TOTALS,
-    total_input_tokens: COUNT,
-    total_output_tokens: COUNT,
-    total_cached_tokens: { ...COUNT, description: "Part of total_input_tokens." },
-    total_reasoning_tokens: { ...COUNT, description: "Part of total_output_tokens." },
-    total_cost: USD,
-    requests_by_model: { type: "object", additionalProperties: COUNT },
-    groups: list({ $ref: "#/components/schemas/UsageGroup" }),
-    partial_before: {
-      ...INSTANT,
-      description: "What lies before it cannot be grouped like this, and is left out.",
-    },
+const USAGE = object({
+  did: DID,
+  start_date: { ...orNull(TEXT), description: "As it was asked for; null: from the beginning." },
+  end_date: { ...orNull(TEXT), description: "As it was asked for; null: until now." },
+  total_requests: COUNT,
+  successful_requests: COUNT,
+  failed_requests: COUNT,
+  ...TOTALS,
+  total_input_tokens: COUNT,
+  total_output_tokens: COUNT,
+  total_cached_tokens: { ...COUNT, description: "Part of total_input_tokens." },
+  total_reasoning_tokens: { ...COUNT, description: "Part of total_output_tokens." },
+  total_cost: USD,
+  requests_by_model: { type: "object", additionalProperties: COUNT },
+  groups: list({ $ref: "#/components/schemas/UsageGroup" }),
+  truncated: {
+    const: true,
+    description: "There are more models or groups than are told: the others are one, `other`.",
   },
-  required: [
-    "did",
-    "start_date",
-    "end_date",
-    "total_requests",
-    "successful_requests",
-    "failed_requests",
-    "requests_without_cost",
-    "total_input_tokens",
-    "total_output_tokens",
-    "total_cached_tokens",
-    "total_reasoning_tokens",
-    "total_cost",
-    "requests_by_model",
-    "groups",
-  ],
-};
+  partial_before: {
+    ...INSTANT,
+    description: "What lies before it cannot be grouped like this, and is left out.",
+  },
+}, ["truncated", "partial_before"]);
 
 const LOGGED_REQUEST = object({
   id: { ...UUID, description: "The x-request-id of its answer." },

@@ -56,8 +56,10 @@ Deno.test("a group has a member for each name that group_by takes, and sums are 
   for (const asked of ["did", "day,", "day model"]) {
     assert.doesNotMatch(asked, new RegExp(schema.pattern));
   }
-  const { partial_before: _, ...always } = schemas.Usage.properties;
+  const { truncated: _, partial_before: __, ...always } = schemas.Usage.properties;
   assert.deepEqual(schemas.Usage.required.toSorted(), Object.keys(always).toSorted());
+  const sums = Object.keys(schemas.UsageGroup.properties).filter((name) => !groups.includes(name));
+  assert.deepEqual(schemas.UsageGroup.required.toSorted(), sums.toSorted());
 });
 
 Deno.test("an answer that docs/protocol.md shows has the members that are described", async () => {
