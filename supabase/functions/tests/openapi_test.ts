@@ -210,10 +210,13 @@ Deno.test("calls, streams and what refuses them are described", async () => {
     body: chat("hello", { max_tokens: 50, stream: true }),
   });
   assert.match(stream, /^data: /m);
-  await answers(429, identity, "POST", CHAT, {
-    body,
-    headers: { "x-openrouter-simulate": "status:429" },
-  });
+  const theirs = { "status:429": 429, "availability": 503, "zod": 400 };
+  for (const [simulate, status] of Object.entries(theirs)) {
+    await answers(status, identity, "POST", CHAT, {
+      body,
+      headers: { "x-openrouter-simulate": simulate },
+    });
+  }
   await answers(400, identity, "POST", CHAT, { body: "{" });
   await answers(403, identity, "POST", CHAT, {
     body: chat("hello", { tools: [{ type: "openrouter:bash" }] }),

@@ -230,6 +230,7 @@ export const SCHEMAS = {
   OpenRouterError: {
     type: "object",
     description: "As OpenRouter made it, less the operator's identifiers.",
-    properties: { error: {}, success: false },
+    // Some of them say `success`, too; only the gateway's own have the id of its log line.
+    properties: { error: { not: { type: "object", required: ["request_id"] } } },
   },
 };
