@@ -193,7 +193,10 @@ function whyClosed(plain: string, method: string, path: string): string {
     : own(READS, plain) || plain === "/generation" || plain.startsWith("/videos/")
     ? "GET and HEAD"
     : null;
-  if (methods !== null) return `${method} ${path} is not open: it takes ${methods}`;
+  // Where the method is right, something else about the path is not.
+  if (methods !== null && !methods.split(" and ").includes(method)) {
+    return `${method} ${path} is not open: it takes ${methods}`;
+  }
   const nearest = nearestPath(plain, openPaths(method));
   return `${path} is not open on this gateway; did you mean ${PROXY_PREFIX}${nearest}? ` +
     "The operator can open more paths with OPENROUTER_EXTRA_PATHS";

@@ -305,6 +305,8 @@ const REFUSALS: [method: string, path: string, message: string][] = [
   ["POST", "/api/v1/responses", suggested("/api/v1/responses", "/responses")],
   ["GET", "/chat/completions", "GET /chat/completions is not open: it takes POST"],
   ["GET", "/messages/count_tokens", "GET /messages/count_tokens is not open: it takes POST"],
+  ["GET", "/videos/abc/frames", suggested("/videos/abc/frames", "/videos")],
+  ["HEAD", "/videos/a%2dc", suggested("/videos/a%2dc", "/videos")],
   ["DELETE", "/Videos/abc", "DELETE /Videos/abc is not open: it takes GET and HEAD"],
   ["POST", "/models/user", "POST /models/user is not open: it takes GET and HEAD"],
   ["POST", "/generation", "POST /generation is not open: it takes GET and HEAD"],

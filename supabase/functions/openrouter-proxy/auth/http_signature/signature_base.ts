@@ -53,7 +53,10 @@ export function readComponents(
     seen.add(unordered);
     const value = valueOf(name, parameters, identifier, target);
     if (!ASCII.test(value)) {
-      throw unusable(`${identifier} is not ASCII; cover it with the parameter bs`);
+      const remedy = name.startsWith("@")
+        ? "send path and query percent-encoded"
+        : "cover it with the parameter bs";
+      throw unusable(`${identifier} is not ASCII; ${remedy}`);
     }
     return { name, parameters, identifier, value };
   });

@@ -253,6 +253,15 @@ for (const [input, message] of REFUSED) {
   });
 }
 
+Deno.test("a target that is not ASCII is refused, and the message says how to send it", async () => {
+  const head = { ...HEAD, pathAndQuery: "/api/v1/usage?label=\u00e9" };
+  await assertRefused(
+    Promise.resolve().then(() => baseOf('("@target-uri")', head, AUDIENCE)),
+    "invalid_signature",
+    /"@target-uri" is not ASCII; send path and query percent-encoded$/,
+  );
+});
+
 Deno.test("a signature may cover 32 components", () => {
   const names = Array.from({ length: 32 }, (_, i) => `x-${i}`);
   const headers = new Headers(names.map((name) => [name, "1"]));
