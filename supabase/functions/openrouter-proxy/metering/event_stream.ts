@@ -59,6 +59,7 @@ export class EventStream {
   #chunk: Uint8Array = NO_BYTES;
   #from = 0;
   #out: Uint8Array[] = [];
+  #isHalf = false;
 
   constructor(options: EventStreamOptions) {
     this.#options = options;
@@ -106,8 +107,21 @@ export class EventStream {
     this.#chunk = NO_BYTES;
     this.#from = 0;
     this.#release(0);
+    this.#isHalf = this.#isWithinData();
     this.#eventEnded();
     return this.#cameOut();
+  }
+
+  /** Whether the stream has ended within an event's data, of which nobody can make anything. */
+  get isHalf(): boolean {
+    return this.#isHalf;
+  }
+
+  #isWithinData(): boolean {
+    const head = this.#head.trim();
+    if (this.#scanner === null || head === "") return false;
+    if (DONE.startsWith(head)) return head !== DONE;
+    return this.#scanner.error === null && !this.#scanner.isComplete;
   }
 
   /** Behind the blank line of an event, of which the next byte is no part any more. */

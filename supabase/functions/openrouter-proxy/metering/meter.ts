@@ -37,6 +37,8 @@ export interface Meter {
   end(): Uint8Array;
   /** Whether the answer has ended before its own end. */
   isCut(): boolean;
+  /** Whether its last event is half of one. */
+  endsInHalf(): boolean;
   /** Whether nothing came that is an answer, or a part of one. */
   isEmpty(): boolean;
   /** Whether `[DONE]`, or the last event of a message, has come: nothing follows. */
@@ -98,6 +100,7 @@ export function createMeter(metered: Metered): Meter {
     },
     end: () => reader?.end() ?? NO_BYTES,
     isCut: () => reader?.isCut() ?? false,
+    endsInHalf: () => reader?.endsInHalf() ?? false,
     isEmpty: () => reader?.isEmpty() ?? head.length === 0,
     isDone: () => reader?.isDone() ?? false,
   };
@@ -134,6 +137,7 @@ function readNothing({ progress }: Reading): Reader {
     },
     end: () => NO_BYTES,
     isCut: () => false,
+    endsInHalf: () => false,
     isEmpty: () => !progress.hasBegun,
     isDone: () => false,
   };
@@ -153,6 +157,7 @@ function readJson(reading: Reading): Reader {
     feed: (chunk) => scanner.feed(chunk),
     end: () => scanner.release(),
     isCut: () => false,
+    endsInHalf: () => false,
     // What does not say that it is JSON may be something else that is not empty.
     isEmpty: () => isEmpty && told !== "text",
     isDone: () => false,
@@ -198,9 +203,10 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
     end: () => stream.end(),
     isCut() {
       const { outputTokens, cost, error } = observed;
-      return hasAnEnd && !progress.isOver && outputTokens === null && cost === null &&
-        error === null;
+      const isOpen = (hasAnEnd || stream.isHalf) && !progress.isOver;
+      return isOpen && outputTokens === null && cost === null && error === null;
     },
+    endsInHalf: () => stream.isHalf,
     isEmpty: () => isEmpty && told !== "text",
     isDone: () => isDone,
   };

@@ -177,10 +177,14 @@ class PassingBody {
       this.#put(this.#events?.feed(rest) ?? rest);
       return this.#breakOff(endedEarly());
     }
-    this.#put(
-      this.#events === null ? rest : concat(this.#events.feed(rest), this.#events.release()),
-    );
+    this.#put(this.#events === null ? rest : this.#lastOf(this.#events, rest));
     this.#end(meter.isEmpty() ? { kind: "empty" } : whenRead);
+  }
+
+  /** The last event may lack its end, but no more than that. */
+  #lastOf(events: WholeEvents, rest: Uint8Array): Uint8Array {
+    const whole = events.feed(rest);
+    return this.#passage.meter.endsInHalf() ? whole : concat(whole, events.release());
   }
 
   /** Whether a stream's last event has come, with the end of its last line: a CR may be half of that. */

@@ -66,6 +66,39 @@ Deno.test("passOn breaks off a stream that ends before it said that it was over"
   assert.deepEqual(endings.map(({ kind }) => kind), ["broken"]);
 });
 
+const PARTIAL_IMAGE = 'data: {"type":"image_generation.partial_image","b64_json":"iVBO"}\n\n';
+
+for (
+  const [what, before, half] of [
+    ["its first event", "", 'data: {"id":"gen-1","choices":[{"delta'],
+    ["its first event, in a number", "", "data: [1,2"],
+    ["an event behind a comment", ": OPENROUTER PROCESSING\n\n", "data: {"],
+    ["an image", PARTIAL_IMAGE, 'data: {"type":"image_generation.completed","b64_json":"iVB'],
+    ["lines of data", "", 'data: {"id":\ndata: "gen-1"\n'],
+  ] as const
+) {
+  Deno.test(`passOn breaks off a stream that ends within ${what}, and passes no half of an event`, async () => {
+    const { endings, reader, send, close } = readPassage();
+    send(before + half);
+    close();
+    const { text, error } = await broken(reader);
+    assert.equal(text, before + CUT);
+    assert.equal((error as { type?: string }).type, "upstream_unreachable");
+    assert.deepEqual(endings.map(({ kind }) => kind), ["broken"]);
+  });
+}
+
+for (const half of ['data: {"choices":[],"usage":{"cost":0.', "data: [DON", "data: ["]) {
+  Deno.test(`passOn leaves out ${half} at the end of a stream that is over`, async () => {
+    const { endings, reader, send, close } = readPassage();
+    const last = 'data: {"choices":[{"index":0,"finish_reason":"stop"}]}\n\n';
+    send(last + half);
+    close();
+    assert.equal(await rest(reader), last);
+    assert.deepEqual(endings, [{ kind: "answered" }]);
+  });
+}
+
 for (
   const [what, ending] of [
     ["[DONE]", DONE],
@@ -177,13 +210,14 @@ Deno.test("passOn adds no error of its own to one of OpenRouter's, and breaks wh
   assert.equal(endings[0]?.kind, "broken");
 });
 
-Deno.test("passOn passes a last event on that lacks its end, where the stream ends by itself", async () => {
-  const { reader, send, close } = readPassage();
-  const last = 'data: {"choices":[{"finish_reason":"stop"}]}';
-  send(last);
-  close();
-  assert.equal(await rest(reader), last);
-});
+for (const last of ['data: {"choices":[{"finish_reason":"stop"}]}', "data: [DONE]", "data: 1"]) {
+  Deno.test(`passOn passes ${last} on, which lacks its end, where the stream ends by itself`, async () => {
+    const { reader, send, close } = readPassage();
+    send(last);
+    close();
+    assert.equal(await rest(reader), last);
+  });
+}
 
 Deno.test("passOn tells a client of an error some time before its connection breaks", async () => {
   const { setTimeout } = globalThis;
