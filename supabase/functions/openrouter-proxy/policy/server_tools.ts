@@ -56,13 +56,15 @@ const OPENROUTERS = /^openrouter:/;
  * `namespace` (Codex) only groups tools: what it holds in its own `tools` is looked at like the others.
  */
 const CLIENTS =
-  /^(?:function|custom|bash_.*|text_editor_.*|computer(?:_.*)?|memory_.*|local_shell|namespace|shell|apply_patch|tool_search.*)?$/;
+  /^(?:function|custom|bash_.*|text_editor_.*|computer(?:_.*)?|memory_.*|namespace|apply_patch|tool_search.*)?$/;
 /** Types of several spellings or versions. */
 const SPELLINGS: readonly [RegExp, name: string][] = [
   [/^web_search(?:_preview.*|_\d.*)?$/, "web_search"],
   [/^web_fetch(?:_\d.*)?$/, "web_fetch"],
   [/^code_(?:interpreter|execution)(?:_\d.*)?$/, "code_execution"],
   [/^mcp(?:_toolset)?$/, "mcp"],
+  // With most models OpenRouter runs it, whatever its name says (docs/openrouter.md, "What keys do not separate").
+  [/^local_shell$/, "shell"],
 ];
 const VERSION = /_\d{8}$/;
 /** By id; null: it costs nothing. */
@@ -91,6 +93,12 @@ function nameOfTool(type: string): string | null {
   const plain = type.replace(OPENROUTERS, "");
   const [, known] = SPELLINGS.find(([pattern]) => pattern.test(plain)) ?? [];
   return known ?? plain.replace(VERSION, "").slice(0, MAX_NAME_LENGTH);
+}
+
+/** The same of one whose files and sandboxes have names that others can guess. @returns null for any other */
+export function guessableTool(type: string): "files" | "shell" | "bash" | null {
+  const name = nameOfTool(type);
+  return name === "files" || name === "shell" || name === "bash" ? name : null;
 }
 
 /** The same for a plugin. @returns null for one that costs nothing. @param id as `type` above */

@@ -7,6 +7,22 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     { tools: [{ type: `openrouter:${name}` }] },
     `openrouter:${name} at tools[0].type`,
   ]),
+  // What OpenAI calls a shell runs in the same sandbox as openrouter:shell.
+  ...["shell", "local_shell", " Shell", "shell_20260301"].map((type): [string, unknown, string] => [
+    `a shell by the name "${type}"`,
+    { tools: [{ type: "function" }, { type }], session_id: "somebody-elses" },
+    "openrouter:shell at tools[1].type",
+  ]),
+  ...["files", "bash"].map((type): [string, unknown, string] => [
+    `the tool ${type}`,
+    { tools: [{ type }] },
+    `openrouter:${type} at tools[0].type`,
+  ]),
+  [
+    "a shell within a tool",
+    { tools: [{ type: "namespace", tools: [{ type: "shell" }] }] },
+    "openrouter:shell at tools[0].tools[0].type",
+  ],
   ...[
     (x: unknown) => ({ provider: x }),
     (x: unknown) => ({ prompt: x }),
@@ -139,6 +155,7 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
       }],
     },
     "container at tools[0].environment.container_id",
+    "openrouter:shell at tools[0].type",
   ],
   [
     "files of a container that is made anew",
@@ -221,6 +238,7 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
       }],
     },
     "file at tools[0].environment.skills[0].skill_id",
+    "openrouter:shell at tools[0].type",
   ],
   [
     "a skill that is the provider's to one parser and the account's to another",
@@ -359,8 +377,16 @@ const PASSES: [what: string, body: unknown][] = [
   [
     "tools that the client runs",
     {
-      tools: ["bash_20250124", "text_editor_20250728", "computer_20250124", "local_shell"]
+      tools: ["bash_20250124", "text_editor_20250728", "computer_20250124"]
         .map((type) => ({ type, name: "bash" })),
+    },
+  ],
+  [
+    "functions that are called shells, and what shells have done",
+    {
+      tools: [{ type: "function", name: "shell" }, { type: "custom", name: "local_shell" }],
+      input: [{ type: "local_shell_call", id: "x" }, { type: "shell_call_output", output: [] }],
+      text: { type: "shell" },
     },
   ],
   [

@@ -37,7 +37,7 @@ import {
   TOOLS,
 } from "./members.ts";
 import { isFusion, isOnline, isPresetName } from "./model_names.ts";
-import { ServerTool } from "./server_tools.ts";
+import { guessableTool, ServerTool } from "./server_tools.ts";
 import {
   cacheControl,
   mcpServers,
@@ -255,8 +255,8 @@ export class Watch implements JsonVisitor {
   #typed(text: string | null): void {
     const type = plain(text);
     (this.#types ??= new Types()).add(type);
-    const tool = SHARED_TOOL.exec(type)?.[1];
-    if (tool) this.report.finding(tool as SharedFeature, () => this.#path("type"));
+    const tool = this.#sharedTool(type);
+    if (tool !== null) this.report.finding(tool, () => this.#path("type"));
     if (COMPACTION.test(type) && this.parent?.key === "edits") this.report.asked.compacts = true;
     const isImage = IMAGE_TYPES.has(type);
     this.#saysImage ||= isImage;
@@ -267,6 +267,14 @@ export class Watch implements JsonVisitor {
       if (!isImage) this.report.asked.hasLongMedia = true;
       if (DOCUMENT_TYPES.has(type)) this.report.asked.hasDocument = true;
     }
+  }
+
+  /** By any name where it is a tool: OpenRouter takes those of other APIs, too. */
+  #sharedTool(type: string): SharedFeature | null {
+    const [, named] = SHARED_TOOL.exec(type) ?? [];
+    if (named !== undefined) return named as SharedFeature;
+    const name = TOOLS.has(this.role) ? guessableTool(type) : null;
+    return name && `openrouter:${name}`;
   }
 
   /** @param text null: one that is too long to be looked at */

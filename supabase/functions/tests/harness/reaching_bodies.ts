@@ -45,7 +45,7 @@ export function reaching(shared: SharedIds): Reaching[] {
     [{ container_id: container }, "container", "container_id"],
     [tools({ type: "code_interpreter", container }), "container", "tools[0].container"],
     [
-      tools({ type: "shell", environment: { container_id: container } }),
+      tools({ type: "code_interpreter", environment: { container_id: container } }),
       "container",
       "tools[0].environment.container_id",
     ],
@@ -64,6 +64,13 @@ export function reaching(shared: SharedIds): Reaching[] {
       "vector_store",
       "tools[0].vector_store_ids",
     ],
+    ...["shell", "local_shell"].map(
+      (type): Reaching => [
+        { ...tools({ type }), session_id: "somebody-elses" },
+        "openrouter:shell",
+        "tools[0].type",
+      ],
+    ),
     ...["openrouter:files", "openrouter:shell", "openrouter:bash"].flatMap(
       (type): Reaching[] => [
         [tools({ type }), type, "tools[0].type"],
