@@ -70,6 +70,8 @@ const OPERATORS = [
   "/private-endpoints",
   "/vault",
   "/interns",
+  // Its tools read the account's credits, and any generation.
+  "/mcp",
   "/generation/content",
   "/generation/feedback",
 ];

@@ -209,6 +209,7 @@ const CLOSED = [
   "/private-endpoints",
   "/vault",
   "/interns",
+  "/mcp",
   "/generation/content",
   "/generation/feedback",
   "/files",
