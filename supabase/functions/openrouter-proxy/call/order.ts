@@ -38,12 +38,15 @@ export interface Order extends Opened {
   hasLinks: boolean;
 }
 
+/** How the body is read of a request that costs nothing. */
+const FREE: Pick<CallEndpoint, "body" | "data"> = { body: "any", data: [] };
+
 /** @throws {GatewayError} invalid_request, request_too_large */
 export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Promise<Order> {
   const { endpoint } = opened;
   const call = endpoint.kind === "call" ? endpoint : null;
   // What is free may have a body too, and reach by it what others have.
-  const json = call === null && body.length === 0 ? null : readCallBody(body, call?.body ?? "any");
+  const json = call === null && body.length === 0 ? null : readCallBody(body, call ?? FREE);
   const said = json ?? readForm(body, headers.get("content-type"));
   const { model } = said;
   const streaming = json?.streaming ?? false;

@@ -42,15 +42,18 @@ export interface CallBody {
 /**
  * Reads the body of a request.
  *
- * @param kind `json`: it must be a JSON object; `any`: it is read where it is JSON
+ * @param endpoint.body `json`: it must be a JSON object; `any`: it is read where it is JSON
  * @returns null for a body that is no JSON, and need not be
  * @throws {GatewayError} invalid_request when the body is no JSON object in UTF-8, or nested too deeply;
  *   or names too many models or tools; request_too_large when it has too many values
  */
-export function readCallBody(body: Bytes, kind: CallEndpoint["body"]): CallBody | null {
+export function readCallBody(
+  body: Bytes,
+  { body: kind, data }: Pick<CallEndpoint, "body" | "data">,
+): CallBody | null {
   if (kind === "any" && !looksLikeJson(body)) return null;
   const nonAsciiBytes = assertUtf8(body);
-  const reading = new BodyReading();
+  const reading = new BodyReading(data);
   const { unicodeEscapes, numbers } = scan(body, reading);
   if (kind === "json" && !reading.isObject) {
     throw new GatewayError("invalid_request", "the request body must be a JSON object");
@@ -77,6 +80,7 @@ class BodyReading implements CallBody, JsonVisitor {
     metadataSpan: null,
     metadataUserId: "absent",
   };
+  readonly #data: readonly string[];
   readonly #reach = searchReach();
   readonly sharedFeatures = this.#reach.sharedFeatures;
   readonly previousJobIds = this.#reach.previousJobIds;
@@ -87,6 +91,10 @@ class BodyReading implements CallBody, JsonVisitor {
   /** Whether a `model`, of which there may be several, is none. */
   #hasNoModel = false;
   #lists = 0;
+
+  constructor(data: readonly string[]) {
+    this.#data = data;
+  }
 
   get namesModel(): boolean {
     const { model, asked } = this;
@@ -123,6 +131,8 @@ class BodyReading implements CallBody, JsonVisitor {
         return presence((found) => members[name] = found);
       case "metadata":
         return this.#metadata();
+      case "trace":
+        return null;
       case "session_id":
         this.sessionId = null;
         return { scalar: takingText((text) => this.sessionId = text ?? TOO_LONG) };
@@ -142,6 +152,7 @@ class BodyReading implements CallBody, JsonVisitor {
         this.asksForMore = true;
         return this.#reach.visitor.member(name);
       default:
+        if (name !== null && this.#data.includes(name)) return null;
         return this.bounds.member(name) ?? this.#reach.visitor.member(name);
     }
   }

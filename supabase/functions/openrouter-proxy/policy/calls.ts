@@ -33,6 +33,8 @@ export interface CallEndpoint {
   charges: Charges;
   /** The members that it has: OpenRouter passes over those of another API. */
   boundedBy: readonly BoundingMember[];
+  /** The members that hold nothing but the client's own data, whatever the names in it. */
+  data: readonly string[];
   /**
    * What its row says in place of the path, which may be anybody's invention, and of which OpenRouter may
    * know nothing; null: the path, which is in the table.
@@ -48,6 +50,7 @@ const CALL: CallEndpoint = {
   beginsJob: false,
   charges: "tokens",
   boundedBy: ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls"],
+  data: [],
   bookedAs: null,
 };
 
@@ -72,7 +75,7 @@ export const CALLS: Record<string, CallEndpoint> = {
   "/audio/speech": { ...CALL, charges: "other" },
   "/audio/transcriptions": { ...CALL, body: "any", charges: "other" },
   "/videos": { ...CALL, beginsJob: true, charges: "job" },
-  "/systemone": CALL,
+  "/systemone": { ...CALL, data: ["state", "questions"] },
 };
 
 /** A POST below an extra path may cost, whatever its body is. */

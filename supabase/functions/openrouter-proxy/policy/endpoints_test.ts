@@ -33,7 +33,7 @@ const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
   ["/audio/transcriptions", { body: "any", charges: "other" }],
   ["/audio/speech", { charges: "other" }],
   ["/videos", { beginsJob: true, charges: "job" }],
-  ["/systemone", {}],
+  ["/systemone", { data: ["state", "questions"] }],
 ];
 
 for (const [path, differences] of CALLS) {
@@ -46,6 +46,7 @@ for (const [path, differences] of CALLS) {
       beginsJob: false,
       charges: "tokens",
       boundedBy: BOUNDS,
+      data: [],
       bookedAs: null,
       ...differences,
     };
@@ -256,6 +257,7 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
     beginsJob: false,
     charges: "other",
     boundedBy: BOUNDS,
+    data: [],
     bookedAs: "/new/endpoint",
   });
   for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { asked, reachedAt } from "../testing/asking.ts";
 import { fusion, reached } from "../testing/shared_features.ts";
 
 const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
@@ -352,6 +353,9 @@ const SCHEMA = {
 };
 
 const PASSES: [what: string, body: unknown][] = [
+  ["a trace, whose members are the client's own", {
+    trace: { trace_id: "t", container: "prod", preset: "x", file_id: "f", model: "@preset/x" },
+  }],
   ["examples of a tool's input", { tools: [{ name: "f", input_examples: [{ file_id: "f" }] }] }],
   ["containers that are none", {
     container: "",
@@ -466,3 +470,34 @@ for (const [what, body] of PASSES) {
     assert.deepEqual(reached(body), []);
   });
 }
+
+Deno.test("a trace names no model, no tool and nothing to read", async () => {
+  const trace = { model: "b", models: ["c"], tools: [{ type: "web_search" }], images: [{}] };
+  const { models, serverTools, mediaParts } = await asked({ model: "a", trace });
+  assert.deepEqual({ models, serverTools, mediaParts }, {
+    models: ["a"],
+    serverTools: [],
+    mediaParts: 0,
+  });
+});
+
+// Whoever asks chooses the names in them.
+const SYSTEM_ONE = {
+  model: "a",
+  state: { file_id: "7", container: "c", preset: "dark", model: "phone", tools: [{ type: "mcp" }] },
+  questions: { preset: { type: "options", criteria: { container: "in a box" } }, models: ["b"] },
+};
+
+Deno.test("what /systemone is asked about reaches nothing that is shared, and asks for nothing", async () => {
+  const path = "/systemone";
+  const asks = await asked(SYSTEM_ONE, path);
+  assert.deepEqual([asks.models, asks.serverTools, asks.unnamed], [["a"], [], null]);
+  assert.deepEqual(await reachedAt(SYSTEM_ONE, path), []);
+  assert.deepEqual(await reachedAt({ ...SYSTEM_ONE, preset: "x" }, path), ["preset at preset"]);
+});
+
+Deno.test("elsewhere nobody knows what a state and questions are", async () => {
+  for (const path of ["/chat/completions", "/extra"]) {
+    assert.ok((await reachedAt(SYSTEM_ONE, path)).length > 0, path);
+  }
+});

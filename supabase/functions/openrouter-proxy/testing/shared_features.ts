@@ -4,7 +4,7 @@ import { readCallBody } from "../policy/call_body.ts";
 
 export function read(body: unknown) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
-  return readCallBody(utf8(text), "json")!;
+  return readCallBody(utf8(text), { body: "json", data: [] })!;
 }
 
 /** What a body reaches: `feature at param`. */

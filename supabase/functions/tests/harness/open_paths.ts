@@ -18,7 +18,12 @@ export const CALLS: Record<string, Record<string, unknown>> = {
     input_audio: { data: "aGVsbG8=", format: "wav" },
   },
   "/videos": { model: "google/veo-3.1", prompt: "a cat", duration: 4 },
-  "/systemone": { model: MODEL, input: "hi" },
+  "/systemone": {
+    model: MODEL,
+    input: "hi",
+    state: { preset: "dark" },
+    questions: { container: { type: "noul", criteria: "whether it is in one" } },
+  },
 };
 
 /** One path of each that the contract lists. */
