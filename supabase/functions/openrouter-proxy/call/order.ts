@@ -6,7 +6,8 @@ import { type CallBody, readCallBody } from "../policy/call_body.ts";
 import type { CallEndpoint } from "../policy/calls.ts";
 import type { Opened } from "../policy/endpoints.ts";
 import { readForm } from "../policy/form.ts";
-import type { Finding } from "../policy/findings.ts";
+import type { Finding, SharedFeature } from "../policy/findings.ts";
+import { toBeOpened } from "../policy/shared_features.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { NO_ORIGIN, type Origin, originOf } from "./origin.ts";
 
@@ -21,7 +22,7 @@ export interface Order extends Opened {
   streaming: boolean;
   /** Generations and jobs that must be the caller's own. */
   ownedGenerations: string[];
-  sharedFeatures: Finding[];
+  sharedFeatures: Finding<SharedFeature>[];
   /** What it asks for that costs; null where nothing is booked as a call. */
   asks: Asks | null;
   idempotency: { key: string; bodyHash: string } | null;
@@ -59,7 +60,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     model: model ? storable(model) : null,
     streaming,
     ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
-    sharedFeatures: [...said.sharedFeatures],
+    sharedFeatures: toBeOpened(said.sharedFeatures, asks?.areOpenAis ?? false),
     asks,
     idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
     origin: call === null ? NO_ORIGIN : originOf(headers, json?.sessionId ?? null),

@@ -12,7 +12,8 @@ import type { CallEndpoint, Charges } from "./calls.ts";
 import type { Finding } from "./findings.ts";
 import type { Form } from "./form.ts";
 import type { TextSize } from "./json_text.ts";
-import { isAlias, isFreeName } from "./model_names.ts";
+import { isAlias, isFreeName, isOpenAisOwn } from "./model_names.ts";
+import { OPENAIS_SHELL } from "./server_tools.ts";
 
 /** A tool or plugin that runs at OpenRouter or at a provider. */
 export interface ServerToolAsked {
@@ -39,6 +40,8 @@ export interface Asks {
    * list what they choose from by patterns (`author/*`). OpenRouter may not tell apart their case.
    */
   models: string[];
+  /** Whether all of them are OpenAI's own, and nothing else can run. */
+  areOpenAis: boolean;
   /** `reasoning.mode` but for the usual one, which OpenRouter serves by other models: see inMode. */
   modes: string[];
   serverTools: ServerToolAsked[];
@@ -86,17 +89,21 @@ export function asksOf(
   const { model, asked, sharedFeatures } = said;
   const models = [...new Set([...model ? [model] : [], ...asked.models])];
   const bounds = json?.bounds;
+  const unnamed = whyUnnamed(json?.namesModel ?? Boolean(model), sharedFeatures, asked);
+  const areOpenAis = unnamed === null && models.every(isOpenAisOwn);
+  const tools = [...asked.tools].filter(([name]) => name !== OPENAIS_SHELL || !areOpenAis);
   return {
     charges: call.charges,
     models: models.map((name) => storable(name)),
+    areOpenAis,
     modes: [...asked.modes],
-    serverTools: [...asked.tools].map(([name, { uses, results, where }]) => ({
+    serverTools: tools.map(([name, { uses, results, where }]) => ({
       name: storable(name),
       param: storable(where()),
       uses,
       results,
     })),
-    unnamed: whyUnnamed(json?.namesModel ?? Boolean(model), sharedFeatures, asked),
+    unnamed,
     freeModel: models.some(isFreeName),
     text: json?.text ?? {
       bytes: body.length,

@@ -264,6 +264,7 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
   const { charges: _, ...asks } = await asked("\x00 no JSON", "/audio/transcriptions");
   assert.deepEqual(asks, {
     models: [],
+    areOpenAis: false,
     modes: [],
     serverTools: [],
     unnamed: "the body names no model",

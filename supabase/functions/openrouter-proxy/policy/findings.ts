@@ -16,8 +16,11 @@ export type SharedFeature =
   | "preset"
   | "vector_store";
 
-export interface Finding {
-  feature: SharedFeature;
+/** The same, and a shell by OpenAI's own names: which one that is, the models that the body names tell. */
+export type FoundFeature = SharedFeature | "openai:shell";
+
+export interface Finding<Feature = FoundFeature> {
+  feature: Feature;
   /** Where it stands, e.g. `tools[1].container`. */
   param: string;
 }
@@ -27,7 +30,7 @@ export interface Report {
   /** What is asked for that costs. */
   readonly asked: Asked;
   /** @param where makes the finding's `param`; a body may have a million that nobody asks for */
-  finding(feature: SharedFeature, where: () => string): void;
+  finding(feature: FoundFeature, where: () => string): void;
   /** What `previous_job_id` names. */
   jobId(id: string): void;
   /** A `previous_job_id` that is neither a text nor null. */
@@ -73,7 +76,7 @@ export class Types {
 
 /** Keeps what is found until it is known whether it counts; of each feature the first. */
 export class HeldFindings implements Report {
-  readonly #features = new Map<SharedFeature, () => string>();
+  readonly #features = new Map<FoundFeature, () => string>();
   readonly #jobIds = new Set<string>();
   #noJobId: (() => string) | null = null;
   #asked: Asked | null = null;
@@ -82,7 +85,7 @@ export class HeldFindings implements Report {
     return this.#asked ??= new Asked();
   }
 
-  finding(feature: SharedFeature, where: () => string): void {
+  finding(feature: FoundFeature, where: () => string): void {
     if (!this.#features.has(feature)) this.#features.set(feature, where);
   }
 

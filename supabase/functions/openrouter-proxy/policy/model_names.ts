@@ -10,6 +10,7 @@ const ALIAS = /^\s*~/;
 const ROUTER = /^\s*openrouter\//i;
 const ONLINE = /:online\s*(?=:|$)/i;
 const FUSION = /^\s*openrouter\/fusion\s*(?=:|$)/i;
+const OPENAIS_OWN = /^\s*openai\/(?!gpt-oss)/i;
 const FREE = /:free\s*(?=:|$)|^\s*openrouter\/free\s*(?=:|$)/i;
 
 /** `@preset/…`, `…@preset/…`: the operator's presets say what runs. */
@@ -40,6 +41,11 @@ export function isFusion(name: string): boolean {
 /** `…:free` and `openrouter/free` count against the account's free calls of a day. */
 export function isFreeName(name: string): boolean {
   return FREE.test(name);
+}
+
+/** One that OpenAI alone serves, and Azure for it: those with open weights others serve as well. */
+export function isOpenAisOwn(name: string): boolean {
+  return OPENAIS_OWN.test(name);
 }
 
 /** The model whose place `reasoning.mode` gives it: `a/b-pro:nitro` of `a/b:nitro` and `pro`. */

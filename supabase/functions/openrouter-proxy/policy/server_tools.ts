@@ -4,6 +4,7 @@
  *
  * Source: docs/openrouter.md, "Prices"; docs/protocol.md, "Bodies".
  */
+import type { FoundFeature } from "./findings.ts";
 
 /** OpenRouter lets a model go through this many steps. */
 export const MAX_USES = 30;
@@ -38,6 +39,7 @@ export const KINDS: Readonly<Record<string, ServerToolKind>> = {
   fusion: { ...PLAIN, modelMember: "analysis_models" },
   files: SHARED,
   shell: SHARED,
+  local_shell: SHARED,
   bash: SHARED,
   // It searches nothing but stores that exist.
   file_search: SHARED,
@@ -63,10 +65,14 @@ const SPELLINGS: readonly [RegExp, name: string][] = [
   [/^web_fetch(?:_\d.*)?$/, "web_fetch"],
   [/^code_(?:interpreter|execution)(?:_\d.*)?$/, "code_execution"],
   [/^mcp(?:_toolset)?$/, "mcp"],
-  // With most models OpenRouter runs it, whatever its name says (docs/openrouter.md, "What keys do not separate").
-  [/^local_shell$/, "shell"],
 ];
 const VERSION = /_\d{8}$/;
+/**
+ * OpenAI's own names for a shell, and the canonical one of both. With its own models OpenAI makes a sandbox for
+ * the request, or the client runs it; with all others it is `openrouter:shell` by another name.
+ */
+const OPENAIS_SHELLS = /^(?:shell|local_shell)$/;
+export const OPENAIS_SHELL = "local_shell";
 /** By id; null: it costs nothing. */
 const PLUGINS: Readonly<Record<string, string | null>> = {
   web: "web_search",
@@ -90,15 +96,17 @@ const MAX_NAME_LENGTH = 100;
  */
 function nameOfTool(type: string): string | null {
   if (CLIENTS.test(type)) return null;
+  if (OPENAIS_SHELLS.test(type)) return OPENAIS_SHELL;
   const plain = type.replace(OPENROUTERS, "");
   const [, known] = SPELLINGS.find(([pattern]) => pattern.test(plain)) ?? [];
   return known ?? plain.replace(VERSION, "").slice(0, MAX_NAME_LENGTH);
 }
 
-/** The same of one whose files and sandboxes have names that others can guess. @returns null for any other */
-export function guessableTool(type: string): "files" | "shell" | "bash" | null {
+/** What a tool is whose files and sandboxes have names that others can guess. @param type as above @returns null for any other */
+export function guessableTool(type: string): FoundFeature | null {
   const name = nameOfTool(type);
-  return name === "files" || name === "shell" || name === "bash" ? name : null;
+  if (name === OPENAIS_SHELL) return "openai:shell";
+  return name === "files" || name === "shell" || name === "bash" ? `openrouter:${name}` : null;
 }
 
 /** The same for a plugin. @returns null for one that costs nothing. @param id as `type` above */

@@ -53,6 +53,25 @@ export function searchReach(): Reach {
 }
 
 /**
+ * What the operator has to open. A shell by OpenAI's own names is that of OpenRouter with any model that is not
+ * OpenAI's; of those OpenAI makes a sandbox for the request, or the client runs it.
+ *
+ * @param areOpenAis whether all that may run are OpenAI's own models
+ */
+export function toBeOpened(
+  found: readonly Finding[],
+  areOpenAis: boolean,
+): Finding<SharedFeature>[] {
+  const features = new Map<SharedFeature, Finding<SharedFeature>>();
+  for (const { feature, param } of found) {
+    if (feature === "openai:shell" && areOpenAis) continue;
+    const needed = feature === "openai:shell" ? "openrouter:shell" : feature;
+    if (!features.has(needed)) features.set(needed, { feature: needed, param });
+  }
+  return [...features.values()];
+}
+
+/**
  * What a field of a form reaches; null: nothing that is shared.
  *
  * @param text its value; null: a long one

@@ -501,3 +501,37 @@ Deno.test("elsewhere nobody knows what a state and questions are", async () => {
     assert.ok((await reachedAt(SYSTEM_ONE, path)).length > 0, path);
   }
 });
+
+/** Bodies that name models, and what a shell by one of OpenAI's names reaches with them. */
+const SHELLS: [what: string, body: object, ...reaches: string[]][] = [
+  ["one of OpenAI's models", { model: "openai/gpt-5.2" }],
+  ["several of them", { model: " OpenAI/codex-mini:nitro", models: ["openai/gpt-5.2"] }],
+  ["somebody else's", { model: "anthropic/x" }, "openrouter:shell at tools[0].type"],
+  [
+    "a fallback that is somebody else's",
+    { model: "openai/x", models: ["a/b"] },
+    "openrouter:shell at tools[0].type",
+  ],
+  ["open weights", { model: "openai/gpt-oss-120b" }, "openrouter:shell at tools[0].type"],
+  ["an alias", { model: "~openai/x-latest" }, "openrouter:shell at tools[0].type"],
+  ["a router", { model: "openrouter/auto" }, "openrouter:shell at tools[0].type"],
+  ["no model", {}, "openrouter:shell at tools[0].type"],
+];
+
+for (const [what, body, ...reaches] of SHELLS) {
+  for (const type of ["shell", "local_shell"]) {
+    Deno.test(`a ${type} with ${what} reaches ${reaches[0] ?? "nothing"}`, async () => {
+      const request = { ...body, tools: [{ type }] };
+      assert.deepEqual(await reachedAt(request, "/responses"), reaches);
+      const tools = (await asked(request, "/responses")).serverTools.map(({ name }) => name);
+      assert.deepEqual(tools, reaches.length === 0 ? [] : ["local_shell"]);
+    });
+  }
+}
+
+Deno.test("openrouter:shell beside a shell of OpenAI's is refused with any model", async () => {
+  const tools = [{ type: "shell" }, { type: "openrouter:shell" }];
+  assert.deepEqual(await reachedAt({ model: "openai/gpt-5.2", tools }, "/responses"), [
+    "openrouter:shell at tools[1].type",
+  ]);
+});

@@ -15,6 +15,7 @@ import { MAX_NAMES, type Tier } from "./asked.ts";
 import { tokenBound, wholeNumber } from "./bounds.ts";
 import {
   CLIENTS_OWN_TOOL,
+  type FoundFeature,
   HeldFindings,
   type Kind,
   PROVIDERS_OWN_SKILL,
@@ -270,11 +271,10 @@ export class Watch implements JsonVisitor {
   }
 
   /** By any name where it is a tool: OpenRouter takes those of other APIs, too. */
-  #sharedTool(type: string): SharedFeature | null {
+  #sharedTool(type: string): FoundFeature | null {
     const [, named] = SHARED_TOOL.exec(type) ?? [];
     if (named !== undefined) return named as SharedFeature;
-    const name = TOOLS.has(this.role) ? guessableTool(type) : null;
-    return name && `openrouter:${name}`;
+    return TOOLS.has(this.role) ? guessableTool(type) : null;
   }
 
   /** @param text null: one that is too long to be looked at */

@@ -1,6 +1,7 @@
 /** What bodies reach of what is shared. */
 import { utf8 } from "../bytes/encodings.ts";
 import { readCallBody } from "../policy/call_body.ts";
+import { toBeOpened } from "../policy/shared_features.ts";
 
 export function read(body: unknown) {
   const text = typeof body === "string" ? body : JSON.stringify(body);
@@ -9,7 +10,9 @@ export function read(body: unknown) {
 
 /** What a body reaches: `feature at param`. */
 export function reached(body: unknown): string[] {
-  return read(body).sharedFeatures.map(({ feature, param }) => `${feature} at ${param}`);
+  return toBeOpened(read(body).sharedFeatures, false).map(({ feature, param }) =>
+    `${feature} at ${param}`
+  );
 }
 
 /** As if a tool's own code were deep inside. */

@@ -66,7 +66,11 @@ export function reaching(shared: SharedIds): Reaching[] {
     ],
     ...["shell", "local_shell"].map(
       (type): Reaching => [
-        { ...tools({ type }), session_id: "somebody-elses" },
+        {
+          ...tools({ type }),
+          models: ["anthropic/claude-sonnet-4.5"],
+          session_id: "somebody-elses",
+        },
         "openrouter:shell",
         "tools[0].type",
       ],
