@@ -1,7 +1,11 @@
-/** DID document → the keys that may authenticate its subject (DID Core 5.2, 5.3.1). */
+/**
+ * DID document → the keys that may authenticate its subject (DID Core 5.2, 5.3.1; Controlled
+ * Identifiers 1.0, section 2.2).
+ */
 import { GatewayError } from "../errors.ts";
 import { isObject } from "../bytes/encodings.ts";
 import { readJwk, readMultikey } from "./key_types.ts";
+import { parseDateTime } from "./rfc3339.ts";
 import { invalidDid, type VerificationKey, type VerificationMethod } from "./verification_key.ts";
 
 /** A signed request may be tried against each of them, so there is a bound on the work. */
@@ -9,13 +13,15 @@ const MAX_AUTHENTICATION_KEYS = 20;
 
 /**
  * The usable keys of `authentication`, which holds verification methods or their ids. Methods of
- * other DIDs, and of kinds that the gateway does not know, are passed over.
+ * other DIDs, those that are revoked or have expired, and of kinds that the gateway does not know, are
+ * passed over.
  *
  * @throws {GatewayError} invalid_did where the document is another DID's, or none of its keys fits
  */
 export async function didDocumentKeys(
   did: string,
   document: Record<string, unknown>,
+  nowSeconds: number,
 ): Promise<readonly VerificationMethod[]> {
   if (document.id !== did) throw invalidDid("the DID document's id is not the DID");
   const authentication = listOf(document.authentication);
@@ -29,11 +35,14 @@ export async function didDocumentKeys(
     const method = typeof entry === "string" ? declared.get(absoluteId(did, entry) ?? "") : entry;
     const id = isObject(method) ? absoluteId(did, method.id) : null;
     if (!isObject(method) || id === null || method.controller !== did) continue;
+    if (isOver(method.revoked, nowSeconds) || isOver(method.expires, nowSeconds)) continue;
     const key = await importMethod(method);
     if (key) methods.push({ id, key });
   }
   if (methods.length === 0) {
-    throw invalidDid("the DID document's authentication names no key that the gateway supports");
+    throw invalidDid(
+      "the DID document's authentication names no key that is in force and that the gateway supports",
+    );
   }
   return methods;
 }
@@ -60,6 +69,13 @@ async function importMethod(method: Record<string, unknown>): Promise<Verificati
     if (error instanceof GatewayError) return null;
     throw error;
   }
+}
+
+/** Whether an instant has come from which a method must not be used; what is no instant has. */
+function isOver(instant: unknown, nowSeconds: number): boolean {
+  if (instant === undefined || instant === null) return false;
+  const seconds = typeof instant === "string" ? parseDateTime(instant) : null;
+  return seconds === null || seconds <= nowSeconds;
 }
 
 /** `did#fragment` or `#fragment` → `did#fragment`; null for anything else, other DIDs included. */

@@ -1,7 +1,7 @@
 /** What the refusals of DIDs, of their keys and documents tell. */
 import { as, DID, documentOf, gatewayFor, siteOf } from "../testing/did_web_sites.ts";
 import { testRefusals } from "../testing/refusals.ts";
-import { didOfJwk, multikey, newSigner, signedRequest } from "../testing/signers.ts";
+import { didOfJwk, multikey, newSigner, NOW, signedRequest } from "../testing/signers.ts";
 import { createDidResolver, parseDid } from "./did.ts";
 import { didDocumentKeys } from "./did_document.ts";
 import { importEd25519 } from "./ed25519.ts";
@@ -89,18 +89,18 @@ testRefusals([
 
   [
     "a document of another DID",
-    () => didDocumentKeys(DID, { id: "did:web:example.org" }),
+    () => didDocumentKeys(DID, { id: "did:web:example.org" }, NOW),
     "the DID document's id is not the DID",
   ],
   [
     "a document with many keys",
-    () => didDocumentKeys(DID, documentOf(DID, ...Array(21).fill(signer))),
+    () => didDocumentKeys(DID, documentOf(DID, ...Array(21).fill(signer)), NOW),
     "the DID document has over 20 authentication keys",
   ],
   [
     "a document without keys",
-    () => didDocumentKeys(DID, { id: DID }),
-    "the DID document's authentication names no key that the gateway supports",
+    () => didDocumentKeys(DID, { id: DID }, NOW),
+    "the DID document's authentication names no key that is in force and that the gateway supports",
   ],
   [
     "a document that is no JSON",

@@ -75,7 +75,8 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
   async function resolve(uri: string, url: URL, place: Place): Promise<Methods> {
     underWay.add(place);
     try {
-      const methods = await didDocumentKeys(uri, await fetchDocument(fetch, url));
+      const document = await fetchDocument(fetch, url);
+      const methods = await didDocumentKeys(uri, document, now() / 1000);
       resolved.set(uri, { value: methods, expiresAt: now() + CACHE_MS });
       return methods;
     } catch (error) {

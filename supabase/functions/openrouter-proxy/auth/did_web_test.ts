@@ -159,6 +159,27 @@ Deno.test("keys outside authentication, of other DIDs or of unknown kinds do not
   }
 });
 
+Deno.test("a key that its document says is revoked or has expired does not count", async () => {
+  const other = await newSigner("did:key P-256");
+  const document = documentOf(DID, keySigner, other);
+  const [ending, lasting] = document.authentication;
+  const instant = (seconds: number) => new Date(seconds * 1000).toISOString();
+  for (const name of ["revoked", "expires"]) {
+    for (const over of [instant(NOW), "2020-01-01T00:00:00+02:00", "yesterday", "", true, 0]) {
+      const ended = { ...document, authentication: [{ ...ending, [name]: over }, lasting] };
+      const gateway = gatewayFor(siteOf(() => ended));
+      await assertRefused(gateway(await signedRequest(as(DID))), "invalid_signature");
+      await assertRefused(gateway(bearer(await signedToken(as(DID)))), "invalid_token");
+      await gateway(await signedRequest(as(DID, other)));
+    }
+    for (const ahead of [instant(NOW + 1), null]) {
+      const method = { ...ending, [name]: ahead };
+      const good = { id: DID, authentication: [method.id], verificationMethod: [method] };
+      await gatewayFor(siteOf(() => good))(await signedRequest(as(DID)));
+    }
+  }
+});
+
 Deno.test("a token's kid selects among the keys, without it any key of its alg verifies", async () => {
   const [first, second, third] = await Promise.all(
     (["did:key Ed25519", "did:key Ed25519", "did:key P-256"] as const).map(newSigner),
