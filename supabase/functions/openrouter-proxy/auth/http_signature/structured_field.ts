@@ -11,12 +11,24 @@ import {
 import { GatewayError } from "../../errors.ts";
 
 /**
+ * As long as a token: whoever sends more makes the gateway parse for nothing, before anything is
+ * verified.
+ */
+const MAX_FIELD_LENGTH = 4096;
+
+/**
  * @returns null where the field was not sent
- * @throws {GatewayError} invalid_request where it is no dictionary
+ * @throws {GatewayError} invalid_request where it is no dictionary, or too long for one
  */
 export function readDictionary(headers: Headers, name: string): Dictionary | null {
   const value = headers.get(name);
   if (value === null) return null;
+  if (value.length > MAX_FIELD_LENGTH) {
+    throw new GatewayError(
+      "invalid_request",
+      `${name} takes at most ${MAX_FIELD_LENGTH} characters`,
+    );
+  }
   try {
     return parseDictionary(value);
   } catch (cause) {
