@@ -11,7 +11,7 @@ import type { Identity } from "./identity.ts";
 export interface WalletSessionClaims extends TokenClaims {
   /** Life of the session in seconds; gateways accept 86 400 at most unless told otherwise. */
   ttlSeconds?: number | undefined;
-  /** The sentence that the wallet shows: one line of ASCII. */
+  /** The sentence that the wallet shows: letters, digits, spaces and `-._~:/?#[]@!$&'()*+,;=`. */
   statement?: string | undefined;
   /** At least 8 letters and digits; random unless given. */
   nonce?: string | undefined;
@@ -19,13 +19,17 @@ export interface WalletSessionClaims extends TokenClaims {
 
 const STATEMENT = "Let this session spend as your account at the LLM gateway.";
 
+/** What EIP-4361's grammar takes. */
+const STATEMENT_TEXT = /^[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;= ]*$/;
+const NONCE_TEXT = /^[A-Za-z0-9]{8,}$/;
+
 /**
  * A token of a did:pkh identity, a day long unless told otherwise, to be sent as
  * `Authorization: Bearer` or `x-api-key`. The wallet asks its owner once. Whoever holds it can spend
  * until it expires.
  *
- * @throws {TypeError} for an identity that is no did:pkh:eip155; what the wallet throws when its
- * owner declines
+ * @throws {TypeError} for an identity that is no did:pkh:eip155, and for claims that no session has;
+ * what the wallet throws when its owner declines
  */
 export async function createWalletSession(
   identity: Identity,
@@ -48,6 +52,13 @@ export async function createWalletSession(
   // As the gateway reads it: with a port that a URL would drop.
   const [, authority] = /^[^:/?#]+:\/\/([^/?#]+)/.exec(audience) ?? [];
   if (authority === undefined) throw new TypeError(`the audience is no URL: ${audience}`);
+  // Its owner shall not be asked for what the gateway refuses.
+  if (!STATEMENT_TEXT.test(statement)) {
+    throw new TypeError(
+      "a statement is of letters, digits, spaces and -._~:/?#[]@!$&'()*+,;= alone (EIP-4361)",
+    );
+  }
+  if (!NONCE_TEXT.test(nonce)) throw new TypeError("a nonce has 8 letters and digits or more");
   const message = [
     `${authority} wants you to sign in with your Ethereum account:`,
     checksummedAddress(account),

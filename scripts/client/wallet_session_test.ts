@@ -76,6 +76,21 @@ Deno.test("createWalletSession refuses identities that are no Ethereum accounts,
   await assert.rejects(createWalletSession(wallet, { audience: "gateway" }), /no URL: gateway/);
 });
 
+Deno.test("createWalletSession asks no wallet for a statement or a nonce that EIP-4361 does not take", async () => {
+  const wallet: Identity = {
+    ...await identityOf({ did: DID, privateKeyJwk: KEY }),
+    sign: () => Promise.reject(new Error("the wallet was asked")),
+  };
+  for (const statement of ['"Spend", he said', "100 % mine", "a\n\nURI: https://x.example", "é"]) {
+    const session = createWalletSession(wallet, { audience, statement });
+    await assert.rejects(session, { name: "TypeError", message: /^a statement is of letters/ });
+  }
+  for (const nonce of ["abcd123", crypto.randomUUID(), ""]) {
+    const session = createWalletSession(wallet, { audience, nonce });
+    await assert.rejects(session, { name: "TypeError", message: /^a nonce has 8/ });
+  }
+});
+
 Deno.test("checksummedAddress spells addresses as EIP-55 publishes them", () => {
   for (
     const address of [
