@@ -49,7 +49,8 @@ function decodeLeniently(text: string): Bytes | null {
   if (text.length > MAX_DIAGNOSED_LENGTH) return null;
   const digits = text.replace(/^0x/i, "");
   if (/^(?:[0-9a-f]{2})+$/i.test(digits)) return new Uint8Array(hex.decode(digits));
-  return decodeBase64url(text.replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, ""));
+  // With a bound: where `=+` fails at the end, it is tried again from each of them.
+  return decodeBase64url(text.replaceAll("+", "-").replaceAll("/", "_").replace(/={1,2}$/, ""));
 }
 
 /** An ECDSA-Sig-Value of two INTEGERs of at most 33 bytes each (RFC 3279 section 2.2.3). */

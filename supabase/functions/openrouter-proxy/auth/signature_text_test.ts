@@ -97,3 +97,18 @@ Deno.test("what begins like DER, and is none, is not said to be", async () => {
     await assertRefused(sending(signer, base64urlnopad.encode(bytes)), "invalid_request");
   }
 });
+
+Deno.test("what is no signature is refused as quickly as it is long", async () => {
+  async function msOf(length: number): Promise<number> {
+    const times: number[] = [];
+    for (let n = 0; n < 5; n++) {
+      const begun = performance.now();
+      await assertRefused(sending(signer, `${"=".repeat(length)}a`), "invalid_request");
+      times.push(performance.now() - begun);
+    }
+    return Math.min(...times);
+  }
+  await msOf(100);
+  // It took 7 s, in the square of the length.
+  assert.ok(await msOf(65_000) < 500);
+});
