@@ -17,6 +17,7 @@ const DEFAULT_ROWS = 1000;
 const MOST_DIMENSIONS = 2;
 const DAY_MS = 86_400_000;
 const DAYS_BACK = 31;
+const DAYS_UNASKED = 7;
 const ACTIVITY_DAYS = 30;
 const QUERIES_A_MINUTE = 64;
 
@@ -45,9 +46,14 @@ function count(records: GenerationRecord[], of: (record: GenerationRecord) => nu
 /** The part of an ISO 8601 instant that names its bucket. */
 const GRANULARITIES: Readonly<Record<string, number>> = { hour: 13, day: 10, month: 7 };
 
-/** `POST /analytics/query`: {metrics, dimensions, filters, granularity, start, end, limit}. */
+/** Those of OpenRouter's description that are read here. Others are refused: nobody shall rely on them. */
+const MEMBERS = ["metrics", "dimensions", "filters", "granularity", "time_range", "limit"];
+
+/** `POST /analytics/query`, with MEMBERS. */
 export function queryAnalytics({ body, ledger }: Call): Answer {
   limitRate(ledger);
+  const unknown = Object.keys(body).find((member) => !MEMBERS.includes(member));
+  if (unknown !== undefined) throw apiError(400, `Unrecognized key: ${unknown}`);
   const metrics = names("metrics", body.metrics, METRICS);
   if (metrics.length === 0) throw apiError(400, "metrics must name at least one");
   const dimensions = names("dimensions", body.dimensions ?? [], DIMENSIONS);
@@ -136,19 +142,24 @@ function names(member: string, value: unknown, table: Readonly<Record<string, un
 const isLimit = (value: unknown): value is number =>
   Number.isSafeInteger(value) && Number(value) > 0 && Number(value) <= MOST_ROWS;
 
-/** The time that is asked for, `start` included and `end` not; also as {time_range: {start, end}}. */
-function inTime(body: Record<string, unknown>): (record: GenerationRecord) => boolean {
-  const { start, end } = Object(body.time_range ?? body) as Record<string, unknown>;
-  const earliestMs = Date.now() - DAYS_BACK * DAY_MS;
-  const startMs = start === undefined
-    ? earliestMs
-    : Date.parse(expected("start", isInstant, start));
-  const endMs = end === undefined ? Infinity : Date.parse(expected("end", isInstant, end));
+/** The time that is asked for, {start, end}: `start` included and `end` not. Unasked, the last days. */
+function inTime({ time_range: range }: Record<string, unknown>) {
+  const nowMs = Date.now();
+  const { start, end } = range === undefined
+    ? { start: nowMs - DAYS_UNASKED * DAY_MS, end: Infinity }
+    : { start: instant("start", range), end: instant("end", range) };
+  if (start > end) throw apiError(400, "start must be before end");
+  const longestMs = DAYS_BACK * DAY_MS;
   // A client's clock may be behind, and its request took its time
-  if (startMs < earliestMs - 60_000) {
-    throw apiError(400, `start must be within the last ${DAYS_BACK} days`);
+  if (end - start > longestMs && end !== Infinity || start < nowMs - longestMs - 60_000) {
+    throw apiError(400, `the time range must be within the last ${DAYS_BACK} days`);
   }
-  return ({ createdAtMs }) => createdAtMs >= startMs && createdAtMs < endMs;
+  return ({ createdAtMs }: GenerationRecord) => createdAtMs >= start && createdAtMs < end;
+}
+
+function instant(member: string, range: unknown): number {
+  const { [member]: value } = Object(range) as Record<string, unknown>;
+  return Date.parse(expected(`time_range.${member}`, isInstant, value));
 }
 
 /** Filters of the form {field, operator: "eq", value}. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { activity } from "./analytics.ts";
+import { activity, queryAnalytics } from "./analytics.ts";
 import type { Call } from "./call.ts";
 import { Faults } from "./faults.ts";
 import { type GenerationRecord, Ledger } from "./ledger.ts";
@@ -58,11 +58,19 @@ Deno.test("POST /analytics/query answers the time that is asked for, and says wh
     const base = { metrics: ["request_count"], dimensions: ["generation_id"] };
     const { data, metadata } = await query(bench, { ...base, limit: 2 });
     assert.deepEqual([data.length, metadata.truncated], [2, true]);
-    const end = new Date(Date.now() - 3_600_000).toISOString();
-    const start = new Date(Date.now() - 7_200_000).toISOString();
-    assert.deepEqual((await query(bench, { ...base, start, end })).data, []);
-    assert.equal((await query(bench, { ...base, time_range: { start } })).data.length, 3);
+    const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
+    const asked = async (start: string, end: string) =>
+      (await query(bench, { ...base, time_range: { start, end } })).data.length;
+    assert.equal(await asked(ago(7_200_000), ago(3_600_000)), 0);
+    assert.equal(await asked(ago(7_200_000), ago(-1_000)), 3);
   }));
+
+/** A span of time that ends now. */
+function lastDays(days: number): { start: string; end: string } {
+  const nowMs = Date.now();
+  const start = new Date(nowMs - days * 86_400_000).toISOString();
+  return { start, end: new Date(nowMs).toISOString() };
+}
 
 Deno.test("POST /analytics/query refuses what it cannot answer", () =>
   withSimulator(async ({ manage, call }) => {
@@ -72,7 +80,12 @@ Deno.test("POST /analytics/query refuses what it cannot answer", () =>
       { metrics: ["nothing"] },
       { metrics, dimensions: ["model", "provider", "api_key_id"] },
       { metrics, filters: [{ field: "api_key_id", operator: "like", value: "x" }] },
-      { metrics, start: new Date(Date.now() - 40 * 86_400_000).toISOString() },
+      { metrics, time_range: lastDays(40) },
+      { metrics, time_range: { ...lastDays(31), end: lastDays(-0.001).start } },
+      { metrics, time_range: { start: lastDays(1).start } },
+      { metrics, time_range: { start: lastDays(0).end, end: lastDays(1).start } },
+      // What OpenRouter does not know there.
+      { metrics, ...lastDays(1) },
       { metrics, granularity: "century" },
       { metrics, limit: 10_001 },
     ];
@@ -84,6 +97,26 @@ Deno.test("POST /analytics/query refuses what it cannot answer", () =>
     assert.equal(ordinary.status, 401);
     assert.equal((await ordinary.json()).error.message, "Invalid management key");
   }));
+
+Deno.test("POST /analytics/query tells of the last seven days where it is not asked for others", async () => {
+  const ledger = new Ledger({ generationDelayMs: 0, analyticsDelayMs: 0 });
+  const { key } = ledger.createKey({
+    name: "x",
+    workspaceId: DEFAULT_WORKSPACE_ID,
+    externalUser: null,
+  });
+  for (const daysAgo of [1, 6, 8]) {
+    const createdAtMs = Date.now() - daysAgo * 86_400_000;
+    ledger.book({ id: `gen-${daysAgo}`, keyHash: key.hash, cost: 1n, createdAtMs } as never, key);
+  }
+  const counted = async (rest: object) => {
+    const body = { metrics: ["request_count"], ...rest };
+    const answer = queryAnalytics({ body, ledger } as unknown as Call);
+    return (await new Response(answer.body as string).json()).data.data;
+  };
+  assert.deepEqual(await counted({}), [{ request_count: "2" }]);
+  assert.deepEqual(await counted({ time_range: lastDays(31) }), [{ request_count: "3" }]);
+});
 
 Deno.test("POST /analytics/query answers 64 times a minute", () =>
   withSimulator(async ({ manage }) => {

@@ -41,8 +41,15 @@ export interface Analytics {
   spent(keyHash: string, span: Span): Promise<string>;
 }
 
-/** How far back analytics go, in milliseconds. */
-export const ANALYTICS_REACH_MS = 31 * 86_400_000;
+/** How far back analytics go, and the longest span that they take, in milliseconds. */
+const REACH_MS = 31 * 86_400_000;
+/** OpenRouter's clock may be ahead of ours, and the request takes its time. */
+const MARGIN_MS = 60_000;
+
+/** All that analytics tell of, up to now. @param nowMs milliseconds since the epoch */
+export function reachOfAnalytics(nowMs: number): Span {
+  return { fromMs: nowMs - REACH_MS + MARGIN_MS, toMs: nowMs };
+}
 
 const MOST_ROWS = 10_000;
 const ROUTE = "/analytics/query";
@@ -58,8 +65,7 @@ export function createAnalytics(call: ManagementCall): Analytics {
       metrics: ["credits_usage"],
       dimensions,
       filters: [{ field: "api_key_id", operator: "eq", value: keyHash }],
-      start: new Date(fromMs).toISOString(),
-      end: new Date(toMs).toISOString(),
+      time_range: { start: new Date(fromMs).toISOString(), end: new Date(toMs).toISOString() },
       limit: MOST_ROWS,
     });
     const answer = await call("POST", ROUTE, { body, route: ROUTE, exact: EXACT });

@@ -33,8 +33,8 @@ Deno.test("a key's generations are asked for by its hash, and come with every di
     metrics: ["credits_usage"],
     dimensions: ["generation_id", "model"],
     filters: [{ field: "api_key_id", operator: "eq", value: "hash" }],
-    start: "2026-11-01T00:00:00.000Z",
-    end: "2026-11-02T00:00:00.000Z",
+    // Whatever stands beside it OpenRouter does not read: it would tell of the last seven days.
+    time_range: { start: "2026-11-01T00:00:00.000Z", end: "2026-11-02T00:00:00.000Z" },
     limit: 10_000,
   });
 });

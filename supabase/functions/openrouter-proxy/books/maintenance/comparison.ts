@@ -1,5 +1,5 @@
 /** Each DID's booked costs are compared with what OpenRouter says that its keys have spent. */
-import { type Analytics, ANALYTICS_REACH_MS } from "../../openrouter/analytics.ts";
+import { type Analytics, reachOfAnalytics } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
 import type { Store } from "../../store/store.ts";
 import type { CostComparison, KeyReading } from "../../store/cost_comparison.ts";
@@ -16,8 +16,6 @@ export interface ComparisonDeps {
 }
 
 const CLAIMED_AT_A_TIME = 200;
-/** OpenRouter's clock may be ahead of ours when it looks how far back we ask. */
-const MARGIN_MS = 60_000;
 
 export function createComparison(deps: ComparisonDeps): Job {
   const { store, management, analytics, usdPerCredit, now } = deps;
@@ -25,9 +23,7 @@ export function createComparison(deps: ComparisonDeps): Job {
   async function read(hash: string, turn: Turn): Promise<KeyReading> {
     const key = await turn.ask(() => management.keyUsage(hash));
     if (key !== null) return { hash, ...key, isGone: false };
-    const toMs = now();
-    const span = { fromMs: toMs - ANALYTICS_REACH_MS + MARGIN_MS, toMs };
-    const usage = await turn.ask(() => analytics.spent(hash, span));
+    const usage = await turn.ask(() => analytics.spent(hash, reachOfAnalytics(now())));
     return { hash, usage, byokUsage: null, isGone: true };
   }
 

@@ -2,7 +2,12 @@
  * Calls whose generation nobody learnt are found in OpenRouter's analytics, for DIDs that OpenRouter has
  * charged more than is booked.
  */
-import type { Analytics, ListedGeneration, Span } from "../../openrouter/analytics.ts";
+import {
+  type Analytics,
+  type ListedGeneration,
+  reachOfAnalytics,
+  type Span,
+} from "../../openrouter/analytics.ts";
 import type { Store } from "../../store/store.ts";
 import type { CostSearch } from "../../store/lost_calls.ts";
 import type { Job } from "./job.ts";
@@ -37,7 +42,8 @@ export function createLostCalls(deps: LostCallsDeps): Job {
 
   async function search({ did, keyHashes, fromMs }: CostSearch, turn: Turn, found: Adoptions) {
     /** What is still to be looked at, the earliest last. */
-    const spans: Span[] = [{ fromMs, toMs: now() }];
+    const reach = reachOfAnalytics(now());
+    const spans: Span[] = [{ ...reach, fromMs: Math.max(fromMs, reach.fromMs) }];
     for (let span = spans.pop(); span !== undefined; span = spans.pop()) {
       try {
         const generations = await listed(keyHashes, span, turn);

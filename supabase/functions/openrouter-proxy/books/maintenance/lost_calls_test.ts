@@ -120,6 +120,14 @@ Deno.test("where analytics are truncated, narrower spans are asked for, the earl
   assert.deepEqual(adopted, ["k-4", "k-3.5", "k-3", "k-2.5", "k-2", "k-1.5", "k-1", "k-0.5"]);
 });
 
+Deno.test("no search goes back further than analytics take, whatever clocks say", async () => {
+  const searches: CostSearch[] = [];
+  const { job, turn, search, spans } = jobOver(searches);
+  searches.push(search(31 * 24));
+  await job(turn);
+  assert.deepEqual(spans, [`${1 / 60 - 31 * 24}..0`]);
+});
+
 Deno.test("a DID's keys are asked for together, and one that is truncated narrows all", async () => {
   const searches: CostSearch[] = [];
   const keys = { k: HOUR_MS / 2, old: HOUR_MS };
