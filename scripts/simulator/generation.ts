@@ -29,11 +29,15 @@ const NOTHING: Omit<Figures, "isByok"> = {
 /** OpenAI caches no shorter prompts. */
 const CACHED_FROM_TOKENS = 1024;
 
-/** `api_type` where it is not the name of the route. */
+/** `api_type` by route: the names of OpenRouter's SDK, which has none for Responses and Messages. */
 const API_TYPES: Readonly<Record<string, string>> = {
-  "POST /chat/completions": "completions",
-  "POST /audio/transcriptions": "transcriptions",
-  "POST /audio/speech": "speech",
+  "POST /embeddings": "embeddings",
+  "POST /rerank": "rerank",
+  "POST /systemone": "decisions",
+  "POST /images": "image",
+  "POST /audio/transcriptions": "stt",
+  "POST /audio/speech": "tts",
+  "POST /videos": "video",
 };
 
 /** What a whole, undisturbed generation consumes. */
@@ -176,7 +180,7 @@ export class Generation {
   #request() {
     const { body, headers, route } = this.call;
     return {
-      apiType: API_TYPES[route] ?? route.slice("POST /".length),
+      apiType: API_TYPES[route] ?? "completions",
       sessionId: text(body.session_id) ?? text(headers["x-session-id"]),
       externalUser: text(body.user),
       serviceTier: text(body.service_tier),

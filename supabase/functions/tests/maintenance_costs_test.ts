@@ -272,6 +272,23 @@ Deno.test("the generations of jobs that are booked are not booked again beside a
   await assertBalanced(identity.did);
 });
 
+Deno.test("a job that is booked does not pay for a lost call that OpenRouter is yet to tell of", async () => {
+  const { db } = world;
+  const identity = await newIdentity();
+  const body = JSON.stringify({ model: "google/veo-3.1", prompt: "a cat", duration: 4 });
+  await made(identity, "", VIDEOS, body);
+  await db.sql`
+    update public.request_logs set response_time = request_time - interval '1 minute'
+    where did = ${identity.did}`;
+  await lose([await made(identity, "cost:5,unlisted")]);
+  await maintain(world);
+  const rows = await db.rowsOf(identity.did);
+  assert.deepEqual(rows.map(({ endpoint, total_cost }) => [endpoint, total_cost]), [
+    ["/videos", "1.6"],
+    ["/chat/completions", null],
+  ]);
+});
+
 Deno.test("10 000 unpriced rows are worked off in several runs, each within its budget", async () => {
   const { db, openrouter } = world;
   const did = "did:key:zMany";

@@ -1,17 +1,20 @@
 /** Which endpoint a generation came from, by what OpenRouter calls it. */
 
-/** `api_type` of `GET /generation` → the endpoint as request_logs has it. */
+/**
+ * `api_type` of `GET /generation` → the endpoint as request_logs has it. Responses and Messages are
+ * completions, too.
+ *
+ * Source: openrouter.md, "GET /generation".
+ */
 const ENDPOINTS: Readonly<Record<string, string>> = {
   completions: "/chat/completions",
-  responses: "/responses",
-  messages: "/messages",
   embeddings: "/embeddings",
   rerank: "/rerank",
-  systemone: "/systemone",
-  images: "/images",
-  transcriptions: "/audio/transcriptions",
-  speech: "/audio/speech",
-  videos: "/videos",
+  decisions: "/systemone",
+  image: "/images",
+  stt: "/audio/transcriptions",
+  tts: "/audio/speech",
+  video: "/videos",
 };
 
 /** Null: OpenRouter does not say, or says something new. */

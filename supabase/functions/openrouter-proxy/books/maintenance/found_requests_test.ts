@@ -67,18 +67,16 @@ Deno.test("generations whose requests nobody knows are calls of their own", () =
 Deno.test("an endpoint is told by OpenRouter's name for it, and by nothing else", () => {
   const names = [
     ["completions", "/chat/completions"],
-    ["responses", "/responses"],
-    ["messages", "/messages"],
     ["embeddings", "/embeddings"],
     ["rerank", "/rerank"],
-    ["systemone", "/systemone"],
-    ["images", "/images"],
-    ["transcriptions", "/audio/transcriptions"],
-    ["speech", "/audio/speech"],
-    ["videos", "/videos"],
+    ["decisions", "/systemone"],
+    ["image", "/images"],
+    ["stt", "/audio/transcriptions"],
+    ["tts", "/audio/speech"],
+    ["video", "/videos"],
   ];
   for (const [name, endpoint] of names) assert.equal(endpointOf(name), endpoint);
-  for (const other of ["toString", "Images", "", null, undefined, 7, ["images"]]) {
+  for (const other of ["toString", "Image", "", null, undefined, 7, ["image"]]) {
     assert.equal(endpointOf(other), null);
   }
 });
