@@ -25,7 +25,8 @@ export interface Span {
 
 export interface Analytics {
   /**
-   * The generations that a key made in a span of time; `isWhole` is false where there are more of them.
+   * The generations that a key made in a span of time; `isWhole` is false where there are more of them,
+   * or OpenRouter takes too long to list them.
    *
    * @throws {ManagementError}
    */
@@ -34,11 +35,11 @@ export interface Analytics {
     span: Span,
   ): Promise<{ listed: ListedGeneration[]; isWhole: boolean }>;
   /**
-   * What a key spent in a span of time, in credits: a decimal.
+   * What a key spent in a span of time, in credits: a decimal; null: OpenRouter does not know the key.
    *
    * @throws {ManagementError}
    */
-  spent(keyHash: string, span: Span): Promise<string>;
+  spent(keyHash: string, span: Span): Promise<string | null>;
 }
 
 /** How far back analytics go, and the longest span that they take, in milliseconds. */
@@ -53,6 +54,8 @@ export function reachOfAnalytics(nowMs: number): Span {
 
 const MOST_ROWS = 10_000;
 const ROUTE = "/analytics/query";
+/** A narrower span takes less. */
+const TIMED_OUT = 408;
 const EXACT: ReadonlySet<string> = new Set(["credits_usage"]);
 
 export function createAnalytics(call: ManagementCall): Analytics {
@@ -60,7 +63,7 @@ export function createAnalytics(call: ManagementCall): Analytics {
     keyHash: string,
     { fromMs, toMs }: Span,
     dimensions: string[],
-  ): Promise<{ rows: Record<string, unknown>[]; isTruncated: boolean }> {
+  ): Promise<{ rows: Record<string, unknown>[]; isTruncated: boolean; isOfKey: boolean }> {
     const body = JSON.stringify({
       metrics: ["credits_usage"],
       dimensions,
@@ -74,12 +77,18 @@ export function createAnalytics(call: ManagementCall): Analytics {
       throw new ManagementError(`OpenRouter's answer to POST ${ROUTE} lacks the rows`, null);
     }
     const isTruncated = isObject(data.metadata) && data.metadata.truncated === true;
-    return { rows: data.data.filter(isObject), isTruncated };
+    // Of a hash that it cannot resolve it finds nothing, and warns.
+    const isOfKey = !(Array.isArray(data.warnings) && data.warnings.length > 0);
+    return { rows: data.data.filter(isObject), isTruncated, isOfKey };
   }
 
   return {
     async generations(keyHash, span) {
-      const { rows, isTruncated } = await query(keyHash, span, ["generation_id", "model"]);
+      const { rows, isTruncated } = await query(keyHash, span, ["generation_id", "model"])
+        .catch((error) => {
+          if (!(error instanceof ManagementError && error.status === TIMED_OUT)) throw error;
+          return { rows: [], isTruncated: true };
+        });
       const listed = rows.flatMap(({ generation_id: id, model, credits_usage: cost }) =>
         typeof id === "string" && typeof cost === "string"
           ? [{
@@ -94,8 +103,9 @@ export function createAnalytics(call: ManagementCall): Analytics {
     },
 
     async spent(keyHash, span) {
-      const { rows } = await query(keyHash, span, []);
+      const { rows, isOfKey } = await query(keyHash, span, []);
       const spent = rows[0]?.credits_usage;
+      if (!isOfKey) return null;
       return typeof spent === "string" ? spent : "0";
     },
   };

@@ -48,12 +48,32 @@ Deno.test("an answer says where rows are missing in it", async () => {
   }
 });
 
+Deno.test("a list that takes OpenRouter too long lacks rows; another refusal is none", async () => {
+  const refusing = (status: number) => {
+    const { fetch } = scriptedFetch(new Response("{}", { status }));
+    return createAnalytics(createManagementCall("https://openrouter.test", "management", fetch));
+  };
+  assert.deepEqual(await refusing(408).generations("hash", SPAN), { listed: [], isWhole: false });
+  await assert.rejects(refusing(403).generations("hash", SPAN), ManagementError);
+});
+
 Deno.test("what a key spent is one sum, and nothing where there is no row", async () => {
   const spent = answering('{"data":{"data":[{"credits_usage":1.50}],"metadata":{}}}');
   assert.equal(await spent.analytics.spent("hash", SPAN), "1.50");
   assert.deepEqual(JSON.parse(String(spent.calls[0]?.body)).dimensions, []);
   const nothing = answering('{"data":{"data":[],"metadata":{}}}');
   assert.equal(await nothing.analytics.spent("hash", SPAN), "0");
+});
+
+Deno.test("what a key spent that OpenRouter warns not to know is not known", async () => {
+  const unknown = (warnings: string, data = "[]") =>
+    answering(`{"data":{"data":${data},"metadata":{},"warnings":${warnings}}}`).analytics;
+  const warning = '["api_key_id: no such hash"]';
+  assert.equal(await unknown(warning).spent("hash", SPAN), null);
+  assert.equal(await unknown(warning, '[{"credits_usage":0}]').spent("hash", SPAN), null);
+  for (const none of ["[]", "null", '""']) {
+    assert.equal(await unknown(none).spent("hash", SPAN), "0");
+  }
 });
 
 Deno.test("an answer without rows is an error, not an empty account", async () => {

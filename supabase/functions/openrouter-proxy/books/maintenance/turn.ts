@@ -77,7 +77,8 @@ export function createTurn({ now, sleep }: TurnDeps, untilMs: number): Turn {
         } catch (error) {
           if (!(error instanceof ManagementError)) throw error;
           const { status, retryAfter } = error;
-          const isDown = status === null || status >= 500;
+          // A 408 only says that it took long.
+          const isDown = status === null || status === 408 || status >= 500;
           if (!isDown && status !== 429) throw error;
           if (isDown && failures === DOWN_WAITS_MS.length) stop ??= "openrouter_is_down";
           const waitMs = retryAfterMs(retryAfter, now()) ??

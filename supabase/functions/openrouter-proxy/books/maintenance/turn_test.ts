@@ -70,7 +70,7 @@ Deno.test("a turn waits for as long as OpenRouter asks when it is down, too", as
   assert.deepEqual(clock.waits, [7_000, 1_000]);
 });
 
-for (const status of [null, 500, 503]) {
+for (const status of [null, 408, 500, 503]) {
   Deno.test(`a turn ends where OpenRouter is down (${status}), after some patience`, async () => {
     const clock = fakeClock();
     const turn = turnOf(clock);
