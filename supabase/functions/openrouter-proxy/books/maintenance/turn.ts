@@ -81,7 +81,8 @@ export function createTurn({ now, sleep }: TurnDeps, untilMs: number): Turn {
           const isDown = status === null || status === 408 || status >= 500;
           if (!isDown && status !== 429) throw error;
           if (isDown && failures === DOWN_WAITS_MS.length) stop ??= "openrouter_is_down";
-          const waitMs = retryAfterMs(retryAfter, now()) ??
+          // Whoever asks to wait for no time, or until a time that our clock has passed, is not pressed.
+          const waitMs = retryAfterMs(retryAfter, now()) ||
             (isDown ? DOWN_WAITS_MS[failures++] ?? 0 : BUSY_WAIT_MS);
           notBeforeMs = Math.max(notBeforeMs, now() + waitMs);
         }

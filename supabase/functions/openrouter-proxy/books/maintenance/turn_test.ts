@@ -70,6 +70,20 @@ Deno.test("a turn waits for as long as OpenRouter asks when it is down, too", as
   assert.deepEqual(clock.waits, [7_000, 1_000]);
 });
 
+for (const retryAfter of ["0", "Thu, 01 Jan 1970 00:00:00 GMT"]) {
+  Deno.test(`a turn waits where OpenRouter asks it to come back at once: ${retryAfter}`, async () => {
+    const clock = fakeClock();
+    const turn = turnOf(clock);
+    await turn.ask(failing(refusedWith(429, retryAfter)).attempt);
+    assert.deepEqual(clock.waits, [5_000]);
+    const { attempt, attempts } = failing(
+      ...Array.from({ length: 9 }, () => refusedWith(503, retryAfter)),
+    );
+    await assert.rejects(turn.ask(attempt), TurnIsOver);
+    assert.deepEqual([attempts.count, turn.stopped()], [4, "openrouter_is_down"]);
+  });
+}
+
 for (const status of [null, 408, 500, 503]) {
   Deno.test(`a turn ends where OpenRouter is down (${status}), after some patience`, async () => {
     const clock = fakeClock();
