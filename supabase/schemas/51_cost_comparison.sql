@@ -220,6 +220,17 @@ begin
   from public.usage_daily where did = p_did;
 
   v_drift := public.difference_of_sums(v_openrouter.usd, v_books.usd);
+  -- What a key spent after it was read last, and before it was gone, analytics tell of 31 days only.
+  if v_drift < 0 and exists (
+    select
+    from public.key_usages as known
+    left join public.user_api_keys as current using (openrouter_key_hash)
+    left join public.retired_api_keys as retired using (openrouter_key_hash)
+    where known.did = p_did
+      and coalesce(retired.created_at, current.created_at) <= known.gone_since - interval '31 days'
+  ) then
+    return jsonb_build_object('state', 'unknown');
+  end if;
   v_byok_drift := public.difference_of_sums(v_openrouter.byok_usd, v_books.byok_usd);
   -- Analytics do not tell upstream costs: what a key that is gone had by then is not known to the end.
   if v_openrouter.has_gone_key and v_byok_drift < 0 then

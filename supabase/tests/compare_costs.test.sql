@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(133);
+select plan(138);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -644,6 +644,26 @@ create function pg_temp.claimed_at(earlier interval) returns text language sql a
 $$;
 select is(pg_temp.claimed_at('0'), null, 'who is claimed as a run begins is not claimed again by it');
 select is(pg_temp.claimed_at('1 microsecond'), 'yesterday unpriced running', 'who was so before is');
+
+-- What a key spent after it was read last, where analytics do not reach back to all of it.
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:olden', 'hash young', 'x', 'n');
+insert into public.retired_api_keys (did, openrouter_key_hash, key_name, created_at) values ('did:key:olden', 'hash olden', 'n', clock_timestamp() - interval '31 days 1 hour');
+insert into public.key_usages (openrouter_key_hash, did, usage, byok_usage, read_at) values ('hash olden', 'did:key:olden', 1, 0, now() - interval '1 day');
+insert into public.usage_daily (did, day, model, endpoint, requests, total_cost, upstream_cost) values ('did:key:olden', '2026-01-01', 'm', '/x', 1, 3, 0);
+create function pg_temp.state_of_olden(p_booked numeric, p_is_gone boolean default true) returns text language plpgsql as $$
+begin
+  update public.usage_daily set total_cost = p_booked where did = 'did:key:olden';
+  return public.compare_costs('did:key:olden', '1', jsonb_build_array(
+    pg_temp.key('hash young', 1, 0), pg_temp.key('hash olden', 1, 0, p_is_gone)
+  )) ->> 'state';
+end;
+$$;
+select is(pg_temp.state_of_olden(3), 'unknown', 'is not known');
+select is_empty($$ select from public.cost_drift where did = 'did:key:olden' $$, 'and no difference');
+select is(pg_temp.state_of_olden(2), 'equal', 'it may have been nothing');
+select is(pg_temp.state_of_olden(1), 'differs', 'what is missing from the books is missing all the same');
+update public.retired_api_keys set created_at = created_at + interval '2 hours' where openrouter_key_hash = 'hash olden';
+select is(pg_temp.state_of_olden(3), 'differs', 'of a younger key it is known');
 
 select * from finish();
 rollback;

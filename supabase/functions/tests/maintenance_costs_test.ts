@@ -228,6 +228,28 @@ Deno.test("a key that is gone at OpenRouter counts with what it had spent", asyn
   });
 });
 
+Deno.test("what a key spent after it was read last is not known where analytics do not reach back to all of it", async () => {
+  const { db, openrouter } = world;
+  const identity = await newIdentity();
+  await made(identity);
+  await maintain(world);
+  await made(identity);
+  await db.sql`
+    update public.user_api_keys set created_at = created_at - interval '40 days'
+    where did = ${identity.did}`;
+  await fetch(`${openrouter.url}/keys/${await db.keyHash(identity.did)}`, {
+    method: "DELETE",
+    headers: { authorization: `Bearer ${openrouter.managementKey}` },
+  });
+  await made(identity);
+  const { jobs } = await maintain(world);
+  assert.equal(jobs.comparison?.details?.unknown, 1);
+  const drifts = await db.sql`
+    select drift_usd from public.cost_drift_latest
+    where did = ${identity.did} and drift_usd <> 0`;
+  assert.deepEqual([...drifts], []);
+});
+
 Deno.test("jobs are priced by their own path: what failed is free, what runs is asked again", async () => {
   const { db } = world;
   const identity = await newIdentity();
