@@ -45,6 +45,8 @@ export interface Accounts {
 
 /** How long OpenRouter is left alone with limits that may wait, once it has not taken one. */
 const TELL_AGAIN_MS = 30_000;
+/** How long a call waits for OpenRouter to take such a limit; whoever comes meanwhile waits no longer. */
+const TELL_WITHIN_MS = 1_000;
 
 /** Accounts over a store, OpenRouter's management API, and the vault that their keys are sealed in. */
 export function createAccounts(
@@ -56,7 +58,7 @@ export function createAccounts(
     endedCallsOf: (did: string) => { areSettled(): Promise<unknown> } | null;
   },
 ): Accounts {
-  const { store, management, vault, endedCallsOf, now, onAlert, log } = deps;
+  const { store, management, vault, endedCallsOf, now, sleep, onAlert, log } = deps;
   const provision = createProvisioner(deps);
   // The calls of one isolate that come while a new limit is told, or a key is replaced, wait for that
   // together: a DID's burst is no burst at OpenRouter's management API.
@@ -80,20 +82,25 @@ export function createAccounts(
     }
   }
 
-  /** When OpenRouter last did not take such a limit. */
+  /** When OpenRouter last did not take such a limit, or not in time. */
   let deferredAt = -Infinity;
 
-  /** Tells a limit that may wait: no call fails for it. */
+  /** Tells a limit that may wait: no call fails for it, or waits for long. */
   async function tellLater(did: string, keyHash: string, limit: KeyLimit): Promise<void> {
     if (isWithin(TELL_AGAIN_MS, deferredAt, now())) return;
-    try {
-      await tellLimit(did, keyHash, limit);
-    } catch (error) {
+    const told = tellLimit(did, keyHash, limit).then(() => {
+      deferredAt = -Infinity;
+    }, (error) => {
       if (!(error instanceof GatewayError && error.cause instanceof ManagementError)) throw error;
       deferredAt = now();
       const cause = error.cause.message;
       log({ level: "warn", event: "key_limit_deferred", did, key_hash: keyHash, cause });
-    }
+    });
+    const isLate = await Promise.race([
+      told.then(() => false),
+      sleep(TELL_WITHIN_MS).then(() => true),
+    ]);
+    if (isLate) deferredAt = now();
   }
 
   function tellLimit(did: string, keyHash: string, limit: KeyLimit): Promise<void> {

@@ -57,6 +57,7 @@ function scripted(
 ) {
   const calls: string[] = [];
   const logged: Record<string, unknown>[] = [];
+  const slept: number[] = [];
   let passedMs = 0;
   const noted = <T>(call: string, result: T) => {
     calls.push(call);
@@ -108,11 +109,15 @@ function scripted(
       };
     },
     now: () => NOW + passedMs,
-    sleep: () => Promise.resolve(),
+    async sleep(ms) {
+      slept.push(ms);
+      // Longer than what is answered at once, and without a timer that outlives its test.
+      for (let turns = 0; turns < 100; turns++) await null;
+    },
     onAlert: () => calls.push("alert"),
     log: (event) => logged.push(event),
   });
-  return { accounts, calls, logged, passTime: (ms: number) => passedMs += ms };
+  return { accounts, calls, logged, slept, passTime: (ms: number) => passedMs += ms };
 }
 
 async function refusalOf(promise: Promise<unknown>): Promise<GatewayError> {
@@ -361,6 +366,39 @@ Deno.test("a limit that may wait keeps no key shut, and is told again in half a 
   passTime(-3_600_000);
   await accounts.openKey(DID, key);
   assert.equal(calls.length, 4);
+});
+
+Deno.test("a limit that may wait keeps a key shut for a second where OpenRouter does not answer", async () => {
+  const answer = Promise.withResolvers<void>();
+  const { accounts, calls, logged, slept, passTime } = scripted({ setLimit: () => answer.promise });
+  const key = await oldKey(LIMIT, true);
+  assert.equal(await accounts.openKey(DID, key), "sk-old");
+  assert.deepEqual([slept, calls], [[1_000], ["limit old 3 daily"]]);
+  passTime(29_999);
+  await accounts.openKey(DID, key);
+  assert.deepEqual(slept, [1_000]);
+  answer.reject(new ManagementError("OpenRouter did not answer", null));
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(logged.map(({ cause }) => cause), ["OpenRouter did not answer"]);
+  // It is left alone from then on.
+  passTime(29_999);
+  await accounts.openKey(DID, key);
+  passTime(1);
+  await accounts.openKey(DID, key);
+  assert.equal(calls.length, 2);
+});
+
+Deno.test("a limit that OpenRouter takes late is noted all the same, and the next one told", async () => {
+  const answer = Promise.withResolvers<void>();
+  const { accounts, calls } = scripted({ setLimit: () => answer.promise });
+  const key = await oldKey(LIMIT, true);
+  await accounts.openKey(DID, key);
+  answer.resolve();
+  await new Promise((resolve) => setTimeout(resolve));
+  const told = ["limit old 3 daily", "record old 3 daily"];
+  assert.deepEqual(calls, told);
+  await accounts.openKey(DID, key);
+  assert.deepEqual(calls, [...told, ...told]);
 });
 
 Deno.test("a limit that may wait is told and noted as any other where OpenRouter takes it", async () => {
