@@ -49,7 +49,7 @@ function decodeLeniently(text: string): Bytes | null {
   if (text.length > MAX_DIAGNOSED_LENGTH) return null;
   const digits = text.replace(/^0x/i, "");
   if (/^(?:[0-9a-f]{2})+$/i.test(digits)) return new Uint8Array(hex.decode(digits));
-  // With a bound: where `=+` fails at the end, it is tried again from each of them.
+  // With a bound: `=+` that does not reach the end would be tried again from each of them.
   return decodeBase64url(text.replaceAll("+", "-").replaceAll("/", "_").replace(/={1,2}$/, ""));
 }
 
