@@ -1,5 +1,6 @@
 -- A key that was older than 31 days when it was deleted at OpenRouter had spent, to its DID's sum, what was read
--- of it last: its calls since then stood as a difference for good.
+-- of it last: its calls since then stood as a difference for good. And a comparison brought a DID back that had
+-- been erased since its keys were claimed.
 
 create or replace function public.compare_costs(
   p_did text,

@@ -46,7 +46,6 @@ const MEMBERS: Member[] = [
   user("/chat/completions"),
   user("/completions"),
   user("/embeddings"),
-  user("/images"),
   {
     path: "/responses",
     in: ({ safety_identifier }) => safety_identifier,
@@ -97,8 +96,8 @@ Deno.test("a DID is the same to the providers at every endpoint", async () => {
   assert.equal(pseudonyms.size, 1);
 });
 
-for (const path of ["/rerank", "/audio/speech", "/systemone"]) {
-  Deno.test(`${path} tells providers of nobody, and its body arrives to the byte`, async () => {
+for (const path of ["/rerank", "/images", "/audio/speech", "/systemone"]) {
+  Deno.test(`${path} has no member for a pseudonym, and its body arrives to the byte`, async () => {
     const body = JSON.stringify(CALLS[path], null, 1);
     assert.equal(await received(await newIdentity(), path, body), body);
   });

@@ -71,7 +71,7 @@ export const CALLS: Record<string, CallEndpoint> = {
   "/messages": { ...CALL, pseudonym: "metadata.user_id", boundedBy: ["max_tokens"] },
   "/embeddings": { ...CALL, pseudonym: "user", charges: "prompt" },
   "/rerank": { ...CALL, charges: "prompt" },
-  "/images": { ...CALL, pseudonym: "user", charges: "images" },
+  "/images": { ...CALL, charges: "images" },
   "/audio/speech": { ...CALL, charges: "other" },
   "/audio/transcriptions": { ...CALL, body: "any", charges: "other" },
   "/videos": { ...CALL, beginsJob: true, charges: "job" },

@@ -29,7 +29,7 @@ const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
   ["/messages", { pseudonym: "metadata.user_id", boundedBy: ["max_tokens"] }],
   ["/embeddings", { pseudonym: "user", charges: "prompt" }],
   ["/rerank", { charges: "prompt" }],
-  ["/images", { pseudonym: "user", charges: "images" }],
+  ["/images", { charges: "images" }],
   ["/audio/transcriptions", { body: "any", charges: "other" }],
   ["/audio/speech", { charges: "other" }],
   ["/videos", { beginsJob: true, charges: "job" }],

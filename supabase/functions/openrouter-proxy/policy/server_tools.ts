@@ -102,7 +102,12 @@ function nameOfTool(type: string): string | null {
   return known ?? plain.replace(VERSION, "").slice(0, MAX_NAME_LENGTH);
 }
 
-/** What a tool is whose files and sandboxes have names that others can guess. @param type as above @returns null for any other */
+/**
+ * What a tool is found as whose files and sandboxes have names that others can guess.
+ *
+ * @param type as above
+ * @returns null for any other
+ */
 export function guessableTool(type: string): FoundFeature | null {
   const name = nameOfTool(type);
   if (name === OPENAIS_SHELL) return "openai:shell";

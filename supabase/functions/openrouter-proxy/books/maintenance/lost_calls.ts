@@ -41,8 +41,8 @@ export function createLostCalls(deps: LostCallsDeps): Job {
   }
 
   async function search({ did, keyHashes, fromMs }: CostSearch, turn: Turn, found: Adoptions) {
-    /** What is still to be looked at, the earliest last. */
     const reach = reachOfAnalytics(now());
+    /** What is still to be looked at, the earliest last. */
     const spans: Span[] = [{ ...reach, fromMs: Math.max(fromMs, reach.fromMs) }];
     for (let span = spans.pop(); span !== undefined; span = spans.pop()) {
       try {
