@@ -11,8 +11,10 @@
  * what is longer: only then the reason to end is `length`.
  */
 import type { Call } from "./call.ts";
+import { apiError } from "./errors.ts";
 import type { Faults } from "./faults.ts";
 import { Generation } from "./generation.ts";
+import { usd } from "./money.ts";
 import { askedFormat } from "./output_format.ts";
 import { schemaSample } from "./schema_sample.ts";
 import { lastText, outputBound, promptTokens } from "./tokens.ts";
@@ -86,7 +88,11 @@ export async function startCompletion(
     completion: completion.tokens,
     finishReason: completion.finishReason,
   };
-  return { completion, generation: new Generation(call, planned, call.body.stream === true) };
+  const generation = new Generation(call, planned, call.body.stream === true);
+  const charged = call.faults.text("charged");
+  if (charged === undefined) return { completion, generation };
+  generation.fail(usd(charged));
+  throw apiError(502, undefined, undefined, generation.headers);
 }
 
 /** The words of the request's last text; with `count`, so many, from the first on again. */

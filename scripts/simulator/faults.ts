@@ -62,6 +62,7 @@
  * | `bare-usage` | usage of `cost` alone |
  * | `reasoning:N` | N completion tokens are reasoning |
  * | `cost:USD` | this price, whatever was consumed |
+ * | `charged:USD` | a text model fails with 502 when OpenRouter has done work of its own, a search or reading documents, for this price |
  * | `byok` | billed as a call with the customer's own provider key |
  * | `cache-hit` | a response-cache hit: zeros |
  * | `unlisted` | `GET /generation` never knows it |
@@ -127,6 +128,7 @@ export const FAULTS = {
   "bare-usage": NONE,
   "reasoning": NUMBER,
   "cost": /^\d+(\.\d+)?$/,
+  "charged": /^\d+(\.\d+)?$/,
   "byok": NONE,
   "cache-hit": NONE,
   "unlisted": NONE,

@@ -194,9 +194,13 @@ export class Generation {
     this.settle(this.figures(this.#model.billsWholeAnswer ? undefined : this.sent), true);
   }
 
-  /** Books a generation that failed before its answer: listed, free. */
-  fail(): void {
-    this.settle({ ...NOTHING, isByok: this.figures(0).isByok });
+  /**
+   * Books a generation that failed before its answer: listed, and free.
+   *
+   * @param toolCost what is charged all the same, in units of 1e-18 USD
+   */
+  fail(toolCost = 0n): void {
+    this.settle({ ...NOTHING, toolCost, cost: toolCost, isByok: this.figures(0).isByok });
   }
 }
 

@@ -363,6 +363,40 @@ Deno.test("a provider that cannot stop bills a whole answer, and so does the row
   assert.equal(row?.total_cost, openrouter.keyOf(await db.keyHash(identity.did)).usage);
 });
 
+Deno.test("what OpenRouter charges for its own work is booked although the call failed", async () => {
+  const { db, gateway, openrouter } = world;
+  const document = [{
+    type: "file",
+    file: { filename: "a.pdf", file_data: "data:application/pdf," },
+  }];
+  for (
+    const [what, body, charged] of [
+      ["documents", { messages: [{ role: "user", content: document }] }, "0.25"],
+      ["searches", { plugins: [{ id: "web" }] }, "0.007"],
+      [
+        "searches in a stream",
+        { tools: [{ type: "openrouter:web_search" }], stream: true },
+        "0.014",
+      ],
+    ] as const
+  ) {
+    const identity = await newIdentity();
+    const response = await call(gateway, identity, "POST", CHAT, chat(WORDS, body), {
+      headers: { "x-openrouter-simulate": `charged:${charged}` },
+    });
+    assert.equal(response.status, 502, what);
+    await response.body?.cancel();
+    const [row] = await db.pricedRows(identity.did, 1);
+    assert.deepEqual([row?.status, row?.total_cost, row?.cost_source], [
+      "failed",
+      charged,
+      "generation",
+    ], what);
+    assert.equal(openrouter.keyOf(await db.keyHash(identity.did)).usage, charged, what);
+    assert.equal((await db.booked(identity.did)).cost, charged, what);
+  }
+});
+
 const USAGE_EVENT =
   'data: {"id":"gen-1","model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"cost":0.5}}\n\n';
 

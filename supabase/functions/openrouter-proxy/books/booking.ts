@@ -63,6 +63,8 @@ export interface BookedCall {
   beginsJob: boolean;
   /** Whether it costs nothing whatever it uses: a `:free` model, and nothing beside it. */
   isFree: boolean;
+  /** Whether OpenRouter does work for it that is charged although the call fails: it searches, or reads documents. */
+  chargesErrors: boolean;
   /** Milliseconds since the epoch, when the request arrived. */
   receivedAt: number;
 }
@@ -302,10 +304,14 @@ function settlementOf(
 ): { settlement: Settlement; asksForCost: boolean } {
   const observed = answer?.observed ?? nothingObserved();
   const progress = answer?.progress ?? { hasBegun: false, isOver: false };
-  const isFree = call.isFree || answer?.isCacheHit === true;
-  const verdict = verdictOn(ending, { ...observed, ...progress }, isFree);
   // The header names the generation for every endpoint; a body may name something else.
   const named = answer?.generationId ?? null;
+  const generationId = call.beginsJob ? observed.id ?? named : named ?? observed.id;
+  const verdict = verdictOn(ending, { ...observed, ...progress }, {
+    isFree: call.isFree || answer?.isCacheHit === true,
+    // What has no generation was refused before anything was done for it.
+    chargesErrors: call.chargesErrors && generationId !== null,
+  });
   const settlement: Settlement = {
     requestId: call.requestId,
     requestTime: call.requestTime,
@@ -314,7 +320,7 @@ function settlementOf(
     errorMessage: verdict.error,
     givenUp: verdict.givenUp,
     ...knownUsage(observed, usdPerCredit),
-    generationId: call.beginsJob ? observed.id ?? named : named ?? observed.id,
+    generationId,
     cost: verdict.cost,
     costSource: verdict.cost === null ? null : "response",
     firstByteMs,

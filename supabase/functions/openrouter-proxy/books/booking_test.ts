@@ -229,6 +229,19 @@ Deno.test("what is free or comes from the response cache costs 0, and nobody is 
   assert.deepEqual(books.asked, []);
 });
 
+Deno.test("a call that OpenRouter may charge although it fails is asked for where it was begun", async () => {
+  const books = bookkeeping();
+  const call = { ...CALL, chargesErrors: true };
+  for (const generationId of ["gen-1", null]) {
+    const refused = books.openCall(call);
+    refused.answering(answer({ error: "502: it broke" }, { httpStatus: 502, generationId }));
+    refused.end({ kind: "refused", status: 502 });
+  }
+  await books.settled();
+  assert.deepEqual(books.settlements.map(({ cost }) => cost), [null, "0"]);
+  assert.deepEqual(books.asked, ["gen-1"]);
+});
+
 Deno.test("a settlement has all that was learnt, and no part above its whole", async () => {
   const books = bookkeeping();
   const booking = books.openCall(CALL);

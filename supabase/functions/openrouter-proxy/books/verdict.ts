@@ -48,18 +48,27 @@ const GOES_ON: readonly number[] = [504, 520, 524];
 /** What was learnt of a call. */
 export type Seen = Observed & Progress;
 
-/**
- * @param isFree whether the call costs nothing whatever it uses: a response-cache hit, or a `:free`
- *   model without tools
- */
-export function verdictOn(ending: Ending, seen: Seen, isFree: boolean): Verdict {
+/** What its request says of the cost of a call. */
+export interface Charging {
+  /** It costs nothing whatever it uses: a response-cache hit, or a `:free` model without tools. */
+  isFree: boolean;
+  /** OpenRouter may charge it although it fails, and can be asked. */
+  chargesErrors: boolean;
+}
+
+export function verdictOn(
+  ending: Ending,
+  seen: Seen,
+  { isFree, chargesErrors }: Charging,
+): Verdict {
   const hasUsage = seen.cost !== null || seen.outputTokens !== null || seen.inputTokens !== null;
   const isUnsent = (ending.kind === "left" || ending.kind === "broken") && !ending.sent;
   // What OpenRouter itself refuses has an error of its own.
   const isRefused = ending.kind === "refused" &&
     (seen.error !== null || !GOES_ON.includes(ending.status));
   const isError = seen.error !== null && !hasUsage;
-  const costsNothing = isUnsent || isFree || isRefused || (isError && !seen.hasBegun);
+  const isVain = isRefused || (isError && !seen.hasBegun);
+  const costsNothing = isUnsent || isFree || (isVain && !hasUsage && !chargesErrors);
   const cost = seen.cost ?? (costsNothing ? "0" : null);
   return {
     error: errorOf(ending, seen),

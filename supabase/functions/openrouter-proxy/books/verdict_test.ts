@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { nothingObserved } from "../metering/usage.ts";
-import { type Ending, type Seen, type Verdict, verdictOn } from "./verdict.ts";
+import { type Charging, type Ending, type Seen, type Verdict, verdictOn } from "./verdict.ts";
 
 const NOTHING: Seen = { ...nothingObserved(), hasBegun: false, isOver: false };
+const ORDINARY: Charging = { isFree: false, chargesErrors: false };
 const USAGE: Partial<Seen> = { inputTokens: 3, outputTokens: 4, cost: "0.5", hasBegun: true };
 const broke = (sent: boolean): Ending => ({
   kind: "broken",
@@ -72,6 +73,18 @@ const VERDICTS: [what: string, ending: Ending, seen: Partial<Seen>, expected: Ve
     { hasBegun: true },
     known("OpenRouter answered with status 429", "0", true),
   ],
+  [
+    "a status that refuses, with tokens that were used before",
+    REFUSED,
+    { inputTokens: 3, outputTokens: 4, error: "403: the reply broke a rule" },
+    asked("403: the reply broke a rule", true),
+  ],
+  [
+    "a status that refuses, with what was charged",
+    REFUSED,
+    { ...USAGE, error: "502: it broke" },
+    known("502: it broke", "0.5", true),
+  ],
   ...[504, 520, 524].flatMap((status): typeof VERDICTS => [
     [
       `a proxy's ${status}, behind which the call may go on`,
@@ -137,15 +150,28 @@ const VERDICTS: [what: string, ending: Ending, seen: Partial<Seen>, expected: Ve
 
 for (const [what, ending, seen, expected] of VERDICTS) {
   Deno.test(`the verdict on ${what}`, () => {
-    assert.deepEqual(verdictOn(ending, { ...NOTHING, ...seen }, false), expected);
+    assert.deepEqual(verdictOn(ending, { ...NOTHING, ...seen }, ORDINARY), expected);
   });
 }
 
 Deno.test("what is free costs nothing however it ends, unless it says otherwise", () => {
+  const free: Charging = { isFree: true, chargesErrors: false };
   for (const ending of [ANSWERED, left(true), broke(true), REFUSED, RETIRED]) {
     const seen = { ...NOTHING, hasBegun: true };
-    assert.equal(verdictOn(ending, seen, true).cost, "0", ending.kind);
-    assert.equal(verdictOn(ending, seen, true).asksForCost, false, ending.kind);
-    assert.equal(verdictOn(ending, { ...seen, cost: "0.1" }, true).cost, "0.1", ending.kind);
+    assert.equal(verdictOn(ending, seen, free).cost, "0", ending.kind);
+    assert.equal(verdictOn(ending, seen, free).asksForCost, false, ending.kind);
+    assert.equal(verdictOn(ending, { ...seen, cost: "0.1" }, free).cost, "0.1", ending.kind);
   }
+});
+
+Deno.test("what is charged although it fails is asked for, unless it was never sent", () => {
+  const charged: Charging = { isFree: false, chargesErrors: true };
+  const failed = { ...NOTHING, error: "e" };
+  assert.deepEqual(verdictOn(REFUSED, failed, charged), asked("e", true));
+  assert.deepEqual(verdictOn(ANSWERED, failed, charged), asked("e", true));
+  assert.deepEqual(
+    verdictOn(REFUSED, { ...failed, cost: "0.1" }, charged),
+    known("e", "0.1", true),
+  );
+  assert.deepEqual(verdictOn(broke(false), NOTHING, charged), known(BROKE, "0", true));
 });

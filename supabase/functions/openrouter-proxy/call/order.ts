@@ -31,6 +31,11 @@ export interface Order extends Opened {
   /** Whether it costs nothing whatever it uses: a `:free` model, and nothing beside it. */
   isFree: boolean;
   /**
+   * Whether OpenRouter may charge it although it fails: for the model's work it charges nothing then, but
+   * for searches, and for documents that it has read.
+   */
+  chargesErrors: boolean;
+  /**
    * Whether OpenRouter bills all of it once it was sent, whether or not somebody listens: a call that
    * is no stream. It is then heard to its end.
    */
@@ -67,6 +72,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     isFree: model?.endsWith(":free") === true && json?.asksForMore === false &&
       asks?.models.length === 1 && asks.serverTools.length === 0 && asks.unnamed === null &&
       !asks.hasDocument,
+    chargesErrors: asks !== null && (asks.serverTools.length > 0 || asks.hasDocument),
     isHeard: call !== null && !streaming,
     hasLinks: call?.beginsJob === true ||
       (endpoint.kind === "job" && !opened.path.endsWith("/content")),

@@ -73,6 +73,24 @@ Deno.test("a form is never known to be free", async () => {
   assert.equal((await ordered("/audio/transcriptions", free)).isFree, false);
 });
 
+for (
+  const [body, chargesErrors] of [
+    ['{"model":"a/b"}', false],
+    ['{"model":"a/b","tools":[{"type":"function"}]}', false],
+    ['{"model":"a/b","plugins":[{"id":"response-healing"}]}', false],
+    ['{"model":"a/b","messages":[{"content":[{"type":"image_url"}]}]}', false],
+    ['{"model":"a/b","messages":[{"content":[{"type":"file"}]}]}', true],
+    ['{"model":"a/b:online"}', true],
+    ['{"model":"a/b","plugins":[{"id":"web"}]}', true],
+    ['{"model":"a/b","tools":[{"type":"openrouter:web_fetch"}]}', true],
+  ] as const
+) {
+  Deno.test(`${body} is ${chargesErrors ? "" : "not "}charged although it fails`, async () => {
+    assert.equal((await ordered("/chat/completions", body)).chargesErrors, chargesErrors);
+    assert.equal((await ordered("/messages/count_tokens", body)).chargesErrors, false);
+  });
+}
+
 Deno.test("what is heard to its end is a call that is no stream", async () => {
   const isHeard = async (...request: Parameters<typeof ordered>) =>
     (await ordered(...request)).isHeard;

@@ -121,7 +121,7 @@ export function createProxy(deps: ProxyDeps): Handler {
   function book(
     { c, requestId }: Received,
     { did }: Identity,
-    { endpoint, model, isFree }: Order,
+    { endpoint, model, isFree, chargesErrors }: Order,
     { requestTime }: Admitted,
   ): Booking | null {
     if (endpoint.kind === "job") return bookkeeper.openJob({ did, jobId: endpoint.jobId });
@@ -135,6 +135,7 @@ export function createProxy(deps: ProxyDeps): Handler {
       model,
       beginsJob: endpoint.beginsJob,
       isFree,
+      chargesErrors,
       receivedAt: c.get("receivedAt"),
     });
   }

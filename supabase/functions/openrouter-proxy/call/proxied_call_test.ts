@@ -150,6 +150,7 @@ Deno.test("a call is booked as it was asked for, and its time counts from its ar
       model: "a/b:free",
       beginsJob: false,
       isFree: true,
+      chargesErrors: false,
       receivedAt: 5_000,
     });
   }

@@ -13,6 +13,7 @@ export const CALL = {
   model: "asked/for",
   beginsJob: false,
   isFree: false,
+  chargesErrors: false,
   receivedAt: 1_000,
 };
 export const GENERATION = {
