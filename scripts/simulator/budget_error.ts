@@ -7,7 +7,7 @@ import { ApiError, apiError } from "./errors.ts";
 
 /** The fault `budget`, where no guardrail says what was spent. */
 const SOME_BUDGET = {
-  scope: "guardrail",
+  scope: "api_key",
   limit_usd: 5,
   spend_usd: 5.0021,
   resets_at: "2030-01-01T00:00:00.000Z",

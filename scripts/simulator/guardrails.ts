@@ -98,8 +98,10 @@ export function budgetOf(key: Key, ledger: Ledger): Record<string, unknown> | nu
   const { id, limit, resetInterval } = guardrail;
   const spend = spentOf(guardrail, key);
   return {
-    scope: "guardrail",
+    scope: "api_key",
     guardrail_id: id,
+    budget_id: null,
+    include_byok: false,
     limit_usd: jsonUsd(limit),
     spend_usd: jsonUsd(spend),
     remaining_usd: jsonUsd(spend < limit ? limit - spend : 0n),

@@ -96,7 +96,7 @@ Deno.test("a guardrail's limit refuses calls once it is spent, and says when it 
     const { resets_at, ...metadata } = error.metadata;
     assert.deepEqual(metadata, {
       limit_source: "openrouter_guardrail_budget",
-      scope: "guardrail",
+      scope: "api_key",
       limit_usd: 0.5,
       spend_usd: 0.75,
     });

@@ -5,11 +5,19 @@ import { createDidToken } from "../../../scripts/client/llm_gateway.ts";
 import { ORGANIZATION_ID, USER_ID } from "../../../scripts/simulator/identifiers.ts";
 import { DEFAULT_WORKSPACE_ID } from "../../../scripts/simulator/workspaces.ts";
 import { AUDIENCE, call, type Identity, newIdentity } from "./harness/client.ts";
+import { startFront } from "./harness/front.ts";
 import { inTurns } from "./harness/in_turns.ts";
 import { CALLS } from "./harness/open_paths.ts";
 import { useWorld } from "./harness/world.ts";
 
+const front = await startFront();
 const world = useWorld();
+/** Where OpenRouter gives answers that the simulator does not. */
+const fronted = useWorld({ env: { OPENROUTER_API_URL: front.url } });
+Deno.test.beforeAll(() => {
+  front.target = fronted.openrouter.url;
+});
+Deno.test.afterAll(front.stop);
 
 const API = "/api/v1/openrouter";
 let identity: Identity;
@@ -123,6 +131,51 @@ for (const path of ["/key", "/generation?id=$"]) {
     }
   });
 }
+
+Deno.test("GET /key tells the budgets of its key alone, and of none whose they are at OpenRouter", async () => {
+  const budget = (scope: string, spend_usd: number) => ({
+    scope,
+    guardrail_id: scope === "workspace" ? null : DEFAULT_WORKSPACE_ID,
+    budget_id: scope === "workspace" ? DEFAULT_WORKSPACE_ID : null,
+    include_byok: false,
+    limit_usd: 100,
+    spend_usd,
+    remaining_usd: 100 - spend_usd,
+    reset_interval: "daily",
+    resets_at: "2030-01-01T00:00:00.000Z",
+  });
+  const budgets = [budget("member", 31), budget("api_key", 2.5), budget("workspace", 41)];
+  using _answers = {
+    [Symbol.dispose]: () => front.handlers.delete("GET /key"),
+  };
+  const { gateway, db } = fronted;
+  // The key of another one here may be sealed for the other gateway.
+  const identity = await newIdentity();
+  const begun = await call(
+    gateway,
+    identity,
+    "POST",
+    `${API}/chat/completions`,
+    JSON.stringify(CALLS["/chat/completions"]),
+  );
+  await db.endedRow(begun);
+  for (const told of [true, false]) {
+    const json = JSON.stringify({ data: { label: "l", budgets, effective_budget: budgets[2] } });
+    front.handlers.set("GET /key", (_request, response) => {
+      const length = told ? { "content-length": json.length } : {};
+      response.writeHead(200, { "content-type": "application/json", ...length });
+      response.end(json);
+    });
+    const answer = await call(gateway, identity, "GET", `${API}/key`);
+    assert.deepEqual(await answer.json(), {
+      data: {
+        label: "l",
+        budgets: [{ ...budgets[1], guardrail_id: "[redacted]" }],
+        effective_budget: null,
+      },
+    });
+  }
+});
 
 Deno.test("what a model writes is never redacted, whatever it looks like", async () => {
   const { gateway, openrouter } = world;

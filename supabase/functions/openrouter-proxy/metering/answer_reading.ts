@@ -16,12 +16,15 @@ import {
   redactedError,
   redactedText,
 } from "../openrouter/identifiers.ts";
+import { KEY_BUDGETS, ownBudgets } from "../openrouter/key_budgets.ts";
 import { parseWithExactMoney } from "./told_values.ts";
 
 /** Usage has some kilobytes at most. */
 const MAX_TOLD_BYTES = 64 * 1024;
 /** A larger error is replaced; where its length must be kept, it passes. */
 const MAX_ERROR_BYTES = 256 * 1024;
+/** A key has some few. */
+const MAX_BUDGETS_BYTES = 64 * 1024;
 /** As an error. */
 const MAX_IDENTIFIER_BYTES = 1024;
 const TOO_LARGE = utf8('{"message":"the error is too large to be passed on"}');
@@ -113,8 +116,21 @@ export function answerReading(
     },
   };
 
+  const budgets: JsonVisitor = {
+    take: {
+      maxBytes: MAX_BUDGETS_BYTES,
+      replaces: true,
+      value(json) {
+        if (json === null) return keepsLength ? null : utf8("null");
+        return redactedError(ownBudgets(json, keepsLength), keepsLength);
+      },
+      part: (json) => redactedError(json, keepsLength),
+    },
+  };
+
   function unread(name: string | null): JsonVisitor | null {
     if (name === null) return elsewhere;
+    if (KEY_BUDGETS.has(name)) return budgets;
     if (linkOf !== null && LINKS.has(name)) return link;
     if (IDENTIFIERS.has(name)) return identifier;
     if (name === "error" || name === "errors") return { take: error(() => {}) };

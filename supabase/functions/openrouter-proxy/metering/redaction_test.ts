@@ -48,6 +48,8 @@ const NAMED = {
   organization_id: ORGANIZATION,
   org_id: ORGANIZATION,
   workspace_id: WORKSPACE,
+  guardrail_id: WORKSPACE,
+  budget_id: WORKSPACE,
 };
 const RAW = JSON.stringify({ error: { message: `Key\n${HASH}\tof\u0007${USER}`, ...NAMED } });
 

@@ -12,6 +12,8 @@ export const IDENTIFIERS: ReadonlySet<string> = new Set([
   "organization_id",
   "org_id",
   "workspace_id",
+  "guardrail_id",
+  "budget_id",
 ]);
 
 const NAMES = [...IDENTIFIERS].join("|");
