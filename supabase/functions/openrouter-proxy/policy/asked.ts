@@ -54,8 +54,8 @@ export class Asked {
   caching: Caching = "none";
   /** `service_tier` priority or fast, or `speed` fast: each asks for the same tier. */
   isPriority = false;
-  /** Whoever is quickest, whatever the price; of the ordinary tier. */
-  isQuickest = false;
+  /** Whoever is quickest or best, whatever the price; of the ordinary tier. */
+  ignoresPrice = false;
   /** The largest bound that a fallback sets its own output; Infinity: one may set none. */
   fallbackOutput = 0;
   /** Whether a fallback has rules of its own for its provider. */
@@ -96,7 +96,7 @@ export class Asked {
 
   /** @param text as above */
   sorted(text: string | null): void {
-    this.isQuickest ||= text?.toLowerCase() === "throughput";
+    this.ignoresPrice ||= text?.toLowerCase() !== "price";
   }
 
   /** Counts what another one has found. */
@@ -113,7 +113,7 @@ export class Asked {
     this.compacts ||= other.compacts;
     if (other.caching !== "none") this.cached(other.caching);
     this.isPriority ||= other.isPriority;
-    this.isQuickest ||= other.isQuickest;
+    this.ignoresPrice ||= other.ignoresPrice;
     this.fallbackOutput = Math.max(this.fallbackOutput, other.fallbackOutput);
     this.hasOtherProvider ||= other.hasOtherProvider;
   }

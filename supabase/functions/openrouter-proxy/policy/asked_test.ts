@@ -5,7 +5,7 @@ import { Asked } from "./asked.ts";
 function factsOf(asked: Asked) {
   const { models, tools, modes, unnamed, mediaParts, caching } = asked;
   const { images, imageBytes, hasLongMedia, hasDocument, compacts } = asked;
-  const { isPriority, isQuickest, fallbackOutput, hasOtherProvider } = asked;
+  const { isPriority, ignoresPrice, fallbackOutput, hasOtherProvider } = asked;
   return {
     models: [...models],
     tools: [...tools].map(([name, { uses, results, where }]) =>
@@ -21,7 +21,7 @@ function factsOf(asked: Asked) {
     compacts,
     caching,
     isPriority,
-    isQuickest,
+    ignoresPrice,
     fallbackOutput,
     hasOtherProvider,
   };
@@ -60,7 +60,7 @@ const FULL = {
   compacts: true,
   caching: "long",
   isPriority: true,
-  isQuickest: true,
+  ignoresPrice: true,
   fallbackOutput: 100,
   hasOtherProvider: true,
 };

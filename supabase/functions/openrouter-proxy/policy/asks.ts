@@ -70,7 +70,7 @@ export interface Asks {
   compacts: boolean;
   caching: Caching;
   isPriority: boolean;
-  isQuickest: boolean;
+  ignoresPrice: boolean;
   priceBounds: PriceBounds;
 }
 
@@ -123,7 +123,7 @@ export function asksOf(
     compacts: asked.compacts,
     caching: asked.caching,
     isPriority: asked.isPriority,
-    isQuickest: asked.isQuickest,
+    ignoresPrice: asked.ignoresPrice,
     // Its `provider` has no `max_price`, and is read without one.
     priceBounds: call.charges === "images" ? {} : bounds?.prices ?? {},
   };

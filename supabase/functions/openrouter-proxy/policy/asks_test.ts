@@ -282,7 +282,7 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
     compacts: false,
     caching: "none",
     isPriority: false,
-    isQuickest: false,
+    ignoresPrice: false,
     priceBounds: {},
   });
 });

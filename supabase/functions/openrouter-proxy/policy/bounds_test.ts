@@ -367,13 +367,13 @@ const FACTS: Fact[] = [
     speed: "priority",
     provider: { only: ["a", "fast", "a/fast-one"], order: "openai/flex", ignore: ["openai/fast"] },
     order: ["openai/fast"],
-  }, { isPriority: false, isQuickest: false }],
-  ["priority", { service_tier: "priority" }, { isPriority: true, isQuickest: false }],
+  }, { isPriority: false, ignoresPrice: false }],
+  ["priority", { service_tier: "priority" }, { isPriority: true, ignoresPrice: false }],
   ["the fast tier", { service_tier: "FAST" }, { isPriority: true }],
-  ["speed", { speed: "fast" }, { isPriority: true, isQuickest: false }],
+  ["speed", { speed: "fast" }, { isPriority: true, ignoresPrice: false }],
   ["a provider's fast tier alone", { provider: { only: ["a/b", "OpenAI/Fast"] } }, {
     isPriority: true,
-    isQuickest: false,
+    ignoresPrice: false,
   }],
   ["a provider's fast tier before others", { provider: { order: ["openai/priority", "azure"] } }, {
     isPriority: true,
@@ -383,19 +383,23 @@ const FACTS: Fact[] = [
   }, { isPriority: true }],
   ["whoever is quickest", { provider: { sort: "Throughput" } }, {
     isPriority: false,
-    isQuickest: true,
+    ignoresPrice: true,
   }],
   ["whoever is quickest, said at length", {
     provider: { sort: { by: "throughput", partition: "model" } },
-  }, { isQuickest: true }],
+  }, { ignoresPrice: true }],
   ["whoever is quickest, for a fallback", {
     fallbacks: [{ model: "a/b", provider: { sort: "throughput" } }],
-  }, { isQuickest: true }],
-  ["whoever is cheapest, or answers soonest", {
-    provider: { sort: { by: "latency", partition: "throughput" } },
+  }, { ignoresPrice: true }],
+  ["whoever answers soonest", { provider: { sort: "latency" } }, { ignoresPrice: true }],
+  ["whoever is best", { provider: { sort: { by: "exacto" } } }, { ignoresPrice: true }],
+  ["who knows whom", { provider: { sort: "new" } }, { ignoresPrice: true }],
+  ["whoever is cheapest", { provider: { sort: "Price" } }, { ignoresPrice: false }],
+  ["whoever is cheapest, said at length", {
+    provider: { sort: { by: "price", partition: "throughput" } },
     sort: "throughput",
     metadata: { provider: { sort: "throughput" } },
-  }, { isQuickest: false }],
+  }, { ignoresPrice: false }],
   ["a fallback's tier", { fallbacks: [{ service_tier: "priority" }] }, { isPriority: true }],
   ["a fallback's speed", { fallbacks: [{ speed: "fast" }] }, { isPriority: true }],
   ["what a tool of OpenRouter's is given, whose type comes last", {
@@ -407,7 +411,7 @@ const FACTS: Fact[] = [
       },
       type: "openrouter:fusion",
     }],
-  }, { isPriority: true, isQuickest: true, caching: "long", mediaParts: 1 }],
+  }, { isPriority: true, ignoresPrice: true, caching: "long", mediaParts: 1 }],
   ["nothing in the schema of a client's tool", {
     tools: [{
       parameters: {
@@ -416,7 +420,7 @@ const FACTS: Fact[] = [
       },
       type: "function",
     }],
-  }, { isPriority: false, isQuickest: false, caching: "none" }],
+  }, { isPriority: false, ignoresPrice: false, caching: "none" }],
   ["no tier of a tool's", {
     tools: [{ type: "function", speed: "fast", service_tier: "priority" }],
   }, { isPriority: false }],

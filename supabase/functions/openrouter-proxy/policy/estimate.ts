@@ -53,10 +53,11 @@ const USD_PER_RESULT = "0.001";
 const MAX_RESULTS = 100;
 /**
  * By how many halves the prices of a dearer tier are multiplied, as far as is known: GPT-5.5's by two and a
- * half, Anthropic's by six at most. Whoever is quickest is taken for twice as dear as the cheapest.
+ * half, Anthropic's by six at most. Whoever is quickest or best is taken for twice as dear as the
+ * cheapest.
  */
 const ORDINARY_HALVES = 2n;
-const QUICKEST_HALVES = 4n;
+const ANYONES_HALVES = 4n;
 const PRIORITY_HALVES = 5n;
 const ANTHROPICS_PRIORITY_HALVES = 12n;
 const ANTHROPICS = /^anthropic\//i;
@@ -197,8 +198,9 @@ function promptPrices({ caching, mediaParts }: Asks, model: ListedModel): PriceN
   ];
 }
 
-function tierHalves({ isPriority, isQuickest }: Asks, { model, isNitro }: Listed): bigint {
-  if (!isPriority && !isNitro) return isQuickest ? QUICKEST_HALVES : ORDINARY_HALVES;
+function tierHalves({ isPriority, ignoresPrice }: Asks, listed: Listed): bigint {
+  const { model, isNitro, isExacto } = listed;
+  if (!isPriority && !isNitro) return ignoresPrice || isExacto ? ANYONES_HALVES : ORDINARY_HALVES;
   return ANTHROPICS.test(model.id) ? ANTHROPICS_PRIORITY_HALVES : PRIORITY_HALVES;
 }
 

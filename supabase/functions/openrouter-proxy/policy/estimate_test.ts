@@ -204,6 +204,22 @@ const ESTIMATES: [
     [{ usd: "0.26" }],
     [LOOSE.tier],
   ],
+  [
+    "whoever answers soonest",
+    { ...BODY, model: "a/plain", provider: { sort: { by: "latency", partition: "none" } } },
+    [{ usd: "0.26" }],
+    [LOOSE.tier],
+  ],
+  [
+    "whoever is best, of one fallback's",
+    {
+      ...BODY,
+      model: "a/plain",
+      models: ["A/Plain:Exacto", "a/plain:nitro:exacto"],
+    },
+    [{ usd: "0.13" }, { usd: "0.26" }, { usd: "0.325" }],
+    [LOOSE.tier],
+  ],
   ["a fallback's nitro alone", { ...BODY, model: "a/plain", models: ["a/plain:nitro"] }, [
     { usd: "0.13" },
     { usd: "0.325" },
@@ -211,7 +227,7 @@ const ESTIMATES: [
   ["variants at the base's price", {
     ...BODY,
     model: "a/plain:thinking",
-    models: ["a/plain:extended", "a/plain:floor", "A/Plain:Exacto", "a/plain:beta"],
+    models: ["a/plain:extended", "a/plain:floor", "A/Plain:Floor", "a/plain:beta"],
   }, Array(5).fill({ usd: "0.13" })],
   ["a variant that nobody knows", { ...BODY, model: "a/plain:new" }, [UNKNOWN], [LOOSE.price]],
   ["a variant that is listed itself", { ...BODY, model: "a/plain:free" }, [{ usd: "0.13" }]],

@@ -10,6 +10,8 @@ export interface Listed {
   readonly model: ListedModel;
   /** `:nitro`: OpenRouter takes the fastest provider, whatever its price. */
   readonly isNitro: boolean;
+  /** `:exacto`: it takes the best one, whatever its price. */
+  readonly isExacto: boolean;
 }
 
 /** Variants at the price of their model; a search is counted where the name is read. */
@@ -29,9 +31,13 @@ export function listedUnder(
   find: (id: string) => ListedModel | null,
 ): Listed | null {
   const model = find(name);
-  if (model !== null) return { model, isNitro: false };
+  if (model !== null) return { model, isNitro: false, isExacto: false };
   const [, base, variant] = /^(.+):([^:]*)$/.exec(name.toLowerCase()) ?? [];
   if (base === undefined || !AT_BASE_PRICE.has(variant!)) return null;
   const listed = listedUnder(base, find);
-  return listed && { ...listed, isNitro: listed.isNitro || variant === "nitro" };
+  return listed && {
+    model: listed.model,
+    isNitro: listed.isNitro || variant === "nitro",
+    isExacto: listed.isExacto || variant === "exacto",
+  };
 }

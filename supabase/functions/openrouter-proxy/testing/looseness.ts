@@ -22,8 +22,8 @@ export function loosenessOf(asks: Asks, catalogue: Pick<Catalogue, "find">): Loo
   const why: Record<Looseness, boolean> = {
     price_unknown: lacksCachePrice || estimate.some((amount) => "unknown" in amount),
     output_not_bounded: estimate.some((amount) => "usd_per_output_token" in amount),
-    dearer_tier: listed.length > 0 && (asks.isPriority || asks.isQuickest) ||
-      listed.some(({ isNitro }) => isNitro),
+    dearer_tier: listed.length > 0 && (asks.isPriority || asks.ignoresPrice) ||
+      listed.some(({ isNitro, isExacto }) => isNitro || isExacto),
     server_tools: asks.serverTools.length > 0,
   };
   return (Object.keys(why) as Looseness[]).filter((name) => why[name]);
