@@ -20,6 +20,8 @@ export interface AskedTool {
   readonly uses: number;
   /** The most results that one use is asked for; 0: the request does not say. */
   readonly results: number;
+  /** The most characters of each of them; 0, too. */
+  readonly characters: number;
 }
 
 /** How long what is written to a provider's cache stays there: 5 minutes, or longer, which is dearer. */
@@ -66,12 +68,16 @@ export class Asked {
     else if (this.models.size <= MAX_NAMES) this.models.add(name);
   }
 
-  tool(name: string, { where, uses, results }: AskedTool): void {
+  tool(name: string, tool: AskedTool): void {
     const known = this.tools.get(name);
     if (known !== undefined) {
-      const most = Math.max(known.results, results);
-      this.tools.set(name, { ...known, uses: known.uses + uses, results: most });
-    } else if (this.tools.size <= MAX_NAMES) this.tools.set(name, { where, uses, results });
+      this.tools.set(name, {
+        where: known.where,
+        uses: known.uses + tool.uses,
+        results: Math.max(known.results, tool.results),
+        characters: Math.max(known.characters, tool.characters),
+      });
+    } else if (this.tools.size <= MAX_NAMES) this.tools.set(name, tool);
   }
 
   /** @param mode trimmed, in lower case */

@@ -8,8 +8,8 @@ function factsOf(asked: Asked) {
   const { isPriority, ignoresPrice, fallbackOutput, hasOtherProvider } = asked;
   return {
     models: [...models],
-    tools: [...tools].map(([name, { uses, results, where }]) =>
-      `${uses} ${name} of ${results} at ${where()}`
+    tools: [...tools].map(([name, { uses, results, characters, where }]) =>
+      `${uses} ${name} of ${results} by ${characters} at ${where()}`
     ),
     modes: [...modes],
     unnamed: unnamed?.() ?? null,
@@ -30,7 +30,7 @@ function factsOf(asked: Asked) {
 function full(): Asked {
   const asked = new Asked();
   asked.model("a/b", () => "model");
-  asked.tool("web_search", { uses: 2, results: 7, where: () => "tools[0]" });
+  asked.tool("web_search", { uses: 2, results: 7, characters: 400, where: () => "tools[0]" });
   asked.reasons("pro");
   asked.unnamed = () => "a router";
   asked.mediaParts = 3;
@@ -49,7 +49,7 @@ function full(): Asked {
 
 const FULL = {
   models: ["a/b"],
-  tools: ["2 web_search of 7 at tools[0]"],
+  tools: ["2 web_search of 7 by 400 at tools[0]"],
   modes: ["pro"],
   unnamed: "a router",
   mediaParts: 3,
@@ -77,7 +77,7 @@ Deno.test("a body names a hundred models or tools at most", () => {
   const naming = (models: number, tools: number) => {
     const asked = new Asked();
     for (let n = 0; n < models; n++) asked.model(`a/${n}`, () => "models");
-    const tool = { uses: 1, results: 0, where: () => "tools" };
+    const tool = { uses: 1, results: 0, characters: 0, where: () => "tools" };
     for (let n = 0; n < tools; n++) asked.tool(`tool-${n}`, tool);
     return () => asked.assertBounded();
   };
@@ -97,9 +97,9 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
   const all = full();
   const other = new Asked();
   other.model("c/d", () => "model");
-  other.tool("web_search", { uses: 5, results: 3, where: () => "tools[9]" });
+  other.tool("web_search", { uses: 5, results: 3, characters: 500, where: () => "tools[9]" });
   other.reasons("turbo");
-  other.tool("mcp", { uses: 1, results: 0, where: () => "tools[1]" });
+  other.tool("mcp", { uses: 1, results: 0, characters: 0, where: () => "tools[1]" });
   other.unnamed = () => "a preset";
   other.mediaParts = 4;
   other.images = 2;
@@ -110,7 +110,7 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
   assert.deepEqual(factsOf(all), {
     ...FULL,
     models: ["a/b", "c/d"],
-    tools: ["7 web_search of 7 at tools[0]", "1 mcp of 0 at tools[1]"],
+    tools: ["7 web_search of 7 by 500 at tools[0]", "1 mcp of 0 by 0 at tools[1]"],
     modes: ["pro", "turbo"],
     mediaParts: 7,
     images: 3,
@@ -120,9 +120,9 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
 
 Deno.test("of several uses of a tool the one with the most results counts, wherever it stands", () => {
   const asked = full();
-  asked.tool("web_search", { uses: 1, results: 9, where: () => "tools[1]" });
-  asked.tool("web_search", { uses: 1, results: 0, where: () => "tools[2]" });
-  assert.deepEqual(factsOf(asked).tools, ["4 web_search of 9 at tools[0]"]);
+  asked.tool("web_search", { uses: 1, results: 9, characters: 0, where: () => "tools[1]" });
+  asked.tool("web_search", { uses: 1, results: 0, characters: 600, where: () => "tools[2]" });
+  assert.deepEqual(factsOf(asked).tools, ["4 web_search of 9 by 600 at tools[0]"]);
 });
 
 Deno.test("the ordinary mode of reasoning is none that leads to another model", () => {

@@ -25,6 +25,8 @@ export interface ServerToolAsked {
   uses: number;
   /** The most results that one use is asked for; 0: the request does not say. */
   results: number;
+  /** The most characters of each of them; 0, too. */
+  characters: number;
 }
 
 export interface Asks {
@@ -97,11 +99,12 @@ export function asksOf(
     models: models.map((name) => storable(name)),
     areOpenAis,
     modes: [...asked.modes],
-    serverTools: tools.map(([name, { uses, results, where }]) => ({
+    serverTools: tools.map(([name, { uses, results, characters, where }]) => ({
       name: storable(name),
       param: storable(where()),
       uses,
       results,
+      characters,
     })),
     unnamed,
     freeModel: models.some(isFreeName),

@@ -38,8 +38,13 @@ export interface Appraisal {
   estimate: Estimate[];
 }
 
-/** What the results of one tool's use add to the next step's prompt. */
+/** What the results of one tool's use add to the next step's prompt, unless it is asked for more. */
 const TOKENS_PER_USE = 8_192;
+/** What a search finds where only the one or the other is asked for; what OpenRouter takes of a result. */
+const USUAL_RESULTS = 5;
+const USUAL_CHARACTERS = 4_000;
+const MAX_CHARACTERS = 100_000;
+const CHARACTERS_PER_TOKEN = 3;
 /**
  * More than any provider makes of one image, whatever its size: gpt-4o-mini makes 48 169 of it, which is
  * 2 833 and 5 667 for each of 8 tiles, others some thousands.
@@ -169,10 +174,11 @@ function outputsOf({ prompts, compacts }: Asks): number {
  * knows.
  */
 function promptsOf(
-  { charges, text, mediaParts, images, imageBytes, hasLongMedia, compacts }: Asks,
+  asks: Asks,
   uses: number,
   model: ListedModel,
 ): number[] | null {
+  const { charges, text, mediaParts, images, imageBytes, hasLongMedia, compacts } = asks;
   const most = model.contextLength ?? Infinity;
   if (charges === "prompt") {
     // Each of many inputs, or documents, may be as long as the context.
@@ -182,10 +188,18 @@ function promptsOf(
   const writtenText = { ...text, bytes: text.bytes - imageBytes };
   const first = hasLongMedia ? most : tokensOf(writtenText) + images * TOKENS_PER_IMAGE;
   if (first === Infinity) return null;
+  const perUse = Math.max(TOKENS_PER_USE, ...asks.serverTools.map(tokensFound));
   return Array.from(
     { length: 1 + uses + (compacts ? 1 : 0) },
-    (_, step) => Math.min(most, first + step * TOKENS_PER_USE),
+    (_, step) => Math.min(most, first + step * perUse),
   );
+}
+
+/** What one use adds to the next prompt, as far as the request says how much it is to find. */
+function tokensFound({ results, characters }: ServerToolAsked): number {
+  const found = Math.min(results || USUAL_RESULTS, MAX_RESULTS);
+  const each = Math.min(characters || USUAL_CHARACTERS, MAX_CHARACTERS);
+  return Math.ceil(found * each / CHARACTERS_PER_TOKEN);
 }
 
 /** What a token of the prompt may be charged as. */

@@ -305,6 +305,48 @@ const ESTIMATES: [
     [LOOSE.tools],
   ],
   [
+    "results as long as they are asked for",
+    {
+      model: "a/endless",
+      max_tokens: 100,
+      plugins: [{ id: "web", max_results: 10, max_characters: 30_000 }],
+    },
+    // Prompts of 30 and 100030 tokens, 100 to use the tool and 100 to answer, and its price.
+    [{ usd: "102.075" }],
+    [LOOSE.tools],
+  ],
+  [
+    "many results of the usual length, and of a size that is named",
+    {
+      model: "a/endless",
+      max_tokens: 100,
+      tools: [{ type: "web_search", max_uses: 1, parameters: { max_results: 25 } }],
+      web_search_options: { search_context_size: "low" },
+    },
+    [{ usd: "128.151" }],
+    [LOOSE.tools],
+  ],
+  [
+    "no longer results than OpenRouter takes",
+    {
+      model: "a/endless",
+      max_tokens: 100,
+      plugins: [{ id: "web", max_results: 1, max_characters: 1e9 }],
+    },
+    [{ usd: "35.409" }],
+    [LOOSE.tools],
+  ],
+  [
+    "no longer prompts than the context",
+    {
+      model: "a/plain",
+      max_tokens: 100,
+      plugins: [{ id: "web", max_characters: 1e5 }],
+    },
+    [{ usd: "3.045" }],
+    [LOOSE.tools],
+  ],
+  [
     "a search of X, whose price nobody knows",
     {
       model: "a/zero:free",
@@ -575,7 +617,7 @@ Deno.test("an appraisal says what admission is to hold against the settings", as
   });
   assert.deepEqual(appraisal, {
     models: ["a/zero:free"],
-    serverTools: [{ name: "web_search", param: "tools[0]", uses: 1, results: 0 }],
+    serverTools: [{ name: "web_search", param: "tools[0]", uses: 1, results: 0, characters: 0 }],
     runsUnnamed: null,
     freeModel: true,
     estimate: [{ usd: "0.015" }],

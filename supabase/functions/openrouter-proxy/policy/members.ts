@@ -73,6 +73,9 @@ const MEANINGS = {
   providers: ["order", "only"],
   max_uses: ["max_uses"],
   max_results: ["max_results"],
+  /** Of each result, or how large those are. */
+  max_characters: ["max_characters"],
+  search_context_size: ["search_context_size"],
   x_search: ["x_search"],
   /** The same, of a request whose web is searched. */
   x_search_filter: ["x_search_filter"],

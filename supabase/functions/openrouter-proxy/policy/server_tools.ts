@@ -4,6 +4,7 @@
  *
  * Source: docs/openrouter.md, "Prices"; docs/protocol.md, "Bodies".
  */
+import type { AskedTool } from "./asked.ts";
 import type { FoundFeature } from "./findings.ts";
 
 /** OpenRouter lets a model go through this many steps. */
@@ -87,6 +88,12 @@ const PLUGINS: Readonly<Record<string, string | null>> = {
   "switchyard-router": null,
 };
 const MAX_NAME_LENGTH = 100;
+/** The characters of each result, by `search_context_size`; of Exa, the engine that gives most. */
+const CONTEXT_SIZES: Readonly<Record<string, number>> = {
+  low: 5_000,
+  medium: 15_000,
+  high: 30_000,
+};
 
 /**
  * The canonical name of a tool, which gateway_settings.allowed_server_tools knows it by.
@@ -120,12 +127,18 @@ function nameOfPlugin(id: string): string | null {
   return Object.hasOwn(PLUGINS, plain) ? PLUGINS[plain]! : plain.slice(0, MAX_NAME_LENGTH);
 }
 
+/** How many characters of a result it asks for. @param size `search_context_size`, as `type` above */
+export function contextSize(size: string): number {
+  return Object.hasOwn(CONTEXT_SIZES, size) ? CONTEXT_SIZES[size]! : 0;
+}
+
 /** What is known of one tool or plugin while its object is read. */
 export class ServerTool {
   readonly #names = new Set<string>();
   #isPlugin = false;
   #maxUses: number | null = null;
   #results = 0;
+  #characters = 0;
   #searchesX = false;
   #isEnabled: boolean | null = null;
   readonly #modelMembers = new Set<string>();
@@ -156,6 +169,11 @@ export class ServerTool {
     this.#results = Math.max(this.#results, results ?? 0);
   }
 
+  /** @param characters of one result, at most; null: what is no number */
+  reads(characters: number | null): void {
+    this.#characters = Math.max(this.#characters, characters ?? 0);
+  }
+
   /** A search of the web that searches X, too. */
   searchesX(): void {
     this.#searchesX = true;
@@ -172,7 +190,7 @@ export class ServerTool {
   }
 
   /** What it is asked for, once its object has ended; several for one whose type is repeated. */
-  asked(): { name: string; uses: number; results: number; runsUnnamed: boolean }[] {
+  asked(): (Omit<AskedTool, "where"> & { name: string; runsUnnamed: boolean })[] {
     if (this.#isEnabled === false) return [];
     const names = new Set(this.#names);
     if (this.#searchesX && names.size > 0) names.add("x_search");
@@ -182,6 +200,7 @@ export class ServerTool {
         name,
         uses: this.#usesOf(name),
         results: this.#results,
+        characters: this.#characters,
         runsUnnamed: modelMember !== null && !this.#modelMembers.has(modelMember),
       };
     });

@@ -121,6 +121,34 @@ Deno.test("of a tool's results the most counts, whichever is said last", async (
   }
 });
 
+/** How many characters of a result a request asks for, by what says so. */
+const CHARACTERS: [body: object, characters: number][] = [
+  [{ tools: [{ type: "web_search" }] }, 0],
+  [{ tools: [{ type: "openrouter:web_search", parameters: { max_characters: 700 } }] }, 700],
+  [{ plugins: [{ max_characters: 700, id: "web" }] }, 700],
+  [{ tools: [{ type: "web_search_preview", search_context_size: "low" }] }, 5_000],
+  [{ tools: [{ type: "web_search", parameters: { search_context_size: " Medium" } }] }, 15_000],
+  [{ web_search_options: { search_context_size: "high" } }, 30_000],
+  [{ tools: [{ type: "web_search", max_characters: 9, search_context_size: "low" }] }, 5_000],
+  [{ tools: [{ type: "web_search", max_characters: "9", search_context_size: "huge" }] }, 0],
+  [{ tools: [{ type: "web_search" }], max_characters: 9, search_context_size: "low" }, 0],
+];
+
+for (const [body, characters] of CHARACTERS) {
+  Deno.test(`${JSON.stringify(body)} asks for ${characters} characters of a result`, async () => {
+    const { serverTools } = await asked(body);
+    assert.deepEqual(serverTools.map((tool) => [tool.name, tool.characters]), [
+      ["web_search", characters],
+    ]);
+  });
+}
+
+Deno.test("how long the results are is no search of its own", async () => {
+  assert.deepEqual(await toolsOf({ web_search_options: { search_context_size: "high" } }), [
+    "1 web_search at web_search_options",
+  ]);
+});
+
 Deno.test("a plugin is off only if every parser says so, and a tool never is", async () => {
   const off = (members: string) => toolsOf(`{"plugins":[{"id":"web",${members}}]}`);
   assert.deepEqual(await off('"enabled":false'), []);

@@ -38,7 +38,7 @@ import {
   TOOLS,
 } from "./members.ts";
 import { isFusion, isOnline, isPresetName } from "./model_names.ts";
-import { guessableTool, ServerTool } from "./server_tools.ts";
+import { contextSize, guessableTool, ServerTool } from "./server_tools.ts";
 import {
   cacheControl,
   mcpServers,
@@ -174,6 +174,23 @@ export class Watch implements JsonVisitor {
         if (tool === null) break;
         return { scalar: taking((json) => tool.finds(wholeNumber(json))) };
       }
+      case "max_characters": {
+        const tool = this.#toolHere();
+        if (tool === null) break;
+        return { scalar: taking((json) => tool.reads(wholeNumber(json))) };
+      }
+      case "search_context_size": {
+        const tool = this.#toolHere();
+        const isOption = this.key === "web_search_options";
+        if (tool === null && !isOption) break;
+        return {
+          scalar: takingText((size) => {
+            const characters = contextSize(plain(size));
+            if (tool !== null) tool.reads(characters);
+            else this.#searches(characters);
+          }),
+        };
+      }
       case "x_search": {
         const tool = this.#toolHere();
         const isOption = this.key === "web_search_options";
@@ -218,8 +235,8 @@ export class Watch implements JsonVisitor {
     } else if (this.#saysImage || this.#hasImageUrl) asked.hasLongMedia = true;
     if (this.#tool === null) return;
     const where = () => this.#path();
-    for (const { name, uses, results, runsUnnamed } of this.#tool.asked()) {
-      asked.tool(name, { uses, results, where });
+    for (const { name, runsUnnamed, ...tool } of this.#tool.asked()) {
+      asked.tool(name, { ...tool, where });
       if (runsUnnamed) asked.unnamed ??= () => `${where()} runs models that it does not name`;
     }
   }
@@ -312,7 +329,13 @@ export class Watch implements JsonVisitor {
 
   /** The request asks for a tool without naming it among its tools: once. */
   #usesOnce(name: string, where: () => string): void {
-    this.report.asked.tool(name, { uses: 1, results: 0, where });
+    this.report.asked.tool(name, { uses: 1, results: 0, characters: 0, where });
+  }
+
+  /** Of a search that is counted already. @param characters of each of its results */
+  #searches(characters: number): void {
+    const where = () => this.#path();
+    this.report.asked.tool("web_search", { uses: 0, results: 0, characters, where });
   }
 
   /** The tool or plugin whose settings these are; null: they are those of something else. */
