@@ -80,6 +80,8 @@ const MEANINGS = {
   /** The same, of a request whose web is searched. */
   x_search_filter: ["x_search_filter"],
   enabled: ["enabled"],
+  /** Within `pdf` of a plugin. */
+  engine: ["engine"],
 } as const;
 
 export type Meaning = keyof typeof MEANINGS;

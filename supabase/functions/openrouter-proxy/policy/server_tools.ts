@@ -87,6 +87,8 @@ const PLUGINS: Readonly<Record<string, string | null>> = {
   "pareto-router": null,
   "switchyard-router": null,
 };
+/** What reads a document without a price of its own; `file-parser` without a name may bill each page. */
+const FREE_ENGINES: ReadonlySet<string> = new Set(["cloudflare-ai", "native", "pdf-text"]);
 const MAX_NAME_LENGTH = 100;
 /** The characters of each result, by `search_context_size`; of Exa, the engine that gives most. */
 const CONTEXT_SIZES: Readonly<Record<string, number>> = {
@@ -140,6 +142,7 @@ export class ServerTool {
   #results = 0;
   #characters = 0;
   #searchesX = false;
+  #parsesForFree: boolean | null = null;
   #isEnabled: boolean | null = null;
   readonly #modelMembers = new Set<string>();
 
@@ -179,6 +182,11 @@ export class ServerTool {
     this.#searchesX = true;
   }
 
+  /** @param engine that reads documents; as `type` of a tool */
+  parsedBy(engine: string): void {
+    this.#parsesForFree = this.#parsesForFree !== false && FREE_ENGINES.has(engine);
+  }
+
   /** It is off only if every parser says so. */
   enabled(isEnabled: boolean): void {
     this.#isEnabled = this.#isEnabled === true || isEnabled;
@@ -194,6 +202,7 @@ export class ServerTool {
     if (this.#isEnabled === false) return [];
     const names = new Set(this.#names);
     if (this.#searchesX && names.size > 0) names.add("x_search");
+    if (this.#parsesForFree) names.delete("file-parser");
     return [...names].map((name) => {
       const { modelMember } = serverToolKind(name);
       return {

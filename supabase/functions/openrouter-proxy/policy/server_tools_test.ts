@@ -121,6 +121,33 @@ Deno.test("of a tool's results the most counts, whichever is said last", async (
   }
 });
 
+Deno.test("only a parser of documents that may bill them is asked for", async () => {
+  const parsed = (members: string) => toolsOf(`{"plugins":[{"id":"file-parser"${members}}]}`);
+  for (const engine of ["cloudflare-ai", "native", "pdf-text", "Native"]) {
+    assert.deepEqual(await parsed(`,"pdf":{"engine":"${engine}"}`), [], engine);
+  }
+  for (
+    const members of [
+      "",
+      ',"pdf":{}',
+      ',"pdf":{"engine":null}',
+      ',"pdf":{"engine":"mistral-ocr"}',
+      ',"pdf":{"engine":"new"}',
+      ',"pdf":{"engine":{"engine":"native"}}',
+      ',"pdf":{"engine":"native","engine":"mistral-ocr"}',
+      ',"pdf":{"engine":"mistral-ocr"},"pdf":{"engine":"native"}',
+      ',"engine":"native"',
+      ',"pdf":{"options":{"engine":"native"}}',
+    ]
+  ) {
+    assert.deepEqual(await parsed(members), ["5 file-parser at plugins[0]"], members);
+  }
+  assert.deepEqual(
+    await toolsOf({ plugins: [{ id: "web", pdf: { engine: "native" } }] }),
+    ["1 web_search at plugins[0]"],
+  );
+});
+
 /** How many characters of a result a request asks for, by what says so. */
 const CHARACTERS: [body: object, characters: number][] = [
   [{ tools: [{ type: "web_search" }] }, 0],

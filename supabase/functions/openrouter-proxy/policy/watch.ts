@@ -212,6 +212,11 @@ export class Watch implements JsonVisitor {
       case "enabled":
         if (this.role !== "plugins") break;
         return { scalar: taking((json) => this.#asTool().enabled(json !== "false")) };
+      case "engine": {
+        const plugin = this.key === "pdf" && this.parent !== null ? this.parent : null;
+        if (plugin?.role !== "plugins") break;
+        return { scalar: takingText((engine) => plugin.#asTool().parsedBy(plain(engine))) };
+      }
       case "output":
         if (this.role !== "model") break;
         return { scalar: taking((json) => this.#fallbackOutput(json)) };
