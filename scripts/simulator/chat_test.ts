@@ -111,6 +111,9 @@ Deno.test("a router's answer names the model that served it", () =>
     const body = chat(1, { model: "openrouter/auto" });
     const answer = await (await call("/chat/completions", body)).json();
     assert.equal(answer.model, "openai/gpt-4o-mini");
+    const free = await call("/chat/completions", chat(1, { model: "openrouter/free" }));
+    const { model, usage } = await free.json();
+    assert.deepEqual([model, usage.cost], ["meta-llama/llama-3.3-70b-instruct:free", 0]);
   }));
 
 Deno.test("bad requests are 400 with OpenRouter's message and shape", () =>

@@ -174,6 +174,15 @@ export const MODELS: readonly Model[] = [
     routesTo: "openai/gpt-4o-mini",
   },
   {
+    id: "openrouter/free",
+    provider: "",
+    contextLength: 200_000,
+    maxCompletionTokens: null,
+    prompt: "0",
+    completion: "0",
+    routesTo: "meta-llama/llama-3.3-70b-instruct:free",
+  },
+  {
     id: "google/gemini-2.5-flash-image",
     provider: "Google",
     contextLength: 32_768,

@@ -149,6 +149,19 @@ for (const [what, members, param] of TOOLS) {
   });
 }
 
+Deno.test("a budget that holds no other call lets a DID call free models, and the router of those", async () => {
+  const { db, gateway } = world;
+  const identity = await newIdentity();
+  await setLimits(db, identity.did, { daily_budget_usd: "0.00001" });
+  for (const model of [FREE, "openrouter/free"]) {
+    await (await assertPasses(identity, chat("hello", { model }))).text();
+  }
+  const dear = await call(gateway, identity, "POST", CHAT, chat("hello", { model: MODEL }));
+  await assertRefused(dear, 402, "budget_exceeded");
+  const rows = await db.rowsOf(identity.did);
+  assert.deepEqual(rows.map(({ total_cost }) => Number(total_cost)), [0, 0]);
+});
+
 Deno.test("a DID has its share of free models, whatever the model is called", async () => {
   const { db } = world;
   const identity = await newIdentity();

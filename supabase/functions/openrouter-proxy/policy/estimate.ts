@@ -9,7 +9,7 @@
 import { dividedUp, usdText, usdUnits } from "../bytes/usd.ts";
 import type { Asks, ServerToolAsked } from "./asks.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { inMode, isRouter } from "./model_names.ts";
+import { inMode, isFreeName, isRouter } from "./model_names.ts";
 import type { ListedModel, PriceName } from "./price_list.ts";
 import { dearest, isFreeOfCharge, isPriced, searchedUnasked, writesUnasked } from "./prices.ts";
 import { MAX_USES, serverToolKind } from "./server_tools.ts";
@@ -84,10 +84,12 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
   const { serverTools, freeModel } = asks;
   const models = modelsOf(asks, catalogue.find);
   const listed = models.map((name) => listedUnder(name, catalogue.find));
-  const router = models.find((name, i) => choosesAnother(name, listed[i]!));
+  const routers = models.filter((name, i) => choosesAnother(name, listed[i]!));
+  const [router] = routers;
   const runsUnnamed = asks.unnamed ?? (router === undefined ? null : `${router} chooses a model`);
   const known = listed.map((found) => found && estimateOf(asks, found));
-  const isUnknown = runsUnnamed !== null || known.length === 0 || known.includes(null) ||
+  const isUnknown = asks.unnamed !== null || known.length === 0 || known.includes(null) ||
+    !routers.every(isFreeName) ||
     listed.some((found) => found !== null && isParsed(asks, found)) ||
     serverTools.some(({ name }) => serverToolKind(name).usdPerUse === null);
   const estimate: Estimate[] = known.filter((amount) => amount !== null);

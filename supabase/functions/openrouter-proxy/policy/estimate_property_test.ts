@@ -169,7 +169,7 @@ function atMost(model: Model, { provider }: Body): Model | null {
 /** The dearest that the simulator can charge for this model, in units of 1e-18 USD. */
 function dearest(name: string, path: string, body: Body, completion: number | null): bigint {
   // No provider of a free model takes anything.
-  if (name.includes(":free")) return 0n;
+  if (name.includes(":free") || name.startsWith("openrouter/free")) return 0n;
   const found = findModel(name) ?? findModel(name.replace(/:\w+$/, ""));
   const model = found && atMost(found, body);
   if (!model) return 0n;

@@ -592,6 +592,27 @@ Deno.test("routers are not known before, unless they have prices of their own", 
   assert.equal(await why({}), "the body names no model");
 });
 
+Deno.test("a router of free models costs nothing but what else runs", async () => {
+  const estimated = async (body: object) => (await appraisalOf({ ...BODY, ...body })).estimate;
+  const free = { model: "openrouter/free" };
+  assert.deepEqual(await estimated(free), [{ usd: "0" }]);
+  assert.deepEqual(await estimated({ model: "OpenRouter/Free:online" }), [{ usd: "0.015" }]);
+  assert.deepEqual(await estimated({ ...free, models: ["a/plain"] }), [
+    { usd: "0" },
+    { usd: "0.122" },
+  ]);
+  for (
+    const more of [
+      { models: ["openrouter/auto"] },
+      { preset: "mine" },
+      { plugins: [{ id: "fusion" }] },
+      { messages: [{ role: "user", content: [{ type: "file", file: { file_data: "x" } }] }] },
+    ]
+  ) {
+    assert.deepEqual((await estimated({ ...free, ...more })).at(-1), UNKNOWN, JSON.stringify(more));
+  }
+});
+
 Deno.test("the models that may run are those that modes of reasoning lead to, too", async () => {
   const modelsIn = async (body: object) => (await appraisalOf({ ...BODY, ...body })).models;
   const pro = { reasoning: { mode: "pro" } };

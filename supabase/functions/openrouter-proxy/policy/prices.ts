@@ -5,6 +5,7 @@
  */
 import type { PriceBound, PriceBounds } from "./bounds.ts";
 import type { Charges } from "./calls.ts";
+import { isFreeName } from "./model_names.ts";
 import type { ListedModel, PriceName } from "./price_list.ts";
 import { MAX_USES } from "./server_tools.ts";
 
@@ -43,8 +44,9 @@ export function isPriced({ prices, isRouter }: ListedModel, charges: Charges): b
   return !isRouter && PRICED_BY[charges].some((name) => (prices[name] ?? 0n) > 0n);
 }
 
+/** A model of `:free`, or the router that chooses among those alone. */
 export function isFreeOfCharge({ id, prices }: ListedModel): boolean {
-  return id.toLowerCase().endsWith(":free") && Object.values(prices).every((price) => price === 0n);
+  return isFreeName(id) && Object.values(prices).every((price) => price === 0n);
 }
 
 /**

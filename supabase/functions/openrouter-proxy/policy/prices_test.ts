@@ -11,6 +11,8 @@ function listed(id: string, prices: Prices, more: Partial<ListedModel> = {}): Li
 Deno.test("a model is free of charge that is called so, and none of whose prices is more than zero", () => {
   assert.equal(isFreeOfCharge(listed("a/b:free", { prompt: 0n, completion: 0n })), true);
   assert.equal(isFreeOfCharge(listed("a/b:FREE", {})), true);
+  assert.equal(isFreeOfCharge(listed("openrouter/free", { prompt: 0n, completion: 0n })), true);
+  assert.equal(isFreeOfCharge(listed("openrouter/free", { prompt: -1n, completion: -1n })), false);
   assert.equal(isFreeOfCharge(listed("a/b:free", { prompt: 0n, completion: 1n })), false);
   assert.equal(isFreeOfCharge(listed("a/b", { prompt: 0n, completion: 0n })), false);
 });

@@ -86,6 +86,7 @@ const PLUGINS: Readonly<Record<string, string | null>> = {
   "auto-beta-router": null,
   "pareto-router": null,
   "switchyard-router": null,
+  "jev-router": null,
 };
 /** What reads a document without a price of its own; `file-parser` without a name may bill each page. */
 const FREE_ENGINES: ReadonlySet<string> = new Set(["cloudflare-ai", "native", "pdf-text"]);

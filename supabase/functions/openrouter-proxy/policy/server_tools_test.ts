@@ -67,7 +67,9 @@ Deno.test("tools that the client runs are none, nor plugins that cost nothing", 
     "tool_search_tool_regex_20251119",
   ];
   const tools = [{ name: "f", input_schema: {} }, ...types.map((type) => ({ type }))];
-  const routers = ["auto", "auto-beta", "pareto", "switchyard"].map((name) => `${name}-router`);
+  const routers = ["auto", "auto-beta", "pareto", "switchyard", "jev"].map((name) =>
+    `${name}-router`
+  );
   const plugins = ["response-healing", "context-compression", "moderation", ...routers]
     .map((id) => ({ id, max_price: 1 }));
   assert.deepEqual(await toolsOf({ tools, plugins }), []);
