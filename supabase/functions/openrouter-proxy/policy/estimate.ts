@@ -94,7 +94,10 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
     serverTools.some(({ name }) => serverToolKind(name).usdPerUse === null);
   const estimate: Estimate[] = known.filter((amount) => amount !== null);
   if (isUnknown) estimate.push({ unknown: asks.charges === "job" ? "job" : "price" });
-  const toBeAllowed = serverTools.filter(({ name }) => !serverToolKind(name).isShared);
+  const toBeAllowed = serverTools.filter(({ name }) => {
+    const { isShared, isOpen } = serverToolKind(name);
+    return !isShared && !isOpen;
+  });
   return { models, serverTools: toBeAllowed, runsUnnamed, freeModel, estimate };
 }
 

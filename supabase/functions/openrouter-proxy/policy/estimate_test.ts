@@ -645,6 +645,18 @@ Deno.test("an appraisal says what admission is to hold against the settings", as
   });
 });
 
+Deno.test("a tool that bills its steps alone needs no leave", async () => {
+  const tools = [{ type: "tool_search" }, { type: "openrouter:apply_patch" }];
+  const { serverTools, runsUnnamed, estimate } = await appraisalOf({
+    model: "a/endless",
+    max_tokens: 100,
+    tools,
+  });
+  assert.deepEqual([serverTools, runsUnnamed], [[], null]);
+  // Eleven prompts of 36 tokens and of 8192 more each, and eleven outputs.
+  assert.deepEqual(estimate, [{ usd: "461.956" }]);
+});
+
 Deno.test("a tool that shared_features opens needs no other leave", async () => {
   const shared = ["openrouter:bash", "openrouter:shell", "openrouter:files", "file_search"];
   const tools = [...shared, "mcp"].map((type) => ({ type }));

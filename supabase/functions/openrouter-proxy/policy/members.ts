@@ -82,6 +82,10 @@ const MEANINGS = {
   enabled: ["enabled"],
   /** Within `pdf` of a plugin. */
   engine: ["engine"],
+  /** Of a search of tools: whose it is. */
+  execution: ["execution"],
+  /** Tools that the model finds by such searches, of the whole request. */
+  deferred_tools: ["deferred_tools"],
 } as const;
 
 export type Meaning = keyof typeof MEANINGS;

@@ -13,7 +13,7 @@ export const MAX_USES = 30;
  * What is reserved for where a request bounds no uses. All the steps that a model may take would be more
  * than most budgets hold, and hardly any takes them.
  */
-const USUAL_USES = 5;
+export const USUAL_USES = 5;
 
 interface ServerToolKind {
   /** USD for one use; null: nobody knows. */
@@ -22,18 +22,29 @@ interface ServerToolKind {
   readonly modelMember: "model" | "analysis_models" | null;
   /** Whether gateway_settings.shared_features opens it, in place of allowed_server_tools. */
   readonly isShared: boolean;
+  /** Whether it needs no leave: it bills nothing but the steps that it takes. */
+  readonly isOpen: boolean;
 }
 
-const PLAIN: ServerToolKind = { usdPerUse: null, modelMember: null, isShared: false };
+const PLAIN: ServerToolKind = {
+  usdPerUse: null,
+  modelMember: null,
+  isShared: false,
+  isOpen: false,
+};
 const SHARED: ServerToolKind = { ...PLAIN, isShared: true };
 
-/** By canonical name. Those that are not shared stand in set_gateway_limits, too. */
+/** By canonical name. Those that are neither shared nor open stand in set_gateway_limits, too. */
 export const KINDS: Readonly<Record<string, ServerToolKind>> = {
   web_search: { ...PLAIN, usdPerUse: "0.015" },
   web_fetch: { ...PLAIN, usdPerUse: "0.001" },
   // Billed for each post and profile that it fetches.
   x_search: PLAIN,
   datetime: { ...PLAIN, usdPerUse: "0" },
+  // It finds tools of the request, with any model.
+  tool_search: { ...PLAIN, usdPerUse: "0", isOpen: true },
+  // OpenRouter only looks at a patch; the model writes anew what is none.
+  apply_patch: { ...PLAIN, usdPerUse: "0", isOpen: true },
   code_execution: PLAIN,
   mcp: PLAIN,
   "file-parser": PLAIN,
@@ -59,13 +70,14 @@ const OPENROUTERS = /^openrouter:/;
  * `namespace` (Codex) only groups tools: what it holds in its own `tools` is looked at like the others.
  */
 const CLIENTS =
-  /^(?:function|custom|bash_.*|text_editor_.*|computer(?:_.*)?|memory_.*|namespace|apply_patch|tool_search.*)?$/;
+  /^(?:function|custom|bash_.*|text_editor_.*|computer(?:_.*)?|memory_.*|namespace|apply_patch)?$/;
 /** Types of several spellings or versions. */
 const SPELLINGS: readonly [RegExp, name: string][] = [
   [/^web_search(?:_preview.*|_\d.*)?$/, "web_search"],
   [/^web_fetch(?:_\d.*)?$/, "web_fetch"],
   [/^code_(?:interpreter|execution)(?:_\d.*)?$/, "code_execution"],
   [/^mcp(?:_toolset)?$/, "mcp"],
+  [/^tool_search(?:_.*)?$/, "tool_search"],
 ];
 const VERSION = /_\d{8}$/;
 /**
@@ -144,6 +156,7 @@ export class ServerTool {
   #characters = 0;
   #searchesX = false;
   #parsesForFree: boolean | null = null;
+  #isClients: boolean | null = null;
   #isEnabled: boolean | null = null;
   readonly #modelMembers = new Set<string>();
 
@@ -183,6 +196,11 @@ export class ServerTool {
     this.#searchesX = true;
   }
 
+  /** A search of tools may be the client's own. @param whose `execution`; as `type` of a tool */
+  executedBy(whose: string): void {
+    this.#isClients = this.#isClients !== false && whose === "client";
+  }
+
   /** @param engine that reads documents; as `type` of a tool */
   parsedBy(engine: string): void {
     this.#parsesForFree = this.#parsesForFree !== false && FREE_ENGINES.has(engine);
@@ -204,6 +222,7 @@ export class ServerTool {
     const names = new Set(this.#names);
     if (this.#searchesX && names.size > 0) names.add("x_search");
     if (this.#parsesForFree) names.delete("file-parser");
+    if (this.#isClients) names.delete("tool_search");
     return [...names].map((name) => {
       const { modelMember } = serverToolKind(name);
       return {

@@ -20,6 +20,13 @@ const NAMES: [name: string, ...types: string[]][] = [
   ],
   ["web_fetch", "openrouter:web_fetch", "web_fetch_20250910"],
   ["datetime", "openrouter:datetime"],
+  [
+    "tool_search",
+    "openrouter:tool_search",
+    "tool_search",
+    "tool_search_tool_regex",
+    "tool_search_tool_bm25_20251119",
+  ],
   ["code_execution", "code_interpreter", "code_execution_20250825", "openrouter:code_execution"],
   ["image_generation", "image_generation", "openrouter:image_generation"],
   ["mcp", "mcp", "mcp_toolset"],
@@ -64,7 +71,6 @@ Deno.test("tools that the client runs are none, nor plugins that cost nothing", 
     "memory_20250818",
     "namespace",
     "apply_patch",
-    "tool_search_tool_regex_20251119",
   ];
   const tools = [{ name: "f", input_schema: {} }, ...types.map((type) => ({ type }))];
   const routers = ["auto", "auto-beta", "pareto", "switchyard", "jev"].map((name) =>
@@ -357,8 +363,34 @@ for (const [what, body, ...tools] of USES) {
   });
 }
 
-Deno.test("operators may allow each tool that is known and not shared, and are told of it", async () => {
-  const known = Object.entries(KINDS).filter(([, { isShared }]) => !isShared).map(([name]) => name);
+Deno.test("a search of tools is OpenRouter's unless the client says that it is its own", async () => {
+  const search = (members: string) => toolsOf(`{"tools":[{"type":"tool_search"${members}}]}`);
+  assert.deepEqual(await search(',"execution":"client"'), []);
+  for (
+    const members of [
+      "",
+      ',"execution":"server"',
+      ',"execution":"client","execution":"server"',
+      ',"execution":"server","execution":"client"',
+      ',"parameters":{"execution":"client"}',
+    ]
+  ) {
+    assert.deepEqual(await search(members), ["5 tool_search at tools[0]"], members);
+  }
+  const own = { type: "web_search", execution: "client" };
+  assert.deepEqual(await toolsOf({ tools: [own] }), ["5 web_search at tools[0]"]);
+});
+
+Deno.test("tools that are deferred are searched for", async () => {
+  const deferred_tools = { protocol: "v1", search: { type: "regex" } };
+  assert.deepEqual(await toolsOf({ deferred_tools }), ["5 tool_search at deferred_tools"]);
+  assert.deepEqual(await toolsOf({ deferred_tools: null }), []);
+  assert.deepEqual(await toolsOf({ metadata: { deferred_tools } }), []);
+});
+
+Deno.test("operators may allow each tool that is known and neither shared nor open, and are told of it", async () => {
+  const known = Object.entries(KINDS).filter(([, { isShared, isOpen }]) => !isShared && !isOpen)
+    .map(([name]) => name);
   const root = new URL("../../../../", import.meta.url);
   const sql = await Deno.readTextFile(new URL("supabase/schemas/70_operator_calls.sql", root));
   const [, list] = /set_gateway_limits\.allowed_server_tools, array\[([^\]]*)\]/.exec(sql)!;

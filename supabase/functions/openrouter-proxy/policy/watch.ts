@@ -38,7 +38,7 @@ import {
   TOOLS,
 } from "./members.ts";
 import { isFusion, isOnline, isPresetName } from "./model_names.ts";
-import { contextSize, guessableTool, ServerTool } from "./server_tools.ts";
+import { contextSize, guessableTool, ServerTool, USUAL_USES } from "./server_tools.ts";
 import {
   cacheControl,
   mcpServers,
@@ -217,6 +217,15 @@ export class Watch implements JsonVisitor {
         if (plugin?.role !== "plugins") break;
         return { scalar: takingText((engine) => plugin.#asTool().parsedBy(plain(engine))) };
       }
+      case "execution":
+        if (!TOOLS.has(this.role)) break;
+        return { scalar: takingText((whose) => this.#asTool().executedBy(plain(whose))) };
+      case "deferred_tools":
+        if (this.parent !== null) break;
+        return presenceBeside(
+          this.#below(name),
+          () => this.#uses("tool_search", () => this.#path(name), USUAL_USES),
+        );
       case "output":
         if (this.role !== "model") break;
         return { scalar: taking((json) => this.#fallbackOutput(json)) };
@@ -334,7 +343,11 @@ export class Watch implements JsonVisitor {
 
   /** The request asks for a tool without naming it among its tools: once. */
   #usesOnce(name: string, where: () => string): void {
-    this.report.asked.tool(name, { uses: 1, results: 0, characters: 0, where });
+    this.#uses(name, where, 1);
+  }
+
+  #uses(name: string, where: () => string, uses: number): void {
+    this.report.asked.tool(name, { uses, results: 0, characters: 0, where });
   }
 
   /** Of a search that is counted already. @param characters of each of its results */
