@@ -227,6 +227,7 @@ for (const { runtime, command } of commands) {
       const { type, error } = JSON.parse(answer.body.toString());
       assert.deepEqual([type, error.code, error.type], ["error", 403, "access_denied"], what);
       assert.equal(answer.headers["x-request-id"], error.request_id);
+      assert.equal(answer.headers["request-id"], error.request_id);
       assert.equal(answer.headers["x-should-retry"], "false");
       assert.ok(!Object.keys(answer.headers).some((name) => name.startsWith("access-control-")));
     }

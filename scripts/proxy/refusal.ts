@@ -49,7 +49,9 @@ export function answerWith(
   response.writeHead(code, {
     "content-type": "application/json",
     "content-length": body.length,
+    // The SDKs of OpenAI read it from the first, those of Anthropic from the second.
     "x-request-id": requestId,
+    "request-id": requestId,
     // What is still to come of the request is for nobody.
     connection: code === 426 ? "close, upgrade" : "close",
     // RFC 9110, section 15.5.22: what is spoken here instead.

@@ -151,6 +151,7 @@ function assertReadable(response: Response, origin: string | null) {
       "ratelimit-limit",
       "ratelimit-remaining",
       "ratelimit-reset",
+      "request-id",
       "retry-after",
       "server-timing",
       "x-budget-remaining-usd",

@@ -192,6 +192,7 @@ async function limited(limits: Parameters<typeof setLimits>[2]): Promise<Access>
 /** What an SDK threw, with what the gateway told it. */
 interface Thrown extends Error {
   status: number;
+  /** OpenAI's SDK reads it from `x-request-id`, Anthropic's from `request-id`. */
   requestID: string | null;
   error: { error?: unknown; type: string; message: string; request_id: string };
   headers: Headers;
@@ -223,6 +224,7 @@ for (const { what, status, type, message, tries, access } of CASES) {
       assert.match(error.message, message);
       assert.equal(toldBy(error).type, type);
       assert.equal(toldBy(error).request_id, error.headers.get("x-request-id"));
+      assert.equal(error.requestID, toldBy(error).request_id);
       assert.deepEqual(used.statuses, Array(tries).fill(status));
     });
   }
@@ -253,6 +255,7 @@ Deno.test("Anthropic's SDK and LangChain find /v1/messages below the gateway's b
   const access = await accessOf(identity);
   const anthropic = anthropicOf(access);
   const whole = await anthropic.messages.create({ model, messages, max_tokens: 3 });
+  const requestId = whole._request_id;
   assert.deepEqual(whole.content.map((block) => block.type === "text" && block.text), [
     "one two three",
   ]);
@@ -267,6 +270,8 @@ Deno.test("Anthropic's SDK and LangChain find /v1/messages below the gateway's b
   });
   assert.equal((await langchain.invoke("one two three")).text, "one two three");
   const rows = await world.db.endedRows(identity.did, 3);
+  assert.ok(stream.request_id);
+  assert.deepEqual(rows.map(({ id }) => id).slice(0, 2), [requestId, stream.request_id]);
   assert.deepEqual(rows.map((row) => [row.status, row.endpoint]), [
     ["completed", "/messages"],
     ["completed", "/messages"],

@@ -8,10 +8,11 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
+import { REQUEST_ID_HEADERS } from "./request_id.ts";
 
 const METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 const EXPOSED_HEADERS = [
-  "x-request-id",
+  ...REQUEST_ID_HEADERS,
   "x-generation-id",
   "server-timing",
   "retry-after",

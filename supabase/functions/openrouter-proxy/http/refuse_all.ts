@@ -2,6 +2,7 @@
 import { Hono } from "hono";
 import { errorResponse, type GatewayError } from "../errors.ts";
 import { crossOrigin } from "./cross_origin.ts";
+import { setRequestId } from "./request_id.ts";
 
 /** Makes a handler that refuses every request with that error; pages of any origin may read it. */
 export function refuseAll(refusal: GatewayError): (request: Request) => Promise<Response> {
@@ -10,7 +11,7 @@ export function refuseAll(refusal: GatewayError): (request: Request) => Promise<
   app.all("*", () => {
     const requestId = crypto.randomUUID();
     const response = errorResponse(refusal, requestId);
-    response.headers.set("x-request-id", requestId);
+    setRequestId(response.headers, requestId);
     return response;
   });
   return async (request) => await app.fetch(request);

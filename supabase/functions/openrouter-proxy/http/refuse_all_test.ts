@@ -13,6 +13,7 @@ for (const [method, path] of [["GET", "/"], ["POST", "/a/b?c"], ["PURGE", "/x"]]
     assert.equal(type, "error");
     assert.deepEqual([error.type, error.message], ["overloaded", "stopping"]);
     assert.equal(response.headers.get("x-request-id"), error.request_id);
+    assert.equal(response.headers.get("request-id"), error.request_id);
   });
 }
 

@@ -6,6 +6,7 @@ import { uuidV7 } from "../bytes/uuid_v7.ts";
 import { describeError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
 import type { Rate } from "./rate_limited.ts";
+import { setRequestId } from "./request_id.ts";
 
 /** What a request carries through the routes. */
 export type RequestEnv = {
@@ -41,7 +42,7 @@ export function requestLog(now: () => number, log: Log): MiddlewareHandler<Reque
     c.set("requestId", requestId);
     c.set("receivedAt", receivedAt);
     await next();
-    c.res.headers.set("x-request-id", requestId);
+    setRequestId(c.res.headers, requestId);
     if (c.get("booked")) return;
     const failed = c.res.status >= 500;
     log({

@@ -18,11 +18,12 @@ Deno.test("a request is one line of the log, under the id of its answer", async 
   const { app, lines } = logged();
   app.get("/x", (c) => {
     c.set("did", "did:key:z6Mk");
-    return c.body("x", 200, { "x-request-id": "of-openrouter" });
+    return c.body("x", 200, { "x-request-id": "of-openrouter", "request-id": "of-openrouter" });
   });
   const response = await app.request("http://h/x?secret=1");
   const requestId = response.headers.get("x-request-id");
   assert.match(requestId ?? "", UUID);
+  assert.equal(response.headers.get("request-id"), requestId, "as Anthropic's SDKs look for it");
   assert.deepEqual(lines, [{
     level: "info",
     event: "request",

@@ -5,7 +5,8 @@ const COUNT = { type: "integer", minimum: 0 };
 
 export const HEADERS = {
   "x-request-id": {
-    description: "The id of the row in the log where there is one, and of the log line.",
+    description:
+      "The id of the row in the log where there is one, and of the log line. `request-id` has the same.",
     required: true,
     schema: { type: "string", format: "uuid" },
   },
