@@ -151,6 +151,26 @@ for (const [kind, body] of Object.entries(bodies)) {
   });
 }
 
+Deno.test("signedFetch sends a form's content-type where reading the body loses it, as in Bun", async () => {
+  await using gateway = startVerifyingGateway();
+  const signing = signedFetch(await createIdentity(), { gatewayUrl: gateway.url });
+  const complete = globalThis.Request;
+  globalThis.Request = class extends complete {
+    override arrayBuffer(): Promise<ArrayBuffer> {
+      const read = super.arrayBuffer();
+      this.headers.delete("content-type");
+      return read;
+    }
+  };
+  try {
+    const response = await signing(`${gateway.url}/x`, { method: "POST", body: form });
+    assert.equal(response.status, 200, await response.text());
+  } finally {
+    globalThis.Request = complete;
+  }
+  assert.match(gateway.received[0]?.contentType ?? "", /^multipart\/form-data; boundary=/);
+});
+
 Deno.test("signedFetch takes a Request object, and keeps its method, headers and body", async () => {
   await using gateway = startVerifyingGateway();
   const signing = signedFetch(await createIdentity(), { gatewayUrl: gateway.url });

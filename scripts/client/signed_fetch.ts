@@ -57,10 +57,11 @@ function fetchWith(
     if (!url.startsWith(`${gatewayUrl}/`)) {
       throw new TypeError(`not signing a request to ${url}: it is outside ${gatewayUrl}`);
     }
+    // Before the body is read: with it Bun forgets the content-type that a form or a Blob brought.
+    const headers = new Headers(request.headers);
     const body = new Uint8Array(await request.arrayBuffer());
     const { method } = request;
     const signed = await sign({ audience, method, path: url.slice(gatewayUrl.length), body });
-    const headers = new Headers(request.headers);
     for (const [name, value] of Object.entries(signed)) headers.set(name, value);
     const bodyless = method === "GET" || method === "HEAD";
     const send = gateway.fetch ?? fetch;
