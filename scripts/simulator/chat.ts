@@ -1,7 +1,15 @@
 /** `POST /chat/completions` and `POST /completions`: JSON and streams. */
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { type Completion, type Part, startCompletion, wholePart, wholeText } from "./completion.ts";
+import {
+  type Completion,
+  type Part,
+  planCompletion,
+  startGeneration,
+  together,
+  wholePart,
+  wholeText,
+} from "./completion.ts";
 import { apiError, errorType } from "./errors.ts";
 import type { Generation } from "./generation.ts";
 import { besideError, failedJson, withRaw } from "./inner_error.ts";
@@ -57,15 +65,23 @@ export async function chatCompletions(call: Call): Promise<Answer> {
   if (!Array.isArray(call.body.messages) && typeof call.body.prompt !== "string") {
     throw apiError(400, 'Input required: specify "prompt" or "messages"');
   }
-  return await answer(call, CHAT);
+  return answer(call, CHAT, [await planCompletion(call)]);
 }
 
-/** `POST /completions`. */
+/** `POST /completions`: a choice for each prompt, which is a text of one part. */
 export async function completions(call: Call): Promise<Answer> {
-  if (typeof call.body.prompt !== "string") {
-    throw apiError(400, 'Input required: specify "prompt"');
-  }
-  return await answer({ ...call, body: withoutTools(call.body) }, TEXT);
+  const body = withoutTools(call.body);
+  const [first, ...others] = promptsIn(body.prompt)
+    .map((prompt) => planCompletion({ ...call, body: { ...body, prompt } }));
+  if (first === undefined) throw apiError(400, 'Input required: specify "prompt"');
+  return answer({ ...call, body }, TEXT, [await first, ...await Promise.all(others)]);
+}
+
+/** A text, a list of texts, or the same in tokens: LangChain sends a list of one. */
+function promptsIn(prompt: unknown): unknown[] {
+  if (typeof prompt === "string") return [prompt];
+  if (!Array.isArray(prompt)) return [];
+  return prompt.every(Number.isInteger) && prompt.length > 0 ? [prompt] : prompt;
 }
 
 /** The endpoint of old has neither tools nor formats. */
@@ -73,15 +89,16 @@ function withoutTools({ tools: _t, response_format: _f, ...body }: Call["body"])
   return body;
 }
 
-async function answer(call: Call, shape: Shape): Promise<Answer> {
+function answer(
+  call: Call,
+  shape: Shape,
+  choices: [Completion, ...Completion[]],
+): Answer {
   const { body, faults } = call;
-  const { completion, generation } = await startCompletion(call);
-  const finish = {
-    finish_reason: completion.finishReason,
-    native_finish_reason: completion.finishReason,
-  };
+  const completion = together(choices);
+  const generation = startGeneration(call, completion);
   if (generation.streamed) {
-    return sseAnswer(generation, completion, dialect(generation, shape, finish));
+    return sseAnswer(generation, completion, dialect(generation, shape, choices));
   }
 
   const failure = failedJson(generation);
@@ -96,7 +113,6 @@ async function answer(call: Call, shape: Shape): Promise<Answer> {
   const { id, createdS, modelId, provider } = generation;
   const figures = generation.settle();
   const usage = faults.has("no-usage") ? {} : { usage: chatUsage(figures, faults) };
-  const choice = { index: 0, ...finish, ...shape.whole(completion), ...failed };
   return json({
     id,
     object: shape.object,
@@ -104,7 +120,12 @@ async function answer(call: Call, shape: Shape): Promise<Answer> {
     model: modelId,
     provider,
     system_fingerprint: null,
-    choices: [choice],
+    choices: choices.map((choice, index) => ({
+      index,
+      ...finishOf(choice),
+      ...shape.whole(choice),
+      ...failed,
+    })),
     ...tierIn(body),
     ...usage,
   }, generation.headers);
@@ -115,7 +136,11 @@ function tierIn({ service_tier }: Record<string, unknown>): { service_tier?: str
   return typeof service_tier === "string" ? { service_tier } : {};
 }
 
-function dialect(generation: Generation, shape: Shape, finish: Record<string, string>): Dialect {
+function finishOf({ finishReason }: Completion) {
+  return { finish_reason: finishReason, native_finish_reason: finishReason };
+}
+
+function dialect(generation: Generation, shape: Shape, choices: Completion[]): Dialect {
   const { id, createdS, modelId, provider, call: { body, faults } } = generation;
   const head = {
     id,
@@ -127,25 +152,29 @@ function dialect(generation: Generation, shape: Shape, finish: Record<string, st
   };
   // Joined, not serialised, for each token: a benchmark reads thousands of streams per second
   const open = JSON.stringify(head).slice(0, -1);
-  const before = `${open},"choices":[{"index":0,${shape.delta[0]}`;
+  const befores = choices.map((_, index) =>
+    `${open},"choices":[{"index":${index},${shape.delta[0]}`
+  );
   const after = `${shape.delta[1]},"finish_reason":null,"native_finish_reason":null}]}`;
-  const end = `${open},"choices":[{"index":0,${shape.delta[0]}""${shape.delta[1]},` +
-    `${JSON.stringify(finish).slice(1, -1)}}]`;
+  const ends = choices.map((choice, index) =>
+    `${befores[index]}""${shape.delta[1]},${JSON.stringify(finishOf(choice)).slice(1, -1)}}]`
+  );
   const toolDelta = (index: number, rest: object) => {
     const delta = { role: "assistant", content: null, tool_calls: [{ index, ...rest }] };
     const choice = { index: 0, delta, finish_reason: null, native_finish_reason: null };
     return JSON.stringify({ ...head, choices: [choice] });
   };
-  const usageOpen = faults.has("empty-choices") ? `${open},"choices":[]` : end;
+  const usageOpen = faults.has("empty-choices") ? `${open},"choices":[]` : ends.at(-1)!;
   return {
     opening: () => [],
     begin: (part, index) => part.call === null ? [] : [toolDelta(index, calling(part, ""))],
     delta: (text, part, index) =>
       part.call === null
-        ? before + JSON.stringify(text) + after
+        // The parts of one chat are of one choice; those of several texts are a choice each.
+        ? befores[choices.length === 1 ? 0 : index]! + JSON.stringify(text) + after
         : toolDelta(index, { function: { arguments: text } }),
     end: () => [],
-    closing: () => [`${end}}`],
+    closing: () => ends.map((end) => `${end}}`),
     usage(figures) {
       if (figures === undefined) return [];
       const usage = figures === null ? null : chatUsage(figures, faults);

@@ -83,16 +83,23 @@ export async function startCompletion(
   call: Call,
 ): Promise<{ completion: Completion; generation: Generation }> {
   const completion = await planCompletion(call);
-  const planned = {
-    prompt: promptTokens(call.body),
-    completion: completion.tokens,
-    finishReason: completion.finishReason,
-  };
+  return { completion, generation: startGeneration(call, completion) };
+}
+
+/** Begins the generation of a completion, which the fault `charged` ends at once. */
+export function startGeneration(call: Call, { tokens, finishReason }: Completion): Generation {
+  const planned = { prompt: promptTokens(call.body), completion: tokens, finishReason };
   const generation = new Generation(call, planned, call.body.stream === true);
   const charged = call.faults.text("charged");
-  if (charged === undefined) return { completion, generation };
+  if (charged === undefined) return generation;
   generation.fail(usd(charged));
   throw apiError(502, undefined, undefined, generation.headers);
+}
+
+/** Several completions as one, whose parts are theirs. */
+export function together(completions: [Completion, ...Completion[]]): Completion {
+  const parts = completions.flatMap(({ parts }) => parts);
+  return { ...completions[0], parts, tokens: sumOf(parts) };
 }
 
 /** The words of the request's last text; with `count`, so many, from the first on again. */

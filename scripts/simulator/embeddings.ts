@@ -1,4 +1,5 @@
 /** `POST /embeddings`, `POST /rerank` and `POST /systemone`: JSON alone. */
+import { Buffer } from "node:buffer";
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
 import { planCompletion, wholeText } from "./completion.ts";
@@ -9,13 +10,18 @@ import { promptTokens } from "./tokens.ts";
 import { cost, told } from "./usage.ts";
 
 const DIMENSIONS = 8;
+const MOST_DIMENSIONS = 4096;
 const DOCUMENTS_PER_SEARCH_UNIT = 100;
 
-/** `POST /embeddings`: vectors that follow from the position of the input alone. */
+/** `POST /embeddings`: vectors that follow from their length and the input's position alone. */
 export function embeddings(call: Call): Answer {
   const { body, faults } = call;
   if (body.input === undefined) throw apiError(400, "input is required");
   const inputs = Array.isArray(body.input) ? body.input : [body.input];
+  const length = Number.isSafeInteger(body.dimensions) ? Number(body.dimensions) : DIMENSIONS;
+  if (length < 1 || length > MOST_DIMENSIONS) {
+    throw apiError(400, `dimensions must be from 1 to ${MOST_DIMENSIONS}`);
+  }
   const generation = new Generation(call, { prompt: promptTokens(body) }, false);
   const failure = failedJson(generation);
   if (failure !== null) return failure;
@@ -30,13 +36,20 @@ export function embeddings(call: Call): Answer {
     object: "list",
     model: generation.modelId,
     provider: generation.provider,
-    data: inputs.map((_, index) => ({
-      object: "embedding",
-      index,
-      embedding: Array.from({ length: DIMENSIONS }, (_, axis) => (axis + index) % 2 ? 0.5 : -0.25),
-    })),
+    data: inputs.map((_, index) => {
+      const vector = Array.from({ length }, (_, axis) => (axis + index) % 2 ? 0.5 : -0.25);
+      const embedding = body.encoding_format === "base64" ? base64Of(vector) : vector;
+      return { object: "embedding", index, embedding };
+    }),
     ...(faults.has("no-usage") ? {} : { usage }),
   }, generation.headers);
+}
+
+/** As OpenAI encodes vectors, and its SDKs ask for unasked: 32-bit floats, little-endian. */
+function base64Of(vector: number[]): string {
+  const bytes = Buffer.alloc(4 * vector.length);
+  for (const [index, value] of vector.entries()) bytes.writeFloatLE(value, 4 * index);
+  return bytes.toString("base64");
 }
 
 /** `POST /rerank`: the documents in their order, one search unit for each hundred. */

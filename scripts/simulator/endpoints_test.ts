@@ -100,6 +100,16 @@ Deno.test("/embeddings and /rerank", () =>
       input: ["abcd", "efgh"],
     })).json();
     assert.equal(embeddings.data.length, 2);
+    assert.deepEqual(embeddings.data[1].embedding, [
+      0.5,
+      -0.25,
+      0.5,
+      -0.25,
+      0.5,
+      -0.25,
+      0.5,
+      -0.25,
+    ]);
     assert.deepEqual(embeddings.usage, { prompt_tokens: 2, total_tokens: 2, cost: 0.00000004 });
     const rerank = await (await call("/rerank", {
       model: "cohere/rerank-v3.5",
@@ -108,6 +118,62 @@ Deno.test("/embeddings and /rerank", () =>
     })).json();
     assert.equal(rerank.results.length, 101);
     assert.deepEqual(rerank.usage, { total_tokens: 102, search_units: 2, cost: 0.004 });
+  }));
+
+Deno.test("/embeddings of the length and in the encoding that are asked for", () =>
+  withSimulator(async ({ call }) => {
+    const vectorOf = async (asked: object) => {
+      const answer = await call("/embeddings", {
+        model: "openai/text-embedding-3-small",
+        input: [5, 6, 7],
+        ...asked,
+      });
+      assert.equal(answer.status, 200);
+      const { data: [{ embedding }], usage } = await answer.json();
+      assert.equal(usage.prompt_tokens, 3);
+      return embedding;
+    };
+    assert.deepEqual(await vectorOf({ dimensions: 2 }), [-0.25, 0.5]);
+    const base64 = await vectorOf({ dimensions: 3, encoding_format: "base64" });
+    const { buffer } = Uint8Array.from(Buffer.from(base64, "base64"));
+    assert.deepEqual([...new Float32Array(buffer)], [-0.25, 0.5, -0.25]);
+    const refused = await call("/embeddings", {
+      model: "openai/text-embedding-3-small",
+      input: "x",
+      dimensions: 0,
+    });
+    assert.equal(refused.status, 400);
+  }));
+
+Deno.test("/completions has a choice for each prompt, in a stream too", () =>
+  withSimulator(async ({ call }) => {
+    const body = { model: "openai/gpt-3.5-turbo", max_tokens: 2 };
+    const prompt = ["one two three", "four"];
+    const whole = await (await call("/completions", { ...body, prompt })).json();
+    const choices = [
+      { index: 0, finish_reason: "length", native_finish_reason: "length", text: "one two" },
+      { index: 1, finish_reason: "stop", native_finish_reason: "stop", text: "four" },
+    ];
+    assert.deepEqual(whole.choices, choices);
+    assert.equal(whole.usage.completion_tokens, 3);
+    const stream = await call("/completions", { ...body, prompt, stream: true });
+    const events = dataOf(await stream.text());
+    assert.deepEqual(events.at(-2).usage, whole.usage);
+    // The one before the usage repeats the last end.
+    const streamed = events.slice(0, -2).flatMap((event) => event.choices);
+    for (const { index, text, finish_reason } of choices) {
+      const of = streamed.filter((choice) => choice.index === index);
+      assert.equal(of.map((choice) => choice.text).join(""), text);
+      assert.equal(of.at(-1).finish_reason, finish_reason);
+    }
+    for (const [tokens, texts] of [[[5, 6], 1], [[[5, 6], [7]], 2]] as const) {
+      const answer = await (await call("/completions", { ...body, prompt: tokens })).json();
+      assert.equal(answer.choices.length, texts);
+      assert.equal(answer.usage.prompt_tokens, tokens.flat().length);
+    }
+    for (const none of [undefined, null, [], 7]) {
+      assert.equal((await call("/completions", { ...body, prompt: none })).status, 400);
+    }
   }));
 
 Deno.test("/images: JSON, and a stream whose last event has the usage", () =>

@@ -1,6 +1,6 @@
 /**
  * The simulator's prompt tokens: one for every 4 UTF-8 bytes of the request's text, rounded up, at
- * least 1. The tools that the client runs are text too, as JSON, and so is what they gave.
+ * least 1; and those that the request gives as tokens. The tools that the client runs are text too, as JSON, and so is what they gave.
  */
 import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
@@ -24,7 +24,8 @@ export function promptTokens(body: Record<string, unknown>): number {
   const all = [system, instructions, messages, prompt, input, query, documents, described];
   let bytes = 0;
   for (const text of texts(all)) bytes += new TextEncoder().encode(text).length;
-  return Math.max(1, Math.ceil(bytes / 4));
+  const tokens = [prompt, input].flat(2).filter(Number.isInteger).length;
+  return Math.max(1, Math.ceil(bytes / 4) + tokens);
 }
 
 /** Counts the images in a body: its objects of the types `image_url`, `input_image` and `image`. */

@@ -56,6 +56,32 @@ Deno.test("the openai package with a DID token streams, and has the stream's usa
   assert.equal(row?.output_tokens, completionTokens);
 });
 
+Deno.test("the openai package reads vectors in the encoding that it asks for unasked", async () => {
+  const identity = await newIdentity();
+  const { data } = await (await openaiOf(identity)).embeddings.create({
+    model: "openai/text-embedding-3-small",
+    input: ["one", "two"],
+    dimensions: 3,
+  });
+  assert.deepEqual(data.map(({ embedding }) => [...embedding]), [
+    [-0.25, 0.5, -0.25],
+    [0.5, -0.25, 0.5],
+  ]);
+});
+
+Deno.test("the openai package has a completion for each prompt, all of them paid", async () => {
+  const { db, openrouter } = world;
+  const identity = await newIdentity();
+  const { choices } = await (await openaiOf(identity)).completions.create({
+    model: "openai/gpt-3.5-turbo",
+    prompt: ["one two", "three"],
+  });
+  assert.deepEqual(choices.map(({ index, text }) => [index, text]), [[0, "one two"], [1, "three"]]);
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.equal(row?.output_tokens, 3);
+  assert.equal(row?.total_cost, openrouter.keyOf(await db.keyHash(identity.did)).usage);
+});
+
 Deno.test("the openai package lists the models, which is not booked", async () => {
   const identity = await newIdentity();
   const models = await (await openaiOf(identity)).models.list();
