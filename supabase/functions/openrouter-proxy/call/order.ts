@@ -5,7 +5,7 @@ import { type Asks, asksOf } from "../policy/asks.ts";
 import { type CallBody, readCallBody } from "../policy/call_body.ts";
 import type { CallEndpoint } from "../policy/calls.ts";
 import type { Opened } from "../policy/endpoints.ts";
-import { readForm } from "../policy/form.ts";
+import { assertNoForm, readForm } from "../policy/form.ts";
 import type { Finding, SharedFeature } from "../policy/findings.ts";
 import { toBeOpened } from "../policy/shared_features.ts";
 import { idempotencyOf } from "./idempotency.ts";
@@ -51,9 +51,11 @@ const FREE: Pick<CallEndpoint, "body" | "data"> = { body: "any", data: [] };
 export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Promise<Order> {
   const { endpoint } = opened;
   const call = endpoint.kind === "call" ? endpoint : null;
+  const contentType = headers.get("content-type");
+  if (call?.body === "json") assertNoForm(body, contentType, opened.path);
   // What is free may have a body too, and reach by it what others have.
   const json = call === null && body.length === 0 ? null : readCallBody(body, call ?? FREE);
-  const said = json ?? readForm(body, headers.get("content-type"));
+  const said = json ?? readForm(body, contentType);
   const { model } = said;
   const streaming = json?.streaming ?? false;
   const asks = asksOf(call, body, json, said);

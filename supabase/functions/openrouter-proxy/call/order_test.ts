@@ -33,6 +33,27 @@ for (
   });
 }
 
+for (
+  const [type, body] of [
+    ["multipart/form-data", form()],
+    ["application/x-www-form-urlencoded", new URLSearchParams({ model: "m" })],
+  ] as const
+) {
+  Deno.test(`a body of ${type} is refused by its name where a call takes JSON`, async () => {
+    for (const path of ["/videos", "/chat/completions"]) {
+      await assert.rejects(ordered(path, body), {
+        type: "invalid_request",
+        message: `the request body is a form (${type}): ${path} takes JSON`,
+      });
+    }
+  });
+
+  Deno.test(`JSON that is called ${type}, as curl does, is JSON`, async () => {
+    const json = new Blob(['{"model":"m"}'], { type });
+    assert.equal((await ordered("/chat/completions", json)).model, "m");
+  });
+}
+
 Deno.test("a body that names no model has none", async () => {
   assert.equal((await ordered("/audio/transcriptions", "RIFF")).model, null);
   assert.equal((await ordered("/chat/completions", '{"model":7}')).model, null);

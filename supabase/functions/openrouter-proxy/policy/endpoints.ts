@@ -200,7 +200,8 @@ function whyClosed(plain: string, method: string, path: string): string {
     return `${method} ${path} is not open: it takes ${methods}`;
   }
   const nearest = nearestPath(plain, openPaths(method));
-  return `${path} is not open on this gateway; did you mean ${PROXY_PREFIX}${nearest}? ` +
+  const meant = nearest === null ? "." : `; did you mean ${PROXY_PREFIX}${nearest}?`;
+  return `${path} is not open on this gateway${meant} ` +
     "The operator can open more paths with OPENROUTER_EXTRA_PATHS";
 }
 

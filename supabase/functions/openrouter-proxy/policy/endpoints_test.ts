@@ -297,12 +297,21 @@ Deno.test("what somebody may have meant are all paths of a method that are spell
 const EXTRA = "The operator can open more paths with OPENROUTER_EXTRA_PATHS";
 const suggested = (path: string, meant: string) =>
   `${path} is not open on this gateway; did you mean /api/v1/openrouter${meant}? ${EXTRA}`;
+const unlike = (path: string) => `${path} is not open on this gateway. ${EXTRA}`;
 const REFUSALS: [method: string, path: string, message: string][] = [
   ["POST", "/chat/completion", suggested("/chat/completion", "/chat/completions")],
   ["GET", "/model", suggested("/model", "/models")],
   ["GET", "/chat/completion", suggested("/chat/completion", "/chat/completions")],
   ["GET", "/generatio", suggested("/generatio", "/generation?id=…")],
   ["GET", "/tool/*", suggested("/tool/*", "/tools")],
+  ["POST", "/chat", suggested("/chat", "/chat/completions")],
+  // What SDKs have beside, and what is like no path that is open.
+  ["POST", "/images/generations", suggested("/images/generations", "/images")],
+  ["POST", "/threads", unlike("/threads")],
+  ["POST", "/moderations", unlike("/moderations")],
+  ["POST", "/vector_stores", unlike("/vector_stores")],
+  ["POST", "/v2/chat", suggested("/v2/chat", "/chat/completions")],
+  ["GET", "/fine_tuning/jobs", unlike("/fine_tuning/jobs")],
   // A base URL that ends in /v1, or in another API's base, before a client that appends its own.
   ["POST", "/v1/messages", suggested("/v1/messages", "/messages")],
   ["POST", "/api/v1/responses", suggested("/api/v1/responses", "/responses")],

@@ -10,6 +10,7 @@ import type { Bytes } from "../bytes/encodings.ts";
 import { GatewayError } from "../errors.ts";
 import { Asked } from "./asked.ts";
 import type { Finding } from "./findings.ts";
+import { looksLikeJson } from "./json_text.ts";
 import { meaningOf } from "./members.ts";
 import { featureOfField } from "./shared_features.ts";
 
@@ -28,6 +29,7 @@ const MAX_PARTS = 1_000;
 const MAX_HEADERS_BYTES = 4096;
 const MAX_VALUE_BYTES = 4096;
 const FORM = /^multipart\/form-data\s*(?:;|$)/i;
+const ANY_FORM = /^(multipart\/form-data|application\/x-www-form-urlencoded)\s*(?:;|$)/i;
 const BOUNDARY = /\bboundary\s*=\s*(?:"([^"\\]{1,70})"|([^";,\s]{1,70}))\s*(?:;|$)/i;
 const NAME =
   /^content-disposition:\s*form-data\s*;(?:.*;)?\s*name=(?:"([^"\\]*)"|([^";\s]+))\s*(?:;|$)/i;
@@ -60,6 +62,21 @@ export function readForm(body: Bytes, contentType: string | null): Form {
   }
   form.asked.assertBounded();
   return form;
+}
+
+/**
+ * Says of a form what it is: OpenAI's SDKs send one to `/videos`, where OpenRouter takes JSON. A form by
+ * its header alone is none: curl calls so whatever it sends.
+ *
+ * @throws {GatewayError} invalid_request
+ */
+export function assertNoForm(body: Bytes, contentType: string | null, path: string): void {
+  const type = ANY_FORM.exec(contentType ?? "")?.[1];
+  if (type === undefined || body.length === 0 || looksLikeJson(body)) return;
+  throw new GatewayError(
+    "invalid_request",
+    `the request body is a form (${type.toLowerCase()}): ${path} takes JSON`,
+  );
 }
 
 function boundaryOf(contentType: string): string {

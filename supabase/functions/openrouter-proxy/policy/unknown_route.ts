@@ -4,7 +4,7 @@ import { openPaths } from "./endpoints.ts";
 import { nearestPath, withoutBase } from "./nearest_path.ts";
 import { PROXY_PREFIX } from "./paths.ts";
 
-/** What most clients mean who have but a base URL. */
+/** What most clients mean, who have but a base URL, or a path like no other. */
 const USUAL = `${PROXY_PREFIX}/chat/completions`;
 
 /**
@@ -28,5 +28,6 @@ function routeFor(method: string, path: string, routes: readonly string[]): stri
   for (const route of routes) {
     if (!/(?:\*|^\/)$/.test(route)) meant.set(withoutBase(route), route);
   }
-  return meant.get(nearestPath(path, [...meant.keys()]))!;
+  const nearest = nearestPath(path, [...meant.keys()]);
+  return nearest === null ? USUAL : meant.get(nearest)!;
 }

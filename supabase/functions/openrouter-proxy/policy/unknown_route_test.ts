@@ -23,6 +23,8 @@ for (
     ["GET", "/api/v1/openrouter", CHAT],
     ["GET", "/api/v1/openrouter/", CHAT],
     ["GET", "/v1", CHAT],
+    ["POST", "/v1/chat", CHAT],
+    ["POST", "/v1/threads", CHAT],
     ["POST", "/v1/completions", `${PROXY}/completions`],
     ["POST", "/v1/messages", `${PROXY}/messages`],
     ["POST", "/v1/message", `${PROXY}/messages`],
@@ -73,6 +75,15 @@ Deno.test("of a path of any length no more is compared than a path has that is m
   const long = "/x".repeat(1_000_000);
   assert.equal(withoutBase(long), long.slice(0, 200));
   assert.match(unknownRoute("GET", long, ROUTES).message, /; did you mean \/api\/v1\/\S+\?$/);
+});
+
+Deno.test("a path that resembles none was meant for none", () => {
+  const paths = ["/chat/completions", "/rerank", "/generation?id=…"];
+  for (const path of ["/threads", "/moderations", "/", ""]) {
+    assert.equal(nearestPath(path, paths), null);
+  }
+  assert.equal(nearestPath("/reranks", paths), "/rerank");
+  assert.equal(nearestPath("/generations", paths), "/generation?id=…");
 });
 
 Deno.test("of several paths that one ends or begins with, the longest is meant", () => {
