@@ -1,5 +1,5 @@
 /**
- * What anybody may read: models with their prices, providers, and what they are measured by.
+ * What anybody may read: models with their prices, and their providers.
  *
  * Source: openrouter.md, "Endpoints" and "Prices".
  */
@@ -13,7 +13,8 @@ const CREATED_S = 1_735_689_600;
 
 const PARAMETERS = ["max_tokens", "response_format", "structured_outputs", "tools", "tool_choice"];
 
-function listed(model: Model) {
+/** A model as lists have it. */
+export function listed(model: Model) {
   return {
     id: model.id,
     canonical_slug: model.id,
@@ -78,7 +79,8 @@ function pricing(model: Model) {
 
 const LIST = MODELS.map(listed);
 
-function withOutput(modality: string) {
+/** The models that make this, as lists have them. */
+export function withOutput(modality: string) {
   return LIST.filter(({ architecture }) => architecture.output_modalities.includes(modality));
 }
 
@@ -105,9 +107,9 @@ export function modelCount({ query }: Call): Answer {
   return json({ data: { count: chosen(query).length } });
 }
 
-/** `GET /embeddings/models`, `/images/models`, `/videos/models`: those with that output. */
-export function modelsWithOutput(modality: string): () => Answer {
-  return () => list(withOutput(modality));
+/** `GET /embeddings/models`. */
+export function embeddingModels(): Answer {
+  return list(withOutput("embeddings"));
 }
 
 /** `GET /model/:author/:slug`. */
@@ -154,7 +156,8 @@ function endpoint(model: Model) {
   };
 }
 
-function findModel(id: string): Model {
+/** @throws {ApiError} 404 */
+export function findModel(id: string): Model {
   const found = MODELS.find((model) => model.id === id);
   if (found === undefined) throw apiError(404, `Model ${id} not found`);
   return found;
@@ -174,25 +177,7 @@ export function providers(): Answer {
   });
 }
 
-function slugOf(provider: string): string {
+/** How URLs and requests call a provider. */
+export function slugOf(provider: string): string {
   return provider.toLowerCase().replaceAll(" ", "-");
-}
-
-/** `GET /benchmarks`. */
-export function benchmarks(): Answer {
-  return json({ data: MODELS.slice(0, 2).map(({ id }) => ({ model: id, score: 0.5 })) });
-}
-
-/** `GET /datasets/:name`, so often a day. */
-export function dataset({ parameter: name, ledger }: Call): Answer {
-  ledger.datasetReads.take();
-  if (name !== "rankings-daily") throw apiError(404, `Dataset ${name} not found`);
-  return json({
-    data: MODELS.slice(0, 2).map(({ id }, index) => ({ model: id, rank: index + 1 })),
-  });
-}
-
-/** `GET /classifications/task`. */
-export function taskClassifications(): Answer {
-  return json({ data: [{ task: "programming", models: MODELS.slice(0, 2).map(({ id }) => id) }] });
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Call } from "./call.ts";
-import { dataset } from "./catalogue.ts";
+import { dataset } from "./statistics.ts";
 import { DailyQuota } from "./daily_quota.ts";
 import { ApiError } from "./errors.ts";
 import { Ledger } from "./ledger.ts";

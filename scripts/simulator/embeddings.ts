@@ -2,7 +2,6 @@
 import { Buffer } from "node:buffer";
 import { type Answer, json } from "./answer.ts";
 import type { Call } from "./call.ts";
-import { planCompletion, wholeText } from "./completion.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { failedJson } from "./inner_error.ts";
@@ -82,14 +81,21 @@ export function rerank(call: Call): Answer {
   }, generation.headers);
 }
 
-/** `POST /systemone`: `input` or `messages`, answered by a text. */
-export async function systemOne(call: Call): Promise<Answer> {
+/** `POST /systemone`: an answer to each of the questions about a state, a token each. */
+export function systemOne(call: Call): Answer {
   const { body, faults } = call;
-  if (body.input === undefined && !Array.isArray(body.messages)) {
-    throw apiError(400, "input is required");
+  const { state, questions } = body;
+  if (state === undefined) throw apiError(400, "state is required");
+  if (typeof questions !== "object" || questions === null || Array.isArray(questions)) {
+    throw apiError(400, "questions are required");
   }
-  const completion = await planCompletion(call);
-  const planned = { prompt: promptTokens(body), completion: completion.tokens };
+  const answers = Object.fromEntries(
+    Object.entries(questions).map(([name, question]) => [name, decide(Object(question))]),
+  );
+  const planned = {
+    prompt: promptTokens({ input: JSON.stringify([state, questions]) }),
+    completion: Object.keys(answers).length,
+  };
   const generation = new Generation(call, planned, false);
   const failure = failedJson(generation);
   if (failure !== null) return failure;
@@ -102,7 +108,22 @@ export async function systemOne(call: Call): Promise<Answer> {
   return json({
     id: generation.id,
     model: generation.modelId,
-    output: wholeText(completion),
+    provider: generation.provider,
+    answers,
     ...(faults.has("no-usage") ? {} : { usage }),
   }, generation.headers);
+}
+
+/** What a question is answered with: the first choice, the lowest score, and neither yes nor no. */
+function decide({ type, criteria }: Record<string, unknown>) {
+  switch (type) {
+    case "choice":
+      return { type, choice: Object.keys(Object(criteria))[0] ?? "" };
+    case "score":
+      return { type, score: 0 };
+    case "noul":
+      return { type, noul: 0.5 };
+    default:
+      throw apiError(400, "the type of a question is choice, score or noul");
+  }
 }

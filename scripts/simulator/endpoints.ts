@@ -10,10 +10,12 @@ import { generation } from "./generations.ts";
 import * as guardrails from "./guardrails.ts";
 import { createKey, deleteKey, listKeys, readKey, updateKey } from "./keys.ts";
 import { images, speech, transcriptions } from "./media.ts";
+import { imageModelEndpoints, imageModels, videoModels } from "./media_catalogue.ts";
 import { messages } from "./messages.ts";
 import { responses } from "./responses.ts";
 import { listTools, readTool } from "./server_tools.ts";
 import { batches, cancelBatch, containers, fileContent, files, presets } from "./shared.ts";
+import { benchmarks, dataset, taskClassifications } from "./statistics.ts";
 import { createVideo, video, videoContent } from "./videos.ts";
 import { listWorkspaces } from "./workspaces.ts";
 
@@ -47,17 +49,17 @@ export const ENDPOINTS: Readonly<Record<string, Endpoint>> = {
   "GET /models/user": { auth: "ordinary", answer: catalogue.models },
   "GET /model/:author/:slug": { auth: "none", answer: catalogue.model },
   "GET /models/:author/:slug/endpoints": { auth: "none", answer: catalogue.modelEndpoints },
-  "GET /embeddings/models": { auth: "none", answer: catalogue.modelsWithOutput("embeddings") },
-  "GET /images/models": { auth: "none", answer: catalogue.modelsWithOutput("image") },
-  "GET /images/models/:author/:slug/endpoints": { auth: "none", answer: catalogue.modelEndpoints },
-  "GET /videos/models": { auth: "none", answer: catalogue.modelsWithOutput("video") },
+  "GET /embeddings/models": { auth: "none", answer: catalogue.embeddingModels },
+  "GET /images/models": { auth: "none", answer: imageModels },
+  "GET /images/models/:author/:slug/endpoints": { auth: "none", answer: imageModelEndpoints },
+  "GET /videos/models": { auth: "none", answer: videoModels },
   "GET /endpoints/zdr": { auth: "none", answer: catalogue.zeroRetentionEndpoints },
   "GET /providers": { auth: "none", answer: catalogue.providers },
   "GET /tools": { auth: "none", answer: listTools },
   "GET /tools/:name": { auth: "none", answer: readTool },
-  "GET /benchmarks": { auth: "ordinary", answer: catalogue.benchmarks },
-  "GET /datasets/:name": { auth: "ordinary", answer: catalogue.dataset },
-  "GET /classifications/task": { auth: "ordinary", answer: catalogue.taskClassifications },
+  "GET /benchmarks": { auth: "ordinary", answer: benchmarks },
+  "GET /datasets/:name": { auth: "ordinary", answer: dataset },
+  "GET /classifications/task": { auth: "ordinary", answer: taskClassifications },
 
   "POST /files": { auth: "ordinary", answer: files.create },
   "GET /files": { auth: "ordinary", answer: files.list },

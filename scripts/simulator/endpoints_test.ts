@@ -222,12 +222,29 @@ Deno.test("/audio/transcriptions reads a form or JSON; /audio/speech answers byt
     assert.equal(data.total_cost, 0.000075);
   }));
 
-Deno.test("/systemone tells tokens and cost", () =>
+Deno.test("/systemone answers each question, and tells tokens and cost", () =>
   withSimulator(async ({ call }) => {
-    const body = { model: "openai/gpt-4o-mini", input: "say hi" };
-    const { output, usage } = await (await call("/systemone", body)).json();
-    assert.equal(output, "say hi");
-    assert.deepEqual(usage, { input_tokens: 2, output_tokens: 2, cost: 0.0000015 });
+    const body = {
+      model: "openai/gpt-4o-mini",
+      state: "a wet street",
+      questions: {
+        weather: { type: "choice", instructions: "which?", criteria: { rain: "wet", sun: "dry" } },
+        cold: { type: "noul", instructions: "is it?" },
+        wind: { type: "score", instructions: "how much?", criteria: ["none", "some"] },
+      },
+    };
+    const { answers, usage } = await (await call("/systemone", body)).json();
+    assert.deepEqual(answers, {
+      weather: { type: "choice", choice: "rain" },
+      cold: { type: "noul", noul: 0.5 },
+      wind: { type: "score", score: 0 },
+    });
+    assert.deepEqual(usage, { input_tokens: 59, output_tokens: 3, cost: 0.00001065 });
+    for (
+      const wrong of [{ state: undefined }, { questions: undefined }, { questions: { a: {} } }]
+    ) {
+      assert.equal((await call("/systemone", { ...body, ...wrong })).status, 400);
+    }
     const free = await call("/systemone", body, { simulate: "cache-hit,no-cost" });
     assert.deepEqual((await free.json()).usage, { input_tokens: 0, output_tokens: 0 });
     assert.equal(free.headers.get("x-openrouter-cache-status"), "HIT");

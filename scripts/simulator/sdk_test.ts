@@ -40,6 +40,15 @@ const CALLS: Record<string, (sdk: OpenRouter) => Promise<unknown>> = {
   "the count of models": (sdk) => sdk.models.count(),
   "one model": (sdk) => sdk.models.get(MODEL_PATH),
   "models of embeddings": (sdk) => sdk.embeddings.listModels(),
+  "models of images": (sdk) => sdk.images.listModels(),
+  "endpoints of a model of images": (sdk) =>
+    sdk.images.listModelEndpoints({ author: "google", slug: "gemini-2.5-flash-image" }),
+  "models of videos": (sdk) => sdk.videoGeneration.listVideosModels(),
+  "benchmarks": (sdk) => sdk.benchmarks.getBenchmarks(),
+  "daily rankings": (sdk) => sdk.datasets.getRankingsDaily(),
+  "rankings of apps": (sdk) => sdk.datasets.getAppRankings(),
+  "what sessions cost": (sdk) => sdk.datasets.getSessionCost(),
+  "classifications of tasks": (sdk) => sdk.classifications.getTaskClassifications(),
   "endpoints of a model": (sdk) => sdk.endpoints.list(MODEL_PATH),
   "endpoints that keep nothing": (sdk) => sdk.endpoints.listZdrEndpoints(),
   "providers": (sdk) => sdk.providers.list(),
@@ -52,6 +61,34 @@ const CALLS: Record<string, (sdk: OpenRouter) => Promise<unknown>> = {
   "embeddings": (sdk) =>
     sdk.embeddings.generate({
       requestBody: { model: "openai/text-embedding-3-small", input: ["one", "two"] },
+    }),
+  "embeddings in base64": (sdk) =>
+    sdk.embeddings.generate({
+      requestBody: {
+        model: "openai/text-embedding-3-small",
+        input: "one",
+        encodingFormat: "base64",
+      },
+    }),
+  "an image": (sdk) =>
+    sdk.images.generate({
+      imageGenerationRequest: { model: "google/gemini-2.5-flash-image", prompt: "x" },
+    }),
+  "a video": (sdk) =>
+    sdk.videoGeneration.generate({
+      videoGenerationRequest: { model: "google/veo-3.1", prompt: "x" },
+    }),
+  "decisions": (sdk) =>
+    sdk.systemOne.create({
+      decisionsRequest: {
+        model: MODEL,
+        state: "one",
+        questions: {
+          a: { type: "choice", instructions: "?", criteria: { b: null } },
+          c: { type: "noul", instructions: "?" },
+          d: { type: "score", instructions: "?", criteria: ["e"] },
+        },
+      },
     }),
   "rerank": (sdk) =>
     sdk.rerank.rerank({

@@ -20,7 +20,6 @@ export const CALLS: Record<string, Record<string, unknown>> = {
   "/videos": { model: "google/veo-3.1", prompt: "a cat", duration: 4 },
   "/systemone": {
     model: MODEL,
-    input: "hi",
     state: { preset: "dark" },
     questions: { container: { type: "noul", criteria: "whether it is in one" } },
   },
