@@ -263,29 +263,57 @@ createIdentity("rsa");
 export { fetches, headers, key, tokens };
 `;
 
+/** What the package's types ask of Node's, whose own globals are no more of a browser's than these. */
+const GLOBALS_OF_NODE = `
+declare function fetch(input: string | URL, init?: object): Promise<object>;
+declare class URL { href: string }
+interface OpaqueKey { readonly type: string }
+declare const crypto: { subtle: { exportKey(format: string, key: OpaqueKey): Promise<object> } };
+`;
+const PROGRAM_OF_NODE = `
+import { createIdentity, identityFromKeyPair, importIdentity, signedFetch, tokenSource } from "llm-gateway-client";
+import { openIdentity } from "llm-gateway-client/node";
+const identity = await openIdentity("identity.did.json");
+const { keyPair } = await createIdentity();
+const location = { gatewayUrl: "https://gateway.example/f" };
+await identityFromKeyPair(keyPair);
+await importIdentity({ kty: "OKP", crv: "Ed25519", x: "", d: "" });
+export default [signedFetch(identity, location), tokenSource(identity, location)];
+`;
+
+async function assertTyped(sources: Record<string, string>, options: object): Promise<void> {
+  for (const [name, text] of Object.entries(sources)) {
+    await Deno.writeTextFile(`${project}/${name}`, text);
+  }
+  const strict = { strict: true, skipLibCheck: false, exactOptionalPropertyTypes: true };
+  await Deno.writeTextFile(
+    `${project}/tsconfig.json`,
+    JSON.stringify({
+      compilerOptions: {
+        ...{ target: "es2022", types: [], noUncheckedIndexedAccess: true, noEmit: true },
+        ...strict,
+        ...options,
+      },
+      files: Object.keys(sources),
+    }),
+  );
+  const tsc = ["run", "--quiet", "-A", `${config.imports.typescript}/tsc`, "-p", project];
+  const { success, stdout } = await runToEnd(Deno.execPath(), { args: tsc });
+  assert.ok(success, stdout);
+}
+
 for (const [module, moduleResolution] of [["esnext", "bundler"], ["nodenext", "nodenext"]]) {
   Deno.test(`TypeScript finds the package's types with moduleResolution ${moduleResolution}`, async () => {
-    await Deno.writeTextFile(`${project}/typed.ts`, TYPED_PROGRAM);
-    const options = {
-      module,
-      moduleResolution,
-      target: "es2022",
-      lib: ["es2022", "dom"],
-      types: [],
-    };
-    const strict = { strict: true, skipLibCheck: false, exactOptionalPropertyTypes: true };
-    await Deno.writeTextFile(
-      `${project}/tsconfig.json`,
-      JSON.stringify({
-        compilerOptions: { ...options, ...strict, noUncheckedIndexedAccess: true, noEmit: true },
-        files: ["typed.ts"],
-      }),
-    );
-    const tsc = ["run", "--quiet", "-A", `${config.imports.typescript}/tsc`, "-p", project];
-    const { success, stdout } = await runToEnd(Deno.execPath(), { args: tsc });
-    assert.ok(success, stdout);
+    const lib = ["es2022", "dom"];
+    await assertTyped({ "typed.ts": TYPED_PROGRAM }, { module, moduleResolution, lib });
   });
 }
+
+Deno.test("the package's types are whole for a server, which has none of a browser's", async () => {
+  const sources = { "typed.ts": PROGRAM_OF_NODE, "globals.d.ts": GLOBALS_OF_NODE };
+  const module = "nodenext";
+  await assertTyped(sources, { module, moduleResolution: module, lib: ["es2022"] });
+});
 
 /** Signs with a key of every type, and posts what the gateway is to accept. */
 const BROWSER_PROGRAM = `

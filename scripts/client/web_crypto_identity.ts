@@ -6,9 +6,29 @@
 import { type Bytes, fromBase64url, utf8 } from "./encodings.ts";
 import { didKeyOf, type Identity } from "./identity.ts";
 
+/** `CryptoKey`, `CryptoKeyPair` and, below, `JsonWebKey`, none of which Node's types name for everybody. */
+type Key = Parameters<typeof crypto.subtle.exportKey>[1];
+export interface KeyPair {
+  privateKey: Key;
+  publicKey: Key;
+}
+
+/** A JWK of an elliptic curve's key. */
+export interface EllipticKey {
+  kty?: string;
+  crv?: string;
+  x?: string;
+  y?: string;
+  d?: string;
+  alg?: string;
+  use?: string;
+  key_ops?: string[];
+  ext?: boolean;
+}
+
 /** An identity whose key WebCrypto holds; store `keyPair` in IndexedDB or export it as a JWK. */
 export interface WebCryptoIdentity extends Identity {
-  readonly keyPair: CryptoKeyPair;
+  readonly keyPair: KeyPair;
 }
 
 /** The key types that every WebCrypto has. */
@@ -47,7 +67,7 @@ export async function createIdentity(
   const { key } = KEY_TYPES[type];
   // Both algorithms make pairs; the overloads cannot tell for a union of them.
   const keyPair = await crypto.subtle.generateKey(key, extractable, ["sign", "verify"]);
-  return await identityFromKeyPair(keyPair as CryptoKeyPair);
+  return await identityFromKeyPair(keyPair as KeyPair);
 }
 
 /**
@@ -56,13 +76,13 @@ export async function createIdentity(
  * @param did for a did:jwk or did:web of this key; its did:key unless given
  * @throws {TypeError} when the JWK is no such key, its halves do not match, or a did:key is another's
  */
-export async function importIdentity(jwk: JsonWebKey, did?: string): Promise<WebCryptoIdentity> {
+export async function importIdentity(jwk: EllipticKey, did?: string): Promise<WebCryptoIdentity> {
   const type = Object.values(KEY_TYPES).find((t) => t.kty === jwk.kty && t.curve === jwk.crv);
   if (type === undefined || !jwk.d || !jwk.x) {
     throw new TypeError("expected a private JWK of type OKP Ed25519 or EC P-256");
   }
   // Only what makes the key: members such as `use` or `key_ops` can forbid the import.
-  const publicJwk: JsonWebKey = { kty: type.kty, crv: type.curve, x: jwk.x };
+  const publicJwk: EllipticKey = { kty: type.kty, crv: type.curve, x: jwk.x };
   if (jwk.y) publicJwk.y = jwk.y;
   const privateJwk = { ...publicJwk, d: jwk.d };
   try {
@@ -92,7 +112,7 @@ export async function importIdentity(jwk: JsonWebKey, did?: string): Promise<Web
  * @throws {TypeError} when the pair is neither Ed25519 nor P-256, or a given did:key is another's
  */
 export async function identityFromKeyPair(
-  keyPair: CryptoKeyPair,
+  keyPair: KeyPair,
   did?: string,
 ): Promise<WebCryptoIdentity> {
   const publicJwk = await crypto.subtle.exportKey("jwk", keyPair.publicKey);
@@ -112,7 +132,7 @@ export async function identityFromKeyPair(
 }
 
 /** The 32 bytes of an Ed25519 key, the 33 of a compressed P-256 point (SEC 1, 2.3.3). */
-function publicKeyBytes(type: KeyTypeEntry, jwk: JsonWebKey): Bytes {
+function publicKeyBytes(type: KeyTypeEntry, jwk: EllipticKey): Bytes {
   const x = fromBase64url(jwk.x ?? "");
   if (type.kty === "OKP") return x;
   const odd = (fromBase64url(jwk.y ?? "").at(-1) ?? 0) & 1;
