@@ -44,8 +44,9 @@ comment on function public.may_be_charged is
 
 -- Claims DIDs whose sums the running maintenance shall compare: those never compared, or not equal last
 -- time, or with requests since then, or with rows whose cost nobody has learnt within an hour, and each
--- once a day; whoever has waited longest comes first. A
--- DID is claimed once a run, and stays due when the run ends before its sums were compared.
+-- once a day; whoever has waited longest comes first. One that has no account any more, because it was
+-- erased or its account deleted, is compared for as long as analytics tell of its calls. A DID is claimed
+-- once a run, and stays due when the run ends before its sums were compared.
 --
 -- Returns {"checks": [{"did", "keys": [hashes whose usage is to be read]}], "left": DIDs still due, no
 -- more than 10 000 of them counted}.
@@ -62,7 +63,15 @@ declare
 begin
   v_due := array(
     select account.did
-    from public.user_api_keys as account
+    from (
+      select did from public.user_api_keys
+      union
+      select did from public.retired_api_keys as retired
+      where exists (
+        select from public.request_logs as log
+        where log.did = retired.did and log.request_time > now() - interval '31 days'
+      )
+    ) as account
     left join public.cost_checks as past on past.did = account.did
     where past.did is null
       or (

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(138);
+select plan(142);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -644,6 +644,33 @@ create function pg_temp.claimed_at(earlier interval) returns text language sql a
 $$;
 select is(pg_temp.claimed_at('0'), null, 'who is claimed as a run begins is not claimed again by it');
 select is(pg_temp.claimed_at('1 microsecond'), 'yesterday unpriced running', 'who was so before is');
+
+-- Who has no account any more: its keys may have been charged for calls that are not in the books.
+delete from public.cost_checks;
+delete from public.request_logs;
+delete from public.user_api_keys;
+delete from public.retired_api_keys;
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+select 'did:key:' || name, 'hash ' || name, 'x', 'n' from unnest('{erased, deleted, back}'::text[]) as name;
+insert into public.request_logs (id, did, method, endpoint, request_time)
+select gen_random_uuid(), 'did:key:' || name, 'POST', '/x', now() - interval '31 days' + younger
+from (values ('erased', interval '1 minute'), ('deleted', interval '1 minute'), ('back', interval '0')) as called (name, younger);
+create temporary table pseudonym on commit drop as select public.erase_did('did:key:erased') as did;
+delete from public.user_api_keys;
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:back', 'hash new', 'x', 'n');
+create function pg_temp.claimed_keys() returns jsonb language sql as $$
+  select jsonb_object_agg(checked ->> 'did', checked -> 'keys') from jsonb_array_elements(public.claim_cost_checks(10) -> 'checks') as checked;
+$$;
+select is(
+  pg_temp.claimed_keys(),
+  jsonb_build_object((select did from pseudonym), '["hash erased"]'::jsonb, 'did:key:deleted', '["hash deleted"]'::jsonb, 'did:key:back', '["hash back", "hash new"]'::jsonb),
+  'a DID that was erased is claimed by its pseudonym, and one whose account was deleted by its name'
+);
+select is(pg_temp.claimed_keys(), null, 'each once a run');
+delete from public.cost_checks;
+delete from public.user_api_keys;
+select is(pg_temp.claimed_keys() ? 'did:key:back', false, 'but who has not called for as long as analytics tell is not');
+select is((select count(*) from public.cost_checks), 2::bigint, 'and the others are');
 
 -- What a key spent after it was read last, where analytics do not reach back to all of it.
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:olden', 'hash young', 'x', 'n');

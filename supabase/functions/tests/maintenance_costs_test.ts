@@ -228,6 +228,28 @@ Deno.test("a key that is gone at OpenRouter counts with what it had spent", asyn
   });
 });
 
+const GOING: [what: string, go: (did: string) => Promise<string>][] = [
+  ["that was erased, under its pseudonym", async (did) => {
+    const [erased] = await world.db.sql`select public.erase_did(${did}) as pseudonym`;
+    return erased!.pseudonym;
+  }],
+  ["whose account was deleted", async (did) => {
+    await world.db.sql`delete from public.user_api_keys where did = ${did}`;
+    return did;
+  }],
+];
+for (const [what, go] of GOING) {
+  Deno.test(`a lost call is found of a DID ${what}`, async () => {
+    const identity = await newIdentity();
+    await made(identity);
+    await lose([await made(identity)]);
+    const did = await go(identity.did);
+    await maintain(world);
+    await maintain(world);
+    await assertBalanced(did);
+  });
+}
+
 Deno.test("what a key spent after it was read last is not known where analytics do not reach back to all of it", async () => {
   const { db, openrouter } = world;
   const identity = await newIdentity();
