@@ -4,6 +4,7 @@
 import { type Config, ConfigError, configFromEnv, type Environment } from "./config/config.ts";
 import { ClientDisconnected, describeError, GatewayError } from "./errors.ts";
 import { createGateway } from "./gateway.ts";
+import { abortableBodies } from "./http/abortable_bodies.ts";
 import { refuseAll } from "./http/refuse_all.ts";
 import { sendOnce } from "./http/send_once.ts";
 import { type BoundedLog, createLog, type Log, type LogSuccesses } from "./log/log.ts";
@@ -62,7 +63,7 @@ export function gatewayFromEnv(env: Environment): RunningGateway {
 }
 
 function parts(config: Config) {
-  const once = sendOnce(fetch);
+  const once = sendOnce(abortableBodies(fetch));
   const { supabaseUrl, supabaseSecretKey } = config;
   const store = createStore(supabaseUrl, supabaseSecretKey, once, () => performance.now());
   return { config, store, fetch: once, now: Date.now, sleep };

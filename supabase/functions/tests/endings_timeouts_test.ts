@@ -1,18 +1,25 @@
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { AUDIENCE, call, CHAT, chat, newIdentity } from "./harness/client.ts";
+import { startFront } from "./harness/front.ts";
 import { assertRefused } from "./harness/refusal.ts";
 import { useWorld } from "./harness/world.ts";
 import { signedFetch } from "../../../scripts/client/llm_gateway.ts";
 
 const HEADERS_MS = 700;
 const IDLE_MS = 800;
-const world = useWorld({
-  env: {
-    UPSTREAM_HEADERS_TIMEOUT_MS: String(HEADERS_MS),
-    UPSTREAM_IDLE_TIMEOUT_MS: String(IDLE_MS),
-  },
+const TIMEOUTS = {
+  UPSTREAM_HEADERS_TIMEOUT_MS: String(HEADERS_MS),
+  UPSTREAM_IDLE_TIMEOUT_MS: String(IDLE_MS),
+};
+const world = useWorld({ env: TIMEOUTS });
+const front = await startFront();
+/** Where OpenRouter gives answers that the simulator does not, and garbage can be collected. */
+const fronted = useWorld({ env: { ...TIMEOUTS, OPENROUTER_API_URL: front.url }, measured: true });
+Deno.test.beforeAll(() => {
+  front.target = fronted.openrouter.url;
 });
+Deno.test.afterAll(front.stop);
 
 const SILENT = `upstream_timeout: OpenRouter was silent for ${IDLE_MS} ms within its answer`;
 
@@ -139,4 +146,24 @@ Deno.test("a JSON answer that falls silent is broken off", async () => {
   assert.equal(response.status, 200);
   await assert.rejects(response.text());
   await assertFailed(identity.did, 200, SILENT);
+});
+
+Deno.test("a job's answer that falls silent is broken off, whatever became of its garbage", async () => {
+  const { db, gateway } = fronted;
+  const identity = await newIdentity();
+  const { promise: begun, resolve } = Promise.withResolvers<void>();
+  front.handlers.set("POST /videos", (_request, response) => {
+    response.writeHead(202, { "content-type": "application/json" });
+    response.write('{"id":"gen-vid-1",', () => resolve());
+  });
+  const body = JSON.stringify({ model: "google/veo-3.1", prompt: "a wave" });
+  const answer = call(gateway, identity, "POST", "/api/v1/openrouter/videos", body)
+    .then((response) => response.text());
+  const isBroken = assert.rejects(answer);
+  await begun;
+  // Deno's fetch forgets its signal with this.
+  await (await fetch(`${gateway.memoryUrl}?collect`)).body?.cancel();
+  await isBroken;
+  const [row] = await db.endedRows(identity.did, 1);
+  assert.deepEqual([row?.status, row?.http_status], ["failed", 202]);
 });

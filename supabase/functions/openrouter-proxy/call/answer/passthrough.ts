@@ -204,8 +204,7 @@ class PassingBody {
   /** Closes the connection to OpenRouter. */
   #hangUp(reason: unknown) {
     this.#passage.abort(reason);
-    // Deno's fetch forgets its signal once its Response is collected as garbage: then only this
-    // closes the connection. Where the signal did it, this rejects with the same reason.
+    // What decodes the body ends by this. Where it is fetch's own, this rejects with the same reason.
     this.#passage.reader.cancel(reason).catch(() => {});
   }
 
