@@ -31,11 +31,12 @@ export function reportLines({ ran, jobs, drifts }: MaintenanceReport): string[] 
 }
 
 function words({ done, left, details = {}, failed, stopped, ms }: JobReport): string {
-  if (failed !== undefined) return `failed after ${ms} ms: ${failed}`;
+  if (failed !== undefined && done === undefined) return `failed after ${ms} ms: ${failed}`;
   const more = Object.entries(details).filter(([, count]) => count > 0)
     .map(([name, count]) => `, ${count} ${name.replaceAll("_", " ")}`).join("");
   const why = stopped === undefined ? "" : `, ${stopped.replaceAll("_", " ")}`;
-  return `${done} done, ${left ?? "some"} left${more}${why} (${ms} ms)`;
+  const but = failed === undefined ? "" : `, ${failed}`;
+  return `${done} done, ${left ?? "some"} left${more}${why}${but} (${ms} ms)`;
 }
 
 /** What failed in a run, in words. */

@@ -57,3 +57,36 @@ Deno.test("maintenance prices what was lost, and compares it with OpenRouter", a
   const [row] = await db.rowsOf(identity.did);
   assert.deepEqual([row?.cost_source, row?.output_tokens], ["reconciliation", 3]);
 });
+
+Deno.test("a key that OpenRouter refuses to tell of keeps no other DID from being compared", async () => {
+  const { gateway, db, openrouter } = world;
+  const identities = await Promise.all([newIdentity(), newIdentity(), newIdentity()]);
+  for (const identity of identities) {
+    await (await call(gateway, identity, "POST", CHAT, chat("one two three"))).text();
+  }
+  await db.sql`update public.cost_checks set is_equal = null`;
+  const [{ count }] = await db.sql`select count(*)::int from public.user_api_keys` as [
+    { count: number },
+  ];
+  openrouter.addFault({ on: "GET /keys/:hash", faults: "status:403" });
+
+  const { comparison } = (await maintain(world)).jobs;
+
+  assert.deepEqual([comparison?.done, comparison?.left], [count - 1, 1]);
+  assert.match(comparison?.failed ?? "", /^passed over 1, .* GET \/keys\/\{hash\} with status 403$/);
+  const again = (await maintain(world)).jobs.comparison;
+  assert.deepEqual([again?.left, again?.failed], [0, undefined]);
+});
+
+Deno.test("where OpenRouter refuses the management key, maintenance fails visibly, and asks no more", async () => {
+  const { db, openrouter } = world;
+  await db.sql`update public.cost_checks set is_equal = null`;
+  openrouter.addFault({ on: "GET /keys/:hash", faults: "status:401", times: null });
+  try {
+    const { comparison } = (await maintain(world)).jobs;
+    assert.deepEqual([comparison?.done, comparison?.left], [undefined, undefined]);
+    assert.match(comparison?.failed ?? "", /^OpenRouter answered GET .* with status 401$/);
+  } finally {
+    openrouter.clearFaults();
+  }
+});

@@ -139,7 +139,7 @@ const MAINTENANCE = object({
       stopped: {
         enum: ["out_of_time", "enough_for_one_run", "openrouter_is_busy", "openrouter_is_down"],
       },
-      failed: { ...TEXT, description: "What broke it off." },
+      failed: { ...TEXT, description: "What broke it off; beside `done`: what it passed over." },
     }, ["done", "left", "details", "stopped", "failed"]),
   },
   drifts: list(object({

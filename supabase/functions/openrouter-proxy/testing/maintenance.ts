@@ -1,6 +1,7 @@
 /** What the tests of maintenance share: a clock that moves when somebody sleeps, and a turn by it. */
 import { createTurn, type Turn } from "../books/maintenance/turn.ts";
 import { ManagementError } from "../openrouter/management_call.ts";
+import type { KeyState } from "../openrouter/management_key.ts";
 
 export interface Clock {
   now: () => number;
@@ -27,8 +28,13 @@ export function fakeClock(startMs = 1_000_000): Clock {
 }
 
 /** A turn of a minute. */
-export function turnOf(clock: Clock, lastsMs = 60_000): Turn {
-  return createTurn(clock, clock.now() + lastsMs);
+export function turnOf(clock: Clock, lastsMs = 60_000, keyState: KeyState = "accepted"): Turn {
+  return createTurn({ ...clock, ...keyThatIs(keyState) }, clock.now() + lastsMs);
+}
+
+/** OpenRouter's answer about the management key. */
+export function keyThatIs(state: KeyState) {
+  return { keyState: () => Promise.resolve(state) };
 }
 
 /** What OpenRouter's refusals become. */

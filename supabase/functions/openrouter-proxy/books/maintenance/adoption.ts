@@ -28,7 +28,10 @@ export interface Adoptions {
   /** Lost rows that have their cost now. */
   adopted: number;
   ownRows: number;
-  /** What may be told apart later: OpenRouter does not know it yet, or a request is still running. */
+  /**
+   * What may be told apart later: OpenRouter does not know it yet, a request is still running, or it was
+   * passed over.
+   */
   later: number;
 }
 
@@ -43,6 +46,9 @@ export type Adopt = (
 const IDS_AT_A_TIME = 2_000;
 /** The parts of one request are found together, unless it lies over the edge between two of these. */
 const LOOKED_AT_AT_A_TIME = 200;
+/** In place of the request of a generation that OpenRouter did not tell of. */
+const UNTOLD = Symbol("untold");
+
 export function createAdoption(deps: AdoptionDeps): Adopt {
   const { store, management } = deps;
   const look = createLook(deps);
@@ -68,7 +74,8 @@ export function createAdoption(deps: AdoptionDeps): Adopt {
   ) {
     const known: FoundRequest[] = [];
     const looked = await inParallel(missing, AT_A_TIME, turn, async (generation) => {
-      const seen = await look(did, generation, turn);
+      const seen = await look(did, generation, turn)
+        .catch(turn.passOver({ did, generation_id: generation.id }));
       if (seen === null) found.later++;
       else known.push(seen);
     });
@@ -82,22 +89,28 @@ export function createAdoption(deps: AdoptionDeps): Adopt {
       requests[0]!.call.createdAt,
       requests.at(-1)!.call.createdAt,
     );
-    async function isPartOfSum({ requestId, call }: FoundRequest): Promise<boolean> {
+    /** Null: of a request that ran at the time OpenRouter does not say which it is. */
+    async function isPartOfSum({ requestId, call }: FoundRequest): Promise<boolean | null> {
       if (requestId === null) return false;
       const atMs = call.createdAt.getTime();
       const beside = ran.filter(({ fromMs, toMs }) => fromMs <= atMs && atMs <= toMs);
       const unseen = beside.filter(({ id }) => !requestIds.has(id));
       const asked = await inParallel(unseen, AT_A_TIME, turn, async ({ id }) => {
-        requestIds.set(id, (await turn.ask(() => management.generation(id)))?.request_id);
+        const answer = await turn.ask(async () => ({ known: await management.generation(id) }))
+          .catch(turn.passOver({ did, generation_id: id }));
+        requestIds.set(id, answer === null ? UNTOLD : answer.known?.request_id);
       });
       if (asked < unseen.length) throw new TurnIsOver();
-      return beside.some(({ id }) => requestIds.get(id) === requestId);
+      const ids = beside.map(({ id }) => requestIds.get(id));
+      return ids.includes(requestId) || (ids.includes(UNTOLD) ? null : false);
     }
 
     const calls: FoundCall[] = [];
     for (const request of requests) {
       const { call } = request;
-      if (!await isPartOfSum(request)) calls.push(call);
+      const isPart = await isPartOfSum(request);
+      if (isPart === null) found.later++;
+      else if (!isPart) calls.push(call);
       else await store.noteParts(did, call.generations.map(({ id }) => id));
     }
     // First what was paid for and fits well, so that each lost row gets its own.
@@ -105,7 +118,8 @@ export function createAdoption(deps: AdoptionDeps): Adopt {
     const others: FoundCall[] = [];
     for (const anyRow of [false, true]) {
       for (const call of anyRow ? others : paidFirst) {
-        const outcome = await store.adoptGeneration(call, anyRow);
+        const outcome = await store.adoptGeneration(call, anyRow)
+          .catch(turn.passOver({ did, generation_id: call.generations[0]!.id })) ?? "pending";
         if (outcome === "no_row") others.push(call);
         if (outcome === "adopted") found.adopted++;
         if (outcome === "own_row") found.ownRows++;

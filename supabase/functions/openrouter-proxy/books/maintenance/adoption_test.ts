@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Adoption, FoundCall, RanGeneration } from "../../store/lost_calls.ts";
-import { fakeClock, turnOf } from "../../testing/maintenance.ts";
+import { StoreUnavailable } from "../../store/rpc.ts";
+import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { type Adoptions, createAdoption } from "./adoption.ts";
 import { TurnIsOver } from "./turn.ts";
 
@@ -24,6 +25,10 @@ interface Options {
   ageMs?: number;
   /** What OpenRouter knows, by id. */
   known?: Record<string, Record<string, unknown>>;
+  /** Generations that OpenRouter refuses to tell of. */
+  refused?: string[];
+  /** Calls that Postgres does not take, by the id of their first generation. */
+  unstorable?: string[];
   /** Generations whose cost is in the books. */
   booked?: string[];
   /** Requests that are booked with the sum of their generations. */
@@ -34,6 +39,7 @@ interface Options {
 
 async function adoption(ids: string[], options: Options = {}, listedCost = "0.7") {
   const { known = {}, booked = [], withSums = [], outcome = () => "adopted" } = options;
+  const { refused = [], unstorable = [] } = options;
   const clock = fakeClock(NOW_MS);
   const tried: string[] = [];
   const calls: FoundCall[] = [];
@@ -58,6 +64,9 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
       adoptGeneration(call, anyRow) {
         const id = call.generations[0]!.id;
         tried.push(`${id}${anyRow ? " by any row" : ""}`);
+        if (unstorable.includes(id)) {
+          return Promise.reject(new StoreUnavailable("adopt_generation: 22003", false, true));
+        }
         calls.push(call);
         return Promise.resolve(outcome(id, anyRow));
       },
@@ -65,6 +74,7 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
     management: {
       generation(id) {
         asked.push(id);
+        if (refused.includes(id)) return Promise.reject(refusedWith(403));
         return Promise.resolve(known[id] ?? null);
       },
     },
@@ -74,8 +84,10 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
   const found: Adoptions = { adopted: 0, ownRows: 0, later: 0 };
   const sinceMs = NOW_MS - (options.ageMs ?? 3_600_000);
   const listed = ids.map((id) => ({ id, model: "listed", cost: listedCost, sinceMs }));
-  await adopt("did:x:1", listed, turnOf(clock), found);
-  return { tried, calls, parts, asked, together, spans, found };
+  const turn = turnOf(clock);
+  await adopt("did:x:1", listed, turn, found);
+  const passedOver = turn.passedOver().map(({ subject }) => subject);
+  return { tried, calls, parts, asked, together, spans, found, passedOver };
 }
 
 Deno.test("a generation that is in the books is asked for no more", async () => {
@@ -226,6 +238,43 @@ Deno.test("what was paid for comes before what was free", async () => {
     },
   });
   assert.deepEqual(mixed.tried, ["a", "free"]);
+});
+
+Deno.test("a generation that OpenRouter refuses to tell of keeps no other from being booked", async () => {
+  const { tried, found, passedOver } = await adoption(["bad", "good"], {
+    refused: ["bad"],
+    known: { good: generation(5) },
+  });
+  assert.deepEqual([tried, found], [["good"], { adopted: 1, ownRows: 0, later: 1 }]);
+  assert.deepEqual(passedOver, [{ did: "did:x:1", generation_id: "bad" }]);
+});
+
+Deno.test("a call that Postgres does not take keeps no other from being booked", async () => {
+  const { tried, found, passedOver } = await adoption(["bad", "good"], {
+    unstorable: ["bad"],
+    known: { bad: generation(6), good: generation(5) },
+  });
+  assert.deepEqual([tried, found], [["bad", "good"], { adopted: 1, ownRows: 0, later: 1 }]);
+  assert.deepEqual(passedOver, [{ did: "did:x:1", generation_id: "bad" }]);
+});
+
+Deno.test("what may be part of a sum that OpenRouter refuses to tell of is left, and nothing else", async () => {
+  const ran = (minutesAgo: number) => ({
+    fromMs: NOW_MS - minutesAgo * 60_000 - 1_000,
+    toMs: NOW_MS - minutesAgo * 60_000 + 1_000,
+  });
+  const { tried, found, parts } = await adoption(["beside", "part", "alone"], {
+    refused: ["bad"],
+    withSums: [{ id: "bad", ...ran(9) }, { id: "bad", ...ran(7) }, { id: "whole", ...ran(7) }],
+    known: {
+      beside: generation(9, { request_id: "b" }),
+      whole: generation(7, { request_id: "r" }),
+      part: generation(7, { request_id: "r" }),
+      alone: generation(5, { request_id: "a" }),
+    },
+  });
+  assert.deepEqual([tried, parts], [["alone"], ["part"]]);
+  assert.deepEqual(found, { adopted: 1, ownRows: 0, later: 1 });
 });
 
 Deno.test("what is booked when a turn ends is not looked at again", async () => {

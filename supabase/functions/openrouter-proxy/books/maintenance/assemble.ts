@@ -3,6 +3,7 @@ import type { Log } from "../../log/log.ts";
 import { createAnalytics } from "../../openrouter/analytics.ts";
 import type { Management } from "../../openrouter/management.ts";
 import { createManagementCall } from "../../openrouter/management_call.ts";
+import { createKeyCheck } from "../../openrouter/management_key.ts";
 import type { Store } from "../../store/store.ts";
 import type { AlertDelivery } from "../alerts/delivery.ts";
 import { createAdoption } from "./adoption.ts";
@@ -31,8 +32,9 @@ export interface AssemblyDeps {
 }
 
 export function assembleMaintenance(deps: AssemblyDeps): Maintenance {
-  const { store, now, sleep, log } = deps;
-  return createMaintenance({ store, turns: turnsOf(deps), now, sleep, log });
+  const { openrouterUrl, managementKey, fetch, now } = deps;
+  const createKeyState = () => createKeyCheck(openrouterUrl, managementKey, fetch, now);
+  return createMaintenance({ ...deps, turns: turnsOf(deps), createKeyState });
 }
 
 /** What comes late in a run has what those before it have left of their time. */

@@ -27,20 +27,29 @@ export function createComparison(deps: ComparisonDeps): Job {
     return { hash, usage, byokUsage: null, isGone: true };
   }
 
+  async function compare(did: string, keys: string[], turn: Turn): Promise<CostComparison> {
+    const beganMs = now();
+    const readings: KeyReading[] = [];
+    for (const hash of keys) readings.push(await read(hash, turn));
+    return await store.compareCosts(did, usdPerCredit, readings, now() - beganMs);
+  }
+
   return async (turn) => {
     const states: Record<CostComparison, number> = { equal: 0, differs: 0, busy: 0, unknown: 0 };
     let done = 0;
+    let claimed = 0;
     while (true) {
       const { checks, left } = await store.claimCostChecks(CLAIMED_AT_A_TIME);
-      const compared = await inParallel(checks, AT_A_TIME, turn, async ({ did, keys }) => {
-        const beganMs = now();
-        const readings: KeyReading[] = [];
-        for (const hash of keys) readings.push(await read(hash, turn));
-        states[await store.compareCosts(did, usdPerCredit, readings, now() - beganMs)]++;
+      claimed += checks.length;
+      await inParallel(checks, AT_A_TIME, turn, async ({ did, keys }) => {
+        // A DID that is passed over is due again in the next run.
+        const state = await compare(did, keys, turn).catch(turn.passOver({ did }));
+        if (state === null) return;
+        states[state]++;
+        done++;
       });
-      done += compared;
       if (turn.stopped() !== null || checks.length < CLAIMED_AT_A_TIME) {
-        return { done, left: left + checks.length - compared, details: states };
+        return { done, left: left + claimed - done, details: states };
       }
     }
   };

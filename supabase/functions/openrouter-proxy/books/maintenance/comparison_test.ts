@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { KeyState } from "../../openrouter/management_key.ts";
 import type { CostComparison, KeyReading } from "../../store/cost_comparison.ts";
+import { StoreUnavailable } from "../../store/rpc.ts";
 import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { createComparison } from "./comparison.ts";
 
@@ -9,6 +11,7 @@ function jobOver(
   checks: { did: string; keys: string[] }[],
   state: CostComparison = "equal",
   onClaim = () => {},
+  keyState: KeyState = "accepted",
 ) {
   const clock = fakeClock(100 * DAY_MS);
   const compared: { did: string; keys: KeyReading[]; readForMs: number }[] = [];
@@ -20,6 +23,9 @@ function jobOver(
         return Promise.resolve({ checks: checks.splice(0), left: 4 });
       },
       compareCosts(did, _usdPerCredit, keys, readForMs) {
+        if (keys[0]?.hash === "unstorable") {
+          return Promise.reject(new StoreUnavailable("compare_costs: 22003", false, true));
+        }
         compared.push({ did, keys, readForMs });
         return Promise.resolve(state);
       },
@@ -27,6 +33,7 @@ function jobOver(
     management: {
       keyUsage(hash) {
         clock.pass(250);
+        if (hash === "forbidden") return Promise.reject(refusedWith(403));
         if (hash === "refused") return Promise.reject(refusedWith(429, "3600"));
         return Promise.resolve(hash === "gone" ? null : { usage: "1.5", byokUsage: "0.25" });
       },
@@ -40,7 +47,7 @@ function jobOver(
     usdPerCredit: "1",
     now: clock.now,
   });
-  return { job, compared, spans, turn: turnOf(clock) };
+  return { job, compared, spans, turn: turnOf(clock, 60_000, keyState) };
 }
 
 Deno.test("each DID is compared by what OpenRouter says of its keys, and by when it said so", async () => {
@@ -83,6 +90,34 @@ Deno.test("where OpenRouter asks to wait for long, the DIDs that are left stay d
   const { done, left } = await job(turn);
   assert.deepEqual([done, left, compared], [0, 6, []]);
   assert.equal(turn.stopped(), "openrouter_is_busy");
+});
+
+for (const bad of ["forbidden", "unstorable"]) {
+  Deno.test(`one DID that cannot be compared (${bad}) keeps no other from its turn, and is left`, async () => {
+    const checks = Array.from({ length: 210 }, (_, n) => ({
+      did: `did:x:${n}`,
+      keys: [n % 100 === 0 ? bad : "a"],
+    }));
+    const batches = [checks.slice(0, 200), checks.slice(200)];
+    const due: typeof checks = [];
+    const { job, turn, compared } = jobOver(due, "equal", () => due.push(...batches.shift()!));
+    const { done, left } = await job(turn);
+    assert.deepEqual([done, left, compared.length], [207, 4 + 3, 207]);
+    assert.deepEqual(
+      turn.passedOver().map(({ subject }) => subject.did),
+      ["did:x:0", "did:x:100", "did:x:200"],
+    );
+  });
+}
+
+Deno.test("where OpenRouter refuses the management key, the job fails, and asks for no others", async () => {
+  const checks = Array.from(
+    { length: 100 },
+    (_, n) => ({ did: `did:x:${n}`, keys: ["forbidden"] }),
+  );
+  const { job, turn, compared } = jobOver(checks, "equal", () => {}, "refused");
+  await assert.rejects(job(turn), /status 403/);
+  assert.deepEqual([compared, turn.passedOver()], [[], []]);
 });
 
 Deno.test("DIDs are claimed until there are no more, and not once more", async () => {

@@ -29,24 +29,33 @@ const SHORTEST_SPAN_MS = 1_000;
 export function createLostCalls(deps: LostCallsDeps): Job {
   const { store, analytics, adopt, usdPerCredit, now } = deps;
 
-  /** What the keys made in a span of time; null: more than analytics list at once. */
-  async function listed(keyHashes: string[], span: Span, turn: Turn) {
+  /**
+   * What the keys made in a span of time; null: more than analytics list at once. A key of which
+   * OpenRouter tells nothing is taken out: the others' calls are found all the same.
+   */
+  async function listed(did: string, keyHashes: Set<string>, span: Span, turn: Turn) {
     const all: ListedGeneration[] = [];
     for (const hash of keyHashes) {
-      const { listed, isWhole } = await turn.ask(() => analytics.generations(hash, span));
-      if (!isWhole && span.toMs - span.fromMs > SHORTEST_SPAN_MS) return null;
-      all.push(...listed);
+      const answer = await turn.ask(() => analytics.generations(hash, span))
+        .catch(turn.passOver({ did, key_hash: hash }));
+      if (answer === null) keyHashes.delete(hash);
+      else {
+        const { listed, isWhole } = answer;
+        if (!isWhole && span.toMs - span.fromMs > SHORTEST_SPAN_MS) return null;
+        all.push(...listed);
+      }
     }
     return all;
   }
 
   async function search({ did, keyHashes, fromMs }: CostSearch, turn: Turn, found: Adoptions) {
     const reach = reachOfAnalytics(now());
+    const asked = new Set(keyHashes);
     /** What is still to be looked at, the earliest last. */
     const spans: Span[] = [{ ...reach, fromMs: Math.max(fromMs, reach.fromMs) }];
     for (let span = spans.pop(); span !== undefined; span = spans.pop()) {
       try {
-        const generations = await listed(keyHashes, span, turn);
+        const generations = await listed(did, asked, span, turn);
         if (generations === null) spans.push(...halves(span));
         else await adopt(did, generations, turn, found);
       } catch (error) {
@@ -55,6 +64,7 @@ export function createLostCalls(deps: LostCallsDeps): Job {
       }
     }
     await store.endCostSearch(did, null);
+    await store.compareCosts(did, usdPerCredit, [], 0);
   }
 
   return async (turn) => {
@@ -67,13 +77,14 @@ export function createLostCalls(deps: LostCallsDeps): Job {
     while (true) {
       const { searches: [next], left } = await store.claimCostSearches(1);
       if (next === undefined) return outcome(left);
+      const { did } = next;
       try {
-        await search(next, turn, found);
+        // The claim keeps one that is passed over from the other searches of this run.
+        await search(next, turn, found).catch(turn.passOver({ did }));
       } catch (error) {
         if (error instanceof TurnIsOver) return outcome(left + 1);
         throw error;
       }
-      await store.compareCosts(next.did, usdPerCredit, [], 0);
     }
   };
 }

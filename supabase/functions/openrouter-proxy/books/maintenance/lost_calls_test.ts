@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ListedGeneration, Span } from "../../openrouter/analytics.ts";
+import type { KeyState } from "../../openrouter/management_key.ts";
 import type { CostSearch } from "../../store/lost_calls.ts";
 import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { createLostCalls } from "./lost_calls.ts";
@@ -14,6 +15,7 @@ function jobOver(
     mostRows?: number;
     keys?: Record<string, number>;
     adopts?: () => Promise<void>;
+    keyState?: KeyState;
     /** How many searches are due that others hold. */
     held?: number;
     /** What else becomes of the generations of a search. */
@@ -44,6 +46,7 @@ function jobOver(
     analytics: {
       generations(keyHash, { fromMs, toMs }: Span) {
         const every = keys[keyHash]!;
+        if (Number.isNaN(every)) return Promise.reject(refusedWith(422));
         const listed: ListedGeneration[] = [];
         for (let at = Math.ceil(fromMs / every) * every; at < toMs; at += every) {
           listed.push({ id: `${keyHash}${inHours(at)}`, model: null, cost: "1", sinceMs: 0 });
@@ -68,7 +71,16 @@ function jobOver(
     keyHashes,
     fromMs: clock.now() - hoursBack * HOUR_MS,
   });
-  return { job, clock, spans, adopted, searchedTo, compared, search, turn: turnOf(clock) };
+  return {
+    job,
+    clock,
+    spans,
+    adopted,
+    searchedTo,
+    compared,
+    search,
+    turn: turnOf(clock, 60_000, options.keyState),
+  };
 }
 
 Deno.test("what analytics list is handed on, and the sums are compared again", async () => {
@@ -159,11 +171,38 @@ Deno.test("a search that breaks off is gone on with from there, and the others s
   assert.deepEqual([searchedTo, compared], [[-1], []]);
 });
 
-Deno.test("where OpenRouter refuses, the job fails, and says so", async () => {
+Deno.test("a search that fails keeps no other from its turn", async () => {
+  const searches: CostSearch[] = [];
+  let adoptions = 0;
+  const { job, turn, search, adopted, searchedTo, compared } = jobOver(searches, {
+    adopts: () => ++adoptions === 1 ? Promise.reject(refusedWith(403)) : Promise.resolve(),
+  });
+  searches.push(search(1), search(2));
+  assert.equal((await job(turn)).done, 4);
+  assert.deepEqual([adopted.length, searchedTo, compared], [4, [null], ["did:x:1"]]);
+  assert.deepEqual(turn.passedOver().map(({ subject }) => subject), [{ did: "did:x:1" }]);
+});
+
+Deno.test("a key that analytics do not tell of keeps no other's calls from being found", async () => {
+  const searches: CostSearch[] = [];
+  const keys = { k: HOUR_MS / 2, bad: NaN };
+  const { job, turn, search, adopted, searchedTo } = jobOver(searches, { mostRows: 2, keys });
+  searches.push(search(2, ["bad", "k"]));
+  assert.equal((await job(turn)).done, 4);
+  assert.deepEqual([adopted, searchedTo], [["k-2", "k-1.5", "k-1", "k-0.5"], [null]]);
+  assert.deepEqual(
+    turn.passedOver().map(({ subject }) => subject),
+    [{ did: "did:x:1", key_hash: "bad" }],
+    "it is asked for once",
+  );
+});
+
+Deno.test("where OpenRouter refuses the management key, the job fails, and says so", async () => {
   const searches: CostSearch[] = [];
   const refused = refusedWith(401);
   const { job, turn, search, searchedTo, compared } = jobOver(searches, {
     adopts: () => Promise.reject(refused),
+    keyState: "refused",
   });
   searches.push(search(1));
   await assert.rejects(job(turn), refused);

@@ -8,17 +8,18 @@
 import { describeError } from "../../errors.ts";
 import type { Log } from "../../log/log.ts";
 import { ManagementError } from "../../openrouter/management_call.ts";
+import type { KeyState } from "../../openrouter/management_key.ts";
 import type { Store } from "../../store/store.ts";
 import type { StandingDrift } from "../../store/cost_comparison.ts";
 import type { Job, Outcome } from "./job.ts";
-import { createTurn, type Stop } from "./turn.ts";
+import { createTurn, type PassedOver, type Stop } from "./turn.ts";
 
 /** What a job did, what is left, and how long it took. */
 export interface JobReport extends Partial<Outcome> {
   ms: number;
   /** Why it stopped before it was done. */
   stopped?: Stop;
-  /** What broke it off. */
+  /** What broke it off; with `done` and `left`: why some things were passed over. */
   failed?: string;
 }
 
@@ -43,22 +44,42 @@ export interface MaintenanceDeps {
   /** Milliseconds since the epoch. */
   now: () => number;
   sleep: (ms: number) => Promise<void>;
+  /** Makes what tells whether OpenRouter takes the management key: each job asks anew. */
+  createKeyState: () => () => Promise<KeyState>;
   log: Log;
 }
 
 /** Longer than what is under way when the budget ends may take. */
 const LEASE_MARGIN_MS = 60_000;
 
-export function createMaintenance({ store, turns, now, sleep, log }: MaintenanceDeps): Maintenance {
-  async function run(job: Job, untilMs: number): Promise<JobReport> {
+export function createMaintenance(deps: MaintenanceDeps): Maintenance {
+  const { store, turns, now, sleep, createKeyState, log } = deps;
+
+  async function run(name: string, job: Job, untilMs: number): Promise<JobReport> {
     const beganMs = now();
-    const turn = createTurn({ now, sleep }, untilMs);
-    const outcome = await job(turn).catch((error: Error) => {
+    const turn = createTurn({ now, sleep, keyState: createKeyState() }, untilMs);
+    const outcome = await job(turn).then((outcome) => {
+      const failed = wordsOn(turn.passedOver());
+      return failed === null ? outcome : { ...outcome, failed };
+    }, (error: Error) => {
       // The others may do better; what it has done is done.
-      log({ level: "error", event: "maintenance_failed", ...describeError(error, true) });
-      const isOpenRouters = error instanceof ManagementError;
-      return { failed: isOpenRouters ? error.message : describeError(error, false).error };
+      log({
+        level: "error",
+        event: "maintenance_failed",
+        job: name,
+        ...describeError(error, true),
+      });
+      return { failed: reasonOf(error) };
     });
+    for (const { subject, error } of turn.passedOver()) {
+      const what = {
+        level: "warn",
+        event: "maintenance_passed_over",
+        job: name,
+        ...subject,
+      } as const;
+      log({ ...what, ...describeError(error, true) });
+    }
     const ms = Math.round(now() - beganMs);
     const stop = turn.stopped();
     const isDone = "left" in outcome && outcome.left === 0;
@@ -73,7 +94,7 @@ export function createMaintenance({ store, turns, now, sleep, log }: Maintenance
     try {
       report.ran = true;
       for (const [name, until, job] of turns) {
-        report.jobs[name] = await run(job, beganMs + budgetMs * until);
+        report.jobs[name] = await run(name, job, beganMs + budgetMs * until);
       }
       report.drifts = await store.standingDrifts();
     } finally {
@@ -84,4 +105,16 @@ export function createMaintenance({ store, turns, now, sleep, log }: Maintenance
     for (const drift of report.drifts) log({ level: "warn", event: "cost_drift", ...drift });
     return report;
   };
+}
+
+function reasonOf(error: Error): string {
+  return error instanceof ManagementError ? error.message : describeError(error, false).error;
+}
+
+/** Null: nothing was passed over. */
+function wordsOn(passedOver: readonly PassedOver[]): string | null {
+  const [first] = passedOver;
+  return first === undefined
+    ? null
+    : `passed over ${passedOver.length}, the first because of this: ${reasonOf(first.error)}`;
 }

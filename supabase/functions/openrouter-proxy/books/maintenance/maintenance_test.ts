@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fakeClock } from "../../testing/maintenance.ts";
+import { fakeClock, keyThatIs, refusedWith } from "../../testing/maintenance.ts";
 import { createMaintenance, type MaintenanceDeps, type Turns } from "./maintenance.ts";
 
 function maintenanceOf(turns: Turns, store: Partial<MaintenanceDeps["store"]> = {}) {
@@ -21,6 +21,7 @@ function maintenanceOf(turns: Turns, store: Partial<MaintenanceDeps["store"]> = 
     },
     turns,
     ...clock,
+    createKeyState: () => keyThatIs("accepted").keyState,
     log: (line) => lines.push(line),
   });
   return { run, clock, lines, leases };
@@ -115,6 +116,7 @@ Deno.test("a job that fails keeps no other from running, and is told of", async 
     sound: { done: 1, left: 0, ms: 0 },
   });
   assert.deepEqual([lines[0]?.level, lines[0]?.event], ["error", "maintenance_failed"]);
+  assert.equal(lines[0]?.job, "broken");
   assert.match(String(lines[0]?.cause), /a bug/);
   assert.equal(leases.at(-1), "end");
 });
@@ -124,4 +126,28 @@ Deno.test("a difference that has stood for an hour is in the answer and the log"
   const { run, lines } = maintenanceOf([], { standingDrifts: () => Promise.resolve([drift]) });
   assert.deepEqual((await run(1_000)).drifts, [drift]);
   assert.deepEqual(lines.at(-1), { level: "warn", event: "cost_drift", ...drift });
+});
+
+Deno.test("what a job passed over is told, in its report and by name in the log, beside what it did", async () => {
+  const { run, lines } = maintenanceOf([
+    ["first", 1, async (turn) => {
+      for (const did of ["did:x:1", "did:x:2"]) {
+        await turn.passOver({ did })(refusedWith(403));
+      }
+      return { done: 5, left: 2 };
+    }],
+  ]);
+  assert.deepEqual((await run(60_000)).jobs, {
+    first: {
+      done: 5,
+      left: 2,
+      failed: "passed over 2, the first because of this: OpenRouter answered with status 403",
+      ms: 0,
+    },
+  });
+  const told = lines.filter(({ event }) => event === "maintenance_passed_over");
+  assert.deepEqual(
+    told.map(({ level, job, did, error }) => [level, job, did, error]),
+    [1, 2].map((n) => ["warn", "first", `did:x:${n}`, "ManagementError"]),
+  );
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { fakeClock, refusedWith, turnOf } from "../../testing/maintenance.ts";
+import { StoreUnavailable } from "../../store/rpc.ts";
+import { fakeClock, keyThatIs, refusedWith, turnOf } from "../../testing/maintenance.ts";
 import { createTurn, inParallel, TurnIsOver } from "./turn.ts";
 
 /** An attempt that fails with these, one after the other, and then succeeds. */
@@ -56,6 +57,7 @@ Deno.test("of two waits that OpenRouter asks for the longer one holds", async ()
       await Promise.resolve();
       nowMs = Math.max(nowMs, untilMs);
     },
+    ...keyThatIs("accepted"),
   }, 60_000);
   await Promise.all([
     turn.ask(failing(refusedWith(429, "9")).attempt),
@@ -120,6 +122,7 @@ Deno.test("who waits goes on waiting where OpenRouter asks for more meanwhile", 
   const turn = createTurn({
     now: () => nowMs,
     sleep: (ms) => new Promise((wake) => sleeps.push({ untilMs: nowMs + ms, wake })),
+    ...keyThatIs("accepted"),
   }, 60_000);
   const settled = () => new Promise((resolve) => setTimeout(resolve));
   const { promise: slow, reject: refuse } = Promise.withResolvers<string>();
@@ -146,6 +149,51 @@ Deno.test("a refusal is nothing to wait for", async () => {
   await assert.rejects(turnOf(clock).ask(failing(refused).attempt), refused);
   assert.deepEqual(clock.waits, []);
 });
+
+Deno.test("what fails for as long as a turn is patient is alone with that where others are answered", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  const down = refusedWith(500);
+  const { attempt, attempts } = failing(...Array.from({ length: 9 }, () => down));
+  const one = turn.ask(attempt);
+  assert.equal(await turn.ask(() => Promise.resolve("answer")), "answer");
+  await assert.rejects(one, down);
+  assert.deepEqual([attempts.count, turn.stopped()], [4, null]);
+  assert.equal(await turn.ask(() => Promise.resolve("answer")), "answer");
+});
+
+for (
+  const [what, error, keyState] of [
+    ["OpenRouter refuses to tell of it", refusedWith(400), "refused"],
+    ["OpenRouter refuses it, and takes the management key", refusedWith(403), "accepted"],
+    ["OpenRouter fails at it alone", refusedWith(500), "unknown"],
+    ["Postgres refuses it", new StoreUnavailable("22003", false, true), "refused"],
+  ] as const
+) {
+  Deno.test(`one thing is passed over where ${what}`, async () => {
+    const turn = turnOf(fakeClock(), 60_000, keyState);
+    assert.equal(await turn.passOver({ did: "did:x:1" })(error), null);
+    assert.deepEqual(turn.passedOver(), [{ subject: { did: "did:x:1" }, error }]);
+  });
+}
+
+for (
+  const [what, error, keyState] of [
+    ["OpenRouter refuses the management key (401)", refusedWith(401), "refused"],
+    ["OpenRouter refuses the management key (403)", refusedWith(403), "refused"],
+    ["OpenRouter does not say whether it takes the key", refusedWith(401), "unknown"],
+    ["Postgres is away", new StoreUnavailable("57P01", true), "accepted"],
+    ["Postgres takes nothing", new StoreUnavailable("53100", false), "accepted"],
+    ["the turn is over", new TurnIsOver(), "accepted"],
+    ["there is a bug", new TypeError("a bug"), "accepted"],
+  ] as const
+) {
+  Deno.test(`nothing is passed over where ${what}`, async () => {
+    const turn = turnOf(fakeClock(), 60_000, keyState);
+    await assert.rejects(turn.passOver({ did: "did:x:1" })(error), error);
+    assert.deepEqual(turn.passedOver(), []);
+  });
+}
 
 Deno.test("a turn is over when its time is", async () => {
   const clock = fakeClock();

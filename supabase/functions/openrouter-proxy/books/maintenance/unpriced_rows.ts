@@ -6,7 +6,6 @@
  */
 import { nothingObserved, observeGeneration } from "../../metering/usage.ts";
 import type { Management } from "../../openrouter/management.ts";
-import { ManagementError } from "../../openrouter/management_call.ts";
 import type { Store } from "../../store/store.ts";
 import type { KnownCost } from "../../store/settlement.ts";
 import type { UnpricedRequest } from "../../store/late_costs.ts";
@@ -48,13 +47,12 @@ export function createUnpricedRows(deps: UnpricedRowsDeps): Job {
       const notAsked = new Set(requests);
       try {
         await inParallel(requests, AT_A_TIME, turn, async (row) => {
-          const { observed, costSource } = await priceOf(row, turn).catch((error) => {
-            // First in line again, what was refused would keep the others from their turn.
-            if (error instanceof ManagementError) notAsked.delete(row);
-            throw error;
-          });
-          notAsked.delete(row);
           const { requestId, requestTime } = row;
+          const price = await priceOf(row, turn).catch(turn.passOver({ request_id: requestId }));
+          // One that is passed over waits as long as one whose cost is not known yet.
+          notAsked.delete(row);
+          if (price === null) return;
+          const { observed, costSource } = price;
           if (observed === null || observed.cost === null) unknown++;
           else {
             known.push({
@@ -66,7 +64,7 @@ export function createUnpricedRows(deps: UnpricedRowsDeps): Job {
           }
         });
       } finally {
-        // Where OpenRouter refuses, too: what was learnt is learnt, and what was not asked need not wait.
+        // Where the job fails, too: what was learnt is learnt, and what was not asked need not wait.
         if (known.length > 0) done += await store.bookCosts(known);
         if (notAsked.size > 0) await store.giveBackUnpriced([...notAsked]);
       }

@@ -133,16 +133,25 @@ Deno.test("while OpenRouter is down no more is claimed", async () => {
   assert.equal(turn.stopped(), "openrouter_is_down");
 });
 
-Deno.test("where OpenRouter refuses, what was learnt is booked, and the others are given back", async () => {
+async function refusingOne(id: string) {
+  if (id === "gen-9") throw refusedWith(403);
+  return await Promise.resolve({ total_cost: "1" });
+}
+
+Deno.test("a row that OpenRouter refuses to tell of keeps no other from its turn, and waits", async () => {
   const batch = Array.from({ length: 20 }, (_, n) => row(n));
-  const { job, turn, booked, givenBack } = jobOver([batch], async (id) => {
-    if (id === "gen-9") throw refusedWith(403);
-    return await Promise.resolve({ total_cost: "1" });
-  });
-  await assert.rejects(job(turn), /status 403/);
+  const { job, turn, booked, givenBack } = jobOver([batch, [row(50)]], refusingOne);
+  assert.deepEqual(await job(turn), { done: 20, left: 0, details: { unknown: 0 } });
+  assert.deepEqual([booked.length, givenBack], [20, []]);
+  assert.deepEqual(turn.passedOver().map(({ subject }) => subject), [{ request_id: "9" }]);
+});
+
+Deno.test("where the management key is refused, what was learnt is booked, and the others are given back", async () => {
+  const batch = Array.from({ length: 20 }, (_, n) => row(n));
+  const { job, clock, booked, givenBack } = jobOver([batch], refusingOne);
+  await assert.rejects(job(turnOf(clock, 60_000, "refused")), /status 403/);
   assert.ok(booked.length > 0);
-  assert.equal(booked.length + givenBack.length, 19);
-  assert.ok(!givenBack.includes("9"));
+  assert.equal(booked.length + givenBack.length, 20);
 });
 
 Deno.test("the job tells where Postgres does not take back what was not asked", async () => {
