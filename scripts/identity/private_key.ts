@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { createECDH, createPrivateKey } from "node:crypto";
 import type { KeyType, PrivateJwk } from "../client/identity_record.ts";
 import { IdentityError } from "./identity_error.ts";
+import { isOpensshKey, opensshKeyError } from "./openssh_key.ts";
 
 const CURVES = {
   ed25519: "Ed25519",
@@ -26,6 +27,7 @@ const ED25519_PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "he
 export function readPrivateKey(text: string, seedType: KeyType): PrivateJwk {
   const trimmed = text.trim();
   if (trimmed.startsWith("{")) return fromJson(trimmed);
+  if (isOpensshKey(trimmed)) throw opensshKeyError(trimmed);
   if (trimmed.startsWith("-----BEGIN")) return fromPem(trimmed);
   const seed = /^(?:0x)?[0-9a-f]{64}$/i.test(trimmed)
     ? Buffer.from(trimmed.replace(/^0x/i, ""), "hex")

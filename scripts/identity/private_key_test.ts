@@ -69,6 +69,42 @@ Deno.test("readPrivateKey says what it cannot read, without repeating it", async
   }
 });
 
+/** A key as ssh-keygen writes it, down to where the public part begins. */
+function opensshKey(type: string, cipher = "none"): string {
+  const string = (text: string) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(text.length);
+    return Buffer.concat([length, Buffer.from(text, "latin1")]);
+  };
+  const parts = [cipher, cipher === "none" ? "none" : "bcrypt", ""].map(string);
+  const blob = Buffer.concat([
+    Buffer.from("openssh-key-v1\0", "latin1"),
+    ...parts,
+    Buffer.from([0, 0, 0, 1]),
+    string(string(type).toString("latin1") + "SECRET"),
+  ]);
+  const lines = blob.toString("base64").match(/.{1,70}/g)!.join("\n");
+  return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines}\n-----END OPENSSH PRIVATE KEY-----\n`;
+}
+
+for (
+  const [what, key, message] of [
+    ["P-256", opensshKey("ecdsa-sha2-nistp256"), /PKCS#8\) is wanted: ssh-keygen .* -m PKCS8 -f/],
+    ["Ed25519", opensshKey("ssh-ed25519"), /PKCS#8\) is wanted\. .* of Ed25519: python3 -c "/],
+    [
+      "locked Ed25519",
+      opensshKey("ssh-ed25519", "aes256-ctr"),
+      /passphrase off .*ssh-keygen -p -N "" .*: python3/,
+    ],
+    ["RSA", opensshKey("ssh-rsa"), /of type ssh-rsa; wanted is Ed25519, P-256 or secp256k1/],
+    ["cut", opensshKey("ssh-ed25519").slice(0, 60), /of type unknown; wanted is Ed25519/],
+  ] as const
+) {
+  Deno.test(`readPrivateKey says of an OpenSSH key (${what}) what to make of it`, () => {
+    assert.throws(() => readPrivateKey(key, "ed25519"), { name: "IdentityError", message });
+  });
+}
+
 Deno.test("readPrivateKey refuses scalars outside the curve's order", () => {
   for (const seed of ["00".repeat(32), "ff".repeat(32)]) {
     for (const type of ["p256", "secp256k1"] as const) {

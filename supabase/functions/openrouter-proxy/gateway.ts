@@ -52,13 +52,15 @@ export function createGateway(deps: GatewayDeps): Gateway {
     throw unknownRoute(c.req.method, c.req.path, routes);
   }
   function route(methods: string[], path: string, handler: Handler) {
+    // Hono answers HEAD as GET, without the body.
+    const allowed = methods.includes("GET") ? new Set(["GET", "HEAD", ...methods]) : methods;
     routes.push(path);
     app.on(methods, path, handler);
     app.all(path, (c) => {
       throw new GatewayError(
         "method_not_allowed",
         `${c.req.method} is not for ${path}`,
-        { headers: { allow: methods.join(", ") } },
+        { headers: { allow: [...allowed].join(", ") } },
       );
     });
   }

@@ -8,7 +8,9 @@ test("known routes with another method answer 405 with Allow, unknown ones 404",
   const wrong = await gateway.fetch(
     new Request("http://edge/openrouter-proxy/api/v1/usage", { method: "POST" }),
   );
-  assert.equal(wrong.headers.get("allow"), "GET");
+  assert.equal(wrong.headers.get("allow"), "GET, HEAD");
+  const token = await gateway.fetch(new Request("http://edge/openrouter-proxy/api/v1/token"));
+  assert.equal(token.headers.get("allow"), "POST");
   const { type, message } = await errorOf(wrong);
   assert.deepEqual([type, message], ["method_not_allowed", "POST is not for /api/v1/usage"]);
   const none = await gateway.fetch(
