@@ -232,11 +232,13 @@ with history as (
         + make_interval(secs => (call ->> 'duration_ms')::double precision / 1000)
     )) as made
   where began.at < now()
-), entered as (
-  insert into public.request_logs select * from history returning *
 )
-select count(public.count_in_usage(row(entered.*)::public.request_logs, 1))
-from (select * from entered order by did, request_time) as entered;
+insert into public.request_logs select * from history;
+
+insert into public.usage_daily select * from public.usage_daily_of_log(null, '-infinity');
+
+insert into public.usage_hourly
+select * from public.usage_of_log(null, public.usage_hourly_kept_since(), 'infinity');
 
 select public.set_gateway_limits(
   daily_budget_usd => greatest(25, ceil(2 * coalesce(sum(total_cost) / 15, 0))),

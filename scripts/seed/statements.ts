@@ -1,6 +1,7 @@
 /**
- * The SQL that enters a made-up history. Totals, budgets and alerts come about by the functions that
- * settlement goes through, so that the books agree.
+ * The SQL that enters a made-up history. Budgets and alerts come about by the functions that settlement goes
+ * through, and totals by those that verify_usage adds the log up by, at once: one by one the rows of many
+ * DIDs took minutes.
  */
 
 /** What columns of request_logs hold that a row does not speak of. */
@@ -9,7 +10,7 @@ const DEFAULTS = `jsonb_build_object(
 )`;
 
 /**
- * Enters rows and counts them.
+ * Enters rows.
  *
  * @param rows SQL for a JSON array of SeedRow; members that the table has no column for are left out
  * @param today SQL for the date that their times are relative to; what lies ahead is left out
@@ -27,11 +28,8 @@ with history as (
         + make_interval(secs => (call ->> 'duration_ms')::double precision / 1000)
     )) as made
   where began.at < now()
-), entered as (
-  insert into public.request_logs select * from history returning *
 )
-select count(public.count_in_usage(row(entered.*)::public.request_logs, 1))
-from (select * from entered order by did, request_time) as entered`;
+insert into public.request_logs select * from history`;
 
 /** In place of an encrypted key: made-up accounts have none. */
 export const PLACEHOLDER = "seeded";
@@ -50,10 +48,15 @@ from jsonb_to_recordset(${accounts}) as account (did text, at_ms double precisio
 where began.at < now()`;
 
 /**
- * What follows the rows: budgets that fit what was spent, some of them nearly used up; what counts in
+ * What follows the rows: their totals; budgets that fit what was spent, some of them nearly used up; what counts in
  * them; and where OpenRouter's sums differ.
  */
 export const AFTERWARDS = [
+  `\
+insert into public.usage_daily select * from public.usage_daily_of_log(null, '-infinity')`,
+  `\
+insert into public.usage_hourly
+select * from public.usage_of_log(null, public.usage_hourly_kept_since(), 'infinity')`,
   `\
 select public.set_gateway_limits(
   daily_budget_usd => greatest(25, ceil(2 * coalesce(sum(total_cost) / 15, 0))),
