@@ -126,7 +126,7 @@ comment on function public.usage_answer is 'Sums and groups in the shape of GET 
 -- Ended requests of one DID in [p_start, p_end), null being unbounded, in the shape of
 -- GET /api/v1/usage. p_group_by: any of day, hour, model, endpoint, session, label; empty: no groups.
 -- p_session, p_label: only what belongs to these. Costs are decimal strings in USD, because clients read
--- JSON numbers as binary floats.
+-- JSON numbers as binary floats. An Ethereum address may be spelt with capitals, as wallets show it.
 --
 -- The answer is bounded, whatever a client makes up: of the models, the hundred with the most requests are
 -- told by name, and of the groups five thousand. The others are summed up under the name 'other', so that
@@ -165,6 +165,9 @@ declare
     where name not in ('day', 'hour', 'model', 'endpoint', 'session', 'label') limit 1
   );
 begin
+  if p_did like 'did:pkh:%' then
+    p_did := public.plain_did(p_did);
+  end if;
   if v_unknown is not null then
     raise exception 'cannot group usage by %', v_unknown using errcode = '22023';
   end if;

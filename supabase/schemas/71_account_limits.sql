@@ -1,13 +1,15 @@
 -- What GET /api/v1/limits answers.
 
 -- Amounts are decimal strings in USD. The gateway's own budgets and rate are shown, as what is left of them
--- alone, where they would refuse before the DID's do.
+-- alone, where they would refuse before the DID's do. Operators ask, too: in any spelling that set_limits
+-- takes.
 create function public.account_limits(p_did text, p_now timestamptz default now())
 returns jsonb
 language plpgsql
 set search_path = ''
 as $$
 declare
+  v_did text := public.plain_did(p_did);
   v_settings public.gateway_settings;
   v_policy public.did_policies;
   v_account public.user_api_keys;
@@ -19,16 +21,16 @@ declare
   v_key_limit public.key_limit;
 begin
   select * into v_settings from public.gateway_settings;
-  select * into v_policy from public.did_policies where did = p_did;
-  select * into v_account from public.user_api_keys where did = p_did;
+  select * into v_policy from public.did_policies where did = v_did;
+  select * into v_account from public.user_api_keys where did = v_did;
   v_limits := public.limits_of(v_policy, v_settings);
   v_gateway_limits := public.gateway_limits(v_settings);
-  v_budget := public.budget_of(p_did, v_today);
+  v_budget := public.budget_of(v_did, v_today);
   v_gateway := public.budget_of('*', v_budget.day);
   v_key_limit := public.key_limit_of(v_account, v_policy, v_settings);
 
   return jsonb_build_object(
-    'did', p_did,
+    'did', v_did,
     'access', public.access_of(v_account, v_policy, v_settings),
     'budgets', (
       select jsonb_agg(
@@ -46,7 +48,7 @@ begin
               jsonb_build_object('threshold', threshold, 'reached_at', reached_at) order by threshold
             ), '[]')
             from public.budget_alerts
-            where did = p_did and kind = period and period_start = starts_on
+            where did = v_did and kind = period and period_start = starts_on
           )
         )
         order by period

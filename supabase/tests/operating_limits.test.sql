@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(258);
+select plan(260);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -535,6 +535,14 @@ select is(
   public.account_limits('did:key:unlimited') -> 'rates' #- '{0, resets_at}',
   '[{"scope": "gateway", "requests_per_minute": 1000000, "remaining": 1000000}]', 'the largest rate is told to who has none, also where nobody has called'
 );
+
+-- An operator asks of a DID in the spelling that set_limits takes.
+select public.set_limits(did => 'did:pkh:eip155:1:0xAB5801a7D398351b8bE11C439e05C5B3259aeC9B', concurrent_requests => 7);
+select is(
+  public.account_limits('did:pkh:eip155:1:0xAB5801a7D398351b8bE11C439e05C5B3259aeC9B') -> 'concurrent_requests', '7',
+  'limits are told by the spelling by which they were set'
+);
+select throws_ok($$ select public.account_limits('z6Mkalice') $$, 'P0001', '''z6Mkalice'' is no DID', 'and no limits of what is no DID');
 
 select * from finish();
 rollback;

@@ -1,6 +1,6 @@
 -- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(94);
+select plan(96);
 
 -- Totals of hours are kept for 62 days; here since the day after the first one.
 create or replace function public.usage_hourly_kept_since() returns timestamptz
@@ -452,6 +452,17 @@ select is(
   (select count(*) from public.request_logs
     where status <> 'pending' and did <> 'did:key:carol')::integer,
   'every ended request is in the statistics of one DID'
+);
+
+update public.request_logs set did = 'did:pkh:eip155:1:0xab5801a7d398351b8be11c439e05c5b3259aec9b' where did = 'did:key:alice';
+update public.usage_daily set did = 'did:pkh:eip155:1:0xab5801a7d398351b8be11c439e05c5b3259aec9b' where did = 'did:key:alice';
+select is(
+  public.usage_stats('did:pkh:eip155:1:0xAB5801a7D398351b8bE11C439e05C5B3259aeC9B') ->> 'total_requests',
+  (select count(*)::text from public.request_logs where did like 'did:pkh:%' and status <> 'pending'),
+  'an account is found by its address as wallets show it'
+);
+select throws_ok(
+  $$ select public.usage_stats('did:pkh:eip155:1:0xab') $$, 'P0001', null, 'and not by what is none'
 );
 
 select * from finish();
