@@ -190,31 +190,29 @@ running as (
     sum(first_byte) over (partition by did, day, model) as requests
   from buckets
   window upwards as (partition by did, day, model order by bucket)
-),
--- Where in its bucket the one is that so many percent are no slower than; null: it is in another one.
-placed as (
-  select running.did, running.day, running.model, running.requests, percent,
-    case when first_byte_up_to >= requests * percent / 100
-      and first_byte_up_to - first_byte < requests * percent / 100
-    then
-      2 ^ ((bucket - (first_byte_up_to - requests * percent / 100) / first_byte) / 2)
-    end as first_byte_ms,
-    case when duration_up_to >= requests * percent / 100
-      and duration_up_to - duration < requests * percent / 100
-    then
-      2 ^ ((bucket - (duration_up_to - requests * percent / 100) / duration) / 2)
-    end as duration_ms
-  from running, unnest('{50, 95, 99}'::double precision[]) as percent
 )
-select did, day, model, requests::bigint as requests,
-  round(max(first_byte_ms) filter (where percent = 50))::bigint as first_byte_p50_ms,
-  round(max(first_byte_ms) filter (where percent = 95))::bigint as first_byte_p95_ms,
-  round(max(first_byte_ms) filter (where percent = 99))::bigint as first_byte_p99_ms,
-  round(max(duration_ms) filter (where percent = 50))::bigint as duration_p50_ms,
-  round(max(duration_ms) filter (where percent = 95))::bigint as duration_p95_ms,
-  round(max(duration_ms) filter (where percent = 99))::bigint as duration_p99_ms
-from placed
-group by did, day, model, requests;
+-- In the bucket that has the one that so many percent are no slower than: where in it that one is.
+select did, day, model, max(requests)::bigint as requests,
+  round(max(2 ^ ((bucket - (first_byte_up_to - requests * 50 / 100) / first_byte) / 2)) filter (
+    where first_byte_up_to >= requests * 50 / 100 and first_byte_up_to - first_byte < requests * 50 / 100
+  ))::bigint as first_byte_p50_ms,
+  round(max(2 ^ ((bucket - (first_byte_up_to - requests * 95 / 100) / first_byte) / 2)) filter (
+    where first_byte_up_to >= requests * 95 / 100 and first_byte_up_to - first_byte < requests * 95 / 100
+  ))::bigint as first_byte_p95_ms,
+  round(max(2 ^ ((bucket - (first_byte_up_to - requests * 99 / 100) / first_byte) / 2)) filter (
+    where first_byte_up_to >= requests * 99 / 100 and first_byte_up_to - first_byte < requests * 99 / 100
+  ))::bigint as first_byte_p99_ms,
+  round(max(2 ^ ((bucket - (duration_up_to - requests * 50 / 100) / duration) / 2)) filter (
+    where duration_up_to >= requests * 50 / 100 and duration_up_to - duration < requests * 50 / 100
+  ))::bigint as duration_p50_ms,
+  round(max(2 ^ ((bucket - (duration_up_to - requests * 95 / 100) / duration) / 2)) filter (
+    where duration_up_to >= requests * 95 / 100 and duration_up_to - duration < requests * 95 / 100
+  ))::bigint as duration_p95_ms,
+  round(max(2 ^ ((bucket - (duration_up_to - requests * 99 / 100) / duration) / 2)) filter (
+    where duration_up_to >= requests * 99 / 100 and duration_up_to - duration < requests * 99 / 100
+  ))::bigint as duration_p99_ms
+from running
+group by did, day, model;
 comment on view public.usage_latency is
   'How long completed answers took, per DID, UTC day and model, of the last 62 days: percentiles to the first byte and to the end, within a factor of 1.42.';
 comment on column public.usage_latency.requests is
