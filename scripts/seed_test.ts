@@ -106,6 +106,16 @@ async function assertReports(env: { DATABASE_URL: string }) {
   const page = await report("--days", "40", "--format", "html");
   assert.match(page, /<svg [^>]*role="img"/);
 
+  // The key of a first call is made before its admission, from which its end is timed.
+  await withDatabase(
+    env.DATABASE_URL,
+    (sql) => sql`update request_logs set first_byte_ms = first_byte_ms + 3600000`,
+  );
+  const late: Report = JSON.parse(await report("--days", "40", "--format", "json"));
+  assert.ok(
+    late.latency!.every(({ firstByte, whole }) => (whole?.p50 ?? 0) >= (firstByte?.p50 ?? 0)),
+  );
+
   const reversed = await runOperatorCommand(
     "report.ts",
     ["--from", "2026-11-02", "--to", "2026-11-01"],

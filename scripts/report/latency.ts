@@ -51,7 +51,10 @@ from (
   group by did order by sum(requests) desc, did limit ${DIDS_OF_DAY}
 ) as caller,
 lateral (
-  select first_byte_ms, (extract(epoch from response_time - request_time) * 1000)::float8 as whole_ms
+  -- A first byte is timed from the receipt, which is before the admission: no end is before it.
+  select first_byte_ms, greatest(
+      first_byte_ms, extract(epoch from response_time - request_time) * 1000
+    )::float8 as whole_ms
   from public.request_logs
   where did = caller.did and status = 'completed'
     and request_time >= $1::text::date::timestamp at time zone 'utc'

@@ -80,9 +80,9 @@ comment on column public.usage_hourly.upstream_cost is
 comment on column public.usage_hourly.requests_without_cost is
   'Ended requests whose cost is not known; total_cost lacks them.';
 comment on column public.usage_hourly.first_byte_ms is
-  'How many completed requests had their first byte after how long: the i-th number counts those from 2^((i-1)/2) ms to below 2^(i/2) ms, the first also shorter ones, the last longer ones.';
+  'How many completed requests had their first byte how long after the gateway''s receipt: the i-th number counts those from 2^((i-1)/2) ms to below 2^(i/2) ms, the first also shorter ones, the last longer ones.';
 comment on column public.usage_hourly.duration_ms is
-  'The same of the time to their end; of the same requests.';
+  'The same of the time from their admission to their end; of the same requests.';
 
 -- The totals of all DIDs together, of days that hardly change any more: with many DIDs, adding up the
 -- whole gateway's history from usage_daily anew takes seconds.

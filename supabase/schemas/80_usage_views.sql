@@ -214,15 +214,15 @@ select did, day, model, max(requests)::bigint as requests,
 from running
 group by did, day, model;
 comment on view public.usage_latency is
-  'How long completed answers took, per DID, UTC day and model, of the last 62 days: percentiles to the first byte and to the end, within a factor of 1.42.';
+  'How long completed answers took, per DID, UTC day and model, of the last 62 days: percentiles to the first byte, from the receipt, and to the end, from the admission, within a factor of 1.42. A body that comes slowly, and the key of a first call, are before the admission.';
 comment on column public.usage_latency.requests is
   'Those that completed, and whose times are known.';
 comment on column public.usage_latency.first_byte_p50_ms is
-  'Half of them had their first byte within so many milliseconds.';
+  'Half of them had their first byte within so many milliseconds of the gateway''s receipt.';
 comment on column public.usage_latency.first_byte_p95_ms is '95 % of them had.';
 comment on column public.usage_latency.first_byte_p99_ms is '99 % of them had.';
 comment on column public.usage_latency.duration_p50_ms is
-  'Half of them had ended within so many milliseconds.';
+  'Half of them had ended within so many milliseconds of their admission.';
 comment on column public.usage_latency.duration_p95_ms is '95 % of them had.';
 comment on column public.usage_latency.duration_p99_ms is '99 % of them had.';
 
