@@ -34,17 +34,21 @@ function ownersDatabase(): string | null {
   return isSet ? readEnvironment(["DATABASE_URL"]).DATABASE_URL : null;
 }
 
-/** One transaction each: what changes tables must not hold the locks of what locks rows. */
-async function ownersPart(databaseUrl: string): Promise<string[]> {
-  return await withDatabase(databaseUrl, async (sql) => {
-    const [purged] = await sql<{ count: string }[]>`
-      select public.purge_request_logs() as count`;
+/**
+ * One transaction each: what changes tables must not hold the locks of what locks rows. Months are made also
+ * where nothing can be purged.
+ *
+ * @param note is told what failed
+ */
+async function ownersPart(databaseUrl: string, note: (error: unknown) => void): Promise<void> {
+  await withDatabase(databaseUrl, async (sql) => {
+    await sql<{ count: string }[]>`select public.purge_request_logs() as count`
+      .then(([purged]) => console.log(`purged_requests: ${purged!.count}`), note);
     const [partitions] = await sql<{ done: Record<string, unknown> }[]>`
       select public.maintain_request_log_partitions() as done`;
-    return [
-      `purged_requests: ${purged!.count}`,
-      ...Object.entries(partitions!.done).map(([what, names]) => `partitions ${what}: ${names}`),
-    ];
+    for (const [what, names] of Object.entries(partitions!.done)) {
+      console.log(`partitions ${what}: ${names}`);
+    }
   });
 }
 
@@ -66,9 +70,7 @@ await runCommand(
           failures.push(...failuresOf(report));
         }).catch(note);
         if (databaseUrl !== null) {
-          await ownersPart(databaseUrl).then((lines) => {
-            for (const line of lines) console.log(line);
-          }).catch(note);
+          await ownersPart(databaseUrl, note).catch(note);
         }
         if (failures.length > 0) throw new Error(failures.join("; "));
       }

@@ -63,6 +63,22 @@ Deno.test("maintain says what was done and what is left, and does the owner's pa
   assert.deepEqual(await db.booked(did), { requests: 1, failed: 1, cost: usage });
 });
 
+Deno.test("maintain makes months also where the log cannot be purged, and says what failed", async () => {
+  const { db, stack } = world;
+  await db.sql`alter function public.purge_request_logs rename to purge_hidden`;
+  try {
+    const { code, stdout, stderr } = await runOperatorCommand("maintain.ts", [], {
+      ...environment(),
+      DATABASE_URL: stack.databaseUrl,
+    });
+    assert.equal(code, 1);
+    assert.match(stderr, /^error: .*purge_request_logs/m);
+    assert.match(stdout, /^partitions created: /m);
+  } finally {
+    await db.sql`alter function public.purge_hidden rename to purge_request_logs`;
+  }
+});
+
 Deno.test("maintain --every takes no time that a timer cannot wait for", async () => {
   const { code, stderr } = await runOperatorCommand("maintain.ts", ["--every", "600h"]);
   assert.equal(code, 2);
