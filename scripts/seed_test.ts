@@ -116,6 +116,9 @@ async function assertReports(env: { DATABASE_URL: string }) {
     late.latency!.every(({ firstByte, whole }) => (whole?.p50 ?? 0) >= (firstByte?.p50 ?? 0)),
   );
 
+  const long = await runOperatorCommand("report.ts", ["--days", "100000"], env);
+  assert.deepEqual([long.code, long.stdout], [2, ""]);
+  assert.match(long.stderr, /Give a whole number of days from 1 to 99999\.$/m);
   const reversed = await runOperatorCommand(
     "report.ts",
     ["--from", "2026-11-02", "--to", "2026-11-01"],

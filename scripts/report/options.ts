@@ -22,7 +22,7 @@ export const reportOptions = () => [
 
 function days(text: string): number {
   if (/^[1-9][0-9]{0,4}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("Give a whole number of days.");
+  throw new InvalidArgumentError("Give a whole number of days from 1 to 99999.");
 }
 
 /**

@@ -73,7 +73,10 @@ Deno.test("a key that OpenRouter refuses to tell of keeps no other DID from bein
   const { comparison } = (await maintain(world)).jobs;
 
   assert.deepEqual([comparison?.done, comparison?.left], [count - 1, 1]);
-  assert.match(comparison?.failed ?? "", /^passed over 1, .* GET \/keys\/\{hash\} with status 403$/);
+  assert.match(
+    comparison?.failed ?? "",
+    /^passed over 1, .* GET \/keys\/\{hash\} with status 403$/,
+  );
   const again = (await maintain(world)).jobs.comparison;
   assert.deepEqual([again?.left, again?.failed], [0, undefined]);
 });
