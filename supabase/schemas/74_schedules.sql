@@ -77,11 +77,11 @@ begin
     raise exception 'the project lacks the extension(s) %', v_missing
       using hint = 'Enable them in the dashboard under Database, Extensions, and call this again; without them, let a scheduler of your own run `deno task maintain`.';
   end if;
-  if v_url !~ '^https?://[^\s?#]+/functions/v1/[^/\s?#]+$' then
-    raise exception '% is not the URL of an Edge Function', v_url
+  if (v_url ~ '^https?://[^\s?#]+/functions/v1/[^/\s?#]+$') is not true then
+    raise exception '% is not the URL of an Edge Function', coalesce(v_url, 'null')
       using hint = 'It looks like https://<ref>.supabase.co/functions/v1/openrouter-proxy.';
   end if;
-  if length(trim(coalesce(p_secret_key, ''))) < 20 then
+  if length(trim(coalesce(p_secret_key, ''))) < 20 or trim(p_secret_key) like 'sb\_publishable\_%' then
     raise exception 'p_secret_key is no secret key of a Supabase project'
       using hint = 'Take one from the dashboard, Project Settings, API Keys: it begins with sb_secret_.';
   end if;

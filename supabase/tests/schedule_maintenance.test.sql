@@ -1,6 +1,6 @@
 -- Maintenance by pg_cron, pg_net and Vault: with stand-ins of what the test uses of them.
 begin;
-select plan(17);
+select plan(19);
 
 select throws_ok(
   $$ select public.schedule_maintenance('https://ref.supabase.co/functions/v1/openrouter-proxy', 'sb_secret_0123456789abcdef') $$,
@@ -72,7 +72,11 @@ select is(
 select is(
   pg_temp.hint('https://ref.supabase.co/functions/v1/openrouter-proxy', key),
   'Take one from the dashboard, Project Settings, API Keys: it begins with sb_secret_.', 'and a key where it is'
-) from unnest(array[null, '', 'sb_secret_012345678 ']) as key;
+) from unnest(array[null, '', 'sb_secret_012345678 ', ' sb_publishable_0123456789abcdef']) as key;
+select throws_ok(
+  $$ select public.schedule_maintenance(null, 'sb_secret_0123456789abcdef') $$, 'null is not the URL of an Edge Function',
+  'nor is no URL one'
+);
 select throws_like(
   $$ select public.schedule_maintenance('https://ref.supabase.co', 'sb_secret_0123456789abcdef') $$,
   '%is not the URL of an Edge Function', 'the URL must be the function''s'
