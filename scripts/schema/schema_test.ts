@@ -157,8 +157,8 @@ const CHANGES: Record<string, string[]> = {
     "function public.lock_costs_of(p_did text): comment",
   ],
   "comment on column public.usage_daily.day is null": ["column public.usage_daily.day: comment"],
-  "comment on constraint request_logs_costs_make_sense on public.request_logs is 'x'": [
-    "constraint request_logs_costs_make_sense on public.request_logs: comment",
+  "comment on constraint request_logs_make_sense on public.request_logs is 'x'": [
+    "constraint request_logs_make_sense on public.request_logs: comment",
   ],
   "comment on type public.limits is 'x'": ["type public.limits: comment"],
   "alter view public.accounts set (security_invoker = false)": ["view public.accounts: options"],

@@ -66,28 +66,28 @@ select name, false from unnest(string_to_array(
 insert into listed_functions
 select name, true from unnest(regexp_split_to_array(
   '
-    access_of, account_limits, add_alerts, add_up_days, admit_request, admit_requests, admitted_answer,
-    adopt_generation, allow_did, are_model_patterns, begin_maintenance, block_did, book_cost,
-    book_costs, book_late_cost, bounded_log_start, budget_change_at_end, budget_change_of,
-    budget_of, change_budgets, check_clear, check_names, claim_budget_alerts, claim_cost_checks,
-    claim_cost_searches, claim_key_provisioning, claim_unpriced_requests, compare_costs,
-    complete_key_provisioning, count_in_usage, count_new_account, count_rows_in_usage,
-    counted_model, difference_of_sums, discard_request, end_budget_alert, end_cost_search,
-    end_maintenance, end_rows, enter_admission, enter_admissions, enter_call, enter_change,
-    enter_cost, enter_known_cost, enter_known_costs, enter_settlement, erase_did,
-    expire_stale_requests,
-    gateway_limits, generations_with_sums, give_back_unpriced_requests, has_room, histogram,
-    key_limit_of, latency_bucket, limits_of, lock_budget, lock_costs_of, lock_usage, may_be_charged, model_not_in,
-    note_parts, note_used_up, plain_admissions, plain_did, purge_accepted_messages, purge_budget_alerts,
+    access_of, account_limits, add_alerts, add_up_days, admit_request, admit_requests,
+    admitted_answer, adopt_generation, allow_did, are_model_patterns, begin_maintenance, block_did,
+    book_cost, book_costs, book_late_cost, bounded_log_start, budget_change_at_end,
+    budget_change_of, budget_of, change_budgets, check_clear, check_names, claim_budget_alerts,
+    claim_cost_checks, claim_cost_searches, claim_key_provisioning, claim_unpriced_requests,
+    compare_costs, complete_key_provisioning, count_in_usage, count_new_account,
+    count_rows_in_usage, counted_model, difference_of_sums, discard_request, end_budget_alert,
+    end_cost_search, end_maintenance, end_rows, enter_admission, enter_admissions, enter_call,
+    enter_change, enter_cost, enter_known_cost, enter_known_costs, enter_settlement, erase_did,
+    expire_stale_requests, gateway_limits, generations_with_sums, give_back_unpriced_requests,
+    has_room, histogram, key_limit_of, latency_bucket, limits_of, lock_budget, lock_costs_of,
+    lock_usage, log_row_makes_sense, may_be_charged, model_not_in, note_parts, note_used_up,
+    plain_admissions, plain_did, purge_accepted_messages, purge_budget_alerts,
     purge_idempotency_keys, purge_usage_hourly, rate_allows, rate_state, record_key_limit,
     recount_hours, recount_in_usage, refusal_by, release_key_provisioning, request_log_kept_since,
-    request_log_retained_since,
-    reservations_of_log, reserve_of, revoke_tokens, rolled, set_gateway_limits, set_limits, settle_request,
-    settle_requests, settled_answer, standing_cost_drifts, store_budget, threshold_of, token_is_revoked,
-    told_request, unbooked_generations, usage_answer, usage_daily_of_log, usage_from_log,
-    usage_from_totals, usage_hourly_kept_since, usage_of_log, usage_pieces_of, usage_request,
-    usage_requests, usage_stats, used_until, verify_reservations, verify_usage, with_alerts,
-    with_call, with_change, withdraw_request
+    request_log_retained_since, reservations_of_log, reserve_of, revoke_tokens, rolled,
+    set_gateway_limits, set_limits, settle_request, settle_requests, settled_answer,
+    standing_cost_drifts, store_budget, threshold_of, token_is_revoked, told_request,
+    unbooked_generations, usage_answer, usage_daily_of_log, usage_from_log, usage_from_totals,
+    usage_hourly_kept_since, usage_of_log, usage_pieces_of, usage_request, usage_requests,
+    usage_stats, used_until, verify_reservations, verify_usage, with_alerts, with_call, with_change,
+    withdraw_request
   ', '[\s,]+'
 )) as name
 where name <> '';

@@ -773,6 +773,9 @@ export type Database = {
 "lock_usage":
 { Args: { "p_did": string }; Returns: undefined
                            },
+"log_row_makes_sense":
+{ Args: { "p_cached_tokens": number,"p_cost_source": string,"p_input_tokens": number,"p_label": string,"p_output_tokens": number,"p_reasoning_tokens": number,"p_response_time": string,"p_session": string,"p_status": string,"p_total_cost": number,"p_upstream_cost": number }; Returns: boolean
+                           },
 "maintain":
 { Args: Record<PropertyKey, never>; Returns: Json
                            },
