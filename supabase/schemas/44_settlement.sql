@@ -225,8 +225,8 @@ comment on function public.settled_answer is
 --   - A row that was given up takes it in place of what it has, unless it has a cost and the settlement
 --     has none.
 --   - Any other ended row takes a cost that it lacks, with what else it lacks; else nothing.
--- may_be_repeated: the client may send the same again under its Idempotency-Key, because nothing was
--- billed.
+-- may_be_repeated: the client may send the same again under its Idempotency-Key, because OpenRouter never
+-- got it, or refused it.
 --
 -- request_time is the one that admit_request returned: it finds the partition. This and book_cost are
 -- where OpenRouter's credits become dollars.

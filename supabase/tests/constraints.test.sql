@@ -1,6 +1,6 @@
 -- Rules that hold whoever writes.
 begin;
-select plan(53);
+select plan(65);
 
 select is((select count(*) from public.gateway_settings), 1::bigint, 'there is one row of settings');
 select throws_ok(
@@ -73,11 +73,28 @@ from (values
   ('total_cost = 1e9 + 1', 'a cost is what some price could reach'),
   ('total_cost = 1e-101', 'a cost has digits that an amount can have'),
   ('upstream_cost = -5', 'nor does a provider pay'),
+  ('upstream_cost = 1e9 + 1', 'nor more than some price could reach'),
   ('upstream_cost = 1e-101', 'nor in more digits'),
   ('input_tokens = -1', 'there are no fewer tokens than none'),
   ('output_tokens = 9007199254740992', 'there are no more than could be added up'),
-  ('reasoning_tokens = -1', 'of any kind')
+  ('cached_tokens = -1', 'cached ones'),
+  ('reasoning_tokens = -1', 'of any kind'),
+  ('input_tokens = 1000000000001', 'nor more that went in than a model can read'),
+  ('cached_tokens = 1000000000001', 'cached ones'),
+  ('reasoning_tokens = 1000000000001', 'of any kind, too'),
+  ($$session = repeat('ë', 129)$$, 'a session is short'),
+  ($$label = repeat('ë', 129)$$, 'a label is short'),
+  ($$status = 'ended'$$, 'a request has a known status')
 ) as refused (change, rule);
+select lives_ok(
+  format($$ update public.request_logs set %s where did = 'did:key:alice' $$, change), rule
+)
+from (values
+  ('total_cost = 1e9, upstream_cost = 1e9', 'a cost may be as large as some price'),
+  ('total_cost = 1e-100, upstream_cost = 1e-100', 'and as small'),
+  ('input_tokens = 1000000000000, output_tokens = 1000000000000, cached_tokens = 1000000000000, reasoning_tokens = 1000000000000', 'there may be as many tokens as some model could read'),
+  ($$session = repeat('ë', 128), label = repeat('ë', 128)$$, 'a session and a label have 128 characters')
+) as taken (change, rule);
 select throws_ok(
   $$ update public.user_api_keys set credit_limit = 'NaN' $$, '23514', null, 'a limit is a number'
 );

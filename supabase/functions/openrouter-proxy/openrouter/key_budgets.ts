@@ -10,6 +10,8 @@ import { isObject, textOf, utf8 } from "../bytes/encodings.ts";
 export const KEY_BUDGETS: ReadonlySet<string> = new Set(["budgets", "effective_budget"]);
 
 const OF_THE_KEY = new Set<unknown>(["workspace_default_key", "api_key", "key_limit"]);
+/** What makes a budget of an item: each of them alone would tell something. */
+const AMOUNTS = ["limit_usd", "spend_usd", "remaining_usd"];
 
 /**
  * Leaves out the account's.
@@ -27,5 +29,5 @@ export function ownBudgets(json: Uint8Array, keepsLength: boolean): Uint8Array {
 }
 
 function isAccounts(item: unknown): boolean {
-  return isObject(item) && "spend_usd" in item && !OF_THE_KEY.has(item.scope);
+  return isObject(item) && AMOUNTS.some((name) => name in item) && !OF_THE_KEY.has(item.scope);
 }

@@ -10,8 +10,13 @@ const budget = (scope: unknown, rest: object = {}) => ({
   ...rest,
 });
 const OWN = ["workspace_default_key", "api_key", "key_limit"].map((scope) => budget(scope));
-const ACCOUNTS = ["workspace_default_member", "member", "workspace", "made_tomorrow", null]
-  .map((scope) => budget(scope));
+const ACCOUNTS = [
+  ...["workspace_default_member", "member", "workspace", "made_tomorrow", null]
+    .map((scope) => budget(scope)),
+  { scope: "member", limit_usd: 50 },
+  { scope: "member", spend_usd: 32.5 },
+  { scope: "member", remaining_usd: 17.5 },
+];
 const own = (json: string, keepsLength = false) => textOf(ownBudgets(utf8(json), keepsLength));
 
 Deno.test("ownBudgets gives what counts the key alone back as it came", () => {
