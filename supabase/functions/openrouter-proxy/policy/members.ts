@@ -80,7 +80,8 @@ const MEANINGS = {
   /** The same, of a request whose web is searched. */
   x_search_filter: ["x_search_filter"],
   enabled: ["enabled"],
-  /** Within `pdf` of a plugin. */
+  /** Of a plugin: how it reads documents, and within that, what with. */
+  pdf: ["pdf"],
   engine: ["engine"],
   /** Of a search of tools: whose it is. */
   execution: ["execution"],

@@ -201,7 +201,7 @@ export class ServerTool {
     this.#isClients = this.#isClients !== false && whose === "client";
   }
 
-  /** @param engine that reads documents; as `type` of a tool */
+  /** It may be repeated. @param engine that reads documents, as `type` of a tool; empty: none is named */
   parsedBy(engine: string): void {
     this.#parsesForFree = this.#parsesForFree !== false && FREE_ENGINES.has(engine);
   }

@@ -144,6 +144,11 @@ Deno.test("only a parser of documents that may bill them is asked for", async ()
       ',"pdf":{"engine":{"engine":"native"}}',
       ',"pdf":{"engine":"native","engine":"mistral-ocr"}',
       ',"pdf":{"engine":"mistral-ocr"},"pdf":{"engine":"native"}',
+      ',"pdf":{"engine":"native","engine":null}',
+      ',"pdf":{"engine":null,"engine":"native"}',
+      ',"pdf":{"engine":"native"},"pdf":{}',
+      ',"pdf":{},"pdf":{"engine":"native"}',
+      ',"pdf":{"engine":"native"},"pdf":null',
       ',"engine":"native"',
       ',"pdf":{"options":{"engine":"native"}}',
     ]
@@ -372,6 +377,8 @@ Deno.test("a search of tools is OpenRouter's unless the client says that it is i
       ',"execution":"server"',
       ',"execution":"client","execution":"server"',
       ',"execution":"server","execution":"client"',
+      ',"execution":"client","execution":null',
+      ',"execution":null,"execution":"client"',
       ',"parameters":{"execution":"client"}',
     ]
   ) {

@@ -29,6 +29,14 @@ export function takingText(use: (text: string | null) => void): Taking {
   };
 }
 
+/** Takes what it is set to, as types are compared: empty for null, and for what is no short text. */
+export function takingOption(use: (option: string) => void): Taking {
+  return taking((json) => {
+    const value: unknown = json === null ? null : JSON.parse(json);
+    use(typeof value === "string" ? plain(value) : "");
+  });
+}
+
 /** Looks into a value as another visitor does, but takes it by itself where it is a scalar. */
 export function scalarBeside(others: JsonVisitor, scalar: Taking): JsonVisitor {
   return {

@@ -47,7 +47,14 @@ import {
   reference,
   sorting,
 } from "./special_members.ts";
-import { plain, presenceBeside, taking, takingText } from "./takings.ts";
+import {
+  plain,
+  presenceBeside,
+  scalarBeside,
+  taking,
+  takingOption,
+  takingText,
+} from "./takings.ts";
 
 /** OpenRouter's tools whose files and sandboxes have names that others can guess; versions too. */
 const SHARED_TOOL = /^(openrouter:(?:files|shell|bash))(?![a-z])/;
@@ -80,6 +87,8 @@ export class Watch implements JsonVisitor {
   #images = 0;
   #imageBytes = 0;
   #leadsElsewhere = false;
+  /** Whether it says what reads documents. */
+  #namesEngine = false;
   /** Whether it is a list of models whose owner knows of it. */
   #namesModels = false;
 
@@ -212,14 +221,18 @@ export class Watch implements JsonVisitor {
       case "enabled":
         if (this.role !== "plugins") break;
         return { scalar: taking((json) => this.#asTool().enabled(json !== "false")) };
+      case "pdf":
+        if (this.role !== "plugins") break;
+        return scalarBeside(this.#below(name), taking(() => this.#asTool().parsedBy("")));
       case "engine": {
-        const plugin = this.key === "pdf" && this.parent !== null ? this.parent : null;
-        if (plugin?.role !== "plugins") break;
-        return { scalar: takingText((engine) => plugin.#asTool().parsedBy(plain(engine))) };
+        const plugin = this.#pluginOfPdf();
+        if (plugin === null) break;
+        this.#namesEngine = true;
+        return { scalar: takingOption((engine) => plugin.parsedBy(engine)) };
       }
       case "execution":
         if (!TOOLS.has(this.role)) break;
-        return { scalar: takingText((whose) => this.#asTool().executedBy(plain(whose))) };
+        return { scalar: takingOption((whose) => this.#asTool().executedBy(whose)) };
       case "deferred_tools":
         if (this.parent !== null) break;
         return presenceBeside(
@@ -242,6 +255,7 @@ export class Watch implements JsonVisitor {
     for (const [kind, held] of this.#held ?? []) {
       if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
     }
+    if (!this.#namesEngine) this.#pluginOfPdf()?.parsedBy("");
     const { asked } = this.report;
     if (this.#isWholeImage()) {
       asked.images += this.#images;
@@ -360,6 +374,11 @@ export class Watch implements JsonVisitor {
   #toolHere(): ServerTool | null {
     const watch = this.key === "parameters" ? this.parent! : this;
     return TOOLS.has(watch.role) || watch.role === "plugins" ? watch.#asTool() : null;
+  }
+
+  /** The plugin whose `pdf` this is; null: it is something else. */
+  #pluginOfPdf(): ServerTool | null {
+    return this.key === "pdf" && this.parent?.role === "plugins" ? this.parent.#asTool() : null;
   }
 
   #asTool(): ServerTool {
