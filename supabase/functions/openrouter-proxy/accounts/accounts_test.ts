@@ -404,7 +404,11 @@ Deno.test("a limit that OpenRouter takes late is noted all the same, and the nex
 Deno.test("a limit that may wait is told and noted as any other where OpenRouter takes it", async () => {
   const { accounts, calls } = scripted({});
   assert.equal(await accounts.openKey(DID, await oldKey(LIMIT, true)), "sk-old");
-  assert.deepEqual(calls, ["limit old 3 daily", "record old 3 daily"]);
+  const told = ["limit old 3 daily", "record old 3 daily"];
+  assert.deepEqual(calls, told);
+  // So is the next one, at once.
+  assert.equal(await accounts.openKey(DID, await oldKey(LIMIT, true)), "sk-old");
+  assert.deepEqual(calls, [...told, ...told]);
 });
 
 for (const mayWait of [false, true]) {
