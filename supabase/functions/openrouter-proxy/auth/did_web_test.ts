@@ -159,6 +159,23 @@ Deno.test("keys outside authentication, of other DIDs or of unknown kinds do not
   }
 });
 
+Deno.test("a key counts beside others that the gateway cannot use", async () => {
+  const { authentication: [good] } = documentOf(DID, keySigner);
+  const { publicKeyMultibase: _, ...keyless } = { ...good!, id: `${DID}#b` };
+  const unusable: unknown[] = [
+    { ...keyless, publicKeyMultibase: "zabc" },
+    { ...keyless, publicKeyJwk: { kty: "EC", crv: "P-384", x: "AAAA", y: "AAAA" } },
+    { ...keyless, publicKeyJwk: { ...keySigner.jwk, d: "AAAA" } },
+    { ...keyless, publicKeyPem: "-----BEGIN PUBLIC KEY-----" },
+    null,
+  ];
+  for (const other of unusable) {
+    const document = { id: DID, authentication: [other, good] };
+    const gateway = gatewayFor(siteOf(() => document));
+    assert.equal((await gateway(await signedRequest(as(DID)))).did, DID);
+  }
+});
+
 Deno.test("a key that its document says is revoked or has expired does not count", async () => {
   const other = await newSigner("did:key P-256");
   const document = documentOf(DID, keySigner, other);
