@@ -38,7 +38,9 @@ export interface Accounts {
    * Another plaintext key for a DID whose own was refused; null when OpenRouter has it and
    * refused it all the same, because replacing keys at every whim of it would lift their limits.
    *
-   * @throws {GatewayError} access_denied, provisioning_failed, provisioning_in_progress
+   * @throws {GatewayError} access_denied, provisioning_failed, provisioning_in_progress,
+   *   store_unavailable
+   * @throws {VaultError}
    */
   replaceKey(did: string, key: AccountKey): Promise<string | null>;
 }

@@ -49,7 +49,7 @@ export interface Authentication {
   /**
    * Who sends it, given the whole body, which is empty when there is none.
    *
-   * @throws {GatewayError} invalid_did, expired_timestamp, invalid_signature
+   * @throws {GatewayError} invalid_did, did_unavailable, expired_timestamp, invalid_signature
    */
   verify(body: Bytes): Promise<Identity>;
 }
@@ -59,8 +59,8 @@ export interface Authentication {
  * by its body.
  *
  * @throws {GatewayError} missing_credentials, invalid_request (header syntax), invalid_did,
- * unsupported_did_method, expired_timestamp, invalid_signature (one of another kind), invalid_token,
- * expired_token
+ * unsupported_did_method, did_unavailable, expired_timestamp, invalid_signature (one of another kind),
+ * invalid_token, expired_token
  */
 export type Authenticate = (head: RequestHead) => Promise<Authentication>;
 

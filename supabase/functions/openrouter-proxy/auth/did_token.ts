@@ -60,7 +60,7 @@ export function issuerOf(jwt: Jwt | null): string | null {
 /**
  * @param issuer what issuerOf says of the token
  * @throws {GatewayError} invalid_token, expired_token (both with `server_time` in seconds), and for
- * its issuer invalid_did, unsupported_did_method
+ * its issuer invalid_did, unsupported_did_method, did_unavailable
  */
 export async function verifyDidToken(
   jwt: Jwt,

@@ -8,7 +8,10 @@ import type { TokenContext, VerifiedToken } from "./token.ts";
 export interface PresentedToken {
   /** Whose it says to be; null where that cannot be read. */
   readonly claimedDid: string | null;
-  /** @throws {GatewayError} invalid_token, expired_token, invalid_did, unsupported_did_method */
+  /**
+   * @throws {GatewayError} invalid_token, expired_token, invalid_did, unsupported_did_method,
+   * did_unavailable
+   */
   verify(): Promise<VerifiedToken>;
 }
 

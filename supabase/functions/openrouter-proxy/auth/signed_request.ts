@@ -23,7 +23,7 @@ export interface SignedHead {
    * Verifies the signature. Whether it was accepted before is for the store to say.
    *
    * @param body empty when there is none
-   * @throws {GatewayError} invalid_did, expired_timestamp (the body took its time),
+   * @throws {GatewayError} invalid_did, did_unavailable, expired_timestamp (the body took its time),
    * invalid_signature (`signed_message` is what the signature must cover)
    */
   verify(body: Bytes): Promise<VerifiedRequest>;
