@@ -417,6 +417,14 @@ const DONE: [what: string, events: string[], isOver: boolean, isDone: boolean][]
   ],
 ];
 
+Deno.test("while a stream may still begin, it is neither done nor cut", () => {
+  const meter = meterOf("text/plain");
+  for (const chunk of ["", "\n", "da"]) {
+    meter.feed(utf8(chunk));
+    assert.deepEqual([meter.isDone(), meter.isCut(), meter.endsInHalf()], [false, false, false]);
+  }
+});
+
 for (const [what, events, isOver, isDone] of DONE) {
   Deno.test(`with ${what} a stream is ${isOver ? "over" : "not over"}, and ${isDone ? "nothing" : "more"} follows`, () => {
     const meter = meterOf(SSE);
