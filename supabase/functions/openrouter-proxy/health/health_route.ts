@@ -38,8 +38,8 @@ export function createHealth(deps: HealthDeps): (c: Context) => Promise<Response
 
 /** @throws {GatewayError} invalid_request: whoever asks in another spelling must not take it for healthy */
 function isDeep(url: string): boolean {
-  const told = queryOf(url, ["deep"]).getAll("deep");
-  if (told.every((value) => value === "1")) return told.length > 0;
+  const told = queryOf(url, ["deep"]).get("deep");
+  if (told === null || told === "1") return told !== null;
   throw new GatewayError("invalid_request", "deep must be 1; leave it out to ask nobody", {
     details: { param: "deep" },
   });

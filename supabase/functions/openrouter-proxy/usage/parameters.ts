@@ -5,24 +5,10 @@ import { GatewayError } from "../errors.ts";
 /** What chooses requests by what they belong to. */
 export const ORIGIN_PARAMETERS = ["session", "label"] as const;
 
-/**
- * @returns the parameter's value; null where it is not given
- * @throws {GatewayError} invalid_request where it is given twice
- */
-export function single(query: URLSearchParams, name: string): string | null {
-  const values = query.getAll(name);
-  if (values.length > 1) {
-    throw new GatewayError("invalid_request", `${name} is given twice`, {
-      details: { param: name },
-    });
-  }
-  return values[0] ?? null;
-}
-
 /** @throws {GatewayError} invalid_request for what is no session's or label's name */
 export function originParameters(query: URLSearchParams): Origin {
   const [session, label] = ORIGIN_PARAMETERS.map((name) => {
-    const value = single(query, name);
+    const value = query.get(name);
     if (value === "") {
       throw new GatewayError("invalid_request", `${name} is empty; leave it out for all requests`, {
         details: { param: name },

@@ -11,7 +11,7 @@ import type { Store } from "../store/store.ts";
 import type { LoggedRequest } from "../store/usage.ts";
 import { cursorAfter, placeOf } from "./cursor.ts";
 import { createOwnReport, type UpToDate } from "./own_report.ts";
-import { ORIGIN_PARAMETERS, originParameters, single } from "./parameters.ts";
+import { ORIGIN_PARAMETERS, originParameters } from "./parameters.ts";
 
 export const DEFAULT_LIMIT = 50;
 export const MAX_LIMIT = 200;
@@ -26,7 +26,7 @@ export function createUsageRequests(
   const parameters = ["limit", "cursor", ...ORIGIN_PARAMETERS];
   return createOwnReport(identify, store, upToDate, parameters, async (did, query) => {
     const limit = limitOf(query);
-    const cursor = single(query, "cursor");
+    const cursor = query.get("cursor");
     const after = cursor === null ? null : placeOf(cursor);
     const origin = originParameters(query);
     // One more than is told says whether there is more to tell.
@@ -73,7 +73,7 @@ function requestMembers({ cost, ...request }: LoggedRequest) {
 }
 
 function limitOf(query: URLSearchParams): number {
-  const text = single(query, "limit");
+  const text = query.get("limit");
   if (text === null) return DEFAULT_LIMIT;
   const limit = /^\d{1,3}$/.test(text) ? Number(text) : NaN;
   if (limit >= 1 && limit <= MAX_LIMIT) return limit;

@@ -6,13 +6,13 @@
 import { decimalNumber } from "../bytes/decimal.ts";
 import { GatewayError } from "../errors.ts";
 import type { Store } from "../store/store.ts";
-import { originParameters, single } from "./parameters.ts";
+import { originParameters } from "./parameters.ts";
 
 export const GROUPS = ["day", "hour", "model", "endpoint", "session", "label"];
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 /** RFC 3339 section 5.6; a `+` that a query string turned into a space is taken for one. */
 const INSTANT =
-  /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?([Zz]|[+\- ]([01]\d|2[0-3]):[0-5]\d)$/;
+  /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+\- ]([01]\d|2[0-3]):[0-5]\d)$/;
 const DAY_MS = 86_400_000;
 /** What RFC 3339 can write: 9999-12-31 as an end reaches beyond, and so do offsets at either edge. */
 const EARLIEST_MS = Date.parse("0001-01-01T00:00:00Z");
@@ -34,7 +34,7 @@ export async function usageReport(
       details: { param: "start_date" },
     });
   }
-  const groupBy = (single(query, "group_by") ?? "").split(",").filter(Boolean);
+  const groupBy = (query.get("group_by") ?? "").split(",").filter(Boolean);
   const unknown = groupBy.find((name) => !GROUPS.includes(name));
   if (unknown !== undefined) {
     throw new GatewayError(
@@ -49,8 +49,8 @@ export async function usageReport(
       .usageStats({ did, start, end, groupBy, ...origin });
   return JSON.stringify({
     did,
-    start_date: single(query, "start_date"),
-    end_date: single(query, "end_date"),
+    start_date: query.get("start_date"),
+    end_date: query.get("end_date"),
     ...totals,
     total_cost: decimalNumber(total_cost),
     requests_by_model,
@@ -65,7 +65,7 @@ export async function usageReport(
  * @returns an instant in RFC 3339, UTC, to the microsecond, which is what Postgres keeps
  */
 function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): string | null {
-  const text = single(query, name);
+  const text = query.get(name);
   if (text === null) return null;
   const isDate = DATE.test(text);
   const [, , fraction = ""] = INSTANT.exec(text) ?? [];
@@ -82,7 +82,8 @@ function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): st
     );
   }
   // Whether it begins or ends a range, what lies between two microseconds is the later one's.
-  const micros = Math.ceil(Number(fraction.slice(1).padEnd(9, "0")) / 1_000);
+  const isBetween = /[1-9]/.test(fraction.slice(7));
+  const micros = Number(fraction.slice(1, 7).padEnd(6, "0")) + (isBetween ? 1 : 0);
   const ms = instant.getTime() + (isDate ? wholeDayMs : 0) + Math.floor(micros / 1_000);
   const writable = Math.min(Math.max(ms, EARLIEST_MS), LATEST_MS);
   const rest = writable === ms ? micros % 1_000 : 0;

@@ -98,7 +98,6 @@ for (
       'group_by takes day, hour, model, endpoint, session, label, separated by commas; not "week"',
     ],
     ["session=", "session", "session is empty; leave it out for all requests"],
-    ["label=a&label=a", "label", "label is given twice"],
   ] as const
 ) {
   Deno.test(`usageReport names the parameter that is wrong in ${search}`, async () => {
@@ -125,6 +124,14 @@ const RANGES: [search: string, start: string | null, end: string | null][] = [
   ["start_date=2026-11-22T10:30:00.123457Z", "2026-11-22T10:30:00.123457Z", null],
   // Postgres rounds to the nearest microsecond: a row at .123456 is before this, and not within.
   ["start_date=2026-11-22T10:30:00.123456001Z", "2026-11-22T10:30:00.123457Z", null],
+  ["start_date=2026-11-22T10:30:00.12345600000000Z", "2026-11-22T10:30:00.123456Z", null],
+  ["start_date=2026-11-22T10:30:00.1234560000001Z", "2026-11-22T10:30:00.123457Z", null],
+  [
+    "end_date=2026-11-22T10:30:00.0000000000000000000000001%2B00:00",
+    null,
+    "2026-11-22T10:30:00.000001Z",
+  ],
+  ["end_date=2026-11-22T10:30:59.99999999999999999999Z", null, "2026-11-22T10:31:00.000000Z"],
   ["end_date=2026-11-22T10:30:00.000000001Z", null, "2026-11-22T10:30:00.000001Z"],
   ["end_date=2026-11-22T10:30:59.999999999Z", null, "2026-11-22T10:31:00.000000Z"],
   ["start_date=2026-11-22T10:30:00%2B02:00", "2026-11-22T08:30:00.000000Z", null],
@@ -197,15 +204,6 @@ for (
 ) {
   Deno.test(`usageReport refuses the empty range ${search}`, async () => {
     await assert.rejects(report(search), { type: "invalid_request" });
-  });
-}
-
-for (const name of ["start_date", "end_date", "group_by"]) {
-  Deno.test(`usageReport refuses two of ${name}`, async () => {
-    await assert.rejects(report(`${name}=2026-11-22&${name}=2026-11-22`), {
-      type: "invalid_request",
-      message: `${name} is given twice`,
-    });
   });
 }
 
