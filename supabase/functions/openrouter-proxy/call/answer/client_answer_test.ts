@@ -176,6 +176,11 @@ for (
   const [what, status, bodyOf] of [
     ["POST /videos, which is read whole", 202, () => utf8(JOB)],
     ["GET /videos/{id}, which streams in", 200, () => new Response(JOB).body],
+    [
+      "GET /videos/{id}, which streams in byte by byte",
+      200,
+      () => ReadableStream.from(Array.from(utf8(JOB), (byte) => Uint8Array.of(byte))),
+    ],
   ] as const
 ) {
   Deno.test(`clientAnswer leads the URLs of ${what}, back through the gateway`, async () => {
