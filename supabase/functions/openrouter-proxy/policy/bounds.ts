@@ -66,6 +66,12 @@ export function wholeNumber(json: string | null): number | null {
   return Number.isSafeInteger(value) ? value : null;
 }
 
+/** How many of something are asked for at most: any number above 0, rounded up; null: anything else. */
+export function amountAsked(json: string | null): number | null {
+  const value = json === null || !/^\d/.test(json) ? NaN : Number(json);
+  return value > 0 ? Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER) : null;
+}
+
 export class Bounds {
   readonly #numbers = new Map<string, Given<number>>();
   readonly #prices = new Map<keyof typeof MAX_PRICES, Given<bigint>>();

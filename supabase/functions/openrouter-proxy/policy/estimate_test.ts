@@ -305,6 +305,24 @@ const ESTIMATES: [
     [LOOSE.tools],
   ],
   [
+    "no fewer results than a number asks for that no engine could give",
+    {
+      model: "a/zero:free",
+      plugins: [{ id: "web", max_results: 1e20 }],
+    },
+    [{ usd: "0.115" }],
+    [LOOSE.tools],
+  ],
+  [
+    "a part of a result for one",
+    {
+      model: "a/zero:free",
+      tools: [{ type: "web_search", max_uses: 2, max_results: 19.5 }],
+    },
+    [{ usd: "0.05" }],
+    [LOOSE.tools],
+  ],
+  [
     "results as long as they are asked for",
     {
       model: "a/endless",
@@ -332,6 +350,16 @@ const ESTIMATES: [
       model: "a/endless",
       max_tokens: 100,
       plugins: [{ id: "web", max_results: 1, max_characters: 1e9 }],
+    },
+    [{ usd: "35.409" }],
+    [LOOSE.tools],
+  ],
+  [
+    "as long ones where a number is larger than all that are told apart",
+    {
+      model: "a/endless",
+      max_tokens: 100,
+      plugins: [{ id: "web", max_results: 1, max_characters: 1e300 }],
     },
     [{ usd: "35.409" }],
     [LOOSE.tools],

@@ -12,7 +12,7 @@
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import type { Taking } from "../bytes/json_passage.ts";
 import { MAX_NAMES, type Tier } from "./asked.ts";
-import { tokenBound, wholeNumber } from "./bounds.ts";
+import { amountAsked, tokenBound, wholeNumber } from "./bounds.ts";
 import {
   CLIENTS_OWN_TOOL,
   type FoundFeature,
@@ -181,12 +181,12 @@ export class Watch implements JsonVisitor {
       case "max_results": {
         const tool = this.#toolHere();
         if (tool === null) break;
-        return { scalar: taking((json) => tool.finds(wholeNumber(json))) };
+        return { scalar: taking((json) => tool.finds(amountAsked(json))) };
       }
       case "max_characters": {
         const tool = this.#toolHere();
         if (tool === null) break;
-        return { scalar: taking((json) => tool.reads(wholeNumber(json))) };
+        return { scalar: taking((json) => tool.reads(amountAsked(json))) };
       }
       case "search_context_size": {
         const tool = this.#toolHere();
