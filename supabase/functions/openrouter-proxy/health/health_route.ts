@@ -39,7 +39,8 @@ export function createHealth(deps: HealthDeps): (c: Context) => Promise<Response
 /** @throws {GatewayError} invalid_request: whoever asks in another spelling must not take it for healthy */
 function isDeep(url: string): boolean {
   const told = queryOf(url, ["deep"]).get("deep");
-  if (told === null || told === "1") return told !== null;
+  if (told === null) return false;
+  if (told === "1") return true;
   throw new GatewayError("invalid_request", "deep must be 1; leave it out to ask nobody", {
     details: { param: "deep" },
   });

@@ -12,6 +12,10 @@ const MAX_MODES = 4;
 /** A longer name names no model. */
 const MAX_MODEL_LENGTH = 256;
 
+/** What a search finds where the request does not say: how many results, and characters of each. */
+export const USUAL_RESULTS = 5;
+export const USUAL_CHARACTERS = 4_000;
+
 /** What is asked for of one server tool or plugin. */
 export interface AskedTool {
   /** The member that names it first. */
@@ -74,8 +78,12 @@ export class Asked {
       this.tools.set(name, {
         where: known.where,
         uses: known.uses + tool.uses,
-        results: Math.max(known.results, tool.results),
-        characters: Math.max(known.characters, tool.characters),
+        // One that does not say finds what is usual, whatever the other asks for.
+        results: Math.max(known.results || USUAL_RESULTS, tool.results || USUAL_RESULTS),
+        characters: Math.max(
+          known.characters || USUAL_CHARACTERS,
+          tool.characters || USUAL_CHARACTERS,
+        ),
       });
     } else if (this.tools.size <= MAX_NAMES) this.tools.set(name, tool);
   }

@@ -120,9 +120,20 @@ Deno.test("what several parts ask for adds up, and the dearer one counts", () =>
 
 Deno.test("of several uses of a tool the one with the most results counts, wherever it stands", () => {
   const asked = full();
-  asked.tool("web_search", { uses: 1, results: 9, characters: 0, where: () => "tools[1]" });
-  asked.tool("web_search", { uses: 1, results: 0, characters: 600, where: () => "tools[2]" });
+  asked.tool("web_search", { uses: 1, results: 9, characters: 300, where: () => "tools[1]" });
+  asked.tool("web_search", { uses: 1, results: 8, characters: 600, where: () => "tools[2]" });
   assert.deepEqual(factsOf(asked).tools, ["4 web_search of 9 by 600 at tools[0]"]);
+});
+
+Deno.test("a use of a tool that does not say how much it is to find counts as a usual one", () => {
+  const one = { uses: 1, results: 1, characters: 90_000, where: () => "tools[0]" };
+  const other = { uses: 1, results: 0, characters: 0, where: () => "tools[1]" };
+  for (const uses of [[one, other], [other, one]]) {
+    const asked = new Asked();
+    for (const use of uses) asked.tool("web_search", use);
+    const where = uses[0]!.where();
+    assert.deepEqual(factsOf(asked).tools, [`2 web_search of 5 by 90000 at ${where}`]);
+  }
 });
 
 Deno.test("the ordinary mode of reasoning is none that leads to another model", () => {

@@ -66,10 +66,11 @@ export function wholeNumber(json: string | null): number | null {
   return Number.isSafeInteger(value) ? value : null;
 }
 
-/** How many of something are asked for at most: any number above 0, rounded up; null: anything else. */
+/** How many of something are asked for at most: a part counts whole; null: what is no such number. */
 export function amountAsked(json: string | null): number | null {
-  const value = json === null || !/^\d/.test(json) ? NaN : Number(json);
-  return value > 0 ? Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER) : null;
+  // A number may be written with as many digits as one likes.
+  const value = json === null ? Infinity : /^\d/.test(json) ? Number(json) : NaN;
+  return value >= 0 ? Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER) : null;
 }
 
 export class Bounds {

@@ -7,6 +7,7 @@
  * Source: docs/openrouter.md, "Prices".
  */
 import { dividedUp, usdText, usdUnits } from "../bytes/usd.ts";
+import { USUAL_CHARACTERS, USUAL_RESULTS } from "./asked.ts";
 import type { Asks, ServerToolAsked } from "./asks.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { inMode, isFreeName, isRouter } from "./model_names.ts";
@@ -40,9 +41,7 @@ export interface Appraisal {
 
 /** What the results of one tool's use add to the next step's prompt, unless it is asked for more. */
 const TOKENS_PER_USE = 8_192;
-/** What a search finds where only the one or the other is asked for; what OpenRouter takes of a result. */
-const USUAL_RESULTS = 5;
-const USUAL_CHARACTERS = 4_000;
+/** What OpenRouter takes of a result. */
 const MAX_CHARACTERS = 100_000;
 const CHARACTERS_PER_TOKEN = 3;
 /**

@@ -4,7 +4,7 @@
  *
  * Source: docs/openrouter.md, "Prices"; docs/protocol.md, "Bodies".
  */
-import type { AskedTool } from "./asked.ts";
+import { type AskedTool, USUAL_CHARACTERS, USUAL_RESULTS } from "./asked.ts";
 import type { FoundFeature } from "./findings.ts";
 
 /** OpenRouter lets a model go through this many steps. */
@@ -181,14 +181,14 @@ export class ServerTool {
     this.#maxUses = Math.max(this.#maxUses ?? 0, uses ?? USUAL_USES);
   }
 
-  /** @param results of one search, at most; null: what is no number */
+  /** It may be repeated. @param results of one search, at most; null or 0: as many as usual */
   finds(results: number | null): void {
-    this.#results = Math.max(this.#results, results ?? 0);
+    this.#results = Math.max(this.#results, results || USUAL_RESULTS);
   }
 
-  /** @param characters of one result, at most; null: what is no number */
+  /** It may be repeated. @param characters of one result, at most; null or 0: as many as usual */
   reads(characters: number | null): void {
-    this.#characters = Math.max(this.#characters, characters ?? 0);
+    this.#characters = Math.max(this.#characters, characters || USUAL_CHARACTERS);
   }
 
   /** A search of the web that searches X, too. */

@@ -122,12 +122,36 @@ Deno.test("X is not searched by what is off, null, or the client's own", async (
   ]);
 });
 
-Deno.test("of a tool's results the most counts, whichever is said last", async () => {
-  for (const members of ['"max_results":50,"max_results":3', '"max_results":3,"max_results":50']) {
+const MANY = Number.MAX_SAFE_INTEGER;
+/** 25, in more digits than are read. */
+const LONG = `25.${"0".repeat(100)}`;
+
+for (
+  const [members, uses, results, characters] of [
+    ['"max_results":50,"max_results":3', 5, 50, 0],
+    ['"max_results":3,"max_results":50', 5, 50, 0],
+    ['"max_results":3,"max_results":null', 5, 5, 0],
+    ['"max_results":0', 5, 5, 0],
+    ['"max_results":19.5,"max_characters":0.5', 5, 20, 1],
+    ['"max_results":1e20,"max_characters":1e300', 5, MANY, MANY],
+    [`"max_results":${LONG},"max_characters":${LONG}`, 5, MANY, MANY],
+    ['"max_characters":300,"max_characters":null', 5, 0, 4_000],
+    ['"max_characters":300,"search_context_size":"huge"', 5, 0, 4_000],
+    ['"max_uses":0', 0, 0, 0],
+    ['"max_uses":6.5', 7, 0, 0],
+    ['"max_uses":1e20', 30, 0, 0],
+    [`"max_uses":${LONG}`, 30, 0, 0],
+    ['"max_uses":-1', 5, 0, 0],
+  ] as const
+) {
+  Deno.test(`of a search with ${members.slice(0, 60)} the most counts that may be asked for`, async () => {
     const { serverTools } = await asked(`{"tools":[{"type":"web_search",${members}}]}`);
-    assert.deepEqual(serverTools.map(({ results }) => results), [50]);
-  }
-});
+    assert.deepEqual(
+      serverTools.map((tool) => [tool.uses, tool.results, tool.characters]),
+      [[uses, results, characters]],
+    );
+  });
+}
 
 Deno.test("only a parser of documents that may bill them is asked for", async () => {
   const parsed = (members: string) => toolsOf(`{"plugins":[{"id":"file-parser"${members}}]}`);
@@ -170,7 +194,7 @@ const CHARACTERS: [body: object, characters: number][] = [
   [{ tools: [{ type: "web_search", parameters: { search_context_size: " Medium" } }] }, 15_000],
   [{ web_search_options: { search_context_size: "high" } }, 30_000],
   [{ tools: [{ type: "web_search", max_characters: 9, search_context_size: "low" }] }, 5_000],
-  [{ tools: [{ type: "web_search", max_characters: "9", search_context_size: "huge" }] }, 0],
+  [{ tools: [{ type: "web_search", max_characters: "9", search_context_size: "huge" }] }, 4_000],
   [{ tools: [{ type: "web_search" }], max_characters: 9, search_context_size: "low" }, 0],
 ];
 

@@ -12,7 +12,7 @@
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import type { Taking } from "../bytes/json_passage.ts";
 import { MAX_NAMES, type Tier } from "./asked.ts";
-import { amountAsked, tokenBound, wholeNumber } from "./bounds.ts";
+import { amountAsked, tokenBound } from "./bounds.ts";
 import {
   CLIENTS_OWN_TOOL,
   type FoundFeature,
@@ -176,7 +176,7 @@ export class Watch implements JsonVisitor {
       case "max_uses": {
         const tool = this.#toolHere();
         if (tool === null) break;
-        return { scalar: taking((json) => tool.boundedBy(wholeNumber(json))) };
+        return { scalar: taking((json) => tool.boundedBy(amountAsked(json))) };
       }
       case "max_results": {
         const tool = this.#toolHere();

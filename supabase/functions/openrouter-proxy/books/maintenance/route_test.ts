@@ -58,6 +58,16 @@ for (const bad of ["0", "101", "1.5", "-1", "", "x"]) {
   });
 }
 
+Deno.test("maintenance does not run for two budgets", async () => {
+  const { post, seen } = routed();
+  assert.deepEqual(await post("?budget_seconds=5&budget_seconds=5"), {
+    type: "invalid_request",
+    message: "budget_seconds is given twice",
+    param: "budget_seconds",
+  });
+  assert.deepEqual(seen.budgetsMs, []);
+});
+
 Deno.test("an isolate that waits for a maintenance that fails is told nothing of it", async () => {
   const kept: Promise<unknown>[] = [];
   const failure = new GatewayError("store_unavailable", "down");
