@@ -5,6 +5,7 @@ import type { Call } from "./call.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
 import { failedJson } from "./inner_error.ts";
+import { findModel } from "./pricing.ts";
 import { promptTokens } from "./tokens.ts";
 import { cost, told } from "./usage.ts";
 
@@ -51,7 +52,10 @@ function base64Of(vector: number[]): string {
   return bytes.toString("base64");
 }
 
-/** `POST /rerank`: the documents in their order, one search unit for each hundred. */
+/**
+ * `POST /rerank`: the documents in their order, one search unit for each hundred. A model that is sold by
+ * tokens reads the query with each of them.
+ */
 export function rerank(call: Call): Answer {
   const { body, faults } = call;
   const { query, documents } = body;
@@ -59,7 +63,9 @@ export function rerank(call: Call): Answer {
     throw apiError(400, "query and documents are required");
   }
   const units = Math.ceil(documents.length / DOCUMENTS_PER_SEARCH_UNIT);
-  const generation = new Generation(call, { prompt: promptTokens(body), units }, false);
+  const isSoldByTokens = findModel(String(body.model))?.unit === undefined;
+  const again = isSoldByTokens ? (documents.length - 1) * promptTokens({ query }) : 0;
+  const generation = new Generation(call, { prompt: promptTokens(body) + again, units }, false);
   const failure = failedJson(generation);
   if (failure !== null) return failure;
   const figures = generation.settle();

@@ -118,6 +118,12 @@ Deno.test("/embeddings and /rerank", () =>
     })).json();
     assert.equal(rerank.results.length, 101);
     assert.deepEqual(rerank.usage, { total_tokens: 102, search_units: 2, cost: 0.004 });
+    const byTokens = await (await call("/rerank", {
+      model: "voyageai/rerank-2.5",
+      query: "abcdefgh",
+      documents: ["abcd", "efgh", "ijkl"],
+    })).json();
+    assert.deepEqual(byTokens.usage, { total_tokens: 9, search_units: 1, cost: 0.00000045 });
   }));
 
 Deno.test("/embeddings of the length and in the encoding that are asked for", () =>

@@ -207,6 +207,14 @@ export const MODELS: readonly Model[] = [
     outputs: ["rerank"],
   },
   {
+    id: "voyageai/rerank-2.5",
+    provider: "VoyageAI",
+    ...OTHER,
+    contextLength: 32_000,
+    prompt: "0.00000005",
+    outputs: ["rerank"],
+  },
+  {
     id: "openai/whisper-1",
     provider: "OpenAI",
     ...OTHER,

@@ -61,6 +61,8 @@ export interface Asks {
   maxToolCalls: number | null;
   /** Each may have an answer of its own. */
   prompts: number;
+  /** How often the query of a reranking is read beyond once, and its tokens. */
+  queriesAgain: { times: number; tokens: number };
   /** `n`. */
   answers: number;
   mediaParts: number;
@@ -117,6 +119,7 @@ export function asksOf(
     outputBound: bounds?.output(call.boundedBy) ?? null,
     maxToolCalls: bounds?.toolCalls(call.boundedBy) ?? null,
     prompts: bounds?.prompts ?? 1,
+    queriesAgain: bounds?.queriesAgain ?? { times: 0, tokens: 0 },
     answers: bounds?.answers ?? 1,
     mediaParts: asked.mediaParts,
     images: asked.images,

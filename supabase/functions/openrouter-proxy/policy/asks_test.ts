@@ -273,6 +273,7 @@ Deno.test("of a body that is neither JSON nor a form nothing is known but its le
     outputBound: null,
     maxToolCalls: null,
     prompts: 1,
+    queriesAgain: { times: 0, tokens: 0 },
     answers: 1,
     mediaParts: 0,
     images: 0,

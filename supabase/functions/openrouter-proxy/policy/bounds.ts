@@ -1,6 +1,6 @@
 /**
  * The members at the top of a body that bound what it costs: how many tokens come out, how often tools
- * are called, what a provider may charge.
+ * are called, what is read several times, what a provider may charge.
  *
  * A member may be repeated, and parsers differ in which one holds: then the one counts that lets it
  * cost more.
@@ -11,7 +11,9 @@ import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { dividedUp, usdUnits } from "../bytes/usd.ts";
 import type { Asked } from "./asked.ts";
 import { type BoundingMember, OUTPUT_BOUNDS } from "./calls.ts";
-import { presenceBeside, taking, takingText } from "./takings.ts";
+import { sizeOfText } from "./json_text.ts";
+import { presenceBeside, scalarBeside, taking, takingText, wholeScalar } from "./takings.ts";
+import { tokensOf } from "./tokens.ts";
 
 /** What `provider.max_price` says of one price. */
 export interface PriceBound {
@@ -79,6 +81,8 @@ export class Bounds {
   #providers = 0;
   #maxPrices = 0;
   #prompts = 0;
+  #documents = 0;
+  #queryTokens = 0;
   #hasStops = false;
 
   constructor(private readonly asked: Asked) {}
@@ -148,6 +152,29 @@ export class Bounds {
     };
   }
 
+  /** Looks at `documents`, each of which is an item. @param others looks at whatever else is in it */
+  documents(others: JsonVisitor): JsonVisitor {
+    return {
+      item: () => {
+        this.#documents++;
+        return others.item?.() ?? null;
+      },
+      member: (name) => others.member?.(name) ?? null,
+      begin: (at, isObject) => others.begin?.(at, isObject),
+      end: (at, isEmpty) => others.end?.(at, isEmpty),
+    };
+  }
+
+  /** Looks at `query`, a text. @param others looks at whatever else is in it */
+  query(others: JsonVisitor): JsonVisitor {
+    return scalarBeside(
+      others,
+      wholeScalar((json) => {
+        this.#queryTokens = Math.max(this.#queryTokens, tokensOf(sizeOfText(json)));
+      }),
+    );
+  }
+
   /** Looks at `stop_server_tools_when`. @param others looks at whatever else is in it */
   stops(others: JsonVisitor): JsonVisitor {
     return presenceBeside(others, () => this.#hasStops = true);
@@ -202,6 +229,11 @@ export class Bounds {
   /** How many prompts there may be. */
   get prompts(): number {
     return Math.max(1, this.#prompts);
+  }
+
+  /** The tokens of a query that are read more than once: a reranker reads it with each document. */
+  get queriesAgain(): { times: number; tokens: number } {
+    return { times: Math.max(0, this.#documents - 1), tokens: this.#queryTokens };
   }
 
   /** How many answers are asked for. */

@@ -79,6 +79,37 @@ const READ_AS_TEXT: object[] = [
 ];
 
 const FACTS: Fact[] = [
+  ["no query that is read again", { query: "abcd", documents: ["a"] }, {
+    queriesAgain: { times: 0, tokens: 2 },
+  }, "/rerank"],
+  [
+    "a query once more for each document but the first",
+    {
+      query: "abcd",
+      documents: ["a", 1, null, { text: "b" }, ["c"]],
+    },
+    { queriesAgain: { times: 4, tokens: 2 } },
+    "/rerank",
+  ],
+  [
+    "the longest of several queries, and all documents",
+    '{"query":"abcdefg","documents":["a","b"],' +
+    '"query":"","documents":["c"]}',
+    { queriesAgain: { times: 2, tokens: 3 } },
+    "/rerank",
+  ],
+  ["a query that is no ASCII, or is escaped", { query: "\u00e9\u0007", documents: ["a", "b"] }, {
+    // Two bytes that are none, and eight that are, six of which may stand for one more.
+    queriesAgain: { times: 1, tokens: 6 },
+  }, "/rerank"],
+  [
+    "no query that is none, and no documents that are no list",
+    '{"query":["abcd"],"documents":{}}',
+    {
+      queriesAgain: { times: 0, tokens: 0 },
+    },
+    "/rerank",
+  ],
   ["no bound", {}, { outputBound: null, maxToolCalls: null, answers: 1 }],
   ["max_tokens", { max_tokens: 5 }, { outputBound: 5 }],
   ["no bound of nothing, which providers take as they like", { max_output_tokens: 0 }, {

@@ -140,6 +140,10 @@ class BodyReading implements CallBody, JsonVisitor {
         return this.bounds.provider(this.#reach.visitor.member(name)!);
       case "prompt":
         return this.bounds.prompt(this.#reach.visitor.member(name)!);
+      case "documents":
+        return this.bounds.documents(this.#reach.visitor.member(name)!);
+      case "query":
+        return this.bounds.query(this.#reach.visitor.member(name)!);
       case "stop_server_tools_when":
         return this.bounds.stops(this.#reach.visitor.member(name)!);
       case "models":

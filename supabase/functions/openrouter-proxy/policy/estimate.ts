@@ -185,9 +185,11 @@ function promptsOf(
   const { charges, text, mediaParts, images, imageBytes, hasLongMedia, compacts } = asks;
   const most = model.contextLength ?? Infinity;
   if (charges === "prompt") {
+    const { times, tokens } = asks.queriesAgain;
     // Each of many inputs, or documents, may be as long as the context.
     const media = mediaParts > 0 ? mediaParts * most : 0;
-    return Number.isSafeInteger(media) ? [tokensOf(text) + media] : null;
+    const read = tokensOf(text) + times * Math.min(tokens, most) + media;
+    return Number.isSafeInteger(read) ? [read] : null;
   }
   const writtenText = { ...text, bytes: text.bytes - imageBytes };
   const first = hasLongMedia ? most : tokensOf(writtenText) + images * TOKENS_PER_IMAGE;

@@ -489,6 +489,21 @@ const ESTIMATES: [
     "/embeddings",
   ],
   ["documents by their tokens", { model: "a/embeds" }, [{ usd: "0.03" }], [], "/rerank"],
+  // 30 tokens, and twice more the 20 of the query in its quotes.
+  [
+    "a query with each of its documents",
+    { model: "a/embeds", query: "x".repeat(58), documents: ["a", { text: "b" }, "c"] },
+    [{ usd: "0.07" }],
+    [],
+    "/rerank",
+  ],
+  [
+    "no more of a query with a document than the context has",
+    { model: "a/embeds", query: "x".repeat(9_000), documents: ["a", "b"] },
+    [{ usd: "1.03" }],
+    [],
+    "/rerank",
+  ],
   ["documents by search units", { model: "a/request" }, [UNKNOWN], [LOOSE.price], "/rerank"],
   [
     "images",

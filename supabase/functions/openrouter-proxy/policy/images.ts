@@ -7,7 +7,7 @@
 import { textOf } from "../bytes/encodings.ts";
 import type { Taking } from "../bytes/json_passage.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
-import { plain, scalarBeside, taking } from "./takings.ts";
+import { plain, scalarBeside, taking, wholeScalar } from "./takings.ts";
 
 /** Bytes of the body; null: it is not certainly an image that the body holds. */
 type Told = (bytes: number | null) => void;
@@ -97,17 +97,6 @@ function shortText(json: Uint8Array | null): string {
   if (json === null || json.length > HEAD_BYTES) return "";
   const value: unknown = JSON.parse(textOf(json));
   return typeof value === "string" ? plain(value) : "";
-}
-
-/** Takes a scalar however long it is: a body is read in one piece, of which this is a part. */
-function wholeScalar(use: (json: Uint8Array) => void): Taking {
-  return {
-    maxBytes: Infinity,
-    value(json) {
-      if (json !== null) use(json);
-      return null;
-    },
-  };
 }
 
 /** Gives a scalar to two who take it. */

@@ -4,7 +4,13 @@
  *
  * Source: RFC 8259.
  */
-import { BYTE_ORDER_MARK, type Bytes, strictDecoder, strictTextOf } from "../bytes/encodings.ts";
+import {
+  BYTE_ORDER_MARK,
+  type Bytes,
+  strictDecoder,
+  strictTextOf,
+  textOf,
+} from "../bytes/encodings.ts";
 import { JsonScanner, type JsonVisitor } from "../bytes/json_scanner.ts";
 import { GatewayError } from "../errors.ts";
 
@@ -47,7 +53,7 @@ export function scan(
  *   units of UTF-16, so that they are no more than twice what the bytes are more than the units
  * @throws {GatewayError} invalid_request
  */
-export function assertUtf8(body: Bytes): number {
+export function assertUtf8(body: Uint8Array): number {
   try {
     return Math.min(body.length, 2 * (body.length - utf16UnitsOf(body)));
   } catch {
@@ -59,7 +65,7 @@ export function assertUtf8(body: Bytes): number {
 }
 
 /** @throws {TypeError} where they are no UTF-8 */
-function utf16UnitsOf(body: Bytes): number {
+function utf16UnitsOf(body: Uint8Array): number {
   if (body.length <= DECODED_AT_ONCE_BYTES) return strictTextOf(body).length;
   const pieces = strictDecoder();
   let units = 0;
@@ -69,6 +75,16 @@ function utf16UnitsOf(body: Bytes): number {
   }
   pieces.decode();
   return units;
+}
+
+/** @param json a text as it is written in a body that is UTF-8 */
+export function sizeOfText(json: Uint8Array): TextSize {
+  return {
+    bytes: json.length,
+    nonAsciiBytes: assertUtf8(json),
+    unicodeEscapes: textOf(json).split("\\u").length - 1,
+    numbers: 0,
+  };
 }
 
 /** However much white space comes first: whoever parses JSON passes over all of it. */

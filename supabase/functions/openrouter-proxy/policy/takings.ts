@@ -37,6 +37,17 @@ export function takingOption(use: (option: string) => void): Taking {
   });
 }
 
+/** Takes a scalar however long it is: a body is read in one piece, of which this is a part. */
+export function wholeScalar(use: (json: Uint8Array) => void): Taking {
+  return {
+    maxBytes: Infinity,
+    value(json) {
+      if (json !== null) use(json);
+      return null;
+    },
+  };
+}
+
 /** Looks into a value as another visitor does, but takes it by itself where it is a scalar. */
 export function scalarBeside(others: JsonVisitor, scalar: Taking): JsonVisitor {
   return {
