@@ -34,7 +34,7 @@ export async function admissionRequest(
     ownedGenerations: order.ownedGenerations,
     sharedFeatures: order.sharedFeatures,
     idempotency: order.idempotency,
-    outputBound: call?.charges === "tokens" ? call.boundedBy[0]! : null,
+    outputBound: call?.charges === "tokens" ? call.boundedBy[0] ?? null : null,
     hasLongMedia: asks?.hasLongMedia ?? false,
     ...order.origin,
     ...(asks && pricesOf(asks, catalogue, usdPerCredit)),

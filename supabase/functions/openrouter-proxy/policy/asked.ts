@@ -93,6 +93,13 @@ export class Asked {
     if (mode !== "" && mode !== "standard" && this.modes.size < MAX_MODES) this.modes.add(mode);
   }
 
+  /** An image that stands by itself. @param bytes of the body */
+  image(bytes: number): void {
+    this.mediaParts++;
+    this.images++;
+    this.imageBytes += bytes;
+  }
+
   cached(caching: Caching): void {
     if (this.caching !== "long") this.caching = caching;
   }

@@ -79,6 +79,33 @@ const READ_AS_TEXT: object[] = [
 ];
 
 const FACTS: Fact[] = [
+  [
+    "the images of a state that is asked about",
+    {
+      state: ["of a listing", IMAGE, { type: "image_url", image_url: { url: PNG } }, ["x"]],
+    },
+    { mediaParts: 2, images: 2, imageBytes: 2 * (PNG.length + 2), hasLongMedia: false },
+    "/systemone",
+  ],
+  [
+    "no images of a state that are not its items, or lie elsewhere",
+    {
+      state: { images: [PNG], image_url: PNG, photo: IMAGE, list: [IMAGE] },
+      questions: { a: { instructions: PNG, criteria: [IMAGE] } },
+    },
+    { mediaParts: 0, images: 0, hasLongMedia: false },
+    "/systemone",
+  ],
+  [
+    "no image of a state that lies elsewhere",
+    {
+      state: [{ type: "image_url", image_url: "https://x.example/a.png" }, { image_url: null }, [
+        IMAGE,
+      ]],
+    },
+    { mediaParts: 0, images: 0, hasLongMedia: false },
+    "/systemone",
+  ],
   ["no query that is read again", { query: "abcd", documents: ["a"] }, {
     queriesAgain: { times: 0, tokens: 2 },
   }, "/rerank"],
@@ -131,9 +158,16 @@ const FACTS: Fact[] = [
     outputBound: null,
   }, "/completions"],
   ["another API's larger bound", { max_tokens: 5, max_output_tokens: 9 }, { outputBound: 9 }],
-  ["any bound where it is not known which holds", { max_output_tokens: 5 }, {
-    outputBound: 5,
-  }, "/systemone"],
+  [
+    "no bound of a decision, which has none",
+    {
+      max_tokens: 1,
+      max_completion_tokens: 1,
+      max_output_tokens: 1,
+    },
+    { outputBound: null },
+    "/systemone",
+  ],
   ["the largest", { max_tokens: 5, max_completion_tokens: 7, max_output_tokens: 6 }, {
     outputBound: 7,
   }],

@@ -11,6 +11,7 @@ import type { Asked } from "./asked.ts";
 import { Bounds } from "./bounds.ts";
 import type { CallEndpoint } from "./calls.ts";
 import type { Finding } from "./findings.ts";
+import { stateImages } from "./images.ts";
 import { assertUtf8, looksLikeJson, scan, type TextSize } from "./json_text.ts";
 import { searchReach } from "./shared_features.ts";
 import { MAX_TEXT_BYTES, taking, takingText } from "./takings.ts";
@@ -156,9 +157,14 @@ class BodyReading implements CallBody, JsonVisitor {
         this.asksForMore = true;
         return this.#reach.visitor.member(name);
       default:
-        if (name !== null && this.#data.includes(name)) return null;
+        if (name !== null && this.#data.includes(name)) return this.#ownData(name);
         return this.bounds.member(name) ?? this.#reach.visitor.member(name);
     }
+  }
+
+  /** What holds the client's own data; of it, images alone are more than text. */
+  #ownData(name: string): JsonVisitor | null {
+    return name === "state" ? stateImages((bytes) => this.asked.image(bytes)) : null;
   }
 
   /** What it names is booked, and must be no preset. */

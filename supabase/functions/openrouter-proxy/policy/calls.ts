@@ -33,7 +33,7 @@ export interface CallEndpoint {
   charges: Charges;
   /** The members that it has: OpenRouter passes over those of another API. */
   boundedBy: readonly BoundingMember[];
-  /** The members that hold nothing but the client's own data, whatever the names in it. */
+  /** The members that hold nothing but the client's own data, and images, whatever the names in it. */
   data: readonly string[];
   /**
    * What its row says in place of the path, which may be anybody's invention, and of which OpenRouter may
@@ -75,7 +75,7 @@ export const CALLS: Record<string, CallEndpoint> = {
   "/audio/speech": { ...CALL, charges: "other" },
   "/audio/transcriptions": { ...CALL, body: "any", charges: "other" },
   "/videos": { ...CALL, beginsJob: true, charges: "job" },
-  "/systemone": { ...CALL, data: ["state", "questions"] },
+  "/systemone": { ...CALL, boundedBy: [], data: ["state", "questions"] },
 };
 
 /** A POST below an extra path may cost, whatever its body is. */

@@ -33,7 +33,7 @@ const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
   ["/audio/transcriptions", { body: "any", charges: "other" }],
   ["/audio/speech", { charges: "other" }],
   ["/videos", { beginsJob: true, charges: "job" }],
-  ["/systemone", { data: ["state", "questions"] }],
+  ["/systemone", { boundedBy: [], data: ["state", "questions"] }],
 ];
 
 for (const [path, differences] of CALLS) {

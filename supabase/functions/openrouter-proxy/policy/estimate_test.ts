@@ -538,6 +538,13 @@ const ESTIMATES: [
     [LOOSE.output],
     "/images",
   ],
+  [
+    "images that a decision is about, and an output that nothing bounds",
+    { ...BODY, model: "a/context", state: [IMAGE] },
+    [{ usd: "1", usd_per_output_token: "0.01", output_tokens: 1000 }],
+    [LOOSE.output],
+    "/systemone",
+  ],
   ["speech", { ...BODY, model: "a/plain" }, [UNKNOWN], [LOOSE.price], "/audio/speech"],
   ["a film", { ...BODY, model: "a/plain" }, [UNKNOWN_JOB], [LOOSE.price], "/videos"],
   [

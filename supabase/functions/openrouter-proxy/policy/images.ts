@@ -47,6 +47,17 @@ export function imageUrl(others: JsonVisitor, tell: Told): JsonVisitor {
 }
 
 /**
+ * `state` of `/systemone`: images are items of it, and all else in it is the client's own data.
+ *
+ * @param tell is called for each image that the body holds, with its bytes
+ */
+export function stateImages(tell: (bytes: number) => void): JsonVisitor {
+  const image = imageUrl({}, (bytes) => bytes !== null && tell(bytes));
+  const item: JsonVisitor = { member: (name) => name === "image_url" ? image : null };
+  return { item: () => item };
+}
+
+/**
  * `source` of a part, by Anthropic's Messages: `{"type": "base64", "media_type": "image/png", "data": …}`.
  *
  * @param others as above
