@@ -102,7 +102,7 @@ export function systemOne(call: Call): Answer {
     prompt: promptTokens({ input: JSON.stringify([state, questions]) }),
     completion: Object.keys(answers).length,
   };
-  const generation = new Generation(call, planned, false);
+  const generation = new Generation({ ...call, body: authored(body) }, planned, false);
   const failure = failedJson(generation);
   if (failure !== null) return failure;
   const figures = generation.settle();
@@ -118,6 +118,13 @@ export function systemOne(call: Call): Answer {
     answers,
     ...(faults.has("no-usage") ? {} : { usage }),
   }, generation.headers);
+}
+
+/** A model that is named without its author is TypeSafe's, as its own SDKs name it. */
+function authored(body: Record<string, unknown>): Record<string, unknown> {
+  const { model } = body;
+  const isBare = typeof model === "string" && !model.includes("/");
+  return isBare ? { ...body, model: `typesafe/${model}` } : body;
 }
 
 /** What a question is answered with: the first choice, the lowest score, and neither yes nor no. */

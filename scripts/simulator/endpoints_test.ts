@@ -251,6 +251,9 @@ Deno.test("/systemone answers each question, and tells tokens and cost", () =>
     ) {
       assert.equal((await call("/systemone", { ...body, ...wrong })).status, 400);
     }
+    const bare = await (await call("/systemone", { ...body, model: "jev-1.13" })).json();
+    assert.equal(bare.model, "typesafe/jev-1.13");
+    assert.equal(bare.usage.cost, 0.0000059);
     const free = await call("/systemone", body, { simulate: "cache-hit,no-cost" });
     assert.deepEqual((await free.json()).usage, { input_tokens: 0, output_tokens: 0 });
     assert.equal(free.headers.get("x-openrouter-cache-status"), "HIT");

@@ -215,6 +215,14 @@ export const MODELS: readonly Model[] = [
     outputs: ["rerank"],
   },
   {
+    id: "typesafe/jev-1.13",
+    provider: "TypeSafe",
+    ...OTHER,
+    contextLength: 32_000,
+    prompt: "0.0000001",
+    outputs: ["decisions"],
+  },
+  {
     id: "openai/whisper-1",
     provider: "OpenAI",
     ...OTHER,

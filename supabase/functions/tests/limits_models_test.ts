@@ -144,3 +144,23 @@ for (
     assert.equal(response.status, 200, await response.text());
   });
 }
+
+Deno.test("a list of models knows TypeSafe's by the names of its SDKs", async () => {
+  const { db, gateway } = world;
+  const identity = await newIdentity();
+  await setLimits(db, identity.did, { allowed_models: ["typesafe/jev-1.13"] });
+  const path = "/api/v1/openrouter/v1/systemone";
+  const decided = (model: string) => {
+    const questions = { cold: { type: "noul", instructions: "is it?" } };
+    const body = JSON.stringify({ model, state: "a wet street", questions });
+    return call(gateway, identity, "POST", path, body);
+  };
+  const answer = await decided("jev-1.13");
+  assert.equal(answer.status, 200);
+  assert.equal((await answer.json()).model, "typesafe/jev-1.13");
+  const row = await db.endedRow(answer);
+  assert.equal(row.model, "typesafe/jev-1.13");
+  for (const model of ["jev-latest", "jev-1.14"]) {
+    await assertRefused(await decided(model), 403, "model_not_allowed");
+  }
+});

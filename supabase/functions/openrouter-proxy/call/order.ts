@@ -7,6 +7,7 @@ import type { CallEndpoint } from "../policy/calls.ts";
 import type { Opened } from "../policy/endpoints.ts";
 import { assertNoForm, readForm } from "../policy/form.ts";
 import type { Finding, SharedFeature } from "../policy/findings.ts";
+import { withAuthor } from "../policy/model_names.ts";
 import { toBeOpened } from "../policy/shared_features.ts";
 import { idempotencyOf } from "./idempotency.ts";
 import { NO_ORIGIN, type Origin, originOf } from "./origin.ts";
@@ -56,7 +57,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   // What is free may have a body too, and reach by it what others have.
   const json = call === null && body.length === 0 ? null : readCallBody(body, call ?? FREE);
   const said = json ?? readForm(body, contentType);
-  const { model } = said;
+  const model = said.model && withAuthor(said.model, call?.bareNamesOf ?? null);
   const streaming = json?.streaming ?? false;
   const asks = asksOf(call, body, json, said);
   return {

@@ -12,7 +12,7 @@ import type { CallEndpoint, Charges } from "./calls.ts";
 import type { Finding } from "./findings.ts";
 import type { Form } from "./form.ts";
 import type { TextSize } from "./json_text.ts";
-import { isAlias, isFreeName, isOpenAisOwn } from "./model_names.ts";
+import { isAlias, isFreeName, isOpenAisOwn, withAuthor } from "./model_names.ts";
 import { OPENAIS_SHELL } from "./server_tools.ts";
 
 /** A tool or plugin that runs at OpenRouter or at a provider. */
@@ -32,7 +32,8 @@ export interface ServerToolAsked {
 export interface Asks {
   charges: Charges;
   /**
-   * Every model that the body names, as it was written, each once; first the one that is booked.
+   * Every model that the body names, as it was written (but for an author that OpenRouter adds), each once;
+   * first the one that is booked.
    *
    * They stand in `model`, `models` and `fallbacks`, and in whatever members of tools and plugins end
    * in `_model` or `_models`, at any depth, as texts, lists or objects with a `model`. Of one model
@@ -91,9 +92,11 @@ export function asksOf(
 ): Asks | null {
   if (call === null) return null;
   const { model, asked, sharedFeatures } = said;
-  const models = [...new Set([...model ? [model] : [], ...asked.models])];
+  const names = [...model ? [model] : [], ...asked.models];
+  const models = [...new Set(names.map((name) => withAuthor(name, call.bareNamesOf)))];
   const bounds = json?.bounds;
-  const unnamed = whyUnnamed(json?.namesModel ?? Boolean(model), sharedFeatures, asked);
+  const namesModel = json?.namesModel ?? Boolean(model);
+  const unnamed = whyUnnamed(namesModel, sharedFeatures, models, asked.unnamed);
   const areOpenAis = unnamed === null && models.every(isOpenAisOwn);
   const tools = [...asked.tools].filter(([name]) => name !== OPENAIS_SHELL || !areOpenAis);
   return {
@@ -138,12 +141,13 @@ export function asksOf(
 function whyUnnamed(
   namesModel: boolean,
   sharedFeatures: readonly Finding[],
-  asked: Asked,
+  models: readonly string[],
+  unnamed: Asked["unnamed"],
 ): string | null {
   if (!namesModel) return "the body names no model";
   const preset = sharedFeatures.find(({ feature }) => feature === "preset");
   if (preset !== undefined) return storable(`${preset.param} leads to a preset`);
-  const alias = [...asked.models].find(isAlias);
+  const alias = models.find(isAlias);
   if (alias !== undefined) return storable(`${alias} is an alias`);
-  return asked.unnamed ? storable(asked.unnamed()) : null;
+  return unnamed ? storable(unnamed()) : null;
 }

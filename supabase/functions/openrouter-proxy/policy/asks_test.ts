@@ -260,6 +260,20 @@ Deno.test("a list of tokens counts as that many at least", async () => {
   }
 });
 
+Deno.test("a model of /systemone is its author's where it is named without", async () => {
+  const named = async (model: string, path?: string) => {
+    const { models, unnamed } = await asked({ model }, path);
+    return [models, unnamed];
+  };
+  assert.deepEqual(await named("jev-1.13", "/systemone"), [["typesafe/jev-1.13"], null]);
+  assert.deepEqual(await named("cloudflare/clef", "/systemone"), [["cloudflare/clef"], null]);
+  assert.deepEqual(await named("jev-latest", "/systemone"), [
+    ["~typesafe/jev-latest"],
+    "~typesafe/jev-latest is an alias",
+  ]);
+  assert.deepEqual(await named("jev-1.13"), [["jev-1.13"], null]);
+});
+
 Deno.test("of a body that is neither JSON nor a form nothing is known but its length", async () => {
   const { charges: _, ...asks } = await asked("\x00 no JSON", "/audio/transcriptions");
   assert.deepEqual(asks, {

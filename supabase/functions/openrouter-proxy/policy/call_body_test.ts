@@ -18,6 +18,7 @@ const ENDPOINT: CallEndpoint = {
   charges: "tokens",
   boundedBy: [],
   data: [],
+  bareNamesOf: null,
   bookedAs: null,
 };
 const ANY = { ...ENDPOINT, body: "any" } as const;

@@ -35,6 +35,8 @@ export interface CallEndpoint {
   boundedBy: readonly BoundingMember[];
   /** The members that hold nothing but the client's own data, and images, whatever the names in it. */
   data: readonly string[];
+  /** Whose a model is that is named without its author; null: OpenRouter knows none by such a name. */
+  bareNamesOf: string | null;
   /**
    * What its row says in place of the path, which may be anybody's invention, and of which OpenRouter may
    * know nothing; null: the path, which is in the table.
@@ -51,6 +53,7 @@ const CALL: CallEndpoint = {
   charges: "tokens",
   boundedBy: ["max_tokens", "max_completion_tokens", "max_output_tokens", "max_tool_calls"],
   data: [],
+  bareNamesOf: null,
   bookedAs: null,
 };
 
@@ -75,7 +78,12 @@ export const CALLS: Record<string, CallEndpoint> = {
   "/audio/speech": { ...CALL, charges: "other" },
   "/audio/transcriptions": { ...CALL, body: "any", charges: "other" },
   "/videos": { ...CALL, beginsJob: true, charges: "job" },
-  "/systemone": { ...CALL, boundedBy: [], data: ["state", "questions"] },
+  "/systemone": {
+    ...CALL,
+    boundedBy: [],
+    data: ["state", "questions"],
+    bareNamesOf: "typesafe",
+  },
 };
 
 /** A POST below an extra path may cost, whatever its body is. */

@@ -33,7 +33,7 @@ const CALLS: [path: string, differences: Partial<CallEndpoint>][] = [
   ["/audio/transcriptions", { body: "any", charges: "other" }],
   ["/audio/speech", { charges: "other" }],
   ["/videos", { beginsJob: true, charges: "job" }],
-  ["/systemone", { boundedBy: [], data: ["state", "questions"] }],
+  ["/systemone", { boundedBy: [], data: ["state", "questions"], bareNamesOf: "typesafe" }],
 ];
 
 for (const [path, differences] of CALLS) {
@@ -47,6 +47,7 @@ for (const [path, differences] of CALLS) {
       charges: "tokens",
       boundedBy: BOUNDS,
       data: [],
+      bareNamesOf: null,
       bookedAs: null,
       ...differences,
     };
@@ -258,6 +259,7 @@ Deno.test("an extra path opens itself and what is below, and a POST there may co
     charges: "other",
     boundedBy: BOUNDS,
     data: [],
+    bareNamesOf: null,
     bookedAs: "/new/endpoint",
   });
   for (const method of ["GET", "HEAD", "PUT", "PATCH", "DELETE"]) {

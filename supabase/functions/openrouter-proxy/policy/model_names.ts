@@ -7,6 +7,7 @@
 /** Asked of names that OpenRouter may not tell apart by their case, or by white space around them. */
 const PRESET = /@preset\//i;
 const ALIAS = /^\s*~/;
+const LATEST = /-latest\s*$/i;
 const ROUTER = /^\s*openrouter\//i;
 const ONLINE = /:online\s*(?=:|$)/i;
 const FUSION = /^\s*openrouter\/fusion\s*(?=:|$)/i;
@@ -46,6 +47,17 @@ export function isFreeName(name: string): boolean {
 /** One that OpenAI alone serves, and Azure for it: those with open weights others serve as well. */
 export function isOpenAisOwn(name: string): boolean {
   return OPENAIS_OWN.test(name);
+}
+
+/**
+ * The name that OpenRouter makes of one without an author: `typesafe/jev-1.13` of `jev-1.13`, and
+ * `~typesafe/jev-latest` of `jev-latest`.
+ *
+ * @param author null: it makes none
+ */
+export function withAuthor(name: string, author: string | null): string {
+  if (author === null || name.includes("/")) return name;
+  return `${LATEST.test(name) ? "~" : ""}${author}/${name}`;
 }
 
 /** The model whose place `reasoning.mode` gives it: `a/b-pro:nitro` of `a/b:nitro` and `pro`. */

@@ -491,7 +491,7 @@ const SYSTEM_ONE = {
 Deno.test("what /systemone is asked about reaches nothing that is shared, and asks for nothing", async () => {
   const path = "/systemone";
   const asks = await asked(SYSTEM_ONE, path);
-  assert.deepEqual([asks.models, asks.serverTools, asks.unnamed], [["a"], [], null]);
+  assert.deepEqual([asks.models, asks.serverTools, asks.unnamed], [["typesafe/a"], [], null]);
   assert.deepEqual(await reachedAt(SYSTEM_ONE, path), []);
   assert.deepEqual(await reachedAt({ ...SYSTEM_ONE, preset: "x" }, path), ["preset at preset"]);
 });
