@@ -10,7 +10,7 @@ const ALIAS = /^\s*~/;
 const LATEST = /-latest\s*$/i;
 const ROUTER = /^\s*openrouter\//i;
 const ONLINE = /:online\s*(?=:|$)/i;
-const FUSION = /^\s*openrouter\/fusion\s*(?=:|$)/i;
+const FUSION = /^\s*openrouter\/fusion(?:-[^:]*)?\s*(?=:|$)/i;
 const OPENAIS_OWN = /^\s*openai\/(?!gpt-oss)/i;
 const FREE = /:free\s*(?=:|$)|^\s*openrouter\/free\s*(?=:|$)/i;
 
@@ -34,7 +34,10 @@ export function isOnline(name: string): boolean {
   return ONLINE.test(name);
 }
 
-/** `openrouter/fusion`: OpenRouter runs its tool `fusion`, which asks several models. */
+/**
+ * `openrouter/fusion`, and `openrouter/fusion-flash`, which is the same with other settings: OpenRouter runs its
+ * tool `fusion`, which asks several models.
+ */
 export function isFusion(name: string): boolean {
   return FUSION.test(name);
 }

@@ -334,6 +334,11 @@ const USES: [what: string, body: unknown, ...tools: string[]][] = [
   ["one, of :online before white space", { model: "a/b:online\n" }, "1 web_search at model"],
   ["one, of the model that is fusion", { model: "openrouter/fusion" }, "1 fusion at model"],
   [
+    "one, of a model that is fusion with other settings",
+    { model: "OpenRouter/Fusion-Flash:free" },
+    "1 fusion at model",
+  ],
+  [
     "one, of a fallback that is fusion in whatever spelling",
     { model: "a/b", models: [" OpenRouter/Fusion:nitro", "openrouter/fusions"] },
     "1 fusion at models[0]",
