@@ -41,11 +41,10 @@ export function identifier(value: unknown): string | null {
   return isWhole ? value : null;
 }
 
-/** A count of tokens. */
+/** A count of tokens; a part of one, as images have it, counts whole. */
 export function count(value: unknown): number | null {
-  const isCount = typeof value === "number" && Number.isInteger(value) && value >= 0 &&
-    value <= MAX_COUNT;
-  return isCount ? value : null;
+  const isCount = typeof value === "number" && value >= 0 && value <= MAX_COUNT;
+  return isCount ? Math.ceil(value) : null;
 }
 
 /** An amount of money, as it was written. */

@@ -153,12 +153,28 @@ for (
 }
 
 for (
-  const tokens of ["-1", "1.5", "1e300", "1e400", "9007199254740991", "1000000001", '"7"', "true"]
+  const tokens of [
+    "-1",
+    "-0.5",
+    "1e300",
+    "1000000000.5",
+    "1e400",
+    "9007199254740991",
+    "1000000001",
+    '"7"',
+    "true",
+  ]
 ) {
   Deno.test(`${tokens} tokens are none`, () => {
     assert.deepEqual(seen(chunk(`{"prompt_tokens":${tokens}}`)), { id: "gen-1" });
   });
 }
+
+Deno.test("a part of a token, as images have them, counts whole", () => {
+  const usage = `{"prompt_tokens":12,"completion_tokens":14417.92,"total_tokens":14429.92}`;
+  assert.deepEqual(seen(chunk(usage)), { id: "gen-1", inputTokens: 12, outputTokens: 14_418 });
+  assert.deepEqual(seenOfGeneration('{"native_tokens_completion":0.25}'), { outputTokens: 1 });
+});
 
 Deno.test("an upstream cost stays where a later message tells none", () => {
   const told = '{"cost":0,"is_byok":true,"cost_details":{"upstream_inference_cost":0.25}}';
