@@ -8,6 +8,12 @@ import { readJwk, readMultikey } from "./key_types.ts";
 import { parseDateTime } from "./rfc3339.ts";
 import { invalidDid, type VerificationKey, type VerificationMethod } from "./verification_key.ts";
 
+/** A key that its document gives an end, or none. */
+export interface DocumentKey extends VerificationMethod {
+  /** From when it must not be used, in seconds since the epoch; Infinity: never. */
+  readonly endsAt: number;
+}
+
 /** A signed request may be tried against each of them, so there is a bound on the work. */
 const MAX_AUTHENTICATION_KEYS = 20;
 
@@ -22,7 +28,7 @@ export async function didDocumentKeys(
   did: string,
   document: Record<string, unknown>,
   nowSeconds: number,
-): Promise<readonly VerificationMethod[]> {
+): Promise<readonly DocumentKey[]> {
   if (document.id !== did) throw invalidDid("the DID document's id is not the DID");
   const authentication = listOf(document.authentication);
   if (authentication.length > MAX_AUTHENTICATION_KEYS) {
@@ -30,21 +36,33 @@ export async function didDocumentKeys(
   }
   const declared = declaredMethods(did, document.verificationMethod);
 
-  const methods: VerificationMethod[] = [];
+  const keys: DocumentKey[] = [];
   for (const entry of authentication) {
     const method = typeof entry === "string" ? declared.get(absoluteId(did, entry) ?? "") : entry;
     const id = isObject(method) ? absoluteId(did, method.id) : null;
     if (!isObject(method) || id === null || method.controller !== did) continue;
-    if (isOver(method.revoked, nowSeconds) || isOver(method.expires, nowSeconds)) continue;
+    const endsAt = Math.min(endOf(method.revoked), endOf(method.expires));
+    if (endsAt <= nowSeconds) continue;
     const key = await importMethod(method);
-    if (key) methods.push({ id, key });
+    if (key) keys.push({ id, key, endsAt });
   }
-  if (methods.length === 0) {
-    throw invalidDid(
-      "the DID document's authentication names no key that is in force and that the gateway supports",
-    );
-  }
-  return methods;
+  return keysInForce(keys, nowSeconds);
+}
+
+/**
+ * Those that have not ended since the document was read.
+ *
+ * @throws {GatewayError} invalid_did where there is none
+ */
+export function keysInForce(
+  keys: readonly DocumentKey[],
+  nowSeconds: number,
+): readonly DocumentKey[] {
+  const inForce = keys.filter(({ endsAt }) => endsAt > nowSeconds);
+  if (inForce.length > 0) return inForce;
+  throw invalidDid(
+    "the DID document's authentication names no key that is in force and that the gateway supports",
+  );
 }
 
 /** By their DID URLs; the first of several with the same. */
@@ -71,11 +89,10 @@ async function importMethod(method: Record<string, unknown>): Promise<Verificati
   }
 }
 
-/** Whether an instant has come from which a method must not be used; what is no instant has. */
-function isOver(instant: unknown, nowSeconds: number): boolean {
-  if (instant === undefined || instant === null) return false;
-  const seconds = typeof instant === "string" ? parseDateTime(instant) : null;
-  return seconds === null || seconds <= nowSeconds;
+/** From when a method must not be used, in seconds; -Infinity where what should tell it is no instant. */
+function endOf(instant: unknown): number {
+  if (instant === undefined || instant === null) return Infinity;
+  return (typeof instant === "string" ? parseDateTime(instant) : null) ?? -Infinity;
 }
 
 /** `did#fragment` or `#fragment` → `did#fragment`; null for anything else, other DIDs included. */

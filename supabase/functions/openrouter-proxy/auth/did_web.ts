@@ -9,8 +9,8 @@ import { GatewayError } from "../errors.ts";
 import { BoundedCache } from "../bytes/bounded_cache.ts";
 import { isDomainName } from "../bytes/domain_name.ts";
 import { type Bytes, concat, parseJsonObject } from "../bytes/encodings.ts";
-import { didDocumentKeys } from "./did_document.ts";
-import { invalidDid, type LoadKeys, type VerificationMethod } from "./verification_key.ts";
+import { didDocumentKeys, type DocumentKey, keysInForce } from "./did_document.ts";
+import { invalidDid, type LoadKeys } from "./verification_key.ts";
 
 export interface DidWebOptions {
   /** Lower-case hosts that documents are fetched from; did:web is off while there are none. */
@@ -42,7 +42,7 @@ interface Cached<Value> {
   readonly expiresAt: number;
 }
 
-type Methods = readonly VerificationMethod[];
+type Keys = readonly DocumentKey[];
 
 /** What a document that is under way takes room of. */
 interface Place {
@@ -60,9 +60,9 @@ interface Place {
  * it, did_unavailable where the host cannot be asked
  */
 export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions) {
-  const resolveOnce = oneUnderWay<Methods>();
+  const resolveOnce = oneUnderWay<Keys>();
   const underWay = new Set<Place>();
-  const resolved = new BoundedCache<Cached<Methods>>(CACHE_CAPACITY);
+  const resolved = new BoundedCache<Cached<Keys>>(CACHE_CAPACITY);
   // Apart from the above, so that made-up DIDs cannot push out those in use.
   const failed = new BoundedCache<Cached<GatewayError>>(CACHE_CAPACITY);
 
@@ -72,13 +72,13 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
     return leftMs > 0 && leftMs <= CACHE_MS;
   }
 
-  async function resolve(uri: string, url: URL, place: Place): Promise<Methods> {
+  async function resolve(uri: string, url: URL, place: Place): Promise<Keys> {
     underWay.add(place);
     try {
       const document = await fetchDocument(fetch, url);
-      const methods = await didDocumentKeys(uri, document, now() / 1000);
-      resolved.set(uri, { value: methods, expiresAt: now() + CACHE_MS });
-      return methods;
+      const keys = await didDocumentKeys(uri, document, now() / 1000);
+      resolved.set(uri, { value: keys, expiresAt: now() + CACHE_MS });
+      return keys;
     } catch (error) {
       if (error instanceof GatewayError) {
         const cacheMs = error.type === "did_unavailable" ? OUTAGE_CACHE_MS : REFUSAL_CACHE_MS;
@@ -97,9 +97,9 @@ export function createDidWebResolver({ didWebHosts, fetch, now }: DidWebOptions)
     throw unavailable("too many DID documents are being fetched; try again", 1);
   }
 
-  async function load(uri: string, url: URL): Promise<Methods> {
+  async function load(uri: string, url: URL): Promise<Keys> {
     const success = resolved.get(uri);
-    if (success && isValid(success)) return success.value;
+    if (success && isValid(success)) return keysInForce(success.value, now() / 1000);
     const failure = failed.get(uri);
     if (failure && isValid(failure)) throw failure.value;
 

@@ -102,6 +102,42 @@ Deno.test("a key that left the document is refused once the cache has expired", 
   assert.equal((await call(next)).did, DID);
 });
 
+for (const name of ["revoked", "expires"]) {
+  Deno.test(`a key whose ${name} comes while its document is kept does not count from then on`, async () => {
+    let now = NOW * 1000;
+    const next = await newSigner("did:key P-256");
+    const { authentication: [ending, lasting] } = documentOf(DID, keySigner, next);
+    const instant = new Date((NOW + 60) * 1000).toISOString();
+    const keys: unknown[] = [{ ...ending, [name]: instant }, lasting];
+    const site = siteOf(() => ({ id: DID, authentication: keys }));
+    const gateway = gatewayFor(site, () => now);
+    const call = async (signer: Signer) =>
+      await gateway(await signedRequest(as(DID, signer), { timestamp: String(now) }));
+    await call(keySigner);
+    now += 59_999;
+    await call(keySigner);
+    assert.equal(site.requests.length, 1);
+    now += 1;
+    await assertRefused(call(keySigner), "invalid_signature");
+    await assertRefused(gateway(bearer(await signedToken(as(DID)))), "invalid_token");
+    await call(next);
+    assert.equal(site.requests.length, 1);
+  });
+}
+
+Deno.test("a document whose last key ends while it is kept is of no use from then on", async () => {
+  let now = NOW * 1000;
+  const [key] = documentOf(DID, keySigner).authentication;
+  const expires = new Date((NOW + 60) * 1000).toISOString();
+  const site = siteOf(() => ({ id: DID, authentication: [{ ...key, expires }] }));
+  const gateway = gatewayFor(site, () => now);
+  const call = async () => await gateway(await signedRequest(as(DID), { timestamp: String(now) }));
+  await call();
+  now += 60_000;
+  await assertRefused(call(), "invalid_did", /no key that is in force/);
+  assert.equal(site.requests.length, 1);
+});
+
 Deno.test("a refusal is remembered for 30 s, and made-up DIDs do not push out those in use", async () => {
   let now = NOW * 1000;
   let healthy = false;
