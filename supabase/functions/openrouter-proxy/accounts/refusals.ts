@@ -46,7 +46,7 @@ export function refusalOf(
     case "replayed":
       return new GatewayError(
         "replayed_request",
-        "this signed message was accepted before: sign each request anew, with a fresh x-did-nonce",
+        "this signed message was accepted before: sign each request anew, with a fresh nonce",
       );
     case "needs_provisioning":
       return new GatewayError(

@@ -57,7 +57,7 @@ const REFUSALS: [
   [
     { decision: "replayed" },
     "replayed_request",
-    "this signed message was accepted before: sign each request anew, with a fresh x-did-nonce",
+    "this signed message was accepted before: sign each request anew, with a fresh nonce",
   ],
   [
     { decision: "needs_provisioning" },
