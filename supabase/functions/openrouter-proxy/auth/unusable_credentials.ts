@@ -29,6 +29,8 @@ const KEYS: readonly [beginning: string, what: string][] = [
   ["sb_publishable_", "a publishable key of Supabase's, which belongs into the header apikey"],
   ["sb_secret_", "a secret key of Supabase's, which is the operator's alone"],
 ];
+/** What comes of a header that was sent twice, too: Headers joins them. */
+const SEVERAL_WORDS = "more than one word, or was sent twice";
 const SUPABASE_ROLES: readonly unknown[] = ["anon", "authenticated", "service_role"];
 
 /**
@@ -52,6 +54,7 @@ export function unusableCredentials(headers: Headers, nowSeconds: number): Gatew
 function whatIs(text: string): string {
   const key = KEYS.find(([beginning]) => text.startsWith(beginning));
   if (key) return key[1];
+  if (/\s/.test(text)) return SEVERAL_WORDS;
   if (text.length > MAX_TOKEN_LENGTH) return `over ${MAX_TOKEN_LENGTH} characters`;
   const claims = parseJwt(text)?.claims;
   if (!claims) return "no JWT";
@@ -63,6 +66,9 @@ function whatIs(text: string): string {
 function schemeSeen(headers: Headers): string | null {
   const authorization = headers.get("authorization");
   if (headers.has("signature")) {
+    // A token of RFC 9651 may hold colons, so that this is no bad syntax.
+    const isUnquoted = /; *keyid=did:/.test(headers.get("signature-input") ?? "");
+    if (isUnquoted) return "Signature-Input's keyid is a DID without the quotes of a string";
     return "Signature comes without a Signature-Input (RFC 9421) whose keyid is a DID";
   }
   if (authorization === null) {
@@ -70,7 +76,11 @@ function schemeSeen(headers: Headers): string | null {
   }
   const scheme = authorization.split(" ")[0]!.toLowerCase();
   if (Object.hasOwn(SCHEMES, scheme)) return SCHEMES[scheme]!;
-  if (scheme === "bearer") return "Authorization: Bearer holds no token";
+  if (scheme === "bearer") {
+    return `Authorization: Bearer holds ${
+      authorization.includes(" ") ? SEVERAL_WORDS : "no token"
+    }`;
+  }
   return /^(?:eyJ|siwe\.)\S+$/.test(authorization)
     ? "Authorization holds a token without its scheme: send Authorization: Bearer <token>"
     : "Authorization holds no scheme that the gateway knows";

@@ -31,7 +31,18 @@ for (
     [{ authorization: good }, "missing_credentials", /without its scheme.*Bearer <token>/],
     [{ authorization: `siwe.${SECRET}.${SECRET}` }, "missing_credentials", /without its scheme/],
     [{ authorization: "Bearer" }, "missing_credentials", /Bearer holds no token/],
-    [{ authorization: `Bearer ${SECRET} ${SECRET}` }, "missing_credentials", /holds no token/],
+    [{ authorization: `Bearer ${SECRET} ${SECRET}` }, "missing_credentials", /more than one word/],
+    [
+      { authorization: `Bearer ${good}, Bearer ${good}` },
+      "missing_credentials",
+      /^Authorization: Bearer holds more than one word, or was sent twice\. Instead/,
+    ],
+    [
+      { "x-api-key": `${good}, ${good}` },
+      "invalid_token",
+      /^x-api-key holds more than one word, or was sent twice: no DID token\. Instead/,
+    ],
+    [{ "x-api-key": `Bearer ${good}` }, "invalid_token", /^x-api-key holds more than one word/],
     [
       { signature: `keyId="k",signature="${SECRET}"` },
       "missing_credentials",
@@ -41,6 +52,11 @@ for (
       { "signature-input": '();keyid="k"', signature: "sig1=:AAAA:" },
       "missing_credentials",
       /Signature-Input \(RFC 9421\) whose keyid is a DID/,
+    ],
+    [
+      { "signature-input": "s=();created=1; keyid=did:key:z6Mk", signature: "s=:AAAA:" },
+      "missing_credentials",
+      /^Signature-Input's keyid is a DID without the quotes of a string\. Instead/,
     ],
     [{ apikey: `sb_publishable_${SECRET}` }, "missing_credentials", /^apikey is for Supabase/],
     ...([
