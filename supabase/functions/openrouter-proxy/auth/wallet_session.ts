@@ -33,6 +33,8 @@ export interface WalletSession {
 const SIGNATURE_BYTES = 65;
 /** The same as wallets give it. It happens to be base64url, of other bytes. */
 const SIGNATURE_AS_HEX = /\.0x[0-9a-f]{130}$/i;
+/** The same once its characters have been put in base64url, as btoa does. */
+const HEX_AS_BYTES = /^(?:0x)?[0-9a-f]{130}$/i;
 const SCHEME_AND_AUTHORITY = /^([^:/?#]+):\/\/([^/?#]+)/;
 const NAMES = { issuedAt: "Issued At", notBefore: "Not Before", expiresAt: "Expiration Time" };
 
@@ -46,11 +48,11 @@ export function readWalletSession(token: string, { now }: TokenContext): WalletS
   if (token.length > MAX_TOKEN_LENGTH) {
     throw invalid(`a wallet session has at most ${MAX_TOKEN_LENGTH} characters`);
   }
-  if (SIGNATURE_AS_HEX.test(token)) {
-    throw invalid(
+  const inHex = () =>
+    invalid(
       "the wallet session's signature is in hex: write its 65 bytes in base64url without padding",
     );
-  }
+  if (SIGNATURE_AS_HEX.test(token)) throw inHex();
   const parts = token.split(".").slice(1).map(decodeBase64url);
   const [messageBytes, signature] = parts;
   if (parts.length !== 2 || !messageBytes || !signature) {
@@ -58,6 +60,7 @@ export function readWalletSession(token: string, { now }: TokenContext): WalletS
       "a wallet session is siwe.<message>.<signature>, both in base64url without padding",
     );
   }
+  if (HEX_AS_BYTES.test(textOf(signature))) throw inHex();
   // What is no UTF-8 becomes characters that no message has.
   const message = parseSiweMessage(textOf(messageBytes));
   if (!message) throw invalid("the wallet session's message is not as EIP-4361 has it");

@@ -168,7 +168,9 @@ Deno.test("another account's signature, and one of another message, are refused"
 Deno.test("a session whose signature is in hex, as wallets give it, is told so", async () => {
   const message = siweMessage(sessionFields(account));
   const signature = hex.encode(await account.sign(utf8(message)));
-  for (const text of [`0x${signature}`, `0x${signature.toUpperCase()}`]) {
+  const texts = [`0x${signature}`, `0x${signature.toUpperCase()}`];
+  const encoded = [...texts, signature].map((text) => base64urlnopad.encode(utf8(text)));
+  for (const text of [...texts, ...encoded]) {
     await assertRefused(
       authenticate(bearer(`siwe.${base64urlnopad.encode(utf8(message))}.${text}`)),
       "invalid_token",
