@@ -12,7 +12,8 @@ const PLATFORM = ["forceFunctionRegion"];
 export function queryOf(url: string, known: readonly string[]): URLSearchParams {
   // Not by a parser of URLs, which a Host that is none makes throw: Deno's server writes it there.
   const text = /\?([^#]*)/.exec(url)?.[1] ?? "";
-  const query = new URLSearchParams(text);
+  // Of two question marks the second is the first character of a name.
+  const query = new URLSearchParams(`?${text}`);
   for (const name of query.keys()) {
     if (PLATFORM.includes(name)) continue;
     const taken = known.length === 0 ? "it takes none" : `it takes ${known.join(", ")}`;
@@ -21,7 +22,7 @@ export function queryOf(url: string, known: readonly string[]): URLSearchParams 
   }
   for (const parameter of text.split("&")) {
     if (isUtf8(parameter)) continue;
-    const [name] = new URLSearchParams(parameter).keys();
+    const [name] = new URLSearchParams(`?${parameter}`).keys();
     throw refused(name!, "is not UTF-8");
   }
   return query;

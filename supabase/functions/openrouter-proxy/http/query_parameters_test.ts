@@ -42,6 +42,7 @@ for (
     ["?a=1&startdate=2026", ["a", "b"], "startdate", "no parameter of this route: it takes a, b"],
     ["?A=1", ["a"], "A", "no parameter of this route: it takes a"],
     ["?constructor", [], "constructor", "no parameter of this route: it takes none"],
+    ["??a=1", ["a"], "?a", "no parameter of this route: it takes a"],
     ["?=1", [], "", "no parameter of this route: it takes none"],
     ["?forcefunctionregion=x", [], "forcefunctionregion", "no parameter of this route"],
   ] as const
