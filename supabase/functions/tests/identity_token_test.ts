@@ -239,6 +239,9 @@ Deno.test("tokens issued before tokens_valid_after are refused on every route, l
       await get("/api/v1/openrouter/models", before),
       await get("/api/v1/openrouter/key", before),
       await get("/api/v1/usage", before),
+      await get("/api/v1/usage/requests", before),
+      await get(`/api/v1/usage/requests/${crypto.randomUUID()}`, before),
+      await get("/api/v1/limits", before),
     ]
   ) await assertRefused(response, 401, "invalid_token");
   assert.equal((await db.rowsOf(caller.did)).length, 1);

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import type { Identity } from "../auth/authenticate.ts";
 import type { RequestEnv } from "../http/request_log.ts";
+import { GatewayError } from "../errors.ts";
+import { assertRefused } from "../testing/signers.ts";
 import { createOwnReport } from "./own_report.ts";
 
 Deno.test("a report waits for what its DID has seen the end of", async () => {
@@ -29,4 +31,30 @@ Deno.test("a report waits for what its DID has seen the end of", async () => {
   settle();
   assert.deepEqual(await (await answer).json(), { success: true, data: 1 });
   assert.deepEqual(steps, ["waits for did:key:zTest", "tells did:key:zTest"]);
+});
+
+Deno.test("of a token that is revoked nothing is told but that, whatever its report comes to", async () => {
+  const identity = { did: "did:key:zTest", tokenIssuedAt: new Date(0), replay: null } as Identity;
+  const receive = () =>
+    Promise.resolve({ identity, body: new Uint8Array(), [Symbol.dispose]() {} });
+  const { promise: isRevoked, resolve: answer } = Promise.withResolvers<boolean>();
+  const refusals: unknown[] = [];
+  const route = createOwnReport(
+    () => Promise.resolve({ identity, receive }),
+    { tokenIsRevoked: () => isRevoked },
+    () => Promise.resolve(),
+    [],
+    () => Promise.reject(new GatewayError("not_found", "you have no such request")),
+  );
+  const app = new Hono<RequestEnv>().get("/", route);
+  app.onError((error, c) => {
+    refusals.push(error);
+    return c.body(null, 401);
+  });
+  const told = app.request("http://edge/");
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual(refusals, []);
+  answer(true);
+  await told;
+  await assertRefused(Promise.reject(refusals[0]), "invalid_token", /revoked/);
 });
