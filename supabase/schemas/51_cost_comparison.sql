@@ -13,6 +13,16 @@ $$;
 comment on function public.lock_costs_of is
   'Takes the lock under which a DID''s costs are compared and found, until the end of the transaction.';
 
+create function public.try_lock_costs_of(p_did text)
+returns boolean
+language sql
+set search_path = ''
+as $$
+  select pg_try_advisory_xact_lock(hashtextextended('llm-gateway: costs of ' || p_did, 0));
+$$;
+comment on function public.try_lock_costs_of is
+  'Takes the lock of lock_costs_of where nobody has it; false: somebody has.';
+
 -- A difference between two sums, but 0 where it is no more than what sums of floating-point numbers
 -- lose: OpenRouter adds up as doubles, which have 15 digits.
 create function public.difference_of_sums(p_openrouter numeric, p_booked numeric)
@@ -46,7 +56,8 @@ comment on function public.may_be_charged is
 -- time, or with requests since then, or with rows whose cost nobody has learnt within an hour, and each
 -- once a day; whoever has waited longest comes first. One that has no account any more, because it was
 -- erased or its account deleted, is compared for as long as analytics tell of its calls. A DID is claimed
--- once a run, and stays due when the run ends before its sums were compared.
+-- once a run, and stays due when the run ends before its sums were compared. Who is being erased, or whose
+-- costs somebody else is at, is left for another run.
 --
 -- Returns {"checks": [{"did", "keys": [hashes whose usage is to be read]}], "left": DIDs still due, no
 -- more than 10 000 of them counted}.
@@ -58,7 +69,8 @@ as $$
 declare
   v_run_since timestamptz := (select started_at from public.maintenance_runs);
   v_due text[];
-  v_claimed text[];
+  v_did text;
+  v_claimed text[] := '{}';
   v_checks jsonb;
 begin
   v_due := array(
@@ -93,7 +105,17 @@ begin
     order by past.claimed_at nulls first, account.did
     limit 10000
   );
-  v_claimed := v_due[:p_limit];
+  foreach v_did in array v_due loop
+    exit when cardinality(v_claimed) >= p_limit;
+    -- Under the lock that an erasure has, and looked for anew: nothing may bring the name of a DID back that
+    -- was erased since the look above.
+    if public.try_lock_costs_of(v_did) and exists (
+      select from public.user_api_keys where did = v_did
+      union all select from public.retired_api_keys where did = v_did
+    ) then
+      v_claimed := v_claimed || v_did;
+    end if;
+  end loop;
 
   insert into public.cost_checks as past (did, claimed_at)
   select did, clock_timestamp() from unnest(v_claimed) as did order by did

@@ -122,9 +122,10 @@ returns void
 language sql
 set search_path = ''
 as $$
+  -- As in adopt_generation: the DID may have been erased since the search began, or be about to be.
+  select public.lock_costs_of(p_did);
   insert into public.found_generations (generation_id, did)
   select id, p_did from unnest(p_generation_ids) as id
-  -- As in adopt_generation: the DID may have been erased since the search began.
   where exists (select from public.key_usages where did = p_did)
   order by id
   on conflict do nothing;

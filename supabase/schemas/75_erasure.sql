@@ -25,6 +25,9 @@ begin
     union all select from public.cost_checks where did = v_did
     union all select from public.usage_daily where did = v_did
     union all select from public.request_logs where did = v_did
+    -- What else came to hold its name while it was erased before.
+    union all select from public.budget_alerts where did = v_did
+    union all select from public.found_generations where did = v_did
   ) then
     raise exception 'nothing is known of %', quote_literal(v_did) using errcode = 'P0002';
   end if;

@@ -1,6 +1,6 @@
 -- A person who asks for it is forgotten: no table holds the DID any more, and no number has changed.
 begin;
-select plan(35);
+select plan(37);
 
 -- Two DIDs of which every table knows something; the second one's name begins with the first one's.
 create function pg_temp.make(p_did text, p_n integer) returns void language plpgsql as $$
@@ -143,9 +143,11 @@ insert into public.cost_checks (did, claimed_at) values ('did:key:zCheck', now()
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:zAccount', 'hash z', 'sealed', 'x');
 insert into public.usage_daily (did, day, model, endpoint) values ('did:key:zTotal', current_date, 'm', '/x');
 insert into public.request_logs (id, did, method, endpoint) values (gen_random_uuid(), 'did:key:zCall', 'POST', '/x');
+insert into public.budget_alerts (did, kind, period_start, threshold, limit_value, reached) values ('did:key:zAlert', 'day', current_date, 100, 1, 1);
+insert into public.found_generations (generation_id, did) values ('gen-alone', 'did:key:zPart');
 select matches(public.erase_did('did:key:z' || what), '^did:erased:', 'who had a ' || what || ' is known')
-from unnest('{Key, Lease, Budget, Check, Account, Total, Call}'::text[]) as what;
-select is(pg_temp.tables_with('did:key:z(Key|Lease|Budget|Check|Account|Total|Call)'), '', 'and is not any more');
+from unnest('{Key, Lease, Budget, Check, Account, Total, Call, Alert, Part}'::text[]) as what;
+select is(pg_temp.tables_with('did:key:z(Key|Lease|Budget|Check|Account|Total|Call|Alert|Part)'), '', 'and is not any more');
 
 select * from finish();
 rollback;

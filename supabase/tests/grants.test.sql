@@ -83,7 +83,7 @@ select name, true from unnest(regexp_split_to_array(
     recount_hours, recount_in_usage, refusal_by, release_key_provisioning, request_log_kept_since,
     request_log_retained_since, reservations_of_log, reserve_of, revoke_tokens, rolled,
     set_gateway_limits, set_limits, settle_request, settle_requests, settled_answer,
-    standing_cost_drifts, store_budget, threshold_of, token_is_revoked, told_request,
+    standing_cost_drifts, store_budget, threshold_of, token_is_revoked, told_request, try_lock_costs_of,
     unbooked_generations, usage_answer, usage_daily_of_log, usage_from_log, usage_from_totals,
     usage_hourly_kept_since, usage_of_log, usage_pieces_of, usage_request, usage_requests,
     usage_stats, used_until, verify_reservations, verify_usage, with_alerts, with_call, with_change,

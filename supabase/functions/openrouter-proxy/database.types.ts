@@ -983,6 +983,9 @@ export type Database = {
 "told_request":
 { Args: { "p_row": Omit<Database["public"]['Tables']["request_logs"]['Row'], Database["public"]['Tables']["request_logs"]['ComputedFields']> }; Returns: Json
                            },
+"try_lock_costs_of":
+{ Args: { "p_did": string }; Returns: boolean
+                           },
 "unbooked_generations":
 { Args: { "p_did": string,"p_generation_ids": (string)[] }; Returns: (string)[]
                            },

@@ -342,6 +342,40 @@ Deno.test("a call that comes in and ends while its DID is erased is erased with 
   assert.deepEqual([...await db.sql`select * from public.verify_usage(p_did => ${pseudonym})`], []);
 });
 
+/** What maintenance knows of a DID whose costs it compares. */
+async function compared(): Promise<string> {
+  const id = crypto.randomUUID();
+  const did = `did:key:${id}`;
+  await db.sql`
+    insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+    values (${did}, ${id}, 'sealed', 'x')`;
+  await db.sql`
+    insert into public.key_usages (openrouter_key_hash, did, usage, read_at)
+    values (${id}, ${did}, 1, now())`;
+  return did;
+}
+
+Deno.test("a DID whose costs are to be compared while it is erased is left for another run", async () => {
+  const did = await compared();
+  const claimed = await first.begin(async (sql) => {
+    await sql`select public.erase_did(${did})`;
+    const [row] = await second<{ answer: { checks: { did: string }[] } }[]>`
+      select public.claim_cost_checks(10000) as answer`;
+    return row!.answer.checks.map((check) => check.did);
+  });
+  assert.ok(!claimed.includes(did));
+  assert.equal((await db.sql`select from public.cost_checks where did = ${did}`).length, 0);
+});
+
+Deno.test("a part that is found of a DID's call while it is erased is not noted", async () => {
+  const did = await compared();
+  await race(
+    (sql) => sql`select public.erase_did(${did})`,
+    (sql) => sql`select public.note_parts(${did}, '{gen-part}')`.execute(),
+  );
+  assert.equal((await db.sql`select from public.found_generations where did = ${did}`).length, 0);
+});
+
 /** A call of a DID that may be admitted. */
 async function admissible(): Promise<Pick<Pending, "id" | "did">> {
   const request = { id: crypto.randomUUID(), did: `did:example:${crypto.randomUUID()}` };
