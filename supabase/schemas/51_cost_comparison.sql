@@ -190,7 +190,12 @@ begin
     key.byok_usage, v_now - p_read_for, case when key.is_gone then v_now end
   from jsonb_to_recordset(p_keys) as key (hash text, usage numeric, byok_usage numeric, is_gone boolean)
   left join public.user_api_keys as current on current.openrouter_key_hash = key.hash
-  left join public.retired_api_keys as retired on retired.openrouter_key_hash = key.hash
+  -- Several times, where a deleted account was put back, and its key retired again.
+  left join lateral (
+    select did, created_at from public.retired_api_keys
+    where did = p_did and openrouter_key_hash = key.hash
+    limit 1
+  ) as retired on true
   -- Not those of a DID that was erased since they were claimed.
   where p_did in (current.did, retired.did)
   order by key.hash

@@ -1,6 +1,6 @@
 -- The books against what OpenRouter says of a DID's keys.
 begin;
-select plan(142);
+select plan(144);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash-2', 'x', 'n'), ('did:key:bob', 'hash-b', 'x', 'n');
@@ -691,6 +691,20 @@ select is(pg_temp.state_of_olden(2), 'equal', 'it may have been nothing');
 select is(pg_temp.state_of_olden(1), 'differs', 'what is missing from the books is missing all the same');
 update public.retired_api_keys set created_at = created_at + interval '2 hours' where openrouter_key_hash = 'hash olden';
 select is(pg_temp.state_of_olden(3), 'differs', 'of a younger key it is known');
+
+-- An account that was deleted, put back and deleted again, so that its key was retired twice.
+insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name) values ('did:key:twice', 'hash twice', 'x', 'n');
+insert into public.usage_daily (did, day, model, endpoint, requests, total_cost) values ('did:key:twice', '2026-01-01', 'm', '/x', 1, 3);
+create temporary table put_back on commit drop as select * from public.user_api_keys where did = 'did:key:twice';
+delete from public.user_api_keys where did = 'did:key:twice';
+insert into public.user_api_keys select * from put_back;
+delete from public.user_api_keys where did = 'did:key:twice';
+create function pg_temp.state_of_twice() returns text language sql as $$
+  select public.compare_costs('did:key:twice', '1', jsonb_build_array(pg_temp.key('hash twice', 3, 0))) ->> 'state';
+$$;
+select is(pg_temp.state_of_twice(), 'equal', 'a key that was retired twice counts once');
+insert into public.user_api_keys select * from put_back;
+select is(pg_temp.state_of_twice(), 'equal', 'also where it is the DID''s key again');
 
 select * from finish();
 rollback;
