@@ -38,6 +38,8 @@ begin
     -- What was called before the sums were equal is booked; an hour for what was under way.
     'from', greatest(
       now() - interval '31 days',
+      -- The retention can be shorter: of what was dropped nobody can say whether it is booked.
+      public.request_log_kept_since() + interval '1 hour',
       coalesce(claimed.searched_to, claimed.equal_at - interval '1 hour')
     )
   ) order by claimed.did)

@@ -1,6 +1,6 @@
 -- What OpenRouter made and no row says of: booked once, never beyond OpenRouter's sum.
 begin;
-select plan(88);
+select plan(89);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:alice', 'hash', 'x', 'n');
@@ -211,6 +211,14 @@ select is(
   (public.claim_cost_searches(5) #>> '{searches,0,from}')::timestamptz, now() - interval '2 hours',
   'a search that broke off goes on where it was'
 );
+-- Rows that the retention has dropped were booked, which nothing tells any more.
+select public.end_cost_search('did:key:alice', now() - interval '20 days');
+update public.gateway_settings set request_log_dropped_before = now() - interval '12 days';
+select is(
+  (public.claim_cost_searches(5) #>> '{searches,0,from}')::timestamptz, now() - interval '12 days' + interval '1 hour',
+  'and none begins where the log is not whole'
+);
+update public.gateway_settings set request_log_dropped_before = null;
 
 -- A variant of a model is that model, whichever of the two is known.
 delete from public.request_logs;
