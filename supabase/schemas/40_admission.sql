@@ -83,7 +83,8 @@ begin
   ) || case when p_limits.requests_per_minute is not null then jsonb_build_object(
     'rate', public.rate_state(p_budget.requests_used_until, p_limits.requests_per_minute, p_now)
   ) else '{}' end || case when v_remaining_usd is not null then jsonb_build_object(
-    'remaining_usd', trim_scale(v_remaining_usd)::text
+    -- A free call passes although more is spent than there was, as after a budget was lowered.
+    'remaining_usd', trim_scale(greatest(v_remaining_usd, 0))::text
   ) else '{}' end;
 end;
 $$;

@@ -1,6 +1,6 @@
 -- Rates: how many pass at once and a minute, to the millisecond, and what they are told.
 begin;
-select plan(123);
+select plan(124);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -414,6 +414,11 @@ select public.set_limits('did:key:heidi', monthly_budget_usd => 0.75);
 select is(pg_temp.admit('did:key:heidi') ->> 'remaining_usd', '0.55', 'in the period that ends first');
 select public.set_limits('did:key:heidi', clear => '{daily_budget_usd}');
 select is(pg_temp.admit('did:key:heidi') ->> 'remaining_usd', '0.45', 'where there is one budget, of that');
+select public.set_limits('did:key:heidi', monthly_budget_usd => 0.1);
+select is(
+  pg_temp.admit('did:key:heidi', now(), '{"free_model": true, "estimate": [{"usd": "0"}]}') ->> 'remaining_usd', '0',
+  'and no less than nothing, of a budget that was lowered'
+);
 select ok(not pg_temp.admit('did:key:heidi', now(), '{"metered": false}') ?| '{rate, remaining_usd}', 'what costs nothing is told nothing');
 select public.set_gateway_limits(daily_budget_usd => 1, monthly_budget_usd => 2);
 select ok(not pg_temp.admit('did:key:ivan') ? 'remaining_usd', 'the gateway''s are nobody''s to know');
