@@ -73,7 +73,8 @@ comment on function public.recount_hours is
 -- Compares usage_daily, usage_hourly and usage_daily_of_all with the log, of one DID or of all (null).
 -- Returns the totals that differ, with the sums that they have and those that they should have; null:
 -- there is no such total. None: all agree. `apply => true` puts them right, under the locks of the DIDs'
--- totals, which are held until the end of the transaction: those of a thousand DIDs a call.
+-- totals, which are held until the end of the transaction: those of a thousand DIDs a call. An Ethereum
+-- address may be spelt with capitals, as wallets show it.
 --
 -- Days of which the log may not be whole, because of its retention, are left out. It reads all of the
 -- log: minutes, where that has many millions of rows.
@@ -104,6 +105,9 @@ declare
   v_did text;
   v_days date[];
 begin
+  if p_did like 'did:pkh:%' then
+    p_did := public.plain_did(p_did);
+  end if;
   if v_since is null then
     return;
   end if;

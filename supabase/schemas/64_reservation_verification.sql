@@ -56,6 +56,9 @@ declare
   v_differences jsonb[];
   v_did text;
 begin
+  if p_did like 'did:pkh:%' then
+    p_did := public.plain_did(p_did);
+  end if;
   -- One statement, so that budgets and log are of one instant.
   v_differences := array(
     select to_jsonb(difference)

@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(79);
+select plan(80);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -458,6 +458,14 @@ select results_eq(
 );
 select is(
   (select max(day) from public.usage_day_changes), (public.usage_hourly_kept_since() at time zone 'utc')::date, 'and today, which nobody adds up yet, needs no note'
+);
+
+-- An Ethereum address with capitals, as wallets show it.
+insert into public.usage_daily (did, day, model, endpoint, requests)
+values ('did:pkh:eip155:1:0xabcdef0123456789abcdef0123456789abcdef01', (now() at time zone 'utc')::date, 'm', '/x', 7);
+select is(
+  (select counted -> 'requests' from public.verify_usage(p_did => 'did:pkh:eip155:1:0xABCDEF0123456789abcdef0123456789AbCdEf01')),
+  '7', 'totals of a DID are found in any spelling'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- What budgets hold for calls follows the log, and can be put right by it.
 begin;
-select plan(14);
+select plan(15);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob}'::text[]) as name;
@@ -109,6 +109,14 @@ select is_empty('select * from public.verify_reservations()', 'and go on from th
 select is(
   (select sum(requests_under_way + day_reserved_usd + month_reserved_usd) from public.budgets), 0.0,
   'until nothing is held any more'
+);
+
+-- An Ethereum address with capitals, as wallets show it.
+insert into public.budgets (did, day, month, requests_under_way)
+values ('did:pkh:eip155:1:0xabcdef0123456789abcdef0123456789abcdef01', current_date, date_trunc('month', current_date), 1);
+select is(
+  (select held -> 'requests_under_way' from public.verify_reservations(p_did => 'did:pkh:eip155:1:0xABCDEF0123456789abcdef0123456789AbCdEf01')),
+  '1', 'a DID is found in any spelling'
 );
 
 select * from finish();
