@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import postgres from "postgres";
 import { createIdentity, signedFetch } from "./client/llm_gateway.ts";
 import { runToEnd } from "./run_to_end.ts";
@@ -11,14 +11,19 @@ interface Dev {
   printed: Variables;
   /** What it prints at the end, to paste in another terminal. */
   source: string;
+  /** What it prints to send one more request, to paste as well. */
+  again: string;
+  /** Where its database is. */
+  folder: string;
   child: Deno.ChildProcess;
 }
 
-/** Runs `deno task dev` with a database of its own. */
+/** Runs `deno task dev` with a database of its own, in a folder whose name a shell must not read. */
 async function withDev(use: (dev: Dev) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "somebody's $(folder) " });
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--unstable-no-legacy-abort", join(PROJECT_ROOT, "scripts/dev.ts")],
-    env: { PORT: "0", DB_PORT: "0", EPHEMERAL: "1", NO_COLOR: "1" },
+    env: { PORT: "0", DB_PORT: "0", EPHEMERAL: "1", NO_COLOR: "1", TMPDIR: folder },
     stdout: "piped",
     stderr: "piped",
   }).spawn();
@@ -34,11 +39,13 @@ async function withDev(use: (dev: Dev) => Promise<void>): Promise<void> {
   }
   try {
     const source = /^\. .*$/m.exec(text)![0];
-    await use({ printed: readEnvironmentLines(text), source, child });
+    const again = /^# One more:\n(.*)$/m.exec(text)![1]!;
+    await use({ printed: readEnvironmentLines(text), source, again, folder, child });
   } finally {
     signalProcess(child.pid, "SIGKILL");
     await child.status;
     await Promise.all([output.return?.(), drained, stderr]);
+    await Deno.remove(folder, { recursive: true });
   }
 }
 
@@ -54,7 +61,11 @@ const TASKS: [string, RegExp][] = [
 ];
 
 /** Runs it in a shell that has nothing of the project's but what it sources. */
-async function asOperator(shell: string, source: string, command: string): Promise<string> {
+async function asOperator(
+  shell: string,
+  { source, folder }: Pick<Dev, "source" | "folder">,
+  command: string,
+): Promise<string> {
   const { PATH = "", HOME = "", DENO_DIR } = Deno.env.toObject();
   const [script, ...args] = command.split(" ");
   const { code, stdout, stderr } = await runToEnd(shell, {
@@ -69,7 +80,7 @@ async function asOperator(shell: string, source: string, command: string): Promi
       join(PROJECT_ROOT, "scripts", script!),
       ...args,
     ],
-    cwd: dirname(/'(.*)'/.exec(source)![1]!), // where the doctor keeps its identity
+    cwd: folder, // where the doctor keeps its identity
     clearEnv: true,
     env: { PATH, HOME, NO_COLOR: "1", ...(DENO_DIR === undefined ? {} : { DENO_DIR }) },
   });
@@ -78,7 +89,8 @@ async function asOperator(shell: string, source: string, command: string): Promi
 }
 
 Deno.test("dev tells operators all they need, goes on when connections break, and refuses while it ends", async () => {
-  await withDev(async ({ printed, source, child }) => {
+  await withDev(async (dev) => {
+    const { printed, again, child } = dev;
     const { GATEWAY_URL = "", DATABASE_URL = "" } = printed;
     const call = signedFetch(await createIdentity(), { gatewayUrl: GATEWAY_URL });
     const chat = (faults: Record<string, string> = {}) =>
@@ -98,11 +110,19 @@ Deno.test("dev tells operators all they need, goes on when connections break, an
       return response.status;
     }
 
-    await asOperator("sh", source, "seed.ts --dids 3 --days 2 --rows 20");
+    await asOperator("sh", dev, "seed.ts --dids 3 --days 2 --rows 20");
     assert.equal(await statusOf(await chat()), 200);
     for (const [index, [command, expected]] of TASKS.entries()) {
-      assert.match(await asOperator(index % 2 === 0 ? "sh" : "bash", source, command), expected);
+      assert.match(await asOperator(index % 2 === 0 ? "sh" : "bash", dev, command), expected);
     }
+
+    const { stdout } = await runToEnd("sh", {
+      args: ["-c", `npx() { printf '%s\\n' "$@"; }; sh() { cat; }; ${again}`],
+    });
+    const words = stdout.split("\n");
+    assert.equal(words[0], "-y");
+    const { did } = JSON.parse(await Deno.readTextFile(words[words.indexOf("--file") + 1]!));
+    assert.match(did, /^did:key:/);
 
     const sql = postgres(DATABASE_URL, { max: 1, onnotice: () => {} });
     let broken = 0;

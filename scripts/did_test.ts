@@ -253,12 +253,14 @@ Deno.test({
   ignore: !posix,
   fn: async () => {
     await inFolder(async (did, folder) => {
-      await did("new");
-      await Deno.chmod(`${folder}/identity.did.json`, 0o644);
-      const { code, stdout, stderr } = await did("token");
+      const file = `${folder}/my identity.did.json`;
+      await did("new", "--file", file);
+      await Deno.chmod(file, 0o644);
+      const { code, stdout, stderr } = await did("token", "--file", file);
       assert.equal(code, 0);
       assert.match(stdout, /^\S+\n$/);
-      assert.match(stderr, /^warning: others can read the private key .*chmod 600/);
+      assert.match(stderr, /^warning: others can read the private key /);
+      assert.ok(stderr.endsWith(`; run: chmod 600 '${file}'\n`), stderr);
     });
   },
 });

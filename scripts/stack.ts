@@ -6,6 +6,7 @@
  * without requests. Prints NAME=value lines on stdout, then one that starts with `ready`.
  */
 import { runCommand } from "./command.ts";
+import { shellQuoted } from "./shell_quoted.ts";
 import {
   printEnvironment,
   stackCommand,
@@ -28,7 +29,7 @@ await runCommand(
       printEnvironment(environment);
       console.log(
         `ready: the Data API is at ${stack.url}/rest/v1; Ctrl-C stops it\n\n` +
-          `# In another terminal, for report and seed:\n. '${file.path}'\n`,
+          `# In another terminal, for report and seed:\n. ${shellQuoted(file.path)}\n`,
       );
       const running = starting.move();
       return { failed: stack.failed, stop: () => running.disposeAsync() };

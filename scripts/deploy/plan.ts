@@ -7,6 +7,7 @@ import { functionUrl } from "../doctor/consult.ts";
 import { isScheduled } from "../doctor/checks/jobs.ts";
 import type { Variables } from "../operator/env_file.ts";
 import { type Cli, CliError, type HostedProject } from "../operator/hosted_project.ts";
+import { shellQuoted } from "../shell_quoted.ts";
 import { SUPABASE } from "../stack/supabase_cli.ts";
 import type { FunctionGraph } from "./function_graph.ts";
 import { secretsChange } from "./secrets_change.ts";
@@ -68,7 +69,7 @@ function migrate({ cli, project: { ref }, digests, migrations, databaseUrl }: Pl
 
 function setSecrets({ cli, project, envFile, file, foreign, digests }: PlanOptions): Step {
   return {
-    command: `${SUPABASE} secrets set --remote=${project.ref} --env-file ${envFile}`,
+    command: `${SUPABASE} secrets set --remote=${project.ref} --env-file ${shellQuoted(envFile)}`,
     why: "The function's secrets",
     preview() {
       const { added, changed, same } = secretsChange(file, digests ?? new Map());

@@ -40,7 +40,7 @@ function planWith(
       asked.push(args);
       return Promise.resolve({ code, stdout: "", output });
     },
-    envFile: "/x/secrets.env",
+    envFile: "/x/it's secrets.env",
     file: { A: "1", B: "2" },
     foreign,
     digests: digests &&
@@ -51,6 +51,11 @@ function planWith(
   });
   return { steps, asked };
 }
+
+Deno.test("a plan's commands can be pasted, whatever the file is called", () => {
+  const [, secrets] = planWith().steps;
+  assert.match(secrets!.command, / --env-file '\/x\/it'\\''s secrets\.env'$/);
+});
 
 Deno.test("a plan brings the limits before the URL, and previews without changing anything", async () => {
   const { steps, asked } = planWith({

@@ -11,6 +11,7 @@ import {
   type IdentityRecord,
   type NewIdentity,
 } from "../client/identity_record.ts";
+import { shellQuoted } from "../shell_quoted.ts";
 import { IdentityError } from "./identity_error.ts";
 import { checkedJwk } from "./private_key.ts";
 
@@ -82,7 +83,9 @@ export async function loadIdentityRecord(
   }
   // Windows has no such bits.
   if (process.platform !== "win32" && (mode & 0o077) !== 0) {
-    warn(`warning: others can read the private key in ${file}; run: chmod 600 ${file}`);
+    warn(
+      `warning: others can read the private key in ${file}; run: chmod 600 ${shellQuoted(file)}`,
+    );
   }
   let record: Partial<Record<keyof IdentityRecord, unknown>>;
   try {

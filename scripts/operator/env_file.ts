@@ -1,6 +1,7 @@
 /** Files of NAME=value lines, as `supabase secrets set --env-file` reads them. */
 import { parseEnv } from "node:util";
 import { UsageError } from "../command.ts";
+import { shellQuoted } from "../shell_quoted.ts";
 
 /** Variables by name; those that are empty count as not set. */
 export type Variables = Readonly<Record<string, string>>;
@@ -13,7 +14,7 @@ export async function readEnvFile(path: string): Promise<Variables> {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new UsageError(
-      `there is no ${path}; make it with: deno task secrets --output ${path}`,
+      `there is no ${path}; make it with: deno task secrets --output ${shellQuoted(path)}`,
     );
   }
   const entries = Object.entries(parseEnv(text)).map(([name, value]) =>

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { curlCommand } from "../identity/curl_command.ts";
 import { openIdentity, signRequest } from "../identity/mod.ts";
+import { shellQuoted } from "../shell_quoted.ts";
 
 const PATH = "/api/v1/openrouter/chat/completions";
 const BODY = JSON.stringify({
@@ -34,7 +35,8 @@ export async function firstRequest(
       body: { bytes: new TextEncoder().encode(BODY), operand: BODY },
       stream: true,
     }),
-    again: `npx -y deno@${Deno.version.deno} task did curl --file '${file}' ` +
-      `--gateway ${gatewayUrl} --audience '${audience}' --stream POST ${PATH} '${BODY}' | sh`,
+    again: `npx -y deno@${Deno.version.deno} task did curl --file ${shellQuoted(file)} ` +
+      `--gateway ${gatewayUrl} --audience ${shellQuoted(audience)} --stream POST ${PATH} ` +
+      `${shellQuoted(BODY)} | sh`,
   };
 }
