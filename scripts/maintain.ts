@@ -5,6 +5,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { setTimeout } from "node:timers/promises";
 import { oneLine, runCommand } from "./command.ts";
+import { onLauncherGone } from "./launcher.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
 import { GATEWAY_VARIABLES, gatewayTarget } from "./operator/gateway_routes.ts";
@@ -76,6 +77,7 @@ await runCommand(
       }
 
       if (every === undefined) return await once();
+      onLauncherGone(() => Deno.exit());
       while (true) {
         // What fails now may be well by the next time.
         await once().catch((error) => console.error(`error: ${oneLine(error)}`));

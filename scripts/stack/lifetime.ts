@@ -1,7 +1,7 @@
 /** How every long-running command of this project starts, fails and ends. */
 import { ConfigError } from "../../supabase/functions/openrouter-proxy/config/config.ts";
+import { onLauncherGone } from "../launcher.ts";
 import { StackError } from "./errors.ts";
-import { onLauncherGone } from "./launcher.ts";
 
 export interface Running {
   /** Releases everything; called once. */

@@ -3,6 +3,7 @@
  */
 import { Command, InvalidArgumentError, Option } from "commander";
 import process from "node:process";
+import { onLauncherGone } from "../../launcher.ts";
 import { IdentityError } from "../identity_error.ts";
 import { type GatewayOptions, gatewayOptions, note } from "./options.ts";
 import { signer } from "./request_commands.ts";
@@ -53,17 +54,19 @@ async function serve(options: ProxyCommandOptions, keyIsInEnvironment: boolean):
         ? new IdentityError(`port ${port} is taken; --port 0 takes any that is free`)
         : error;
     });
+  const interrupted = interruption();
   // The key itself is a secret: whoever gave it has it.
   const word = key === null ? "unused" : keyIsInEnvironment ? '"$DID_PROXY_KEY"' : "'<your key>'";
   console.log(exportLines(proxy.url, word).join("\n"));
   note(`${proxy.url} spends as ${identity.did} at ${gateway}; Ctrl-C ends it`);
-  await interruption();
+  await interrupted;
   await proxy.stop();
 }
 
 async function interruption(): Promise<void> {
   await new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+    onLauncherGone(resolve);
   });
 }
 
