@@ -12,6 +12,7 @@ export class UsageError extends Error {
  * fails, 2 when it is called wrongly, each with one line on stderr.
  */
 export async function runCommand(program: Command): Promise<void> {
+  process.stdout.on("error", unlessLeft);
   program.helpCommand(false);
   for (const command of [program, ...program.commands]) {
     command.exitOverride().showSuggestionAfterError(false);
@@ -27,6 +28,11 @@ export async function runCommand(program: Command): Promise<void> {
       process.exitCode = error instanceof UsageError ? 2 : 1;
     }
   }
+}
+
+/** Whoever reads what is printed may stop before the end, as `head` does: that is no failure. */
+function unlessLeft(error: Error & { code?: string }): void {
+  if (error.code !== "EPIPE") throw error;
 }
 
 /** What a person is told of an error. A refused connection has a code and no message. */

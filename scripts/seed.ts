@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import { runCommand } from "./command.ts";
 import { withDatabase } from "./operator/database.ts";
 import { environmentHelp, readEnvironment } from "./operator/environment.ts";
+import { deliver } from "./report/options.ts";
 import { enterHistory } from "./seed/enter_history.ts";
 import { makeHistory } from "./seed/history.ts";
 import { seedFile } from "./seed/seed_file.ts";
@@ -46,10 +47,7 @@ await runCommand(
     .option("--print", "print the small history of supabase/seed.sql, and enter nothing")
     .addHelpText("after", environmentHelp(["DATABASE_URL"]))
     .action(async ({ print = false, ...options }: SeedOptions) => {
-      if (print) {
-        await Deno.stdout.write(new TextEncoder().encode(seedFile(makeHistory(SMALL))));
-        return;
-      }
+      if (print) return await deliver(seedFile(makeHistory(SMALL)), undefined);
       const { DATABASE_URL } = readEnvironment(["DATABASE_URL"]);
       const now = Date.now();
       const passedMs = now % DAY_MS;

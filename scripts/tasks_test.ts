@@ -33,6 +33,22 @@ Deno.test("deno task bench names the benches to who asks for none of them", asyn
   );
 });
 
+for (const args of [["did", "--help"], ["seed", "--print"]]) {
+  Deno.test(`whoever stops reading deno task ${args.join(" ")} hears of no failure`, async () => {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["task", "-q", ...args],
+      cwd: PROJECT_ROOT,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    await child.stdout.cancel();
+    const [{ code }, stderr] = await Promise.all([child.status, new Response(child.stderr).text()]);
+    assert.deepEqual([code, stderr], [0, ""]);
+  });
+}
+
 for (const task of Object.keys(tasks)) {
   Deno.test(`deno task ${task} helps, and refuses what it does not know`, async () => {
     const [help, refusal] = await Promise.all([run(task, "--help"), run(task, "--no-such-option")]);
