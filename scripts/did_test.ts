@@ -265,6 +265,22 @@ Deno.test({
   },
 });
 
+Deno.test("a variable that is empty counts as not set", async () => {
+  await inFolder(async (did, folder, env) => {
+    Object.assign(env, { DID_FILE: "", GATEWAY_URL: "", GATEWAY_AUDIENCE: "" });
+    const { stdout } = await did("new");
+    assert.equal(
+      JSON.parse(await Deno.readTextFile(`${folder}/identity.did.json`)).did,
+      stdout.trim(),
+    );
+    const { stdout: curl } = await did("curl", "GET", "/api/v1/usage");
+    assert.ok(
+      curl.endsWith("http://127.0.0.1:54321/functions/v1/openrouter-proxy/api/v1/usage\n"),
+      curl,
+    );
+  });
+});
+
 Deno.test("every mistake is one line on standard error, and nothing on standard output", async () => {
   await inFolder(async (did, folder) => {
     const none = /no identity in identity\.did\.json; make one with: did new/;

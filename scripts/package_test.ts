@@ -204,7 +204,11 @@ for (const { name, program, args } of [...nodes, deno]) {
       const data = { ...USAGE, groups };
       await using gateway = Deno.serve(
         { hostname: "127.0.0.1", port: 0, onListen: () => {} },
-        ({ url }) => url.includes("/f/") ? Response.json({ data }) : new Response("<html>"),
+        ({ url }) => {
+          if (url.includes("/f/")) return Response.json({ data });
+          if (url.includes("/g/")) return new Response("<html>");
+          return Response.json({ error: { message: "Not Found" } }, { status: 404 });
+        },
       );
       const elsewhere = await Deno.makeTempDir({ dir: folder });
       const origin = `http://127.0.0.1:${gateway.addr.port}`;
@@ -227,6 +231,8 @@ for (const { name, program, args } of [...nodes, deno]) {
         mistaken.stderr,
         `error: what answers at ${origin}/g is no gateway; GATEWAY_URL says where that is\n`,
       );
+      const refused = await sh('"$@" usage', "/h");
+      assert.equal(refused.stderr, "error: the gateway answered 404: Not Found\n");
     },
   });
 }

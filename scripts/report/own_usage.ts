@@ -163,7 +163,8 @@ function dataOf(text: string): unknown {
 function messageOf(text: string): string {
   try {
     const { error: { type, message } } = JSON.parse(text);
-    return `${type}: ${message}`;
+    if (typeof message !== "string") return text.slice(0, 200);
+    return typeof type === "string" ? `${type}: ${message}` : message;
   } catch {
     return text.slice(0, 200);
   }

@@ -2,9 +2,16 @@
  * The options that the commands of `did` share.
  */
 import { Argument, Option } from "commander";
+import process from "node:process";
+
+/** An option that a variable gives as well; one that is empty counts as not set. */
+export function orVariable(option: Option, name: string): Option {
+  return process.env[name] === "" ? option : option.env(name);
+}
 
 export const fileOption = () =>
-  new Option("--file <path>", "the identity file").env("DID_FILE").default("identity.did.json");
+  orVariable(new Option("--file <path>", "the identity file"), "DID_FILE")
+    .default("identity.did.json");
 
 /** What says which gateway a signature is for. */
 export interface GatewayOptions {
@@ -14,7 +21,7 @@ export interface GatewayOptions {
 }
 
 export const gatewayOptions = () => [
-  new Option("--gateway <url>", "the function's URL").env("GATEWAY_URL")
+  orVariable(new Option("--gateway <url>", "the function's URL"), "GATEWAY_URL")
     .default("http://127.0.0.1:54321/functions/v1/openrouter-proxy"),
   new Option("--audience <text>", "the gateway's audience (default: the gateway's URL)")
     .env("GATEWAY_AUDIENCE"),

@@ -5,7 +5,7 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import process from "node:process";
 import { onLauncherGone } from "../../launcher.ts";
 import { IdentityError } from "../identity_error.ts";
-import { type GatewayOptions, gatewayOptions, note } from "./options.ts";
+import { type GatewayOptions, gatewayOptions, note, orVariable } from "./options.ts";
 import { signer } from "./request_commands.ts";
 
 const DEFAULT_PORT = 8484;
@@ -20,8 +20,10 @@ export function proxyCommand(): Command {
   const command = new Command("proxy")
     .description("serve the gateway on this machine to tools that know only a base URL and a key")
     .addOption(
-      new Option("--port <number>", "where it listens on 127.0.0.1; 0 takes any")
-        .env("DID_PROXY_PORT").argParser(portArgument).default(DEFAULT_PORT),
+      orVariable(
+        new Option("--port <number>", "where it listens on 127.0.0.1; 0 takes any"),
+        "DID_PROXY_PORT",
+      ).argParser(portArgument).default(DEFAULT_PORT),
     )
     .addOption(
       new Option("--key <text>", "refuse requests that do not send this as their API key")
