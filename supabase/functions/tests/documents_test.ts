@@ -179,6 +179,9 @@ Deno.test("every SQL recipe in the documents runs as it stands", { ignore: !canR
   }
 });
 
+/** A clock that is at tomorrow's date all day: what the database may be set to. */
+const TOMORROW = "set local time zone 'AAA-24'";
+
 const recipe = (part: RegExp) =>
   blocksOf("docs/operators.md", ["sql"]).find(({ code }) => part.test(code))!.code;
 
@@ -197,6 +200,46 @@ Deno.test("who is shut out of a flood stays so when those of before are let in",
       select did, access from public.did_policies where did in ('did:key:zGood', 'did:key:zBad')
       order by did`;
     assert.deepEqual(policies.map(({ access }) => access), ["blocked", "allowed"]);
+  });
+});
+
+Deno.test(
+  "who came with a flood is not let in with those of before, in any time zone",
+  {
+    ignore: !canRun,
+  },
+  async () => {
+    await undoing(async (sql) => {
+      await sql`
+      insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+      values ('did:key:zNew', 'new', 'sealed', 'new')`;
+      await sql`
+      insert into public.usage_daily (did, day, model, endpoint, requests)
+      values ('did:key:zNew', (now() at time zone 'utc')::date, 'm', '/x', 1)`;
+      await sql.unsafe(TOMORROW);
+      await sql.unsafe(recipe(/count\(allow_did/).replaceAll("did:key:z6Mk…", "did:key:zBad"));
+      assert.deepEqual(
+        [...await sql`select from public.did_policies where did = 'did:key:zNew'`],
+        [],
+      );
+    });
+  },
+);
+
+Deno.test("what a DID used in a month is that of UTC's, in any time zone", {
+  ignore: !canRun,
+}, async () => {
+  await undoing(async (sql) => {
+    await sql`
+      insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
+      values ('did:key:zNew', 'new', 'sealed', 'new')`;
+    await sql`
+      insert into public.usage_daily (did, day, model, endpoint, requests)
+      values ('did:key:zNew', '2026-10-31', 'm', '/x', 1), ('did:key:zNew', '2026-11-30', 'm', '/x', 2)`;
+    await sql.unsafe(TOMORROW);
+    const stats = /select usage_stats.*;/.exec(recipe(/select usage_stats/))![0];
+    const [row] = await sql.unsafe(stats.replace("did:key:z6Mk…", "did:key:zNew"));
+    assert.equal(row!.usage_stats.total_requests, 2);
   });
 });
 
