@@ -57,11 +57,18 @@ function endAtLostConnection(error: unknown): never {
   process.exit(1);
 }
 
+const UNKNOWN_AUTHORITY = "the database's certificate is of an authority that is not known here: " +
+  "DENO_CERT must name a file with that one's; the project's dashboard has it under Project Settings, " +
+  "Database";
+
 /** What cannot be reached, or does not let us in, by its code: what to look at. */
 const HINTS: Record<string, string> = {
   "28P01": "the password in DATABASE_URL is not the database's",
   "28000": "the user in DATABASE_URL may not log in",
   "3D000": "DATABASE_URL names a database that is not there",
+  SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
   ENOTFOUND: "DATABASE_URL names a host that is not known",
   ECONNREFUSED: "nothing listens where DATABASE_URL points to",
   CONNECT_TIMEOUT: "no answer from where DATABASE_URL points to; " +

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import postgres from "postgres";
-import { connectionOf } from "./database.ts";
+import { connectionOf, withDatabase } from "./database.ts";
 
 /** What the client would connect to. */
 function connection(url: string) {
@@ -27,4 +27,15 @@ Deno.test("a URL that says how it is to be secured is obeyed", () => {
   for (const [query, ssl] of [["sslmode=disable", false], ["sslmode=verify-full", "verify-full"]]) {
     assert.deepEqual(connection(`postgres://u:p@[::1]/d?${query}`), [["::1"], [5432], ssl]);
   }
+});
+
+Deno.test("a certificate of an authority that is not known here is told with how it is made known", async () => {
+  // Its code as Deno's TLS gives it; nothing is connected to.
+  const error = Object.assign(new Error("self-signed certificate in certificate chain"), {
+    code: "SELF_SIGNED_CERT_IN_CHAIN",
+  });
+  await assert.rejects(
+    withDatabase("postgres://u:p@db.example/d", () => Promise.reject(error)),
+    /DENO_CERT must name .*: self-signed certificate in certificate chain$/,
+  );
 });
