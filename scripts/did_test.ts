@@ -106,6 +106,7 @@ Deno.test("every type and method makes requests that the gateway accepts, and wh
         [["--type", "p256"], "did:key:zDn"],
         [["--type", "secp256k1"], "did:key:zQ3s"],
         [["--type", "pkh"], "did:pkh:eip155:1:0x"],
+        [["--method", "pkh"], "did:pkh:eip155:1:0x"],
         [["--type", "ed25519", "--method", "jwk"], "did:jwk:"],
       ] as const
     ) {
@@ -327,7 +328,7 @@ Deno.test("every mistake is one line on standard error, and nothing on standard 
         /^(?![^]*secret)[^]*no user name or password/,
       ],
       [["new", "--type", "rsa"], 2, /Allowed choices are/],
-      [["new", "--force", "--method", "pkh"], 1, /needs a secp256k1 key/],
+      [["new", "--force", "--type", "p256", "--method", "pkh"], 1, /needs a secp256k1 key/],
       [["new", "--force", "--type", "pkh", "--method", "key"], 1, /goes with the method pkh/],
       [["new", "--file", "no/such/folder/x"], 1, /cannot write/],
       [["new", "--force", "--did", "example.com"], 1, /example\.com is no DID/],

@@ -17,16 +17,19 @@ import { readPrivateKey } from "../private_key.ts";
 import { fileOption, note } from "./options.ts";
 
 interface KeyOptions {
-  type: KeyType | "pkh";
+  /** Unless given, what the method needs. */
+  type?: KeyType | "pkh";
   method?: KeyMethod;
   did?: string;
   file: string;
   force?: boolean;
 }
 
+const DEFAULT_TYPE = "(default: pkh for the method pkh, else ed25519)";
+
 const keyOptions = (typeDescription: string) => [
   new Option("--type <type>", typeDescription)
-    .choices(["ed25519", "p256", "secp256k1", "pkh"]).default("ed25519"),
+    .choices(["ed25519", "p256", "secp256k1", "pkh"]),
   new Option("--method <method>", "DID method (default: pkh for the type pkh, else key)")
     .choices(["key", "jwk", "pkh"]),
   new Option("--did <did>", "the DID itself: a did:web whose document lists the key")
@@ -41,7 +44,9 @@ export function newCommand(): Command {
     .action(async (options: KeyOptions) => {
       await saveKey(await generateKey(keyTypeOf(options)), options);
     });
-  keyOptions("key type; pkh is an Ethereum account").forEach((o) => command.addOption(o));
+  keyOptions(`key type; pkh is an Ethereum account ${DEFAULT_TYPE}`).forEach((o) =>
+    command.addOption(o)
+  );
   return command;
 }
 
@@ -53,7 +58,7 @@ export function importCommand(): Command {
     .action(async (source: string, options: KeyOptions) => {
       await saveKey(readPrivateKey(await keyText(source), keyTypeOf(options)), options);
     });
-  keyOptions("what a bare seed is the key of; pkh is an Ethereum account")
+  keyOptions(`what a bare seed is the key of; pkh is an Ethereum account ${DEFAULT_TYPE}`)
     .forEach((o) => command.addOption(o));
   return command;
 }
@@ -71,7 +76,10 @@ export function whoamiCommand(): Command {
     });
 }
 
-const keyTypeOf = ({ type }: KeyOptions): KeyType => type === "pkh" ? "secp256k1" : type;
+function keyTypeOf({ type, method }: KeyOptions): KeyType {
+  const wanted = type ?? (method === "pkh" ? "pkh" : "ed25519");
+  return wanted === "pkh" ? "secp256k1" : wanted;
+}
 
 async function saveKey(
   key: PrivateJwk,
