@@ -6,6 +6,7 @@
  * are made, and by one request a second in each isolate: with the slowest kind of key (4 ms) that is
  * less than 2 % of a core.
  */
+import { isDomainName } from "../bytes/domain_name.ts";
 
 const MAX_GUESSES = 4;
 const SEARCH_INTERVAL_MS = 1_000;
@@ -43,9 +44,10 @@ export function likelyAudiences(audience: string, host: string | null): string[]
     /^(https?):\/\/([^/:]+|\[[^\]]+\])(:\d+)?(.*)$/.exec(audience) ?? [];
   if (scheme === undefined) return [];
   const authority = `${hostname}${port ?? ""}`;
-  const hosts = [host, `${LOOPBACK.get(hostname!) ?? hostname}${port ?? ""}`];
+  const otherName = `${LOOPBACK.get(hostname!) ?? hostname}${port ?? ""}`;
   const guesses = [
-    ...hosts.filter((other) => isHost(other)).map((other) => `${scheme}://${other}${path}`),
+    ...(isHost(host) ? schemesOf(host, scheme).map((other) => `${other}://${host}${path}`) : []),
+    `${scheme}://${otherName}${path}`,
     // The origin alone, and the base URL that SDKs are given.
     `${scheme}://${authority}`,
     `${audience}/api/v1/openrouter`,
@@ -55,8 +57,14 @@ export function likelyAudiences(audience: string, host: string | null): string[]
   return [...new Set(guesses)].filter((guess) => guess !== audience).slice(0, MAX_GUESSES);
 }
 
+/** A gateway that knows itself by http, behind a proxy, is called by https where it has a public name. */
+function schemesOf(host: string, scheme: string): string[] {
+  const isPublic = isDomainName(host.replace(/:\d+$/, "").toLowerCase());
+  return scheme === "http" && isPublic ? ["https", "http"] : [scheme];
+}
+
 /** What an error may repeat. */
-function isHost(text: string | null): boolean {
+function isHost(text: string | null): text is string {
   return text !== null &&
     /^(?:[a-z0-9.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?$/i.test(text);
 }
