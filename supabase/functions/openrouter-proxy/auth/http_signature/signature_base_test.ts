@@ -200,6 +200,19 @@ Deno.test("each component of a request has the value that its client knows", () 
   ]);
 });
 
+Deno.test("the fields that RFCs define as dictionaries have a strict form", () => {
+  for (
+    const name of [
+      ...["content-digest", "repr-digest", "want-content-digest", "want-repr-digest"],
+      ...["signature", "signature-input", "accept-signature", "priority"],
+    ]
+  ) {
+    const head = { ...HEAD, headers: new Headers({ [name]: "b=2 ,a=?1" }) };
+    const [line] = baseOf(`("${name}";sf)`, head, AUDIENCE).split("\n");
+    assert.equal(line, `"${name}";sf: b=2, a`);
+  }
+});
+
 Deno.test("a parameter that differs makes another component", () => {
   for (
     const both of [

@@ -40,7 +40,8 @@ const DERIVED: Readonly<Record<string, Derive>> = {
 
 const FIELD_NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 /** Fields of requests that are defined as dictionaries, so that their strict form is known. */
-const DICTIONARIES = /^(?:(?:want-)?(?:content|repr)-digest|signature(?:-input)?|priority)$/;
+const DICTIONARIES =
+  /^(?:(?:want-)?(?:content|repr)-digest|signature-input|(?:accept-)?signature|priority)$/;
 
 /** @param audience an http(s) URL without query */
 export function targetOf(head: RequestHead, audience: string): Target {
