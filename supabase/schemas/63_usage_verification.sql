@@ -138,7 +138,7 @@ begin
         to_jsonb(counted), to_jsonb(logged)
       from (
         select * from public.usage_daily_of_all
-        where p_did is null and day <> all (array(select day from public.usage_day_changes))
+        where p_did is null and day <> all (array(select distinct day from public.usage_day_changes))
       ) as counted
       full join (
         select day, model, endpoint, sum(requests)::bigint as requests,
@@ -149,7 +149,7 @@ begin
           sum(requests_without_cost)::bigint as requests_without_cost
         from public.usage_daily
         where p_did is null and day in (select day from public.usage_daily_of_all)
-          and day <> all (array(select day from public.usage_day_changes))
+          and day <> all (array(select distinct day from public.usage_day_changes))
         group by day, model, endpoint
       ) as logged using (day, model, endpoint)
       where counted is distinct from logged

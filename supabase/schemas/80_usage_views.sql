@@ -4,17 +4,18 @@
 -- begin with did are for whoever looks at one DID: `where did = …` reads that DID's rows alone.
 -- security_invoker: a Supabase user's JWT sees its own DID's rows, service_role sees all.
 
+-- Each noted day once: a day can have tens of thousands of notes, and each row is compared with all.
 create view public.usage_of_days with (security_invoker = true) as
 select day, model, endpoint, requests, failed_requests, input_tokens, output_tokens, cached_tokens,
   reasoning_tokens, total_cost, upstream_cost, requests_without_cost
 from public.usage_daily_of_all
-where day <> all (array(select day from public.usage_day_changes))
+where day <> all (array(select distinct day from public.usage_day_changes))
 union all
 select day, model, endpoint, requests, failed_requests, input_tokens, output_tokens, cached_tokens,
   reasoning_tokens, total_cost, upstream_cost, requests_without_cost
 from public.usage_daily
 where day > coalesce((select max(day) from public.usage_daily_of_all), '-infinity')
-  or day = any (array(select day from public.usage_day_changes));
+  or day = any (array(select distinct day from public.usage_day_changes));
 comment on view public.usage_of_days is
   'Sums per UTC day, model and endpoint, to be added up further: several rows may be of the same. usage_by_day and usage_by_model do.';
 

@@ -1,7 +1,7 @@
 -- Admissions and settlements look rows up by their keys, also where they were planned while nothing was there:
 -- a plan is kept while the tables grow. And whatever sweeps, claims or looks for a few rows reads a few.
 begin;
-select plan(30);
+select plan(33);
 
 -- How often the transaction has read a table from end to end, or used an index, in all partitions.
 create function pg_temp.scans(relation regclass) returns bigint language sql as $$
@@ -137,6 +137,22 @@ select cmp_ok(pg_temp.reads(statement), '<', 200::bigint, statement) from (value
   (3, $$select * from public.cost_drift where checked_at > now() - interval '5 minutes'$$),
   (4, 'select public.claim_cost_searches(10)')
 ) as asked (place, statement) order by place;
+
+-- A day that is noted as changed many times is one day to whoever compares all days with those that are noted.
+insert into public.usage_day_changes select date '2020-01-01' from generate_series(1, 1000);
+create function pg_temp.compared_with(statement text) returns numeric language plpgsql as $$
+declare
+  v_plan jsonb;
+begin
+  execute 'explain (analyze, format json) ' || statement into v_plan;
+  return (
+    select max((node -> 'Actual Rows')::numeric)
+    from jsonb_path_query(v_plan, '$.**[*] ? (@."Parent Relationship" == "InitPlan")') as node
+  );
+end;
+$$;
+select is(pg_temp.compared_with('select * from public.' || name), 1::numeric, name || ' compares days with each other, not with all notes')
+from unnest('{usage_of_days, usage_by_day, usage_by_model}'::text[]) as name;
 
 select * from finish();
 rollback;
