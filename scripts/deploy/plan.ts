@@ -9,6 +9,7 @@ import type { Variables } from "../operator/env_file.ts";
 import { type Cli, CliError, type HostedProject } from "../operator/hosted_project.ts";
 import { shellQuoted } from "../shell_quoted.ts";
 import { SUPABASE } from "../stack/supabase_cli.ts";
+import { makeTemporaryFolder } from "../stack/temporary_folder.ts";
 import type { FunctionGraph } from "./function_graph.ts";
 import { secretsChange } from "./secrets_change.ts";
 import type { Step } from "./step.ts";
@@ -126,7 +127,7 @@ function scheduleMaintenance({ cli, project, digests }: PlanOptions): Step {
       const key = await project.secretKey();
       if (!/^[\w.-]+$/.test(key)) throw new CliError("the project's secret key has an odd shape");
       // In a file that is this user's alone: others may read the arguments of a program.
-      const folder = await Deno.makeTempDir({ prefix: "llm-gateway-" });
+      const folder = await makeTemporaryFolder("llm-gateway-");
       try {
         const path = join(folder, "schedule.sql");
         const sql = `create extension if not exists pg_net;\n${call(key)}\n`;

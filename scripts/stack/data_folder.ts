@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { runChild } from "./child.ts";
 import { StackError } from "./errors.ts";
 import { loadOrCreateSecrets, type StackSecrets } from "./secrets.ts";
+import { makeTemporaryFolder, unusable } from "./temporary_folder.ts";
 
 export const PROJECT_ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -37,12 +38,6 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   }
 }
 
-/** What a person is told where the operating system, whose errors have a code, does not let us. */
-function unusable(error: unknown, what: string, remedy: string): unknown {
-  if (!(error instanceof Error && "code" in error)) return error;
-  return new StackError(`${what} cannot be used: ${error.message}\n${remedy}`);
-}
-
 /**
  * Makes a folder that is deleted when it is disposed.
  *
@@ -51,10 +46,7 @@ function unusable(error: unknown, what: string, remedy: string): unknown {
  * @throws {StackError} when it cannot be copied, or nothing be made among temporary files
  */
 export async function temporaryDataFolder(template?: string): Promise<DataFolder> {
-  const path = await Deno.makeTempDir({ prefix: "llm-gateway-" }).catch((error) => {
-    const remedy = "Name one that this user may write in by the variable TMPDIR.";
-    throw unusable(error, "the folder of temporary files", remedy);
-  });
+  const path = await makeTemporaryFolder("llm-gateway-");
   const remove = () => Deno.remove(path, { recursive: true });
   try {
     if (template !== undefined) await copyData(template, path);

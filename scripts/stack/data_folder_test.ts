@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { openDataFolder, temporaryDataFolder } from "./data_folder.ts";
+import { supabaseCli } from "./supabase_cli.ts";
 
 Deno.test("a data folder is for one stack at a time, and keeps its secrets", async () => {
   const path = await Deno.makeTempDir();
@@ -40,10 +41,13 @@ Deno.test("temporary files that have no folder are told of, with what to do", as
   const { makeTempDir } = Deno;
   Deno.makeTempDir = () => Promise.reject(Object.assign(new Error("denied"), { code: "EACCES" }));
   try {
-    await assert.rejects(temporaryDataFolder(), {
-      name: "StackError",
-      message: /the folder of temporary files cannot be used: denied\nName one .* TMPDIR/,
-    });
+    // The Supabase CLI's, too, which every stack and deployment starts.
+    for (const use of [() => temporaryDataFolder(), () => supabaseCli(["--version"])]) {
+      await assert.rejects(use(), {
+        name: "StackError",
+        message: /the folder of temporary files cannot be used: denied\nName one .* TMPDIR/,
+      });
+    }
   } finally {
     Deno.makeTempDir = makeTempDir;
   }

@@ -1,6 +1,7 @@
 /** The real Supabase CLI, run through npx. */
 import { type ChildOptions, type ChildResult, runChild } from "./child.ts";
 import { StackError } from "./errors.ts";
+import { makeTemporaryFolder } from "./temporary_folder.ts";
 
 /**
  * Not an entry of deno.json: Deno resolves the optional packages of every platform there and stops
@@ -39,14 +40,14 @@ async function program({ signal }: ChildOptions): Promise<[string, ...string[]]>
 /**
  * Runs `supabase <args>` and waits for its end.
  *
- * @throws {StackError} when npx cannot be found
+ * @throws {StackError} when npx cannot be found, or nothing be made among temporary files
  */
 export async function supabaseCli(
   args: string[],
   options: ChildOptions = {},
 ): Promise<ChildResult> {
   // It unpacks a library of its own into the temporary folder at each run, and leaves it there.
-  const temporary = await Deno.makeTempDir({ prefix: "supabase-cli-" });
+  const temporary = await makeTemporaryFolder("supabase-cli-");
   try {
     const [command, ...first] = await program(options);
     return await runChild(command, [...first, ...args], {
