@@ -35,9 +35,16 @@ function unlessLeft(error: Error & { code?: string }): void {
   if (error.code !== "EPIPE") throw error;
 }
 
-/** What a person is told of an error. A refused connection has a code and no message. */
+/**
+ * What a person is told of an error. A refused connection has a code and no message; what goes wrong
+ * while things are released hides the reason that they were.
+ */
 export function oneLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  if ("suppressed" in error) {
+    const { suppressed, error: later } = error as unknown as Record<string, unknown>;
+    return `${oneLine(suppressed)}; then: ${oneLine(later)}`;
+  }
   const { code } = error as { code?: string };
   return (error.message || code || error.name).replaceAll(/\s*\n\s*/g, " ");
 }

@@ -92,12 +92,13 @@ await runCommand(
         onProgress: console.error,
         signal,
       });
-      if (evidence !== undefined) {
-        await Deno.writeTextFile(evidence, JSON.stringify(report.evidence, null, 1));
-      }
+      // First of all: a file that cannot be written must not cost the proof.
       if (json) printJson(report);
       else print(report);
       Deno.exitCode = report.isGreen ? 0 : 1;
+      if (evidence !== undefined) {
+        await Deno.writeTextFile(evidence, JSON.stringify(report.evidence, null, 1));
+      }
     }),
 );
 if (interruption.signal.aborted) Deno.exitCode = 130;
