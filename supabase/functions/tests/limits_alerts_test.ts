@@ -10,7 +10,7 @@ import { startWebhook } from "./harness/webhook.ts";
 import { useWorld } from "./harness/world.ts";
 
 const SECRET = "a secret of the tests, which is long";
-const hook = startWebhook();
+const hook = await startWebhook();
 const world = useWorld({
   freshStack: true,
   env: { ALERT_WEBHOOK_URL: hook.url, ALERT_WEBHOOK_SECRET: SECRET },
@@ -91,7 +91,7 @@ Deno.test("what a webhook does not take while it is down arrives once it is up, 
   assert.equal(hook.posts.length, 0);
   assert.doesNotMatch(gateway.output(), /hook\/of-the-tests/);
 
-  await hook.be(500);
+  hook.be(500);
   await letTimePass();
   const inVain = await maintain(world);
   assert.equal(inVain.jobs.alerts?.done, 0);
@@ -99,7 +99,7 @@ Deno.test("what a webhook does not take while it is down arrives once it is up, 
   assert.equal(hook.failed(), 3);
   await tried(did, 2);
 
-  await hook.be("up");
+  hook.be("up");
   assert.equal((await maintain(world)).jobs.alerts?.done, 0, "they are not due yet");
   await letTimePass();
   assert.equal((await maintain(world)).jobs.alerts?.done, 3);
@@ -144,10 +144,10 @@ Deno.test("what failed in the background is tried again by an isolate that has t
   const { db, env } = world;
   const identity = await newIdentity();
   await setLimits(db, identity.did, { daily_budget_usd: "1" });
-  await hook.be("down");
+  hook.be("down");
   await spend(identity, "0.9");
   await tried(identity.did, 1);
-  await hook.be("up");
+  hook.be("up");
   await letTimePass();
   // Of a gateway that has never swept, the first settlement does.
   const [another] = await startGateways(1, env);

@@ -1,5 +1,6 @@
 /** A server that alerts are posted to, which a test takes down and up. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 
 /** An alert as it arrived. */
@@ -16,24 +17,24 @@ export interface Webhook {
   posts: Posted[];
   /** How many were answered with an error. */
   failed(): number;
-  /** Refuses connections, answers with this status, or takes what comes. */
-  be(state: "down" | "up" | number): Promise<void>;
+  /** Breaks off every connection, answers with this status, or takes what comes. */
+  be(state: "down" | "up" | number): void;
   stop(): Promise<void>;
 }
 
-/** Starts it on a port that stays the same; it is down. */
-export function startWebhook(): Webhook {
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = probe.addr;
-  probe.close();
+/** Starts it; it is down. It listens all the same: somebody else might take the port meanwhile. */
+export async function startWebhook(): Promise<Webhook> {
   const posts: Posted[] = [];
-  let server: Server | null = null;
-  let status = 204;
+  let status: number | null = null;
   let failures = 0;
 
   async function answer(request: IncomingMessage, response: ServerResponse) {
     const { headers } = request;
     const body = await text(request);
+    if (status === null) {
+      response.destroy();
+      return;
+    }
     if (status >= 300) {
       failures++;
     } else {
@@ -46,23 +47,20 @@ export function startWebhook(): Webhook {
     response.writeHead(status).end();
   }
 
-  /** Breaks off whatever is open: a connection that is kept for later must not keep the server up. */
-  async function goDown() {
-    const stopping = server;
-    server = null;
-    if (stopping === null) return;
-    const closed = new Promise((resolve) => stopping.close(resolve));
-    stopping.closeAllConnections();
-    await closed;
-  }
+  const server = createServer(answer);
+  server.on("connection", (socket) => {
+    if (status === null) socket.destroy();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
 
-  async function be(state: "down" | "up" | number) {
-    if (state === "down") return await goDown();
-    status = state === "up" ? 204 : state;
-    if (server !== null) return;
-    const starting = createServer(answer);
-    await new Promise<void>((resolve) => starting.listen(port, "127.0.0.1", resolve));
-    server = starting;
+  function be(state: "down" | "up" | number) {
+    if (state === "down") {
+      status = null;
+      server.closeAllConnections();
+    } else {
+      status = state === "up" ? 204 : state;
+    }
   }
 
   return {
@@ -70,6 +68,10 @@ export function startWebhook(): Webhook {
     posts,
     failed: () => failures,
     be,
-    stop: () => be("down"),
+    async stop() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      be("down");
+      await closed;
+    },
   };
 }
