@@ -16,8 +16,8 @@ $$;
 
 select is(
   public.book_costs(jsonb_build_array(
-    pg_temp.cost(1, '0.5'), pg_temp.cost(2, '1e400'), pg_temp.cost(3, '-1'), pg_temp.cost(4, '7e-6'),
-    pg_temp.cost(1, '9')
+    pg_temp.cost(1, '0.5'), pg_temp.cost(2, '1e400'), pg_temp.cost(2, '1e131072'), pg_temp.cost(3, '-1'), pg_temp.cost(3, 'free'),
+    pg_temp.cost(4, '7e-6'), pg_temp.cost(1, '9')
   )),
   2,
   'each is booked once, and what Postgres refuses keeps the others from nothing'

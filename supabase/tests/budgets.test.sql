@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(118);
+select plan(122);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -519,17 +519,22 @@ create function pg_temp.enter(
     name, pg_temp.limits(limits), pg_temp.limits(gateway_limits), 0.25, day, '2028-02-28 12:00:00+00'
   );
 $$;
+-- Ten a minute have room for one more. What another DID has left is nobody's else.
 select public.store_budget(pg_temp.budget(jsonb_build_object(
-  'did', who, 'day', '2028-02-28', 'month', '2028-02-01', 'refusals_used_until', '-infinity'
+  'did', who, 'day', '2028-02-28', 'month', '2028-02-01', 'refusals_used_until', '-infinity', 'requests_used_until', '2028-02-28 12:00:54+00'
 )))
 from unnest('{did:key:entered,*}'::text[]) as who;
+select public.store_budget(public.budget_of('did:key:idle', '2028-02-28'));
 create temporary table unentered on commit drop as select pg_temp.both() as budgets;
 select is(
   (pg_temp.enter(name, limits, gateway_limits, day)).did is null and pg_temp.both() = budgets, true, 'nothing: ' || what
 )
 from unentered, (values
   ('the DID lacks room', 'did:key:entered', '{"daily_budget_usd": 0.1}'::jsonb, '{}'::jsonb, '2028-02-28'::date),
-  ('the gateway lacks room', 'did:key:entered', '{}', '{"daily_budget_usd": 0.1}', '2028-02-28'),
+  ('its rate is used up', 'did:key:entered', '{"requests_per_minute": 9}', '{}', '2028-02-28'),
+  ('it has as many under way as it may', 'did:key:entered', '{"concurrent_requests": 7}', '{}', '2028-02-28'),
+  ('the gateway lacks room', 'did:key:entered', '{}', '{"daily_budget_usd": 0.5}', '2028-02-28'),
+  ('the gateway''s rate is used up', 'did:key:entered', '{}', '{"requests_per_minute": 9}', '2028-02-28'),
   ('its rows are of another day', 'did:key:entered', '{}', '{}', '2028-02-29'),
   ('the DID has no row', 'did:key:new', '{}', '{}', '2028-02-28')
 ) as call (what, name, limits, gateway_limits, day);
@@ -546,6 +551,8 @@ select is(
 )
 from unentered;
 select is(((pg_temp.both())[2]).requests_under_way, (budgets[2]).requests_under_way + 1, 'under way') from unentered;
+select public.store_budget(pg_temp.budget('{"did": "*", "day": "2028-02-27", "month": "2028-02-01", "refusals_used_until": "-infinity"}'));
+select is((pg_temp.enter('did:key:entered', '{}', '{}')).did, null, 'none, while that of all together is of another day');
 
 -- Changes of many calls, and of hardly anything.
 select public.set_gateway_limits(refused_requests_per_minute => 1000000);
