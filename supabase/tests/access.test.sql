@@ -1,6 +1,6 @@
 -- Who may call, which models, what of the body, and in which order that is decided.
 begin;
-select plan(103);
+select plan(105);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -157,7 +157,13 @@ select is(pg_temp.next('{"owned_generations": []}'), 'rate_limited concurrent', 
 select public.set_limits('did:key:last', clear => '{concurrent_requests}');
 select is(pg_temp.next('{}'), 'budget_exceeded day', 'then budgets');
 select is_empty($$ select from public.key_provisioning where did = 'did:key:last' $$, 'to none of which a key is made');
-select public.set_limits('did:key:last', daily_budget_usd => 3);
+select public.set_limits('did:key:last', daily_budget_usd => 3, concurrent_requests => 1);
+select is(pg_temp.next('{}'), 'rate_limited concurrent', 'nor where there is room for all but its being one more under way');
+select public.set_limits('did:key:last', clear => '{concurrent_requests}');
+select public.set_gateway_limits(requests_per_minute => 1);
+update public.budgets set requests_used_until = now() + interval '1 microsecond' where did = '*';
+select is(pg_temp.next('{}'), 'rate_limited requests', 'or in the rate of all together');
+select public.set_gateway_limits(clear => '{requests_per_minute}');
 select is(pg_temp.next('{}'), 'needs_provisioning', 'then the key');
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 values ('did:key:last', 'hash last', 'sealed', 'last');
