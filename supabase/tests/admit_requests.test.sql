@@ -137,6 +137,10 @@ insert into public.budgets (did, day, month)
 select did, date '2028-03-01', date '2028-03-01' from public.user_api_keys where did <> 'did:key:new'
 union all select '*', date '2028-03-01', date '2028-03-01';
 update public.budgets set day = '2028-02-29', month = '2028-02-01', day_spent_usd = 1 where did = 'did:key:old';
+-- No two amounts are alike.
+update public.budgets
+set day_spent_usd = 0.5, day_reserved_usd = 0.25, month_spent_usd = 5, month_reserved_usd = 2
+where did in ('did:key:alice', 'did:key:bob', '*');
 insert into public.request_logs (id, did, method, endpoint, generation_id, status, response_time)
 values (gen_random_uuid(), 'did:key:bob', 'POST', '/chat/completions', 'gen-bob', 'completed', now());
 
@@ -273,16 +277,16 @@ select is(pg_temp.admitted(pg_temp.items(1, 64, 'slow'), meanwhile => $$ select 
 select is(pg_temp.admitted(pg_temp.items(1, 4, 'slow'), meanwhile => $$ update public.budgets set requests_used_until = '2028-03-01 10:00:00.000001+00' where did = 'did:key:slow' $$), '', 'to the microsecond');
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'slow'), meanwhile => $$ update public.budgets set requests_used_until = '2028-03-01 10:00:15+00' where did = 'did:key:slow' $$), '1 2 3', 'and not below');
 select is(
-  pg_temp.outcome('together', pg_temp.items(1, 2, 'alice') || pg_temp.items(3, 4, 'bob'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 0.35)')
+  pg_temp.outcome('together', pg_temp.items(1, 2, 'alice') || pg_temp.items(3, 4, 'bob'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 1.1)')
     - 'state' || jsonb_build_object('stays', pg_temp.outcome('together', '[]') -> 'state'
-      = pg_temp.outcome('together', pg_temp.items(1, 2, 'alice') || pg_temp.items(3, 4, 'bob'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 0.35)') -> 'state'),
+      = pg_temp.outcome('together', pg_temp.items(1, 2, 'alice') || pg_temp.items(3, 4, 'bob'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 1.1)') -> 'state'),
   '{"answers": {}, "stays": true}', 'where the gateway''s budget has no room for all, nobody is admitted, and nothing stays'
 );
-select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice') || pg_temp.items(4, 4, 'alice', '{"metered": false}'), meanwhile => 'select public.set_gateway_limits(monthly_budget_usd => 0.29)'), '4', 'but what is not metered');
+select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice') || pg_temp.items(4, 4, 'alice', '{"metered": false}'), meanwhile => 'select public.set_gateway_limits(monthly_budget_usd => 7.29)'), '4', 'but what is not metered');
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice'), meanwhile => 'select public.set_gateway_limits(requests_per_minute => 2)'), '', 'so it is with the gateway''s rate');
-select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 0.3, requests_per_minute => 3)'), '1 2 3', 'what is just enough is enough');
+select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 1.05, requests_per_minute => 3)'), '1 2 3', 'what is just enough is enough');
 select is(
-  pg_temp.admitted(pg_temp.items(1, 3, 'alice') || pg_temp.items(4, 5, 'bob', '{"metered": false}'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 0.3, requests_per_minute => 3)'),
+  pg_temp.admitted(pg_temp.items(1, 3, 'alice') || pg_temp.items(4, 5, 'bob', '{"metered": false}'), meanwhile => 'select public.set_gateway_limits(daily_budget_usd => 1.05, requests_per_minute => 3)'),
   '1 2 3 4 5', 'and what is not metered takes nothing of it'
 );
 select is(pg_temp.admitted(pg_temp.items(1, 3, 'alice'), meanwhile => $$ update public.budgets set day = '2028-02-29' where did = '*' $$), '', 'the first of a day are for one transaction each');

@@ -3,7 +3,7 @@ begin;
 select plan(12);
 
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
-select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
+select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now() + interval '2 seconds', 'gen-' || n
 from generate_series(1, 4) as n;
 select count(public.count_in_usage(log, 1)) from public.request_logs as log;
 create function pg_temp.cost(n integer, p_cost text) returns jsonb language sql as $$
@@ -58,7 +58,7 @@ select is(
 
 -- A row's first cost counts, however many are told, and whatever else they are told with.
 insert into public.request_logs (id, did, method, endpoint, model, status, response_time, generation_id)
-select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now(), 'gen-' || n
+select ('00000000-0000-4000-8000-00000000000' || n)::uuid, 'did:key:alice', 'POST', '/x', 'm', 'failed', now() + interval '2 seconds', 'gen-' || n
 from generate_series(5, 7) as n;
 update public.request_logs set cost_asks = case generation_id when 'gen-7' then 0 else 3 end where total_cost is null;
 select public.give_back_unpriced_requests(jsonb_agg(jsonb_build_object('request_id', id, 'request_time', request_time - case generation_id when 'gen-6' then interval '1 hour' else '0' end)))

@@ -538,6 +538,8 @@ from unentered, (values
   ('its rows are of another day', 'did:key:entered', '{}', '{}', '2028-02-29'),
   ('the DID has no row', 'did:key:new', '{}', '{}', '2028-02-28')
 ) as call (what, name, limits, gateway_limits, day);
+update public.budgets set requests_used_until = '2028-02-28 01:00:00+00' where did = '*';
+update unentered set budgets = pg_temp.both();
 select is(
   pg_temp.enter('did:key:entered', '{"requests_per_minute": 10}', '{"requests_per_minute": 30}'),
   public.with_call(budgets[2], pg_temp.limits('{"requests_per_minute": 10}'), 0.25, false, '2028-02-28 12:00:00+00'),

@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(260);
+select plan(261);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -543,6 +543,16 @@ select is(
   'limits are told by the spelling by which they were set'
 );
 select throws_ok($$ select public.account_limits('z6Mkalice') $$, 'P0001', '''z6Mkalice'' is no DID', 'and no limits of what is no DID');
+
+-- Days and months end where those of UTC do, wherever a session is.
+set local timezone = 'Pacific/Kiritimati';
+select is(
+  (
+    select array_agg((budget ->> 'resets_at')::timestamptz order by place)
+    from jsonb_array_elements(public.account_limits('did:key:fresh', '2028-02-28 23:59:59+00') -> 'budgets') with ordinality as told (budget, place)
+    where budget ->> 'scope' = 'did'
+  ), '{2028-02-29 00:00:00+00, 2028-03-01 00:00:00+00}'::timestamptz[], 'budgets are told to be whole again at midnight, and on the first, of UTC'
+);
 
 select * from finish();
 rollback;
