@@ -1,7 +1,7 @@
 -- Admissions that came together: who is admitted, what stays of those who are left out, and that whoever
 -- is admitted is told and booked what admit_request would.
 begin;
-select plan(86);
+select plan(87);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name, status)
 select 'did:key:' || name, 'hash ' || name, 'sealed ' || name, name,
@@ -295,6 +295,17 @@ select is(
   pg_temp.admitted(pg_temp.items(1, 2, 'alice') || pg_temp.items(3, 3, 'listed'), meanwhile => $$ do $do$ begin perform public.set_gateway_limits(access_mode => 'allowlist'); perform public.allow_did('did:key:listed'); end $do$ $$),
   '3', 'with a list of DIDs only those pass that are on it'
 );
+select is(
+  pg_temp.outcome('together', pg_temp.items(1, 2, 'alice'), meanwhile => what) #> '{state,budgets}',
+  pg_temp.outcome('alone', pg_temp.items(1, 2, 'alice'), meanwhile => what) #> '{state,budgets}', 'rates are taken out of their own buckets'
+)
+from (values ($$
+  select public.set_gateway_limits(requests_per_minute => 60), public.set_limits('did:key:alice', requests_per_minute => 30);
+  update public.budgets
+  set requests_used_until = '2028-03-01 10:00:01+00', free_requests_used_until = '2028-03-01 10:00:02+00',
+    refusals_used_until = '2028-03-01 09:59:59+00', new_accounts_used_until = '2028-03-01 10:00:03+00'
+  where did in ('did:key:alice', '*')
+$$)) as meanwhile (what);
 select throws_ok(
   $$ select public.admit_requests(jsonb_build_array(pg_temp.item(1, 'alice'), pg_temp.item(2, 'bob', '{"estimate": [{"usd": "NaN"}]}'))::text) $$,
   '22003', null, 'where one holds what is none, nothing is done, and each is asked for alone'

@@ -1,6 +1,6 @@
 -- Alerts: each threshold of a budget once a period, and their delivery.
 begin;
-select plan(89);
+select plan(93);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -65,6 +65,18 @@ select is(
 select is(pg_temp.spend('did:key:alice', '0.6', '2028-02-29 00:00:00+00'), true, 'the next day');
 select is(split_part(pg_temp.alerts('did:key:alice', 'day'), ', ', 4), '2028-02-29 50 1 0.6', 'has alerts of its own');
 select is(pg_temp.alerts('did:key:alice', 'month') || ', ' || pg_temp.alerts('*', 'day') || ', ' || pg_temp.alerts('*', 'month'), 'none, none, none', 'and what has no budget has none');
+
+-- A day and its month come to their thresholds each for itself.
+create function pg_temp.alerted(p_did text, spent jsonb) returns text language sql as $$
+  select concat_ws(' ', day_alerted, month_alerted) from public.with_alerts(
+    jsonb_populate_record(public.budget_of(p_did, '2028-02-28'), spent),
+    jsonb_populate_record(null::public.limits, '{"daily_budget_usd": 1, "monthly_budget_usd": 10}')
+  );
+$$;
+select is(pg_temp.alerted('did:key:day', '{"day_spent_usd": 0.5, "month_spent_usd": 8, "month_alerted": 80}'), '50 80', 'a day reaches half in a month that was at four fifths');
+select is(pg_temp.alerts('did:key:day', 'day') || ', ' || pg_temp.alerts('did:key:day', 'month'), '2028-02-28 50 1 0.5, none', 'of which there is an alert');
+select is(pg_temp.alerted('did:key:month', '{"day_spent_usd": 0.8, "day_alerted": 80, "month_spent_usd": 5}'), '80 50', 'so it is the other way round');
+select is(pg_temp.alerts('did:key:month', 'day') || ', ' || pg_temp.alerts('did:key:month', 'month'), 'none, 2028-02-01 50 10 5', 'of the month');
 
 -- A DID's month, and the gateway's day and month, all at once.
 select public.set_limits('did:key:bob', monthly_budget_usd => 10);

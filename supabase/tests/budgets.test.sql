@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(122);
+select plan(123);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -487,7 +487,7 @@ select public.store_budget(pg_temp.budget('{"did": "did:key:stored"}'));
 select is(public.budget_of('did:key:stored', '2028-02-28'), pg_temp.budget('{"did": "did:key:stored"}'), 'a budget is stored whole');
 create temporary table later on commit drop as
 select row(
-  'did:key:stored', '2028-03-02', 11, 12, 80, 13, 14, 100, '2028-03-01', 15, 16, 80, 17,
+  'did:key:stored', '2028-03-02', 11, 12, 80, 13, 14, 100, '2028-03-01', 15, 16, 50, 17,
   '2028-03-02 01:00:00+00', '2028-03-02 02:00:00+00', '2028-03-02 03:00:00+00', '2028-03-02 04:00:00+00'
 )::public.budgets as budget;
 select public.store_budget(budget) from later;
@@ -504,6 +504,10 @@ from (values
 select is(
   (public.refusal_by(pg_temp.budget(), pg_temp.limits('{"free_models_per_day": 1}'), 'did', 0, true, '2028-02-28 23:00:00+00') ->> 'retry_after_ms'), '3600000',
   'so are those of free models'
+);
+select is(
+  (public.budget_change_of(null, pg_temp.log('{"request_time": "2028-02-28 11:00:00+00", "reserved_on": null}'))).day, '2028-02-28'::date,
+  'and the day of a call for which none was reserved'
 );
 
 set local timezone = 'UTC';

@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(261);
+select plan(265);
 
 -- What a new gateway starts with; this database has had its limits cleared.
 select is(
@@ -544,14 +544,40 @@ select is(
 );
 select throws_ok($$ select public.account_limits('z6Mkalice') $$, 'P0001', '''z6Mkalice'' is no DID', 'and no limits of what is no DID');
 
+-- What is reserved for a day is not what is reserved for its month.
+select public.set_gateway_limits(clear => '{daily_budget_usd, monthly_budget_usd, requests_per_minute}');
+select public.store_budget(jsonb_populate_record(
+  public.budget_of(who, '2028-02-28'), '{"day_spent_usd": 1, "day_reserved_usd": 0.25, "month_spent_usd": 5, "month_reserved_usd": 2}'
+))
+from unnest('{did:key:dave,*}'::text[]) as who;
+create function pg_temp.left_of(p_limits jsonb) returns text language sql as $$
+  select public.admitted_answer(
+    null, null, settings, jsonb_populate_record(null::public.limits, p_limits), public.budget_of('did:key:dave', '2028-02-28'), now()
+  ) ->> 'remaining_usd' from public.gateway_settings as settings;
+$$;
+select is(pg_temp.left_of('{"daily_budget_usd": 10}'), '8.75', 'a call is told what is left of its day');
+select is(pg_temp.left_of('{"monthly_budget_usd": 10}'), '3', 'or of its month');
+create function pg_temp.left_of_all() returns text language sql as $$
+  select string_agg(concat_ws(' ', budget ->> 'period', budget ->> 'remaining_usd'), ', ')
+  from jsonb_array_elements(public.account_limits('did:key:dave', '2028-02-28 12:00:00+00') -> 'budgets') as budget
+  where budget ->> 'remaining_usd' is not null;
+$$;
+select public.set_limits('did:key:dave', clear => '{daily_budget_usd, monthly_budget_usd}');
+select public.set_gateway_limits(daily_budget_usd => 10, monthly_budget_usd => 10);
+select is(pg_temp.left_of_all(), 'day 8.75, month 3', 'so is who asks, of what all together have left');
+select public.set_gateway_limits(clear => '{daily_budget_usd, monthly_budget_usd}');
+select public.set_limits('did:key:dave', daily_budget_usd => 10, monthly_budget_usd => 10);
+select is(pg_temp.left_of_all(), 'day 8.75, month 3', 'and of its own');
+
 -- Days and months end where those of UTC do, wherever a session is.
+select public.set_gateway_limits(daily_budget_usd => 10, monthly_budget_usd => 10);
 set local timezone = 'Pacific/Kiritimati';
 select is(
   (
     select array_agg((budget ->> 'resets_at')::timestamptz order by place)
     from jsonb_array_elements(public.account_limits('did:key:fresh', '2028-02-28 23:59:59+00') -> 'budgets') with ordinality as told (budget, place)
-    where budget ->> 'scope' = 'did'
-  ), '{2028-02-29 00:00:00+00, 2028-03-01 00:00:00+00}'::timestamptz[], 'budgets are told to be whole again at midnight, and on the first, of UTC'
+  ), '{2028-02-29 00:00:00+00, 2028-03-01 00:00:00+00, 2028-02-29 00:00:00+00, 2028-03-01 00:00:00+00}'::timestamptz[],
+  'budgets, its own and those of all together, are told to be whole again at midnight, and on the first, of UTC'
 );
 
 select * from finish();

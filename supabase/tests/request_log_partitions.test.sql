@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(47);
+select plan(49);
 
 create temporary view month_partitions as
 select relname,
@@ -185,7 +185,12 @@ select is(
 select is(pg_temp.partition_of(3), 'partitions.request_logs_default', 'and every row without a month');
 
 update public.gateway_settings set request_log_retention_months = 2;
+create temporary table retained on commit drop as
+select (date_trunc('month', now() at time zone 'utc') - interval '2 months')::timestamp at time zone 'utc' as since;
+set local timezone = 'Etc/GMT+12';
+select is(public.request_log_retained_since(), since, 'a retention is told in months of UTC, west of it') from retained;
 set local timezone = 'Pacific/Kiritimati';
+select is(public.request_log_retained_since(), since, 'and east of it') from retained;
 select is(
   public.maintain_request_log_partitions(),
   jsonb_build_object(
