@@ -169,8 +169,9 @@ select is(
 -- Jobs: their generation's id is not the job's.
 insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id, total_cost, cost_source)
 values
+  -- A cost that is in the books already comes before an older job that lacks one.
   (gen_random_uuid(), 'did:key:alice', 'POST', '/videos', 'v', now() - interval '2 hours', 'completed', now(), 'gen-vid-1', 1, 'response'),
-  (gen_random_uuid(), 'did:key:alice', 'POST', '/videos', 'v', now() - interval '2 hours', 'completed', now(), 'gen-vid-2', null, null);
+  (gen_random_uuid(), 'did:key:alice', 'POST', '/videos', 'v', now() - interval '3 hours', 'completed', now(), 'gen-vid-2', null, null);
 select count(public.count_in_usage(log, 1)) from public.request_logs as log where endpoint = '/videos';
 select is(pg_temp.adopt('{gen-j}', 'v', '1 hour', '1', true, '/videos'), 'known', 'a job''s generation is the job''s');
 select is(
@@ -181,7 +182,7 @@ select is(pg_temp.adopt('{gen-k}', 'v', '1 hour', '1', true, '/videos'), 'adopte
 select is((select total_cost from public.request_logs where generation_id = 'gen-vid-2'), 1::numeric, 'and is priced by it');
 
 insert into public.request_logs (id, did, method, endpoint, model, request_time, status, response_time, generation_id, total_cost)
-select ('00000000-0000-4000-8000-00000000008' || n)::uuid, 'did:key:alice', 'POST', '/videos', model, now() - age, 'completed', now(), 'gen-vid-8' || n, cost
+select ('00000000-0000-4000-8000-00000000008' || n)::uuid, 'did:key:alice', 'POST', '/videos', model, now() - age, 'completed', now() - interval '1 minute' * n, 'gen-vid-8' || n, cost
 from (values
   (1, null, interval '3 hours', null), (2, 'w', '2 hours', null), (3, 'v', '1 hour', null),
   -- One that cost something else, and one that is too old.
