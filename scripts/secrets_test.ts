@@ -30,7 +30,10 @@ Deno.test("secrets takes no arguments", async () => {
 Deno.test("secrets --output writes a file for its owner alone, and replaces none", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const path = join(folder, "secrets.env");
+    const path = join(folder, "my secrets.env");
+    await assert.rejects(readEnvFile(path), {
+      message: `there is no ${path}; make it with: deno task secrets --output '${path}'`,
+    });
     const first = await runOperatorCommand("secrets.ts", ["--output", path]);
     assert.deepEqual([first.code, first.stderr], [0, ""]);
     const { API_KEY_ENCRYPTION_KEY: key } = await readEnvFile(path);

@@ -92,10 +92,10 @@ await runCommand(
         onProgress: console.error,
         signal,
       });
-      // First of all: a file that cannot be written must not cost the proof.
       if (json) printJson(report);
       else print(report);
       Deno.exitCode = report.isGreen ? 0 : 1;
+      // At the end: a file that cannot be written must not cost the proof.
       if (evidence !== undefined) {
         await Deno.writeTextFile(evidence, JSON.stringify(report.evidence, null, 1));
       }

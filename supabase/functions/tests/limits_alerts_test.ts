@@ -90,7 +90,7 @@ Deno.test("what a webhook does not take while it is down arrives once it is up, 
   // An attempt counts when it begins; each has ended when its line is there.
   const inVainLines = () => spending!.log.filter(({ event }) => event === "alert_undelivered");
   await until("the ends of the attempts", () => inVainLines().length === 3);
-  // Which may look once more for what is due, and would take it from the maintenance below.
+  // It may look once more for what is due, and would take that from the maintenance below.
   await spending!.stop();
   assert.equal(hook.posts.length, 0);
   assert.doesNotMatch(spending!.output(), /hook\/of-the-tests/);

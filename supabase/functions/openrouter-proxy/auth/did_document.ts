@@ -41,16 +41,14 @@ export async function didDocumentKeys(
     const method = typeof entry === "string" ? declared.get(absoluteId(did, entry) ?? "") : entry;
     const id = isObject(method) ? absoluteId(did, method.id) : null;
     if (!isObject(method) || id === null || method.controller !== did) continue;
-    const endsAt = Math.min(endOf(method.revoked), endOf(method.expires));
-    if (endsAt <= nowSeconds) continue;
     const key = await importMethod(method);
-    if (key) keys.push({ id, key, endsAt });
+    if (key) keys.push({ id, key, endsAt: Math.min(endOf(method.revoked), endOf(method.expires)) });
   }
   return keysInForce(keys, nowSeconds);
 }
 
 /**
- * Those that have not ended since the document was read.
+ * Those that have not ended by now.
  *
  * @throws {GatewayError} invalid_did where there is none
  */

@@ -12,7 +12,14 @@ import { dividedUp, usdUnits } from "../bytes/usd.ts";
 import type { Asked } from "./asked.ts";
 import { type BoundingMember, OUTPUT_BOUNDS } from "./calls.ts";
 import { sizeOfText } from "./json_text.ts";
-import { presenceBeside, scalarBeside, taking, takingText, wholeScalar } from "./takings.ts";
+import {
+  itemsBeside,
+  presenceBeside,
+  scalarBeside,
+  taking,
+  takingText,
+  wholeScalar,
+} from "./takings.ts";
 import { tokensOf } from "./tokens.ts";
 
 /** What `provider.max_price` says of one price. */
@@ -141,28 +148,18 @@ export class Bounds {
         if (json === null || !/^[-\d]/.test(json)) this.#prompts++;
       }),
     };
-    return {
-      item: () => {
-        inItem = others.item?.() ?? null;
-        return item;
-      },
-      member: (name) => others.member?.(name) ?? null,
-      begin: (at, isObject) => others.begin?.(at, isObject),
-      end: (at, isEmpty) => others.end?.(at, isEmpty),
-    };
+    return itemsBeside(others, () => {
+      inItem = others.item?.() ?? null;
+      return item;
+    });
   }
 
   /** Looks at `documents`, each of which is an item. @param others looks at whatever else is in it */
   documents(others: JsonVisitor): JsonVisitor {
-    return {
-      item: () => {
-        this.#documents++;
-        return others.item?.() ?? null;
-      },
-      member: (name) => others.member?.(name) ?? null,
-      begin: (at, isObject) => others.begin?.(at, isObject),
-      end: (at, isEmpty) => others.end?.(at, isEmpty),
-    };
+    return itemsBeside(others, () => {
+      this.#documents++;
+      return others.item?.() ?? null;
+    });
   }
 
   /** Looks at `query`, a text. @param others looks at whatever else is in it */

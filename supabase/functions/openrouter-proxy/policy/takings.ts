@@ -48,15 +48,24 @@ export function wholeScalar(use: (json: Uint8Array) => void): Taking {
   };
 }
 
-/** Looks into a value as another visitor does, but takes it by itself where it is a scalar. */
-export function scalarBeside(others: JsonVisitor, scalar: Taking): JsonVisitor {
+/** Looks into a value as another visitor does. */
+function into(others: JsonVisitor): JsonVisitor {
   return {
     begin: (at, isObject) => others.begin?.(at, isObject),
     end: (at, isEmpty) => others.end?.(at, isEmpty),
     item: () => others.item?.() ?? null,
     member: (name) => others.member?.(name) ?? null,
-    scalar,
   };
+}
+
+/** Looks into a value as another visitor does, but for its items. @param item as a visitor has it */
+export function itemsBeside(others: JsonVisitor, item: () => JsonVisitor | null): JsonVisitor {
+  return { ...into(others), item };
+}
+
+/** Looks into a value as another visitor does, but takes it by itself where it is a scalar. */
+export function scalarBeside(others: JsonVisitor, scalar: Taking): JsonVisitor {
+  return { ...into(others), scalar };
 }
 
 /** Looks at a value as another visitor does, and tells that it is there and not null. */
