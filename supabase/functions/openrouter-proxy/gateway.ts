@@ -36,6 +36,7 @@ export function createGateway(deps: GatewayDeps): Gateway {
   const {
     identify,
     rates,
+    revokedTokens,
     proxy,
     upToDate,
     health,
@@ -65,7 +66,10 @@ export function createGateway(deps: GatewayDeps): Gateway {
     });
   }
 
-  app.use(requestLog(now, log), onAnswer(rates.countRefusals, tellLimits, noStore, closeUnread));
+  app.use(requestLog(now, log));
+  app.use(
+    onAnswer(rates.countRefusals, revokedTokens.note, tellLimits, noStore, closeUnread),
+  );
   app.use(crossOrigin(config.allowedOrigins), wellFormedHost);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);

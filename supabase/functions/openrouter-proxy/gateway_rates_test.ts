@@ -74,6 +74,50 @@ test("a DID that is refused too often is refused without asking Postgres, by its
   assert.deepEqual([received, gateway.seen.admissions], [false, 120]);
 });
 
+test("whoever goes on with a revoked token takes nothing that is its DID's, nor Postgres's time", async () => {
+  let asked = 0;
+  const gateway = await gatewayWith({
+    env: { READS_PER_MINUTE: "3" },
+    store: {
+      admit: () => {
+        asked++;
+        return Promise.resolve({ decision: "token_revoked" } as Admission);
+      },
+      tokenIsRevoked: () => {
+        asked++;
+        return Promise.resolve(true);
+      },
+      usageStats: () => Promise.resolve({ total_cost: "0", groups: [] } as unknown as UsageStats),
+    },
+  });
+  const authorization = `Bearer ${await signedToken(gateway.signer)}`;
+  const withToken = async (method: string, path: string, body: string | null = null) => {
+    const request = { method, headers: { authorization }, body };
+    const response = await gateway.fetch(
+      new Request(`http://edge/openrouter-proxy${path}`, request),
+    );
+    return (await errorOf(response)).type;
+  };
+  // Refused before anybody is asked, so that nobody knows of the revocation.
+  for (let n = 0; n < 130; n++) {
+    assert.equal(await withToken("GET", "/api/v1/openrouter/files"), "path_forbidden");
+    assert.equal(await withToken("POST", "/api/v1/openrouter/keys"), "path_forbidden");
+    assert.equal(await withToken("GET", "/api/v1/usage?nothing=1"), "invalid_request");
+    assert.equal(await withToken("POST", CHAT, "{"), "invalid_request");
+  }
+  assert.equal(asked, 0);
+  for (let n = 0; n < 130; n++) {
+    assert.equal(await withToken("GET", "/api/v1/usage"), "invalid_token");
+    assert.equal(await withToken("POST", CHAT, '{"model":"m"}'), "invalid_token");
+    assert.equal(await withToken("GET", "/api/v1/openrouter/files"), "invalid_token");
+  }
+  assert.equal(asked, 1);
+  // The one request that Postgres was asked of has counted.
+  const parts = { method: "GET", path: "/api/v1/usage", body: "" };
+  const signed = await gateway.fetch(await requestFrom(gateway.signer, parts));
+  assert.deepEqual([signed.status, signed.headers.get("ratelimit-remaining")], [200, "1"]);
+});
+
 Deno.test("calls that are refused leave no memory taken, however large they were", async () => {
   const gateway = await gatewayWith({ admission: { decision: "access_denied" } as Admission });
   const body = JSON.stringify({ model: "m", padding: "x".repeat(4 * 1024 * 1024) });

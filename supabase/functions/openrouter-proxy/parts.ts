@@ -5,6 +5,7 @@ import { createAccounts } from "./accounts/accounts.ts";
 import { createEncryptionKeys } from "./accounts/encryption_keys_route.ts";
 import { createKeyVault } from "./accounts/key_vault.ts";
 import { createPseudonyms } from "./accounts/pseudonym.ts";
+import { createRevokedTokens, type RevokedTokens } from "./accounts/revoked_tokens.ts";
 import { createAuthenticator } from "./auth/authenticate.ts";
 import { type AlertDelivery, createAlertDelivery } from "./books/alerts/delivery.ts";
 import { type Bookkeeper, createBookkeeper } from "./books/booking.ts";
@@ -19,7 +20,7 @@ import { createHealth } from "./health/health_route.ts";
 import { bodiesUnderWay } from "./http/bodies/bodies_under_way.ts";
 import { bodyLimits } from "./http/bodies/body_limits.ts";
 import { createRequireOperator } from "./http/operator.ts";
-import { createRates } from "./http/rates.ts";
+import { createRates, type Rates } from "./http/rates.ts";
 import type { Log } from "./log/log.ts";
 import { createManagement } from "./openrouter/management.ts";
 import { createKeyCheck } from "./openrouter/management_key.ts";
@@ -61,11 +62,13 @@ export function createParts(deps: GatewayDeps) {
     { store, management, vault, guardrailId, endedCallsOf, now, sleep, onAlert, log },
   );
   const rates = createRates(config.readsPerMinute, now);
-  const identify = identifying(deps, rates);
+  const revokedTokens = createRevokedTokens(now);
+  const identify = identifying(deps, rates, revokedTokens);
   const requireOperator = createRequireOperator(config.operatorKeys);
   return {
     identify,
     rates,
+    revokedTokens,
     upToDate: bookkeeper.upToDate,
     /** Ends what is under way as it stands. */
     retire: bookkeeper.retire,
@@ -108,7 +111,8 @@ export function createParts(deps: GatewayDeps) {
 /** Who calls, and their body within bounds. */
 function identifying(
   { config, fetch, now, sleep }: GatewayDeps,
-  rates: ReturnType<typeof createRates>,
+  rates: Rates,
+  revokedTokens: RevokedTokens,
 ) {
   const { audience, maxTokenLifetimeSeconds, maxWalletSessionSeconds, didWebHosts } = config;
   const authenticate = createAuthenticator({
@@ -124,7 +128,7 @@ function identifying(
     now: () => performance.now(),
     sleep,
   });
-  return createIdentify(authenticate, maxRequestBytes, bodies, rates);
+  return createIdentify(authenticate, maxRequestBytes, bodies, rates, revokedTokens);
 }
 
 /** The books, and what a settlement may bring about: an alert, and some of maintenance's work. */

@@ -256,6 +256,25 @@ Deno.test("tokens issued before tokens_valid_after are refused on every route, l
   await db.endedRows(caller.did, 3);
 });
 
+Deno.test("whoever goes on with a revoked token does not shut its DID out", async () => {
+  const caller = await newIdentity();
+  const token = await createDidToken(caller, { audience: AUDIENCE });
+  await assertAnswered(await post(bearer(token)));
+  await world.db.endedRows(caller.did, 1);
+  await revokeTokensBefore(caller.did, nowS() + 100);
+  for (let n = 0; n < 130; n++) {
+    await assertRefused(await get("/api/v1/openrouter/files", token), 403, "path_forbidden");
+  }
+  await assertRefused(await get("/api/v1/usage", token), 401, "invalid_token");
+  const calls = dataApi.calls.length;
+  for (const path of ["/api/v1/usage", "/api/v1/openrouter/models", "/api/v1/openrouter/files"]) {
+    await assertRefused(await get(path, token), 401, "invalid_token");
+  }
+  assert.equal(dataApi.calls.length, calls);
+  await assertAnswered(await call(world.gateway, caller, "POST", CHAT, BODY));
+  await world.db.endedRows(caller.did, 2);
+});
+
 Deno.test("a revoked token makes no account, and revokes nobody else's", async () => {
   const [revoked, other] = [await newIdentity(), await newIdentity()];
   await revokeTokensBefore(revoked.did, nowS() + 100);

@@ -23,7 +23,7 @@ export function refusalOf(
     case "access_denied":
       return admission.why === "not_allowed" ? notAllowed() : accessDenied();
     case "token_revoked":
-      return tokenRevoked();
+      return new TokenRevoked();
     case "model_not_allowed":
       return modelNotAllowed(admission);
     case "feature_not_allowed":
@@ -66,11 +66,13 @@ export function accessDenied(): GatewayError {
  * The refusal of a token that was issued before did_policies.tokens_valid_after, which `revoke_tokens`
  * sets a minute ahead.
  */
-export function tokenRevoked(): GatewayError {
-  return new GatewayError(
-    "invalid_token",
-    "this token has been revoked: make a new one, a minute after the revocation at the earliest",
-  );
+export class TokenRevoked extends GatewayError {
+  constructor() {
+    super(
+      "invalid_token",
+      "this token has been revoked: make a new one, a minute after the revocation at the earliest",
+    );
+  }
 }
 
 /** The refusal of a DID for whose first key there is no room. */

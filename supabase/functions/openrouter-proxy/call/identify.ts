@@ -1,5 +1,6 @@
 /** Who sends a request, and its body, which a signature covers. */
 import type { Context } from "hono";
+import type { RevokedTokens } from "../accounts/revoked_tokens.ts";
 import type { Authenticate, Identity } from "../auth/authenticate.ts";
 import type { Bytes } from "../bytes/encodings.ts";
 import type { BodiesUnderWay } from "../http/bodies/bodies_under_way.ts";
@@ -13,6 +14,13 @@ export interface Identified extends Disposable {
   identity: Identity;
   /** Empty when there is none. */
   body: Bytes;
+  /**
+   * Is called when nobody but Postgres can refuse the request, and before that is asked: so much may
+   * be read.
+   *
+   * @throws {GatewayError} rate_limited
+   */
+  countRead(): void;
 }
 
 /** The sender of a request that its headers alone do not refuse. */
@@ -22,20 +30,31 @@ export interface Caller {
   /**
    * Receives the body, and verifies the signature where there is one.
    *
-   * @throws {GatewayError} rate_limited, and what requestBytes and Authentication.verify throw
+   * @throws {GatewayError} rate_limited, invalid_token, and what requestBytes and Authentication.verify
+   *   throw
    */
   receive(): Promise<Identified>;
 }
 
-/** @throws {GatewayError} rate_limited, and what Authenticate throws, before any of the body comes */
+/**
+ * @throws {GatewayError} rate_limited, invalid_token, and what else Authenticate throws, before any of
+ *   the body comes
+ */
 export type Identify = (c: Context<RequestEnv>) => Promise<Caller>;
 
 export function createIdentify(
   authenticate: Authenticate,
   maxRequestBytes: number,
   bodies: BodiesUnderWay,
-  rates: Pick<Rates, "admit">,
+  rates: Pick<Rates, "hear" | "countRead">,
+  revoked: Pick<RevokedTokens, "refuse">,
 ): Identify {
+  function hear(c: Context<RequestEnv>, { did, tokenIssuedAt }: Identity) {
+    c.set("did", did);
+    if (tokenIssuedAt !== null) revoked.refuse(c, did, tokenIssuedAt);
+    rates.hear(did);
+  }
+
   return async (c) => {
     const { method, url, headers } = c.req.raw;
     const { identity, verify } = await authenticate({
@@ -43,8 +62,7 @@ export function createIdentify(
       pathAndQuery: pathAndQueryOf(url),
       headers,
     });
-    c.set("did", identity?.did);
-    if (identity !== null) rates.admit(c, identity.did);
+    if (identity !== null) hear(c, identity);
     return {
       identity,
       async receive() {
@@ -54,11 +72,11 @@ export function createIdentify(
         c.set("bodyReceived", true);
         try {
           const verified = await verify(body.bytes);
-          c.set("did", verified.did);
-          if (identity === null) rates.admit(c, verified.did);
+          if (identity === null) hear(c, verified);
           return {
             identity: verified,
             body: body.bytes,
+            countRead: () => rates.countRead(c, verified.did),
             [Symbol.dispose]: () => body[Symbol.dispose](),
           };
         } catch (error) {

@@ -9,8 +9,18 @@ import { createIdentify } from "./identify.ts";
 
 const IDENTITY: Identity = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null };
 
-/** What happens to a request, in its order. @param known what is known of it before its body comes */
-async function steps(known: Identity | null, refusal: Error | null = null): Promise<unknown[]> {
+/**
+ * What happens to a request, in its order.
+ *
+ * @param known what is known of it before its body comes
+ * @param refusal of its signature
+ * @param revocation the refusal of its token
+ */
+async function steps(
+  known: Identity | null,
+  refusal: Error | null = null,
+  revocation: Error | null = null,
+): Promise<unknown[]> {
   const seen: unknown[] = [];
   const bodies = bodiesUnderWay(bodyLimits(1_000), { now: () => 0, sleep: async () => {} });
   const identify = createIdentify(
@@ -37,7 +47,16 @@ async function steps(known: Identity | null, refusal: Error | null = null): Prom
         return place;
       },
     },
-    { admit: (_c, did) => void seen.push(`rate of ${did}`) },
+    {
+      hear: (did) => void seen.push(`refusals of ${did}`),
+      countRead: (_c, did) => void seen.push(`read of ${did}`),
+    },
+    {
+      refuse(_c, did, issuedAt) {
+        seen.push(["token of", did, issuedAt]);
+        if (revocation !== null) throw revocation;
+      },
+    },
   );
   const app = new Hono<RequestEnv>();
   app.post("*", async (c) => {
@@ -45,6 +64,7 @@ async function steps(known: Identity | null, refusal: Error | null = null): Prom
     seen.push(["known", sender.identity?.did, c.get("did"), c.get("bodyReceived")]);
     using identified = await sender.receive();
     seen.push(["received", identified.identity.did, c.get("did"), c.get("bodyReceived")]);
+    identified.countRead();
     return c.text("x");
   });
   app.onError((error, c) => {
@@ -56,30 +76,46 @@ async function steps(known: Identity | null, refusal: Error | null = null): Prom
   return seen;
 }
 
-Deno.test("who presents a token counts in its rate before any of the body comes", async () => {
+Deno.test("who presents a token is heard, or not, before any of the body comes", async () => {
   const { did } = IDENTITY;
-  assert.deepEqual(await steps(IDENTITY), [
+  const token = { ...IDENTITY, tokenIssuedAt: new Date(1_000) };
+  assert.deepEqual(await steps(token), [
     "POST /api/v1/x?y",
-    `rate of ${did}`,
+    ["token of", did, token.tokenIssuedAt],
+    `refusals of ${did}`,
     ["known", did, did, undefined],
     `body of ${did}, verified`,
     "verify abc",
     ["received", did, did, true],
+    `read of ${did}`,
     "room is given back",
   ]);
 });
 
-Deno.test("who signs is known, and counts, once the body was verified", async () => {
+Deno.test("who signs is known, and heard, once the body was verified", async () => {
   const { did } = IDENTITY;
   assert.deepEqual(await steps(null), [
     "POST /api/v1/x?y",
     ["known", undefined, undefined, undefined],
     "body of null, unverified",
     "verify abc",
-    `rate of ${did}`,
+    `refusals of ${did}`,
     ["received", did, did, true],
+    `read of ${did}`,
     "room is given back",
   ]);
+});
+
+Deno.test("a token that is known to be revoked is refused before anything counts or comes", async () => {
+  const { did } = IDENTITY;
+  const [issuedAt, refusal] = [new Date(1_000), new GatewayError("invalid_token", "no")];
+  assert.deepEqual(
+    (await steps({ ...IDENTITY, tokenIssuedAt: issuedAt }, null, refusal)).slice(1),
+    [
+      ["token of", did, issuedAt],
+      refusal,
+    ],
+  );
 });
 
 Deno.test("a body whose signature is wrong gives its room back, and counts in no rate", async () => {

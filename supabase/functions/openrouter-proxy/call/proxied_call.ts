@@ -148,6 +148,7 @@ export function createProxy(deps: ProxyDeps): Handler {
     const { headers } = c.req.raw;
     const order = await orderOf(opened, headers, body.body);
     call.timing.mark("auth");
+    identified.countRead();
     const admitted = await admit(call, identity, order);
     noteLimits(c, admitted);
     const booking = book(call, identity, order, admitted);

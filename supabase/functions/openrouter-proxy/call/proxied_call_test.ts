@@ -7,6 +7,7 @@ import type { Store } from "../store/store.ts";
 import { StoreUnavailable } from "../store/rpc.ts";
 import type { KnownCost } from "../store/settlement.ts";
 import { CHAT, gatewayWith, requestFrom } from "../testing/gateways.ts";
+import { identifiedAs, identifyAs } from "../testing/identified.ts";
 import { testWithTimers } from "../testing/with_timers.ts";
 import { createProxy, type ProxyDeps } from "./proxied_call.ts";
 
@@ -15,10 +16,13 @@ async function answerTo(method: string, path: string, hasRoom = false) {
   const asked: string[] = [];
   const body = new TextEncoder().encode('{"model":"m"}');
   const identity = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null };
-  const identified = { identity, body, [Symbol.dispose]() {} };
+  const identified = identifiedAs(identity, {
+    body,
+    countRead: () => void asked.push("may it read"),
+  });
   const proxy = createProxy({
     config: { extraPaths: [], openrouterUrl: "http://openrouter.test", audience: "http://gateway" },
-    identify: () => Promise.resolve({ identity, receive: () => Promise.resolve(identified) }),
+    identify: identifyAs(identified),
     accounts: {
       admit() {
         asked.push("admission");
@@ -52,12 +56,17 @@ Deno.test("a call is refused before it is admitted while there is no room for it
   const { error } = await response.json();
   assert.equal(error.type, "overloaded");
   assert.match(error.message, /nothing was forwarded/);
-  assert.deepEqual(asked, []);
+  assert.deepEqual(asked, ["may it read"]);
 });
 
 Deno.test("a call has its room in the books while it is being admitted, whatever becomes of that", async () => {
   const { asked } = await answerTo("POST", "/chat/completions", true);
-  assert.deepEqual(asked, ["room of did:key:z6Mk", "admission", "room is given back"]);
+  assert.deepEqual(asked, [
+    "may it read",
+    "room of did:key:z6Mk",
+    "admission",
+    "room is given back",
+  ]);
 });
 
 for (
@@ -69,8 +78,10 @@ for (
   Deno.test(`what is closed is refused to ${who} ${isKnown ? "before" : "once"} its body is received`, async () => {
     const asked: string[] = [];
     const identity = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null };
-    const body = new Uint8Array();
-    const identified = { identity, body, [Symbol.dispose]: () => void asked.push("given back") };
+    const identified = identifiedAs(identity, {
+      countRead: () => void asked.push("may it read"),
+      [Symbol.dispose]: () => void asked.push("given back"),
+    });
     const proxy = createProxy({
       config: { extraPaths: [], openrouterUrl: "http://openrouter.test", audience: "http://g" },
       identify: () =>
@@ -94,7 +105,7 @@ for (
 
 Deno.test("what is never booked needs no room in the books", async () => {
   const { asked } = await answerTo("GET", "/models");
-  assert.deepEqual(asked, ["admission"]);
+  assert.deepEqual(asked, ["may it read", "admission"]);
 });
 
 Deno.test("a call is booked as it was asked for, and its time counts from its arrival", async () => {
@@ -102,14 +113,14 @@ Deno.test("a call is booked as it was asked for, and its time counts from its ar
   let booked: BookedCall | undefined;
   const identity = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null };
   const body = new TextEncoder().encode('{"model":"a/b:free"}');
-  const identified = { identity, body, [Symbol.dispose]() {} };
+  const identified = identifiedAs(identity, { body });
   const proxy = createProxy({
     config: {
       extraPaths: ["/extra"],
       openrouterUrl: "http://openrouter.test",
       audience: "http://g",
     },
-    identify: () => Promise.resolve({ identity, receive: () => Promise.resolve(identified) }),
+    identify: identifyAs(identified),
     accounts: {
       admit: () => Promise.resolve({ key: null, requestTime: "t", rate: null, remainingUsd: null }),
     },

@@ -13,11 +13,18 @@ import { type Level, TokenBuckets } from "./token_buckets.ts";
 
 export interface Rates {
   /**
-   * Lets a request go on, once its DID is verified.
+   * Lets a request go on, once its DID is verified, unless that was refused too often.
    *
    * @throws {GatewayError} rate_limited
    */
-  admit(c: Context<RequestEnv>, did: string): void;
+  hear(did: string): void;
+  /**
+   * Counts a request that reads, when nobody but Postgres can refuse it: before that, a token that is
+   * revoked would count for the DID that has revoked it.
+   *
+   * @throws {GatewayError} rate_limited
+   */
+  countRead(c: Context<RequestEnv>, did: string): void;
   /** Counts the requests of verified DIDs that end with a refusal. */
   countRefusals: AnswerStep;
 }
@@ -25,10 +32,12 @@ export interface Rates {
 /** How often a DID may be refused within a minute. */
 const REFUSALS_PER_MINUTE = 120;
 /**
- * What only somebody says who has asked Postgres, or the tables of what is open. Not 401: whoever has
- * seen a signed message could send it again in the name of its DID.
+ * What only somebody says who has asked Postgres. Not 401: whoever has seen a signed message could send
+ * it again in the name of its DID.
  */
 const COUNTED = [402, 403, 404, 409, 429];
+/** The one of them that asks nobody. */
+const NOT_COUNTED = "path_forbidden";
 /** Each some hundred bytes, with a DID of at most 512 characters. */
 const MAX_DIDS = 10_000;
 
@@ -53,8 +62,11 @@ export function createRates(readsPerMinute: number, now: () => number): Rates {
   }
 
   return {
-    admit(c, did) {
+    hear(did) {
       assertThereIsOne(refusals.level(did), "been refused");
+    },
+
+    countRead(c, did) {
       const { method } = c.req.raw;
       if (method !== "GET" && method !== "HEAD") return;
       assertThereIsOne(reads.level(did), "read");
@@ -65,6 +77,7 @@ export function createRates(readsPerMinute: number, now: () => number): Rates {
       const { error } = c;
       const did = c.get("did");
       if (did === undefined || !(error instanceof GatewayError) || own.has(error)) return;
+      if (error.type === NOT_COUNTED) return;
       if (COUNTED.includes(error.status)) refusals.take(did);
     },
   };

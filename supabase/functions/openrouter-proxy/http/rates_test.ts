@@ -16,7 +16,8 @@ function serverWith(readsPerMinute: number, refusal: ErrorType | null = null) {
   app.all("/:did", (c) => {
     const did = c.req.param("did");
     c.set("did", did);
-    rates.admit(c, did);
+    rates.hear(did);
+    rates.countRead(c, did);
     seen.passed++;
     if (refusal !== null) throw new GatewayError(refusal, "no");
     return c.json(c.get("rate") ?? null);
@@ -75,7 +76,6 @@ for (
     "access_denied",
     "model_not_allowed",
     "feature_not_allowed",
-    "path_forbidden",
     "not_found",
     "duplicate_request",
     "rate_limited",
@@ -106,7 +106,14 @@ for (
   });
 }
 
-for (const type of ["invalid_request", "replayed_request", "store_unavailable"] as const) {
+for (
+  const type of [
+    "invalid_request",
+    "replayed_request",
+    "path_forbidden",
+    "store_unavailable",
+  ] as const
+) {
   Deno.test(`${type} does not count as a refusal of the DID`, async () => {
     const { send, seen } = serverWith(1, type);
     for (let call = 0; call < 200; call++) await send("a", "POST");

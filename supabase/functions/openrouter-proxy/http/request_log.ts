@@ -17,6 +17,8 @@ export type RequestEnv = {
     receivedAt: number;
     /** The verified DID; undefined until then. */
     did: string | undefined;
+    /** When the token was issued of which Postgres is to say whether it is revoked, if there is one. */
+    tokenToAskOf: Date | undefined;
     /** Whether the body was received to its end; undefined until then. */
     bodyReceived: boolean | undefined;
     /** Whether a booking writes the request's line, once it is settled. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import type { Identify } from "../call/identify.ts";
 import { errorResponse } from "../errors.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import type { AccountLimits } from "../store/account.ts";
+import { identifiedAs, identifyAs } from "../testing/identified.ts";
 import { createLimits } from "./limits_route.ts";
 
 const DID = "did:key:z6Mk";
@@ -46,16 +46,12 @@ async function limitsOf(
   const asked: unknown[] = [];
   const seen = { disposals: 0 };
   const identity = { did: DID, replay: null, tokenIssuedAt };
-  const identify: Identify = () =>
-    Promise.resolve({
-      identity,
-      receive: () =>
-        Promise.resolve({
-          identity,
-          body: new Uint8Array(),
-          [Symbol.dispose]: () => seen.disposals++,
-        }),
-    });
+  const identify = identifyAs(
+    identifiedAs(identity, {
+      countRead: () => void asked.push("may it read"),
+      [Symbol.dispose]: () => seen.disposals++,
+    }),
+  );
   const app = new Hono<RequestEnv>();
   app.get(
     "/limits",
@@ -90,7 +86,7 @@ Deno.test("the limits of the caller have the shape of docs/protocol.md, and amou
       '"resets_at":"2026-11-26T10:00:02+00:00"}],"concurrent_requests":10,' +
       '"free_models_per_day":null,"allowed_models":["1"],"upstream_limit_usd":20.5}}',
   );
-  assert.deepEqual(asked, [DID]);
+  assert.deepEqual(asked, ["may it read", DID]);
 });
 
 Deno.test("limits that are not set are null, amounts among them", async () => {
@@ -107,7 +103,7 @@ Deno.test("a token that the operator has revoked reads no limits", async () => {
   const { response, text, asked } = await limitsOf({ tokenIssuedAt, isRevoked: true });
   assert.equal(response.status, 401);
   assert.equal(JSON.parse(text).error.type, "invalid_token");
-  assert.deepEqual(asked[0], [DID, tokenIssuedAt]);
+  assert.deepEqual(asked.slice(0, 2), ["may it read", [DID, tokenIssuedAt]]);
   assert.equal((await limitsOf({ tokenIssuedAt })).response.status, 200);
 });
 

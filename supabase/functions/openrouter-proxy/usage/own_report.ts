@@ -1,6 +1,6 @@
 /** What the routes have in common that tell callers of their own account. */
 import type { Context } from "hono";
-import { tokenRevoked } from "../accounts/refusals.ts";
+import { TokenRevoked } from "../accounts/refusals.ts";
 import type { Identify } from "../call/identify.ts";
 import { queryOf } from "../http/query_parameters.ts";
 import type { Handler, RequestEnv } from "../http/request_log.ts";
@@ -26,12 +26,13 @@ export function createOwnReport(
     using identified = await (await identify(c)).receive();
     const { did, tokenIssuedAt } = identified.identity;
     const query = queryOf(c.req.raw.url, parameters);
+    identified.countRead();
     await upToDate(did);
     const isRevoked = tokenIssuedAt !== null && store.tokenIsRevoked(did, tokenIssuedAt);
     const reported = report(did, query, c);
     // Whoever may not have the report is not told why there is none either.
     reported.catch(() => {});
-    if (await isRevoked) throw tokenRevoked();
+    if (await isRevoked) throw new TokenRevoked();
     return c.body(`{"success":true,"data":${await reported}}`, 200, {
       "content-type": "application/json",
     });

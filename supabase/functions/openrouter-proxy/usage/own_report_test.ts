@@ -3,6 +3,7 @@ import { Hono } from "hono";
 import type { Identity } from "../auth/authenticate.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import { GatewayError } from "../errors.ts";
+import { identifiedAs, identifyAs } from "../testing/identified.ts";
 import { assertRefused } from "../testing/signers.ts";
 import { createOwnReport } from "./own_report.ts";
 
@@ -10,10 +11,8 @@ Deno.test("a report waits for what its DID has seen the end of", async () => {
   const steps: string[] = [];
   const { promise: until, resolve: settle } = Promise.withResolvers<void>();
   const identity = { did: "did:key:zTest", tokenIssuedAt: null, replay: null } as Identity;
-  const receive = () =>
-    Promise.resolve({ identity, body: new Uint8Array(), [Symbol.dispose]() {} });
   const route = createOwnReport(
-    () => Promise.resolve({ identity, receive }),
+    identifyAs(identifiedAs(identity)),
     { tokenIsRevoked: () => Promise.resolve(false) },
     async (did) => {
       steps.push(`waits for ${did}`);
@@ -35,12 +34,10 @@ Deno.test("a report waits for what its DID has seen the end of", async () => {
 
 Deno.test("of a token that is revoked nothing is told but that, whatever its report comes to", async () => {
   const identity = { did: "did:key:zTest", tokenIssuedAt: new Date(0), replay: null } as Identity;
-  const receive = () =>
-    Promise.resolve({ identity, body: new Uint8Array(), [Symbol.dispose]() {} });
   const { promise: isRevoked, resolve: answer } = Promise.withResolvers<boolean>();
   const refusals: unknown[] = [];
   const route = createOwnReport(
-    () => Promise.resolve({ identity, receive }),
+    identifyAs(identifiedAs(identity)),
     { tokenIsRevoked: () => isRevoked },
     () => Promise.resolve(),
     [],

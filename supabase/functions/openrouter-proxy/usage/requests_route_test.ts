@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import type { Identify } from "../call/identify.ts";
 import { errorResponse } from "../errors.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import type { LoggedRequest } from "../store/usage.ts";
+import { identifiedAs, identifyAs } from "../testing/identified.ts";
 import { cursorAfter } from "./cursor.ts";
 import { createUsageRequest, createUsageRequests } from "./requests_route.ts";
 
@@ -39,12 +39,7 @@ function request(second: number): LoggedRequest {
 async function answerTo(path: string, log: LoggedRequest[] = []) {
   const asked: unknown[] = [];
   const identity = { did: DID, replay: null, tokenIssuedAt: null };
-  const identify: Identify = () =>
-    Promise.resolve({
-      identity,
-      receive: () =>
-        Promise.resolve({ identity, body: new Uint8Array(), [Symbol.dispose]: () => {} }),
-    });
+  const identify = identifyAs(identifiedAs(identity));
   const store = {
     tokenIsRevoked: () => Promise.resolve(false),
     usageRequests(...args: unknown[]) {

@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
-import type { Identity } from "../auth/authenticate.ts";
-import type { Identify } from "../call/identify.ts";
 import { errorResponse, GatewayError } from "../errors.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import type { AdmissionRequest } from "../store/admission.ts";
 import type { Admission } from "../store/admission_decision.ts";
+import { identifiedAs, identifyAs } from "../testing/identified.ts";
 import { createToken } from "./token_route.ts";
 
 const IDENTITY = { did: "did:key:z6Mk", replay: null, tokenIssuedAt: null };
 
-/** @param onDispose is called when the body's memory is given back */
-function identifyAs(identity: Identity, onDispose = () => {}): Identify {
-  const identified = { identity, body: new Uint8Array(), [Symbol.dispose]: onDispose };
-  return () => Promise.resolve({ identity, receive: () => Promise.resolve(identified) });
-}
-const identify = identifyAs(IDENTITY);
+const identify = identifyAs(identifiedAs(IDENTITY));
 
 /** What the route answers to a decision of Postgres, and what that was asked. */
 async function answered(
@@ -74,7 +68,9 @@ Deno.test("Postgres is told by what somebody asks for a token, and the body's me
   for (const members of [{ tokenIssuedAt, replay: null }, { tokenIssuedAt: null, replay }]) {
     for (const decision of [ADMITTED, { decision: "token_revoked" } as Admission]) {
       let disposals = 0;
-      const identifies = identifyAs({ ...IDENTITY, ...members }, () => disposals++);
+      const identifies = identifyAs(
+        identifiedAs({ ...IDENTITY, ...members }, { [Symbol.dispose]: () => disposals++ }),
+      );
       const { status, asked } = await answered(decision, sign, "", identifies);
       assert.equal(status, decision === ADMITTED ? 200 : 401);
       assert.deepEqual([asked[0]?.tokenIssuedAt, asked[0]?.replay, disposals], [
