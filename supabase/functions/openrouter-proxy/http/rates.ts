@@ -5,7 +5,7 @@
  * Source: docs/protocol.md, "Rates".
  */
 import type { Context } from "hono";
-import { GatewayError } from "../errors.ts";
+import { type ErrorType, GatewayError } from "../errors.ts";
 import type { AnswerStep } from "./on_answer.ts";
 import { rateLimited } from "./rate_limited.ts";
 import type { RequestEnv } from "./request_log.ts";
@@ -35,9 +35,15 @@ const REFUSALS_PER_MINUTE = 120;
  * What only somebody says who has asked Postgres. Not 401: whoever has seen a signed message could send
  * it again in the name of its DID.
  */
-const COUNTED = [402, 403, 404, 409, 429];
-/** The one of them that asks nobody. */
-const NOT_COUNTED = "path_forbidden";
+const COUNTED: ErrorType[] = [
+  "budget_exceeded",
+  "access_denied",
+  "model_not_allowed",
+  "feature_not_allowed",
+  "not_found",
+  "duplicate_request",
+  "rate_limited",
+];
 /** Each some hundred bytes, with a DID of at most 512 characters. */
 const MAX_DIDS = 10_000;
 
@@ -77,8 +83,7 @@ export function createRates(readsPerMinute: number, now: () => number): Rates {
       const { error } = c;
       const did = c.get("did");
       if (did === undefined || !(error instanceof GatewayError) || own.has(error)) return;
-      if (error.type === NOT_COUNTED) return;
-      if (COUNTED.includes(error.status)) refusals.take(did);
+      if (COUNTED.includes(error.type)) refusals.take(did);
     },
   };
 }
