@@ -13,7 +13,7 @@ declare const EdgeRuntime: unknown;
 
 export const wellFormedHost: MiddlewareHandler = async (c, next) => {
   const host = c.req.header("host") ?? "";
-  if (/[\s/?#@\\]/.test(host)) {
+  if (/[^!-~]|[/?#@\\]/.test(host)) {
     throw new GatewayError("invalid_request", "the Host header is not a host");
   }
   if (typeof EdgeRuntime === "undefined" && host !== "" && !isAt(host, c.req.raw.url)) {
@@ -25,9 +25,14 @@ export const wellFormedHost: MiddlewareHandler = async (c, next) => {
   await next();
 };
 
-/** Whether a URL is what Deno's server makes of this Host and a target that is a path. */
+/**
+ * Whether a URL is what Deno's server makes of this Host and a target that is a path; or of the same
+ * in absolute form, whose scheme and host are the same in any case (RFC 9110 section 4.2.3).
+ */
 function isAt(host: string, url: string): boolean {
-  return [`http://${host}`, `https://${host}`].some((origin) =>
-    url.startsWith(origin) && /^(?:[/?]|$)/.test(url.slice(origin.length))
-  );
+  return [`http://${host}`, `https://${host}`].some((origin) => {
+    const told = url.slice(0, origin.length);
+    const isOrigin = told === origin || told.toLowerCase() === origin.toLowerCase();
+    return isOrigin && /^(?:[/?]|$)/.test(url.slice(origin.length));
+  });
 }

@@ -25,7 +25,15 @@ async function isRefused(url: string, host: string | null): Promise<boolean> {
   return true;
 }
 
-const NO_HOSTS = ["a.example/x", "a.example?x", "a.example#x", "u@a.example", "a b", "a\\b"];
+const NO_HOSTS = [
+  "a.example/x",
+  "a.example?x",
+  "a.example#x",
+  "u@a.example",
+  "a b",
+  "a\\b",
+  "b\u00fccher.example",
+];
 
 Deno.test("a Host is a host and a port", async () => {
   for (const host of ["a.example", "a.example:8080", "127.0.0.1:1", "[::1]:54321"]) {
@@ -45,6 +53,28 @@ Deno.test("a request's URL is at its Host", async () => {
   }
   assert.equal(await isRefused("https://a.example/x", "a.example"), false);
   assert.equal(await isRefused("http://a.example", "a.example"), false);
+});
+
+/** A request whose URL is as Deno's server gives it: `new Request` would write it in lower case. */
+async function isRefusedAt(url: string, host: string): Promise<boolean> {
+  const request = new Request("http://a.example/", { headers: { host } });
+  Object.defineProperty(request, "url", { value: url });
+  return (await app.fetch(request)).status !== 200;
+}
+
+Deno.test("a scheme and a host are the same in capitals", async () => {
+  for (
+    const [url, host] of [
+      ["HTTP://a.example/x", "a.example"],
+      ["http://A.EXAMPLE:81/x?y", "a.example:81"],
+      ["Https://a.Example", "A.example"],
+    ] as const
+  ) {
+    assert.equal(await isRefusedAt(url, host), false, url);
+  }
+  for (const url of ["HTTP://b.example/x", "http://A.EXAMPLE.b/x", "ftp://a.example/x"]) {
+    assert.equal(await isRefusedAt(url, "a.example"), true, url);
+  }
 });
 
 Deno.test("a request without a Host, or with an empty one, has the URL that the server gave it", async () => {
