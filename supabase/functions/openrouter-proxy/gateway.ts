@@ -8,6 +8,7 @@ import { ClientDisconnected, errorResponse, GatewayError } from "./errors.ts";
 import { closeUnread } from "./http/close_unread.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
+import { headAnswer } from "./http/head_answer.ts";
 import { noStore } from "./http/no_store.ts";
 import { onAnswer } from "./http/on_answer.ts";
 import { tellLimits } from "./http/rate_limited.ts";
@@ -89,5 +90,9 @@ export function createGateway(deps: GatewayDeps): Gateway {
       ? c.body(null, 499 as never)
       : errorResponse(error, c.get("requestId"))
   );
-  return { fetch: async (request) => await app.fetch(request), retire };
+  async function fetch(request: Request): Promise<Response> {
+    const answer = await app.fetch(request);
+    return request.method === "HEAD" ? headAnswer(answer) : answer;
+  }
+  return { fetch, retire };
 }

@@ -278,6 +278,16 @@ for (const status of [200, 404]) {
   });
 }
 
+Deno.test("an answer to HEAD that tells no length arrives without one", async () => {
+  using _ = answering("HEAD /sample", (response) => {
+    response.writeHead(200, { "content-type": "text/plain", "transfer-encoding": "chunked" }).end();
+  });
+  const response = await get("/sample", "HEAD");
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-length"), null);
+  assert.equal(await response.text(), "");
+});
+
 for (const length of [0, 2, 200_000]) {
   const status = length === 0 ? "failed" : "completed";
   Deno.test(`a metered answer of ${length} bytes, whose length is known, is booked as ${status}`, async () => {

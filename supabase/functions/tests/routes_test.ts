@@ -22,6 +22,19 @@ for (const path of ["", "/", "/api/v1/health"]) {
   });
 }
 
+Deno.test("HEAD tells no length that GET's answer has not", async () => {
+  const { url } = world.gateway;
+  for (const path of ["/api/v1/health", "/api/v1/openapi.json", "/nope", `${CHAT}?a`]) {
+    const head = await fetch(url + path, { method: "HEAD" });
+    assert.equal(await head.text(), "");
+    const get = await fetch(url + path);
+    const length = (await get.bytes()).length;
+    assert.equal(head.status, get.status, path);
+    assert.equal(head.headers.get("content-type"), get.headers.get("content-type"), path);
+    assert.ok([null, `${length}`].includes(head.headers.get("content-length")), path);
+  }
+});
+
 Deno.test("deep health tells of the database and of the management key, which it asks about once", async () => {
   const { gateway, openrouter } = world;
   const before = openrouter.requestCount();

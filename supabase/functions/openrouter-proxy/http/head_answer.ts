@@ -1,0 +1,17 @@
+/**
+ * Answers to HEAD. Their body is GET's, left out, which newer versions of Deno's server take for an empty
+ * one: they tell its length, 0, where an answer tells none. A length in an answer to HEAD is that of
+ * GET's body, or is not there.
+ *
+ * Source: RFC 9110 section 8.6.
+ */
+
+/** Statuses whose answers cannot have a body, not even an empty one. */
+const WITHOUT_BODY = new Set([101, 103, 204, 205, 304]);
+
+/** The same answer with a body of which nobody knows how long it is. Nothing of it is sent. */
+export function headAnswer(answer: Response): Response {
+  const hasLength = answer.body !== null || answer.headers.has("content-length");
+  if (hasLength || WITHOUT_BODY.has(answer.status)) return answer;
+  return new Response(new ReadableStream({ start: (controller) => controller.close() }), answer);
+}
