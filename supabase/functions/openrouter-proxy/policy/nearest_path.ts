@@ -22,11 +22,16 @@ export function withoutBase(path: string): string {
 export function nearestPath(path: string, paths: readonly string[]): string | null {
   const bare = withoutBase(path);
   const ends = paths.filter((candidate) => bare.endsWith(candidate));
-  const begins = paths.filter((candidate) => bare.startsWith(`${candidate}/`));
+  const begins = paths.filter((candidate) => continues(bare, candidate));
   // Of `/completions` and `/chat/completions`, the longer one says more.
   return longest(ends) ?? longest(begins) ??
-    paths.find((candidate) => bare !== "" && candidate.startsWith(`${bare}/`)) ??
+    paths.find((candidate) => bare !== "" && continues(candidate, bare)) ??
     misspelt(bare, paths);
+}
+
+/** Whether a path goes on where another ends: below it, or with a file's extension. */
+function continues(path: string, other: string): boolean {
+  return path.startsWith(`${other}/`) || path.startsWith(`${other}.`);
 }
 
 function misspelt(path: string, paths: readonly string[]): string | null {

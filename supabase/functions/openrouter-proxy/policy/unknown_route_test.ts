@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { nearestPath, withoutBase } from "./nearest_path.ts";
 import { unknownRoute } from "./unknown_route.ts";
 
-const ROUTES = ["/", "/api/v1/health", "/api/v1/usage", "/api/v1/limits", "/api/v1/openrouter/*"];
+const ROUTES = [
+  "/",
+  "/api/v1/health",
+  "/api/v1/usage",
+  "/api/v1/limits",
+  "/api/v1/openapi.json",
+  "/api/v1/openrouter/*",
+];
 const PROXY = "/api/v1/openrouter";
 const CHAT = `${PROXY}/chat/completions`;
 
@@ -44,6 +51,10 @@ for (
     ["GET", "/api/v1/healthy", "/api/v1/health"],
     ["GET", "/api/v1/Health/", "/api/v1/health"],
     ["POST", "/api/v1/usages", "/api/v1/usage"],
+    ["GET", "/api/v1/openapi", "/api/v1/openapi.json"],
+    ["GET", "/openapi/", "/api/v1/openapi.json"],
+    ["GET", "/api/v1/limits.json", "/api/v1/limits"],
+    ["GET", "/v1/models.json", `${PROXY}/models`],
   ] as const
 ) {
   Deno.test(`${method} ${path} is told of ${meant}`, () => {
