@@ -10,9 +10,9 @@ import { originParameters } from "./parameters.ts";
 
 export const GROUPS = ["day", "hour", "model", "endpoint", "session", "label"];
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-/** RFC 3339 section 5.6; a `+` that a query string turned into a space is taken for one. */
+/** RFC 3339 section 5.6. */
 const INSTANT =
-  /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+\- ]([01]\d|2[0-3]):[0-5]\d)$/;
+  /^\d{4}-\d{2}-\d{2}[Tt]([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
 const DAY_MS = 86_400_000;
 /** What RFC 3339 can write: 9999-12-31 as an end reaches beyond, and so do offsets at either edge. */
 const EARLIEST_MS = Date.parse("0001-01-01T00:00:00Z");
@@ -49,8 +49,8 @@ export async function usageReport(
       .usageStats({ did, start, end, groupBy, ...origin });
   return JSON.stringify({
     did,
-    start_date: query.get("start_date"),
-    end_date: query.get("end_date"),
+    start_date: textOf(query, "start_date"),
+    end_date: textOf(query, "end_date"),
     ...totals,
     total_cost: decimalNumber(total_cost),
     requests_by_model,
@@ -60,16 +60,21 @@ export async function usageReport(
   });
 }
 
+/** A date or an instant as it was meant: a `+` that a query string turned into a space is one again. */
+function textOf(query: URLSearchParams, name: string): string | null {
+  return query.get(name)?.replace(/ (?=\d\d:\d\d$)/, "+") ?? null;
+}
+
 /**
  * @param wholeDayMs what is added to a bare date: `end_date` counts whole
  * @returns an instant in RFC 3339, UTC, to the microsecond, which is what Postgres keeps
  */
 function instantOf(query: URLSearchParams, name: string, wholeDayMs: number): string | null {
-  const text = query.get(name);
+  const text = textOf(query, name);
   if (text === null) return null;
   const isDate = DATE.test(text);
   const [, , fraction = ""] = INSTANT.exec(text) ?? [];
-  const whole = text.replace(fraction, "").replace(" ", "+").toUpperCase();
+  const whole = text.replace(fraction, "").toUpperCase();
   const instant = new Date(isDate ? `${text}T00:00:00Z` : whole);
   // Date accepts 30 February as 2 March.
   const [year, month, day] = text.split("-").map((part) => parseInt(part, 10));

@@ -55,6 +55,17 @@ Deno.test("usageReport tells the range as it was asked for", async () => {
   assert.deepEqual([start_date, end_date], ["2026-11-20", "2026-11-22T10:00:00Z"]);
 });
 
+Deno.test("usageReport tells an offset whose + a query string turned into a space as it was meant", async () => {
+  const { text } = await report(
+    "start_date=2026-11-20T10:00:00.5+02:00&end_date=2026-11-22T10:00:00%2B02:00",
+  );
+  const { start_date, end_date } = JSON.parse(text);
+  assert.deepEqual(
+    [start_date, end_date],
+    ["2026-11-20T10:00:00.5+02:00", "2026-11-22T10:00:00+02:00"],
+  );
+});
+
 Deno.test("usageReport admits to what it leaves out", async () => {
   const admitted = { truncated: true as const, partial_before: "2026-11-01T00:00:00Z" };
   const { truncated, partial_before } = JSON.parse((await report("", admitted)).text);
