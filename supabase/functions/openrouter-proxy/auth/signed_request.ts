@@ -74,10 +74,8 @@ export function readSignedHead(
   const didHeader = requiredHeader(headers, "x-did");
   const timestamp = requiredHeader(headers, "x-did-timestamp");
   const signatureHeader = requiredHeader(headers, "x-did-signature");
-  const nonce = headers.get("x-did-nonce") ?? "";
+  const nonce = singleHeader(headers, "x-did-nonce") ?? "";
 
-  // Headers joins what was sent twice with a comma and a space.
-  if (didHeader.includes(", ")) throw badHeader("x-did must be sent once");
   const did = parseDid(didHeader);
   if (!TIMESTAMP.test(timestamp)) {
     throw badHeader("x-did-timestamp takes 10 digits (seconds) or 13 (milliseconds)");
@@ -140,10 +138,17 @@ function canonicalMessage(
 }
 
 function requiredHeader(headers: Headers, name: string): string {
-  const value = headers.get(name);
+  const value = singleHeader(headers, name);
   if (value === null) {
     throw new GatewayError("missing_credentials", `${name} is missing beside other x-did headers`);
   }
+  return value;
+}
+
+function singleHeader(headers: Headers, name: string): string | null {
+  const value = headers.get(name);
+  // Headers joins what was sent twice with a comma and a space.
+  if (value?.includes(", ")) throw badHeader(`${name} must be sent once`);
   return value;
 }
 

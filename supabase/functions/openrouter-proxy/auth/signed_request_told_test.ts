@@ -32,6 +32,21 @@ testRefusals([
     "x-did must be sent once",
   ],
   [
+    "a timestamp twice",
+    headersOf({ "x-did-timestamp": `${NOW}, ${NOW}` }),
+    "x-did-timestamp must be sent once",
+  ],
+  [
+    "a nonce twice",
+    headersOf({ "x-did-nonce": "a, a" }),
+    "x-did-nonce must be sent once",
+  ],
+  [
+    "a signature twice",
+    headersOf({ "x-did-signature": `${"A".repeat(86)}, ${"A".repeat(86)}` }),
+    "x-did-signature must be sent once",
+  ],
+  [
     "a timestamp of other digits",
     headersOf({ "x-did-timestamp": "1" }),
     "x-did-timestamp takes 10 digits (seconds) or 13 (milliseconds)",
