@@ -72,8 +72,8 @@ import { mkdtemp } from "node:fs/promises";
 const gatewayUrl = process.argv[2];
 const folder = await mkdtemp("identities-");
 const url = gatewayUrl + "/api/v1/openrouter/x";
-async function send(fetch, body, headers = {}) {
-  const response = await fetch(url, { method: "POST", body, headers });
+async function send(fetch, body, headers = {}, query = "") {
+  const response = await fetch(url + query, { method: "POST", body, headers });
   if (!response.ok) throw new Error(await response.text());
 }
 for (const [type, method] of [["ed25519", "key"], ["p256", "jwk"], ["secp256k1", "key"],
@@ -87,6 +87,9 @@ for (const [type, method] of [["ed25519", "key"], ["p256", "jwk"], ["secp256k1",
   form.set("file", new Blob(["a"]), "a.wav");
   for (const body of [new Blob(["one ", "two"]).stream(), form, "text", new Uint8Array([255])]) {
     await send(signedFetch(identity, { gatewayUrl }), body);
+  }
+  for (const query of ["?", "?a=1?", "?#a"]) {
+    await send(signedFetch(identity, { gatewayUrl }), "text", {}, query);
   }
   const token = await tokenSource(identity, { gatewayUrl }).get();
   if (method === "pkh") {
@@ -135,7 +138,7 @@ for (const { name, program, args } of [...nodes, deno]) {
     assert.equal(new Set(dids).size, 5);
     assert.deepEqual(
       gateway.received.map(({ did }) => did),
-      dids.flatMap((did) => Array(did.startsWith("did:pkh:") ? 4 : 5).fill(did)),
+      dids.flatMap((did) => Array(did.startsWith("did:pkh:") ? 7 : 8).fill(did)),
     );
   });
 

@@ -198,6 +198,20 @@ Deno.test("signedFetch sends bodyless methods, and aborts with the caller's sign
   await assert.rejects(signing(`${gateway.url}/api/v1/usage`, { signal }), /changed my mind/);
 });
 
+Deno.test("signedFetch sends no query that is empty, which Node's fetch would leave out by itself", async () => {
+  await using gateway = startVerifyingGateway();
+  const signing = signedFetch(await createIdentity(), { gatewayUrl: gateway.url });
+  const url = `${gateway.url}/api/v1/usage`;
+  const queries = [`?${new URLSearchParams()}`, "?#fragment", "??", "?a?", "#a?"];
+  for (const query of queries) {
+    const response = await signing(new URL(url + query), { method: "POST", body: "{}" });
+    assert.equal(response.status, 200, await response.text());
+    await (await signing(url + query)).body?.cancel();
+  }
+  const paths = gateway.received.map(({ path }) => path.replace("/api/v1/usage", ""));
+  assert.deepEqual(paths, ["", "", "", "", "??", "??", "?a?", "?a?", "", ""]);
+});
+
 Deno.test("signedFetch signs the same call anew each time", async () => {
   const sent: Headers[] = [];
   const signing = signedFetch(await createIdentity(), {

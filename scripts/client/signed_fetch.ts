@@ -52,7 +52,7 @@ function fetchWith(
   return async (input: RequestInfo | URL, init?: RequestInit) => {
     // Node wants `duplex` with a stream as body, and TypeScript's RequestInit lacks it.
     const complete: RequestInit & { duplex: "half" } = { ...init, duplex: "half" };
-    const request = new Request(input, complete);
+    const request = new Request(withoutEmptyQuery(input), complete);
     const url = request.url.replace(/#.*$/, "");
     if (!url.startsWith(`${gatewayUrl}/`)) {
       throw new TypeError(`not signing a request to ${url}: it is outside ${gatewayUrl}`);
@@ -67,4 +67,10 @@ function fetchWith(
     const send = gateway.fetch ?? fetch;
     return await send(new Request(request, bodyless ? { headers } : { headers, body }));
   };
+}
+
+/** Of a URL that ends in `?`, Node's fetch does not send that, and others do: nobody can sign for both. */
+function withoutEmptyQuery(input: RequestInfo | URL): RequestInfo {
+  const isRequest = typeof input === "object" && "url" in input;
+  return isRequest ? input : String(input).replace(/^([^?#]*)\?(?=#|$)/, "$1");
 }
