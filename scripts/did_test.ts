@@ -320,6 +320,8 @@ Deno.test("every mistake is one line on standard error, and nothing on standard 
       [["sign", "GET", "/a/../b"], 1, /write \/b/],
       [["sign", "GET", "/../../x"], 1, /PATH is not as clients send it/],
       [["sign", "GET", "/a#b"], 1, /fragment/],
+      [["curl", "GET", "/x", "{}"], 1, /GET has no BODY/],
+      [["sign", "head", "/x", "@broken.did.json"], 1, /HEAD has no BODY/],
       [["sign", "POST", "/x", "@nowhere.json"], 1, /cannot read the body from nowhere\.json/],
       [["curl", "GET", "/x", "--gateway", "gateway"], 1, /must be http\(s\)/],
       [

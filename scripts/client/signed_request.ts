@@ -13,7 +13,7 @@ export interface RequestToSign {
   method: string;
   /** Path and query after the function's name, as sent: `/api/v1/usage?group_by=day`. */
   path: string;
-  /** The raw body; none is the same as an empty one. */
+  /** The raw body; none is the same as an empty one. GET and HEAD have none. */
   body?: Bytes | string | undefined;
   /** Unix time in seconds (10 digits) or milliseconds (13 digits); now unless given. */
   timestamp?: number | undefined;

@@ -53,10 +53,15 @@ export function pathArgument(text: string, gateway: string): string {
 /**
  * The body: text, or `@` and the name of a file.
  *
- * @throws {IdentityError} when the file cannot be read
+ * @throws {IdentityError} when the file cannot be read, and for a method whose body the gateway sees
+ * nothing of
  */
-export async function bodyArgument(text: string | undefined): Promise<CurlBody | null> {
+export async function bodyArgument(
+  text: string | undefined,
+  method: string,
+): Promise<CurlBody | null> {
   if (!text) return null;
+  if (method === "GET" || method === "HEAD") throw new IdentityError(`${method} has no BODY`);
   if (!text.startsWith("@")) return { bytes: new TextEncoder().encode(text), operand: text };
   const file = text.slice(1);
   try {

@@ -73,6 +73,9 @@ for (const { runtime, command } of commands) {
       const usage = await send(proxy, "/api/v1/usage?group_by=day");
       assert.equal(usage.status, 200);
       assert.equal(gateway.received.at(-1)?.path, "/api/v1/usage?group_by=day");
+      const headers = { "content-length": 2 };
+      const withBody = await send(proxy, "/api/v1/limits", { headers, body: "{}" });
+      assert.equal(withBody.status, 200, withBody.body.toString());
     });
   }
 

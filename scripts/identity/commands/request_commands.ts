@@ -94,7 +94,7 @@ async function signedRequest(
   const { identity, gateway, audience } = await signer(options);
   const method = methodArgument(methodText);
   const path = pathArgument(pathText, gateway);
-  const body = await bodyArgument(bodyText);
+  const body = await bodyArgument(bodyText, method);
   const headers = await signRequest(identity, { audience, method, path, body: body?.bytes });
   return { method, url: gateway + path, headers, body };
 }

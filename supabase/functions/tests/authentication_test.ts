@@ -121,6 +121,16 @@ async function fetchText(gatewayUrl: string, headers: Record<string, string>) {
   return { status: response.status, headers: response.headers, body: await response.text() };
 }
 
+Deno.test("what a client sends as the body of a GET is not signed", async () => {
+  const { url } = world.gateway;
+  const path = "/api/v1/limits";
+  for (const [body, status] of [["", 200], ["{}", 401]] as const) {
+    const headers = Object.entries(await signed(await newIdentity(), "GET", path, body));
+    const answer = await rawRequest(url, "GET", new URL(url).pathname + path, headers, "{}");
+    assert.equal(answer.status, status, answer.body);
+  }
+});
+
 Deno.test("a signed GET may be sent again", async () => {
   const identity = await newIdentity();
   const path = "/api/v1/openrouter/models";
