@@ -90,9 +90,5 @@ export function createGateway(deps: GatewayDeps): Gateway {
       ? c.body(null, 499 as never)
       : errorResponse(error, c.get("requestId"))
   );
-  async function fetch(request: Request): Promise<Response> {
-    const answer = await app.fetch(request);
-    return request.method === "HEAD" ? headAnswer(answer) : answer;
-  }
-  return { fetch, retire };
+  return { fetch: async (request) => headAnswer(request, await app.fetch(request)), retire };
 }

@@ -9,9 +9,10 @@
 /** Statuses whose answers cannot have a body, not even an empty one. */
 const WITHOUT_BODY = new Set([101, 103, 204, 205, 304]);
 
-/** The same answer with a body of which nobody knows how long it is. Nothing of it is sent. */
-export function headAnswer(answer: Response): Response {
-  const hasLength = answer.body !== null || answer.headers.has("content-length");
-  if (hasLength || WITHOUT_BODY.has(answer.status)) return answer;
+/** To HEAD, the same answer with a body of which nobody knows how long it is. Nothing of it is sent. */
+export function headAnswer(request: Request, answer: Response): Response {
+  // Other answers are not looked into: of one whose body was asked for Deno's server tells no length.
+  if (request.method !== "HEAD" || WITHOUT_BODY.has(answer.status)) return answer;
+  if (answer.body !== null || answer.headers.has("content-length")) return answer;
   return new Response(new ReadableStream({ start: (controller) => controller.close() }), answer);
 }
