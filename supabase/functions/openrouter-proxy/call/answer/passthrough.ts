@@ -211,10 +211,19 @@ class PassingBody {
   /** Ends the stream so that the client can tell: an event says why, and its connection breaks. */
   #breakOff(error: GatewayError) {
     // What breaks after the end of the answer breaks nothing.
-    const isEnded = this.#isWhole()
-      ? this.#end(this.#passage.whenRead)
-      : this.#end({ kind: "broken", sent: true, error }, () => this.#tellAndBreak(error));
+    if (this.#isWhole()) return this.#closeOn(error);
+    const isEnded = this.#end(
+      { kind: "broken", sent: true, error },
+      () => this.#tellAndBreak(error),
+    );
     if (isEnded) this.#hangUp(error);
+  }
+
+  /** Ends the passage of an answer that has said that it is over, before its connection. */
+  #closeOn(error: GatewayError) {
+    if (this.#isOver) return;
+    this.#complete();
+    this.#hangUp(error);
   }
 
   /** Whether the answer is whole, although its connection has not ended. */
@@ -225,13 +234,23 @@ class PassingBody {
   }
 
   #tellAndBreak(error: GatewayError) {
-    const { errorEvents, meter } = this.#passage;
-    // An error of OpenRouter's own is a stream's last event.
-    if (errorEvents === null || meter.observed.error !== null) return this.#output.error(error);
-    // An event without its end is for nobody, unless too much of it has been passed on.
-    const gap = this.#events?.isBetween() ? NO_BYTES : EVENT_END;
-    this.#output.enqueue(concat(gap, errorEvents(error)));
+    const events = this.#lastEvents(error);
+    if (events.length === 0) return this.#output.error(error);
+    this.#output.enqueue(events);
     this.#breaking = setTimeout(() => this.#output.error(error), ERROR_AHEAD_MS);
+  }
+
+  /** What tells the client of the error, unless it has been told of one, or cannot be. */
+  #lastEvents(error: GatewayError): Uint8Array {
+    const { errorEvents, meter } = this.#passage;
+    if (errorEvents === null || this.#events === null) return NO_BYTES;
+    // An error of OpenRouter's own is a stream's last event, which may lack its end.
+    if (meter.observed.error !== null) {
+      const last = this.#lastOf(this.#events, meter.end());
+      return last.length === 0 ? NO_BYTES : concat(last, EVENT_END);
+    }
+    // An event without its end is for nobody, unless too much of it has been passed on.
+    return concat(this.#events.isBetween() ? NO_BYTES : EVENT_END, errorEvents(error));
   }
 
   /** The client is gone. */
@@ -258,13 +277,12 @@ class PassingBody {
   }
 
   #fallSilent() {
-    const { idleTimeoutMs, meter, whenRead } = this.#passage;
+    const { idleTimeoutMs, meter } = this.#passage;
     const message = `OpenRouter was silent for ${idleTimeoutMs} ms within its answer`;
     const error = new GatewayError("upstream_timeout", message);
     // Some providers keep the connection open when they have said that they are done.
-    if (!meter.progress.isOver) return this.#breakOff(error);
-    this.#end(whenRead);
-    this.#hangUp(error);
+    if (meter.progress.isOver) this.#closeOn(error);
+    else this.#breakOff(error);
   }
 }
 

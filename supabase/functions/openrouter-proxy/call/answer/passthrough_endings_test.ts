@@ -184,6 +184,42 @@ Deno.test("passOn ends a stream that has said that it is over, and falls silent,
   assert.deepEqual(endings, [{ kind: "answered" }]);
 });
 
+const LAST_OF_RESPONSE =
+  'event: response.completed\ndata: {"type":"response.completed","response":{"status":"completed"}}';
+
+const STOP = 'data: {"choices":[{"finish_reason":"stop"}],"usage":{"cost":0.5}}\n\n';
+
+for (const last of [LAST_OF_RESPONSE, LAST_OF_RESPONSE + "\n", STOP + "data: [DONE]\n"]) {
+  for (const how of ["breaks", "falls silent"] as const) {
+    Deno.test(`passOn passes ${JSON.stringify(last)} on, which lacks its end, where the connection ${how}`, async () => {
+      const { endings, reader, send, fail } = readPassage({ idleTimeoutMs: 40 });
+      send(last);
+      const passed = rest(reader);
+      await settled();
+      if (how === "breaks") fail(new TypeError("connection reset"));
+      assert.equal((await passed).replaceAll(COMMENT, ""), last);
+      assert.deepEqual(endings, [{ kind: "answered" }]);
+    });
+  }
+}
+
+Deno.test("passOn passes an error of OpenRouter's on that lacks its end, where the connection breaks", async () => {
+  for (const missing of ["\n", "\n\n"]) {
+    const { endings, reader, send, fail } = readPassage();
+    const first = 'data: {"choices":[{"delta":{"content":"x"}}]}\n\n';
+    const last = 'data: {"error":{"code":502,"message":"gone"},"choices":[]}\n\n'
+      .slice(0, -missing.length);
+    send(first);
+    assert.equal(textOf(await reader.read()), first);
+    send(last);
+    const passed = broken(reader);
+    await settled();
+    fail(new TypeError("connection reset"));
+    assert.equal((await passed).text, last + "\n\n");
+    assert.equal(endings[0]?.kind, "broken");
+  }
+});
+
 for (
   const [what, sent] of [
     ["0 bytes", ""],
