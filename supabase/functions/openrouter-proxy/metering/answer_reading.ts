@@ -66,6 +66,7 @@ const DELTA: Record<string, Told> = { stop_reason: "value" };
 const WRITTEN = new Set([
   "annotation",
   "annotations",
+  "answers",
   "arguments",
   "content",
   "content_block",

@@ -356,6 +356,21 @@ const WHOLE: [what: string, shape: Shape][] = [
     results: [{ index: 0, relevance_score: 1, document: { text, ...object } }, { document: json }],
     documents: [text, object, { json }],
   })],
+  ["systemone", (text, json, object) => ({
+    answers: {
+      column: {
+        type: "choice",
+        choice: text,
+        confidence: 0.9,
+        probabilities: { user_id: 0.9, organization_id: 0.1 },
+      },
+      user_id: { type: "noul", value: true },
+      error: { type: "score", json },
+      ...object,
+    },
+    model: "typesafe/jev-1.13",
+    usage: { input_tokens: 5, output_tokens: 3 },
+  })],
   ["images", (text) => ({ data: [{ b64_json: text, revised_prompt: text }] })],
   ["transcriptions", (text) => ({ text, segments: [{ text }], words: [{ word: text }] })],
   ["videos", (text) => ({ id: "gen-vid-1", status: "completed", unsigned_urls: [text] })],
