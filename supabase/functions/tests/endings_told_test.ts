@@ -59,6 +59,14 @@ const CASES: Case[] = [
     body: '{"error":{"code":429,"message":"slow down"}}',
     row: { ...failed("429: slow down"), total_cost: "0" },
   },
+  {
+    what: "an error that is all of a stream, and names no generation",
+    path: "/messages",
+    type: SSE,
+    body:
+      'event: error\ndata: {"type":"error","error":{"type":"rate_limit_error","message":"slow"}}\n\n',
+    row: { ...failed("rate_limit_error: slow"), total_cost: "0" },
+  },
   ...["text/plain", null].map((type): Case => ({
     what: `JSON under the type ${type}`,
     type,

@@ -303,13 +303,17 @@ function settlementOf(
   usdPerCredit: string,
 ): { settlement: Settlement; asksForCost: boolean } {
   const observed = answer?.observed ?? nothingObserved();
-  const progress = answer?.progress ?? { hasBegun: false, isOver: false };
   // The header names the generation for every endpoint; a body may name something else.
   const named = answer?.generationId ?? null;
   const generationId = call.beginsJob ? observed.id ?? named : named ?? observed.id;
+  // What fails and has no generation was refused before anything was done for it.
+  const isRefusal = generationId === null && answer?.progress.beginsWithError === true;
+  const progress = {
+    hasBegun: answer?.progress.hasBegun === true && !isRefusal,
+    isOver: answer?.progress.isOver ?? false,
+  };
   const verdict = verdictOn(ending, { ...observed, ...progress }, {
     isFree: call.isFree || answer?.isCacheHit === true,
-    // What has no generation was refused before anything was done for it.
     chargesErrors: call.chargesErrors && generationId !== null,
   });
   const settlement: Settlement = {

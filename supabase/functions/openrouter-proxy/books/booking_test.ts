@@ -42,7 +42,7 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, Expected, a
     "an error status",
     answer({ error: "402: more credits" }, {
       httpStatus: 402,
-      progress: { hasBegun: false, isOver: false },
+      progress: { hasBegun: false, beginsWithError: false, isOver: false },
     }),
     { kind: "refused", status: 402 },
     failed("402: more credits", "0"),
@@ -50,14 +50,35 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, Expected, a
   ],
   [
     "an error behind output that had begun",
-    answer({ error: "502: it broke" }, { progress: { hasBegun: true, isOver: false } }),
+    answer({ error: "502: it broke" }, {
+      progress: { hasBegun: true, beginsWithError: false, isOver: false },
+    }),
     ANSWERED,
     failed("502: it broke", null),
     true,
   ],
   [
+    "a stream of an error, which names a generation",
+    answer({ error: "502: it broke" }, {
+      progress: { hasBegun: true, beginsWithError: true, isOver: false },
+    }),
+    ANSWERED,
+    failed("502: it broke", null),
+    true,
+  ],
+  [
+    "a stream of an error that names no generation",
+    answer({ error: "429: slow down" }, {
+      generationId: null,
+      progress: { hasBegun: true, beginsWithError: true, isOver: false },
+    }),
+    ANSWERED,
+    failed("429: slow down", "0"),
+    false,
+  ],
+  [
     "a connection that broke behind the end and the usage",
-    answer(USAGE, { progress: { hasBegun: true, isOver: true } }),
+    answer(USAGE, { progress: { hasBegun: true, beginsWithError: false, isOver: true } }),
     BROKEN,
     completed("0.5"),
     false,

@@ -46,7 +46,7 @@ export interface Verdict {
 const GOES_ON: readonly number[] = [504, 520, 524];
 
 /** What was learnt of a call. */
-export type Seen = Observed & Progress;
+export type Seen = Observed & Pick<Progress, "hasBegun" | "isOver">;
 
 /** What its request says of the cost of a call. */
 export interface Charging {

@@ -18,6 +18,8 @@ import { nothingObserved, observe, type Observed } from "./usage.ts";
 export interface Progress {
   /** Whether more than an error alone has come; what a stream has begun with may be billed. */
   hasBegun: boolean;
+  /** Whether a stream has begun with an error. */
+  beginsWithError: boolean;
   /** Whether a stream has said that it is over. */
   isOver: boolean;
 }
@@ -75,7 +77,13 @@ const BOUNDS = { maxDepth: 512, maxValues: Infinity };
 export function createMeter(metered: Metered): Meter {
   const told = kindToldBy(metered.contentType);
   const observed = nothingObserved();
-  const progress: StreamProgress = { hasBegun: false, isOver: false, hasLast: false, events: 0 };
+  const progress: StreamProgress = {
+    hasBegun: false,
+    beginsWithError: false,
+    isOver: false,
+    hasLast: false,
+    events: 0,
+  };
   /** Null: what the body is cannot be told yet. */
   let reader: Reader | null = null;
   /** What has come of it by then, which is a part of a field's name at most. */
@@ -175,6 +183,7 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
     wasPlain = isPlain(message);
     observe(observed, message);
     hasAnEnd ||= announcesItsEnd(message);
+    if (progress.events === 0) progress.beginsWithError = observed.error !== null;
     progress.hasBegun = true;
     choices.observe(message);
     progress.events++;

@@ -433,6 +433,26 @@ for (const [what, events, isOver, isDone] of DONE) {
   });
 }
 
+for (
+  const [what, events, begins] of [
+    ["nothing but a comment", ": hi\n\n", false],
+    ["an error", 'data: {"error":{"message":"x"}}\n\n', true],
+    ["an error behind a comment", ': hi\n\ndata: {"type":"error","message":"x"}\n\n', true],
+    ["an error and more", 'data: {"error":{"message":"x"}}\n\ndata: {"id":"gen-1"}\n\n', true],
+    [
+      "an answer, and then an error",
+      `data: ${CHUNK}\n\ndata: {"error":{"message":"x"}}\n\n`,
+      false,
+    ],
+  ] as const
+) {
+  Deno.test(`a stream of ${what} begins ${begins ? "" : "not "}with an error`, () => {
+    const meter = meterOf(SSE);
+    meter.feed(utf8(events));
+    assert.equal(meter.progress.beginsWithError, begins);
+  });
+}
+
 const BEGINNINGS_OF_ANSWERS: [what: string, type: string, body: string, hasBegun: boolean][] = [
   ["nothing", SSE, ": hi\n\n", false],
   // OpenRouter may bill the prompt by then.

@@ -68,7 +68,13 @@ Deno.test("clientAnswer passes status, headers and bytes on, and tells the booki
     generationId: "gen-1",
     apiKey: "sk-or-v1-x",
     isCacheHit: false,
-    progress: { hasBegun: false, isOver: false, hasLast: false, events: 0 },
+    progress: {
+      hasBegun: false,
+      beginsWithError: false,
+      isOver: false,
+      hasLast: false,
+      events: 0,
+    },
   });
   assert.equal(observed.cost, "0.5");
   assert.deepEqual(events[1], { kind: "answered" });
