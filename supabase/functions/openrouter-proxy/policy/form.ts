@@ -34,15 +34,19 @@ const BOUNDARY = /\bboundary\s*=\s*(?:"([^"\\]{1,70})"|([^";,\s]{1,70}))\s*(?:;|
 const NAME =
   /^content-disposition:\s*form-data\s*;(?:.*;)?\s*name=(?:"([^"\\]*)"|([^";\s]+))\s*(?:;|$)/i;
 
+const NOT_UTF8 = "a field of it is not in UTF-8";
+
 /** What headers of a part make parsers differ; each line of them is looked at by itself. */
 const UNCLEAR_HEADERS: readonly [RegExp, string][] = [
   [/[\r\n]|^[ \t]/, "a header of it is more than a line"],
   [/^content-transfer-encoding\s*:(?!\s*(?:7bit|8bit|binary)\s*$)/i, "a field of it is encoded"],
   [
-    /^content-type\s*:.*\bcharset\s*=(?!\s*"?(?:utf-?8|us-ascii)\b)/i,
-    "a field of it is not in UTF-8",
+    /^content-type\s*:.*\bcharset\s*=(?!\s*"?(?:utf-?8|us-ascii|iso-8859-1)\b)/i,
+    NOT_UTF8,
   ],
 ];
+/** Apache's HttpClient for Java says so of every text. In ASCII it is the same text as in UTF-8. */
+const LATIN_1 = /^content-type\s*:.*\bcharset\s*=\s*"?iso-8859-1\b/i;
 
 /**
  * @returns what the fields say; nothing where the body is no form
@@ -106,16 +110,22 @@ function* partsOf(bytes: Buffer, boundary: string): Generator<Buffer> {
     yield bytes.subarray(start, at - 2);
     end = at + dashed.length;
   }
-  if (!/^--(?:\r\n)?$/.test(bytes.toString("latin1", end, end + 5))) {
-    throw unclear("it does not end with its boundary");
-  }
+  // Of line ends behind it nobody makes a part: form-data-encoder writes two, as got and openai 4 do.
+  const isLast = bytes.toString("latin1", end, end + 2) === "--";
+  end += 2;
+  while (isLineEnd(end)) end += 2;
+  if (!isLast || end !== bytes.length) throw unclear("it does not end with its boundary");
 }
 
 function readField(part: Buffer, form: Form): void {
   const headersEnd = part.subarray(0, MAX_HEADERS_BYTES).indexOf("\r\n\r\n");
   if (headersEnd === -1) throw unclear("a part of it has no headers, or long ones");
-  const name = nameIn(part.toString("latin1", 0, headersEnd).split("\r\n"));
+  const headers = part.toString("latin1", 0, headersEnd).split("\r\n");
+  const name = nameIn(headers);
   const value = part.subarray(headersEnd + 4);
+  if (headers.some((header) => LATIN_1.test(header)) && value.some((byte) => byte > 0x7f)) {
+    throw unclear(NOT_UTF8);
+  }
   const text = value.length <= MAX_VALUE_BYTES ? value.toString("utf8") : null;
   if (name === "model" && text) form.model = text;
   const member = name.replace(/\[.*$/, "");

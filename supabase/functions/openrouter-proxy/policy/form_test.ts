@@ -143,6 +143,10 @@ const UNCLEAR: [why: string, body: string, type?: string][] = [
   ["it does not end with its boundary", `--A\r\n${MODEL}--A`],
   ["it does not end with its boundary", `--A\r\n${MODEL}--A x--`],
   ["it does not end with its boundary", `--A\r\n${MODEL}--A--\r\nx`],
+  ["it does not end with its boundary", `--A\r\n${MODEL}--A--\r\n\r\nx`],
+  ["it does not end with its boundary", `--A\r\n${MODEL}--A--\r\n\n`],
+  ["it does not end with its boundary", `--A\r\n${MODEL}--A-`],
+  ["it does not end with its boundary", `--A\r\n${MODEL}--A-\r\n`],
   ["a part of it has no headers, or long ones", "--A\r\n\r\nm\r\n--A--"],
   ["a header of it is more than a line", `--A\r\n${MODEL.replace("; ", ";\r\n ")}--A--`],
   ["a header of it is more than a line", `--A\r\n${MODEL.replace("; ", ";\r\n\t")}--A--`],
@@ -151,6 +155,11 @@ const UNCLEAR: [why: string, body: string, type?: string][] = [
   ["a field of it is encoded", `--A\r\nContent-Transfer-Encoding:8bits\r\n${MODEL}--A--`],
   ["a field of it is not in UTF-8", `--A\r\nContent-Type:;Charset = utf-16\r\n${MODEL}--A--`],
   ["a field of it is not in UTF-8", `--A\r\ncontent-type:charset="utf-80"\r\n${MODEL}--A--`],
+  ["a field of it is not in UTF-8", `--A\r\nContent-Type:;charset=iso-8859-15\r\n${MODEL}--A--`],
+  [
+    "a field of it is not in UTF-8",
+    `--A\r\ncontent-type: text/plain; charset = "ISO-8859-1"\r\n${MODEL.trimEnd()}\u00e9\r\n--A--`,
+  ],
   ["a part of it does not tell its name once", "--A\r\nx: y\r\n\r\nm\r\n--A--"],
   [
     "a part of it does not tell its name once",
@@ -177,6 +186,7 @@ Deno.test("readForm takes headers that only look like those it refuses", () => {
       "Content-Type: text/plain;charset=UTF8",
       'Content-Type: text/plain; charset="us-ascii"',
       "Content-Type:charset= utf-8",
+      "Content-Type: text/plain; charset=ISO-8859-1",
       "X: the  name is y",
     ]
   ) {
@@ -238,6 +248,13 @@ Deno.test("readForm takes forms as clients write them", () => {
   ) {
     const bytes = new TextEncoder().encode(file(head));
     assert.equal(modelOfForm(bytes, "Multipart/Form-Data; boundary=A; charset=utf-8"), "m", head);
+  }
+});
+
+Deno.test("readForm takes a form behind whose end there are line ends alone", () => {
+  for (const lineEnds of [0, 1, 2, 5]) {
+    const bytes = new TextEncoder().encode(`--A\r\n${MODEL}--A--${"\r\n".repeat(lineEnds)}`);
+    assert.equal(modelOfForm(bytes, "multipart/form-data; boundary=A"), "m");
   }
 });
 
