@@ -240,6 +240,58 @@ for (const { name, program, args } of [...nodes, deno]) {
   });
 }
 
+/** Leaves a stream after a collection of garbage; the server ends it when it is asked for `/end`. */
+const LEAVING_PROGRAM = `
+import { createIdentity, signedFetch } from "llm-gateway-client";
+import { setImmediate } from "node:timers/promises";
+
+const gatewayUrl = process.argv[2];
+const signing = signedFetch(await createIdentity(), { gatewayUrl });
+const held = new AbortController();
+const request = new Request(gatewayUrl + "/stream", { signal: held.signal });
+for (const [controller, ask] of [
+  [new AbortController(), ({ signal }) => signing(gatewayUrl + "/stream", { signal })],
+  [held, () => signing(request)],
+]) {
+  const reader = (await ask(controller)).body.getReader();
+  await reader.read();
+  for (let times = 0; times < 5; times++) {
+    await setImmediate();
+    globalThis.gc();
+  }
+  controller.abort();
+  await fetch(gatewayUrl + "/end");
+  console.log(await reader.read().then(() => "read on", ({ name }) => name));
+}
+console.log(request.signal.aborted);
+`;
+for (const { name, program } of nodes) {
+  Deno.test(`under ${name}, who leaves an answer to signedFetch leaves it, whatever garbage was collected`, async () => {
+    const streams: ReadableStreamDefaultController<Uint8Array>[] = [];
+    await using gateway = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+      ({ url }) => {
+        if (!url.endsWith("/stream")) {
+          streams.pop()?.close();
+          return new Response();
+        }
+        const body = new ReadableStream<Uint8Array>({
+          start(stream) {
+            stream.enqueue(new Uint8Array(1));
+            streams.push(stream);
+          },
+          cancel: () => void streams.pop(),
+        });
+        return new Response(body);
+      },
+    );
+    await Deno.writeTextFile(`${project}/leaving.mjs`, LEAVING_PROGRAM);
+    const url = `http://127.0.0.1:${gateway.addr.port}/f`;
+    const printed = await run(await program(), ["--expose-gc", "leaving.mjs", url]);
+    assert.equal(printed, "AbortError\nAbortError\ntrue\n");
+  });
+}
+
 Deno.test({
   name: "npm makes the installed did a command",
   ignore: Deno.build.os === "windows",

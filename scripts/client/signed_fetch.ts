@@ -65,7 +65,12 @@ function fetchWith(
     for (const [name, value] of Object.entries(signed)) headers.set(name, value);
     const bodyless = method === "GET" || method === "HEAD";
     const send = gateway.fetch ?? fetch;
-    return await send(new Request(request, bodyless ? { headers } : { headers, body }));
+    // With the caller's own signal: Node forgets that of a Request which nobody holds any more, and
+    // with it aborts and time-outs.
+    return await send(
+      new Request(request, bodyless ? { headers } : { headers, body }),
+      { signal: signalOf(input, init) },
+    );
   };
 }
 
@@ -73,4 +78,10 @@ function fetchWith(
 function withoutEmptyQuery(input: RequestInfo | URL): RequestInfo {
   const isRequest = typeof input === "object" && "url" in input;
   return isRequest ? input : String(input).replace(/^([^?#]*)\?(?=#|$)/, "$1");
+}
+
+/** What `fetch` would heed: null where the call has none, or is cut off from that of its Request. */
+function signalOf(input: RequestInfo | URL, init?: RequestInit): AbortSignal | null {
+  if (init?.signal !== undefined) return init.signal;
+  return input instanceof Request ? input.signal : null;
 }
