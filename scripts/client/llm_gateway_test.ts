@@ -212,6 +212,34 @@ Deno.test("signedFetch sends no query that is empty, which Node's fetch would le
   assert.deepEqual(paths, ["", "", "", "", "??", "??", "?a?", "?a?", "", ""]);
 });
 
+Deno.test("signedFetch hands on what belongs to no Request, such as Bun's proxy, and the caller's own signal", async () => {
+  const handedOn: (RequestInit | undefined)[] = [];
+  const signing = signedFetch(await createIdentity(), {
+    gatewayUrl: "https://gateway.example/f",
+    fetch: (_input, init) => {
+      handedOn.push(init);
+      return Promise.resolve(new Response());
+    },
+  });
+  const url = "https://gateway.example/f/x";
+  const { signal } = new AbortController();
+  const bun = { proxy: "http://proxy.example", tls: { rejectUnauthorized: false } };
+  const call = { method: "POST", headers: { accept: "*/*" }, body: "{}", signal };
+  await signing(url, { ...call, ...bun });
+  const request = new Request(url, call);
+  await signing(request);
+  await signing(new Request(url, { signal }), { signal: null });
+  await signing(url);
+  assert.deepEqual(handedOn, [
+    { ...bun, signal },
+    { signal: request.signal },
+    { signal: null },
+    { signal: null },
+  ]);
+  assert.equal(handedOn[0]?.signal, signal);
+  assert.equal(handedOn[1]?.signal, request.signal);
+});
+
 Deno.test("signedFetch signs the same call anew each time", async () => {
   const sent: Headers[] = [];
   const signing = signedFetch(await createIdentity(), {

@@ -65,11 +65,9 @@ function fetchWith(
     for (const [name, value] of Object.entries(signed)) headers.set(name, value);
     const bodyless = method === "GET" || method === "HEAD";
     const send = gateway.fetch ?? fetch;
-    // With the caller's own signal: Node forgets that of a Request which nobody holds any more, and
-    // with it aborts and time-outs.
     return await send(
       new Request(request, bodyless ? { headers } : { headers, body }),
-      { signal: signalOf(input, init) },
+      { ...besideTheRequest(init), signal: signalOf(input, init) },
     );
   };
 }
@@ -80,7 +78,16 @@ function withoutEmptyQuery(input: RequestInfo | URL): RequestInfo {
   return isRequest ? input : String(input).replace(/^([^?#]*)\?(?=#|$)/, "$1");
 }
 
-/** What `fetch` would heed: null where the call has none, or is cut off from that of its Request. */
+/** What no Request of Bun's keeps of what its `fetch` takes, such as `proxy` and `tls`. */
+function besideTheRequest(init: RequestInit = {}): RequestInit {
+  const { method: _method, headers: _headers, body: _body, ...others } = init;
+  return others;
+}
+
+/**
+ * The caller's own: Node forgets the signal of a Request which nobody holds any more, and with it aborts
+ * and time-outs. Null where the call has none, or is cut off from that of its Request.
+ */
 function signalOf(input: RequestInfo | URL, init?: RequestInit): AbortSignal | null {
   if (init?.signal !== undefined) return init.signal;
   return input instanceof Request ? input.signal : null;
