@@ -134,6 +134,10 @@ const UNCLEAR: [why: string, body: string, type?: string][] = [
   ],
   ["it does not begin with its boundary", `\n--A\r\n${MODEL}--A--`],
   ["it does not begin with its boundary", `xx--A\r\n${MODEL}--A--`],
+  ["it does not begin with its boundary", `\r\n\n--A\r\n${MODEL}--A--`],
+  ["it does not begin with its boundary", `\r\n\r--A\r\n${MODEL}--A--`],
+  ["it does not begin with its boundary", `\r\nx\r\n--A\r\n${MODEL}--A--`],
+  ["it does not begin with its boundary", "\r\n"],
   ["a part of it has no end", `--A\r\n${MODEL}`],
   ["a part of it has no end", `--A\r\n${MODEL.slice(0, -1)}--A--`],
   ["a part of it has no end", `--A\r\n${MODEL.slice(0, -2)}\n--A--`],
@@ -251,10 +255,13 @@ Deno.test("readForm takes forms as clients write them", () => {
   }
 });
 
-Deno.test("readForm takes a form behind whose end there are line ends alone", () => {
-  for (const lineEnds of [0, 1, 2, 5]) {
-    const bytes = new TextEncoder().encode(`--A\r\n${MODEL}--A--${"\r\n".repeat(lineEnds)}`);
-    assert.equal(modelOfForm(bytes, "multipart/form-data; boundary=A"), "m");
+Deno.test("readForm takes a form before and behind which there are line ends alone", () => {
+  for (const before of [0, 1, 2, 5]) {
+    for (const behind of [0, 1, 2, 5]) {
+      const [head, tail] = [before, behind].map((lineEnds) => "\r\n".repeat(lineEnds));
+      const bytes = new TextEncoder().encode(`${head}--A\r\n${MODEL}--A--${tail}`);
+      assert.equal(modelOfForm(bytes, "multipart/form-data; boundary=A"), "m");
+    }
   }
 });
 
