@@ -1,5 +1,7 @@
 /** The secrets of one data folder, made once and kept in it. */
 import { exportJWK, generateKeyPair } from "jose";
+import { dirname } from "node:path";
+import { StackError } from "./errors.ts";
 
 export interface StackSecrets {
   /** `sb_publishable_…`: the API's role anon. */
@@ -20,6 +22,8 @@ export interface StackSecrets {
  * Reads the file, or makes it, readable by its owner alone. What a file of before lacks is added. A
  * file is written under another name and renamed, so that an interrupted attempt leaves nothing to
  * trip over.
+ *
+ * @throws {StackError} where the file is there and holds no secrets: the one that opens the database is lost
  */
 export async function loadOrCreateSecrets(path: string): Promise<StackSecrets> {
   const known = await savedSecrets(path);
@@ -40,11 +44,27 @@ export async function loadOrCreateSecrets(path: string): Promise<StackSecrets> {
 }
 
 async function savedSecrets(path: string): Promise<Partial<StackSecrets>> {
+  let text: string;
   try {
-    return JSON.parse(await Deno.readTextFile(path));
+    text = await Deno.readTextFile(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     return {};
+  }
+  const secrets = parsed(text);
+  if (secrets !== null) return secrets;
+  throw new StackError(
+    `${path} is damaged: it is not the JSON that was written there; put it back as it was, or delete ` +
+      `${dirname(path)}, with the database in it, to begin anew`,
+  );
+}
+
+function parsed(text: string): Partial<StackSecrets> | null {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { configFromEnv } from "../../supabase/functions/openrouter-proxy/config/config.ts";
+import { StackError } from "./errors.ts";
 import { loadOrCreateSecrets } from "./secrets.ts";
 
 Deno.test("loadOrCreateSecrets makes secrets once, in a file for its owner alone", async () => {
@@ -49,6 +50,25 @@ Deno.test("loadOrCreateSecrets adds what a file of before lacks, and keeps the r
     assert.notEqual(after.jwtKey, jwtKey);
     assert.deepEqual(await loadOrCreateSecrets(path), after);
     assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("loadOrCreateSecrets says of a damaged file what it is, and leaves it as it is", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "secrets.json");
+    for (const text of ["", '{"publishableKey": "sb_publ', "null", "[]", "7"]) {
+      await Deno.writeTextFile(path, text);
+      await assert.rejects(loadOrCreateSecrets(path), (error) => {
+        assert.ok(error instanceof StackError);
+        assert.ok(error.message.startsWith(`${path} is damaged: `), error.message);
+        assert.ok(error.message.includes(`delete ${folder}, `), error.message);
+        return true;
+      });
+      assert.equal(await Deno.readTextFile(path), text);
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
