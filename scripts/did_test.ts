@@ -284,12 +284,17 @@ Deno.test("a variable that is empty counts as not set", async () => {
 
 Deno.test("every mistake is one line on standard error, and nothing on standard output", async () => {
   await inFolder(async (did, folder) => {
-    const none = /no identity in identity\.did\.json; make one with: did new/;
+    const none = /no identity in identity\.did\.json; make one with: did new\n/;
     const mistakes: [string[], number, RegExp][] = [
       [["curl", "GET", "/api/v1/usage"], 1, none],
       [["sign", "GET", "/api/v1/usage"], 1, none],
       [["token"], 1, none],
       [["whoami"], 1, none],
+      [
+        ["whoami", "--file", "a b.json"],
+        1,
+        /no identity in a b\.json; make .*: did new --file 'a b\.json'\n/,
+      ],
     ];
     const check = async () => {
       for (const [args, code, message] of mistakes) {

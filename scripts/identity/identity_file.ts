@@ -15,6 +15,9 @@ import { shellQuoted } from "../shell_quoted.ts";
 import { IdentityError } from "./identity_error.ts";
 import { checkedJwk } from "./private_key.ts";
 
+/** Where an identity is unless something else is said. */
+export const DEFAULT_FILE = "identity.did.json";
+
 const DID = /^did:[a-z0-9]+:[A-Za-z0-9._:%-]{1,500}$/;
 
 /**
@@ -77,7 +80,8 @@ export async function loadIdentityRecord(
     ({ mode } = await stat(file));
   } catch (error) {
     if (codeOf(error) === "ENOENT") {
-      throw new IdentityError(`no identity in ${file}; make one with: did new`, "MISSING");
+      const where = file === DEFAULT_FILE ? "" : ` --file ${shellQuoted(file)}`;
+      throw new IdentityError(`no identity in ${file}; make one with: did new${where}`, "MISSING");
     }
     throw new IdentityError(`cannot read ${file}: ${reason(error)}`);
   }

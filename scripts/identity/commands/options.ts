@@ -3,6 +3,7 @@
  */
 import { Argument, Option } from "commander";
 import process from "node:process";
+import { DEFAULT_FILE } from "../identity_file.ts";
 
 /** An option that a variable gives as well; one that is empty counts as not set. */
 export function orVariable(option: Option, name: string): Option {
@@ -11,7 +12,7 @@ export function orVariable(option: Option, name: string): Option {
 
 export const fileOption = () =>
   orVariable(new Option("--file <path>", "the identity file"), "DID_FILE")
-    .default("identity.did.json");
+    .default(DEFAULT_FILE);
 
 /** What says which gateway a signature is for. */
 export interface GatewayOptions {
