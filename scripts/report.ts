@@ -11,6 +11,7 @@ import { accountDid, readReport } from "./report/data.ts";
 import { written } from "./report/formats.ts";
 import { deliver, type ReportOptions, reportOptions } from "./report/options.ts";
 import { rangeOf } from "./report/range.ts";
+import { expectWritable } from "./writable.ts";
 
 const command = new Command("report")
   .description("Show what was used and spent, of all DIDs or of one.")
@@ -19,6 +20,7 @@ const command = new Command("report")
   .action(async ({ did, format, output, ...options }: ReportOptions & { did?: string }) => {
     const range = rangeOf(options, Date.now());
     const { DATABASE_URL } = readEnvironment(["DATABASE_URL"]);
+    await expectWritable(output);
     const report = await withDatabase(
       DATABASE_URL,
       async (sql) => {

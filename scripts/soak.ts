@@ -8,6 +8,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { runCommand } from "./command.ts";
 import { soak, type SoakOptions, type SoakReport } from "./soak/run.ts";
+import { expectWritable } from "./writable.ts";
 
 const HELP = `
 PostgreSQL, the Data API, OpenRouter's simulator and the gateway are started, used
@@ -85,6 +86,7 @@ await runCommand(
     .addHelpText("after", HELP)
     .action(async ({ edge = false, json = false, evidence, outageEvery, ...options }: Options) => {
       const { signal } = interruption;
+      await expectWritable(evidence);
       const report = await soak({
         ...options,
         outageEverySeconds: outageEvery,

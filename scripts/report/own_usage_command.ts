@@ -1,5 +1,6 @@
 /** `did usage`: what one's own DID has used and spent, in the terminal, as CSV, JSON, or a page. */
 import { Command, type Option } from "commander";
+import { expectWritable } from "../writable.ts";
 import { written } from "./formats.ts";
 import { deliver, type ReportOptions, reportOptions } from "./options.ts";
 import { type Gateway, readOwnUsage } from "./own_usage.ts";
@@ -19,6 +20,7 @@ export function usageCommand<Options>(
     .description("show what you have used and spent")
     .action(async (options: ReportOptions & Options) => {
       const range = rangeOf(options, Date.now());
+      await expectWritable(options.output);
       const report = await readOwnUsage(await connect(options), range);
       await deliver(await written(report, options.format), options.output);
     });
