@@ -45,7 +45,7 @@ comment on function public.reservations_of_log is
 -- Compares what budgets hold for calls with the rows of the log that they hold it for, of one DID or of all
 -- (null), '*' included. Returns the budgets that differ, with what they hold and what they should; none:
 -- all agree. `apply => true` puts them right, under the locks of their DIDs and '*', which are held until
--- the end of the transaction.
+-- the end of the transaction: those of a thousand DIDs a call.
 create function public.verify_reservations(apply boolean default false, p_did text default null)
 returns table (did text, held jsonb, logged jsonb)
 language plpgsql
@@ -54,7 +54,9 @@ as $$
 #variable_conflict use_column
 declare
   v_differences jsonb[];
-  v_did text;
+  -- So many at once, because Postgres has room for some thousand locks.
+  v_at_once constant integer := 1000;
+  v_dids text[];
 begin
   if p_did like 'did:pkh:%' then
     p_did := public.plain_did(p_did);
@@ -75,20 +77,23 @@ begin
   );
 
   if apply then
-    -- The order of the locks is that of the DIDs, '*' last.
-    for v_did in
-      select difference ->> 'did' from unnest(v_differences) with ordinality as found (difference, place)
+    v_dids := array(
+      select difference ->> 'did'
+      from unnest(v_differences) with ordinality as found (difference, place)
+      where place <= v_at_once or difference ->> 'did' = '*'
+      -- The order of the locks is that of the DIDs, '*' last.
       order by place
-    loop
-      perform public.lock_budget(v_did);
-      -- Calls have come and ended meanwhile: this looks anew.
-      update public.budgets as budget
-      set requests_under_way = logged.requests_under_way,
-        day_reserved_usd = logged.day_reserved_usd,
-        month_reserved_usd = logged.month_reserved_usd
-      from public.reservations_of_log(v_did) as logged
-      where budget.did = v_did and logged.did = v_did;
+    );
+    for i in 1..cardinality(v_dids) loop
+      perform public.lock_budget(v_dids[i]);
     end loop;
+    -- Calls have come and ended meanwhile: this looks anew, at the log once for all of them.
+    update public.budgets as budget
+    set requests_under_way = logged.requests_under_way,
+      day_reserved_usd = logged.day_reserved_usd,
+      month_reserved_usd = logged.month_reserved_usd
+    from public.reservations_of_log(p_did) as logged
+    where budget.did = any (v_dids) and logged.did = budget.did;
   end if;
 
   return query

@@ -1,6 +1,6 @@
 -- What budgets hold for calls follows the log, and can be put right by it.
 begin;
-select plan(15);
+select plan(21);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob}'::text[]) as name;
@@ -118,6 +118,33 @@ select is(
   (select held -> 'requests_under_way' from public.verify_reservations(p_did => 'did:pkh:eip155:1:0xABCDEF0123456789abcdef0123456789AbCdEf01')),
   '1', 'a DID is found in any spelling'
 );
+
+-- Of thousands of DIDs: a thousand at a time, and the log is not read once for each of them.
+delete from public.budgets;
+delete from public.request_logs;
+insert into public.request_logs (id, did, method, endpoint, reserved_on, reserved_usd)
+select gen_random_uuid(), 'did:key:' || n, 'POST', '/x', current_date, 1 from generate_series(1, 1001) as n;
+insert into public.budgets (did, day, month)
+select did, current_date, date_trunc('month', current_date) from public.request_logs union all select '*', current_date, date_trunc('month', current_date);
+analyze public.request_logs, public.budgets;
+create function pg_temp.rows_read() returns bigint language sql as $$
+  select sum(pg_stat_get_xact_tuples_returned(oid))::bigint
+  from pg_catalog.pg_class where relnamespace = 'partitions'::regnamespace and relkind in ('r', 'i');
+$$;
+create temporary table read_before as select pg_temp.rows_read() as rows;
+create temporary table put_right as select * from public.verify_reservations(apply => true);
+select cmp_ok(pg_temp.rows_read() - rows, '<', 20000::bigint, 'many are put right by few looks at the log') from read_before;
+select is((select count(*)::integer from put_right), 1002, 'whatever differs is told');
+select is(
+  (select count(*)::integer from public.budgets where did <> '*' and requests_under_way = 1 and day_reserved_usd = 1), 1000,
+  'a thousand are put right at a time'
+);
+select is((select day_reserved_usd from public.budgets where did = '*'), 1001.0, 'and "*" with the first of them');
+select is(
+  (select array_agg(did) from public.verify_reservations(apply => true)), array[(select max(did) from put_right where did <> '*')],
+  'the rest by the next call, in the order of the DIDs'
+);
+select is_empty('select * from public.verify_reservations()', 'until there is none');
 
 select * from finish();
 rollback;
