@@ -91,6 +91,10 @@ declare
   v_changes public.budget_change[] := '{}';
   v_count integer := 0;
 begin
+  if p_older_than < interval '0' then
+    raise exception 'p_older_than must not be negative: % ends requests that are under way', p_older_than
+      using errcode = '22023';
+  end if;
   if not pg_try_advisory_xact_lock(hashtext('llm-gateway: expire_stale_requests')) then
     return 0;
   end if;

@@ -38,6 +38,8 @@ comment on function public.request_log_kept_since is
 -- A month that has rows in the default partition stays there: moving them would hide them from
 -- settlements that are under way.
 --
+-- p_months_ahead: up to ten years, because Postgres has not the room for many more, all at once.
+--
 -- Returns {"created": [name], "dropped": [name], "postponed": name or null}.
 create function public.maintain_request_log_partitions(p_months_ahead integer default 3)
 returns jsonb
@@ -57,6 +59,10 @@ declare
   v_dropped text[] := '{}';
   v_postponed text;
 begin
+  if (p_months_ahead between 0 and 120) is not true then
+    raise exception 'p_months_ahead must be from 0 to 120, not %', coalesce(p_months_ahead::text, 'null')
+      using errcode = '22023';
+  end if;
   if not pg_try_advisory_xact_lock(hashtext('llm-gateway: maintain_request_log_partitions')) then
     return jsonb_build_object('created', v_created, 'dropped', v_dropped, 'postponed', null);
   end if;

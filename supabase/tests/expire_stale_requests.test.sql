@@ -1,6 +1,6 @@
 -- A row whose gateway died ends all the same.
 begin;
-select plan(16);
+select plan(17);
 
 insert into public.request_logs (id, did, method, endpoint, model, request_time, reserved_usd)
 values
@@ -93,6 +93,11 @@ select public.expire_stale_requests();
 select results_eq(
   'select request_time from public.request_logs where reserved_usd <> 0', $$ values (timestamptz '2020-02-01 00:16:41+00') $$,
   'of what is reserved without need a thousand are freed, the oldest first'
+);
+
+select throws_ok(
+  $$ select public.expire_stale_requests('-1 hour') $$, '22023',
+  'p_older_than must not be negative: -01:00:00 ends requests that are under way', 'none is that is under way, by mistake'
 );
 
 select * from finish();

@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(49);
+select plan(52);
 
 create temporary view month_partitions as
 select relname,
@@ -337,6 +337,11 @@ select is(
 select is(
   (select string_agg(right(id::text, 2), ' ') from public.request_logs where id::text like '%3_'), '31', 'to the beginning of what is kept'
 );
+
+select throws_ok(
+  format('select public.maintain_request_log_partitions(%s)', months), '22023',
+  'p_months_ahead must be from 0 to 120, not ' || months, 'there are no months ' || months || ' ahead'
+) from unnest('{121, -1, null}'::text[]) as given, coalesce(given, 'null') as months;
 
 select * from finish();
 rollback;
