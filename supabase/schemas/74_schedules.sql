@@ -58,6 +58,9 @@ set search_path = ''
 as $$
 declare
   v_url text := regexp_replace(trim(p_url), '/+$', '');
+  v_key text := trim(coalesce(p_secret_key, ''));
+  v_claims text := translate(split_part(v_key, '.', 2), '-_', '+/');
+  v_is_secret boolean := length(v_key) >= 20 and v_key not like 'sb\_publishable\_%';
   v_missing text;
   v_name text;
   v_value text;
@@ -81,13 +84,23 @@ begin
     raise exception '% is not the URL of an Edge Function', coalesce(v_url, 'null')
       using hint = 'It looks like https://<ref>.supabase.co/functions/v1/openrouter-proxy.';
   end if;
-  if length(trim(coalesce(p_secret_key, ''))) < 20 or trim(p_secret_key) like 'sb\_publishable\_%' then
+  if v_key like 'eyJ%' then
+    -- A legacy key is a JWT, which tells its role: that of anon stands beside the secret one.
+    begin
+      v_is_secret := convert_from(
+        decode(rpad(v_claims, (length(v_claims) + 3) / 4 * 4, '='), 'base64'), 'utf8'
+      )::jsonb ->> 'role' = 'service_role';
+    exception when data_exception then
+      v_is_secret := false;
+    end;
+  end if;
+  if v_is_secret is not true then
     raise exception 'p_secret_key is no secret key of a Supabase project'
       using hint = 'Take one from the dashboard, Project Settings, API Keys: it begins with sb_secret_.';
   end if;
 
   for v_name, v_value in
-    values ('llm_gateway_url', v_url), ('llm_gateway_secret_key', trim(p_secret_key))
+    values ('llm_gateway_url', v_url), ('llm_gateway_secret_key', v_key)
   loop
     execute 'select id from vault.secrets where name = $1' into v_secret_id using v_name;
     if v_secret_id is null then

@@ -1,6 +1,6 @@
 -- Maintenance by pg_cron, pg_net and Vault: with stand-ins of what the test uses of them.
 begin;
-select plan(19);
+select plan(26);
 
 select throws_ok(
   $$ select public.schedule_maintenance('https://ref.supabase.co/functions/v1/openrouter-proxy', 'sb_secret_0123456789abcdef') $$,
@@ -73,6 +73,18 @@ select is(
   pg_temp.hint('https://ref.supabase.co/functions/v1/openrouter-proxy', key),
   'Take one from the dashboard, Project Settings, API Keys: it begins with sb_secret_.', 'and a key where it is'
 ) from unnest(array[null, '', 'sb_secret_012345678 ', ' sb_publishable_0123456789abcdef']) as key;
+-- The claims of a legacy key, in each of the lengths that base64 pads.
+create function pg_temp.legacy_key(claims text) returns text language sql as $$
+  select 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.'
+    || translate(rtrim(replace(encode(convert_to(claims, 'utf8'), 'base64'), E'\n', ''), '='), '+/', '-_') || '.c2lnbmF0dXJl';
+$$;
+select is(
+  pg_temp.hint('https://ref.supabase.co/functions/v1/openrouter-proxy', key),
+  'Take one from the dashboard, Project Settings, API Keys: it begins with sb_secret_.', 'nor is ' || key
+) from unnest(array[
+  pg_temp.legacy_key('{"iss":"supabase","ref":"abcdefghijklmnopqrst","role":"anon"}'), pg_temp.legacy_key('{"iss":"supabase"}'),
+  pg_temp.legacy_key('no JSON'), 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.!.c2lnbmF0dXJl'
+]) as key;
 select throws_ok(
   $$ select public.schedule_maintenance(null, 'sb_secret_0123456789abcdef') $$, 'null is not the URL of an Edge Function',
   'nor is no URL one'
@@ -133,6 +145,14 @@ select results_eq(
   'it is the owner''s alone'
 );
 select is((select count(*) from net.requests), 1::bigint, 'scheduling itself requests nothing');
+
+select is(
+  public.schedule_maintenance('https://ref.supabase.co/functions/v1/openrouter-proxy', pg_temp.legacy_key(claims)),
+  'POST https://ref.supabase.co/functions/v1/openrouter-proxy/api/v1/maintenance is scheduled at */5 * * * *',
+  'the legacy key of service_role is a secret one'
+) from unnest(array[
+  '{"iss":"supabase","role":"service_role"}', '{"iss":"supabase","role":"service_role","iat":1}', '{"name":"Zoë?>","role":"service_role"}'
+]) as claims;
 
 select * from finish();
 rollback;
