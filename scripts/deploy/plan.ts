@@ -73,12 +73,14 @@ function setSecrets({ cli, project, envFile, file, foreign, digests }: PlanOptio
     command: `${SUPABASE} secrets set --remote=${project.ref} --env-file ${shellQuoted(envFile)}`,
     why: "The function's secrets",
     preview() {
-      const { added, changed, same } = secretsChange(file, digests ?? new Map());
-      const kinds = digests === null ? { set: added } : { new: added, changed, "the same": same };
+      const { added, changed, cleared, same } = secretsChange(file, digests);
+      const kinds = digests === null
+        ? { set: added, cleared }
+        : { new: added, changed, cleared, "the same": same };
       const lines = Object.entries({ ...kinds, "not of the gateway's": foreign })
         .filter(([, names]) => names.length > 0)
         .map(([what, names]) => `${what}: ${names.join(", ")}`);
-      return Promise.resolve(added.length + changed.length === 0 ? null : lines);
+      return Promise.resolve([...added, ...changed, ...cleared].length === 0 ? null : lines);
     },
     run: async () =>
       void await run(cli, [

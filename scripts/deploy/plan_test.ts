@@ -15,11 +15,20 @@ const GRAPH = {
 
 /** A plan for a CLI that answers with this, and what it was asked. */
 function planWith(
-  { output = "", code = 0, digests = {}, jobs = [], databaseUrl, foreign = [] }: {
+  {
+    output = "",
+    code = 0,
+    digests = {},
+    jobs = [],
+    databaseUrl,
+    foreign = [],
+    file = { A: "1", B: "2" },
+  }: {
     output?: string;
     code?: number;
     digests?: Record<string, string> | null;
     foreign?: string[];
+    file?: Record<string, string>;
     jobs?: string[];
     databaseUrl?: string;
   } = {},
@@ -41,7 +50,7 @@ function planWith(
       return Promise.resolve({ code, stdout: "", output });
     },
     envFile: "/x/it's secrets.env",
-    file: { A: "1", B: "2" },
+    file,
     foreign,
     digests: digests &&
       new Map(Object.entries(digests).map(([name, value]) => [name, digestOf(value)])),
@@ -85,6 +94,16 @@ Deno.test("a plan has nothing to do where it was done before, but to deploy the 
   const previews = [];
   for (const step of steps) previews.push(await step.preview() === null);
   assert.deepEqual(previews, [true, true, false, true]);
+});
+
+Deno.test("a plan clears what the file has empty, and tells of it", async () => {
+  const file = { A: "1", B: "" };
+  const [, secrets] = planWith({ file, digests: { A: "1", B: "2" } }).steps;
+  assert.deepEqual(await secrets!.preview(), ["cleared: B", "the same: A"]);
+  const [, again] = planWith({ file, digests: { A: "1", B: "" } }).steps;
+  assert.equal(await again!.preview(), null);
+  const [, unknown] = planWith({ file, digests: null }).steps;
+  assert.deepEqual(await unknown!.preview(), ["set: A", "cleared: B"]);
 });
 
 Deno.test("a plan without a login asks nobody, and shows what it would run and send", async () => {

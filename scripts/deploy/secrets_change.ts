@@ -5,23 +5,32 @@ import type { Variables } from "../operator/env_file.ts";
 export interface SecretsChange {
   added: string[];
   changed: string[];
+  /** Empty in the file, which the function takes for not set. */
+  cleared: string[];
   same: string[];
 }
 
 /** The CLI leaves these out: the platform gives them. */
 const isGiven = (name: string) => name.startsWith("SUPABASE_");
 
-/** @param digests of the secrets that the project has, by name */
+/** Of a secret that is empty, which is none. */
+const NOTHING = digestOf("");
+
+/** @param digests of the secrets that the project has, by name; null: they are not known */
 export function secretsChange(
   file: Variables,
-  digests: ReadonlyMap<string, string>,
+  digests: ReadonlyMap<string, string> | null,
 ): SecretsChange {
-  const change: SecretsChange = { added: [], changed: [], same: [] };
+  const change: SecretsChange = { added: [], changed: [], cleared: [], same: [] };
   for (const [name, value] of Object.entries(file)) {
     if (isGiven(name)) continue;
-    const digest = digests.get(name);
-    const kind = digest === undefined ? "added" : digest === digestOf(value) ? "same" : "changed";
-    change[kind].push(name);
+    const digest = digests?.get(name);
+    if (value !== "") {
+      const kind = digest === undefined ? "added" : digest === digestOf(value) ? "same" : "changed";
+      change[kind].push(name);
+    } else if (digests === null || (digest !== undefined && digest !== NOTHING)) {
+      change.cleared.push(name);
+    }
   }
   return change;
 }
@@ -34,13 +43,15 @@ export function secretsChange(
 export function lockout(file: Variables, digests: ReadonlyMap<string, string>): string | null {
   const current = digests.get("API_KEY_ENCRYPTION_KEY");
   const previous = digests.get("API_KEY_ENCRYPTION_KEY_PREVIOUS");
+  // One that is empty there takes the project's away.
   const replacement = file.API_KEY_ENCRYPTION_KEY_PREVIOUS;
   const kept = [file.API_KEY_ENCRYPTION_KEY, replacement]
     .map((key) => key === undefined ? undefined : digestOf(key));
-  if (current === undefined) return null;
+  if (current === undefined || current === NOTHING) return null;
   if (kept.includes(current)) {
     // What the file does not name stays as it is in the project.
-    if (previous === undefined || replacement === undefined || kept.includes(previous)) return null;
+    if (previous === undefined || previous === NOTHING) return null;
+    if (replacement === undefined || kept.includes(previous)) return null;
     return "the project has another API_KEY_ENCRYPTION_KEY_PREVIOUS than the file, which may still open keys " +
       "of DIDs: end that rotation with `deno task rotate-keys`, and when `rotate-keys --check` says that " +
       "none is left, unset API_KEY_ENCRYPTION_KEY_PREVIOUS in the project";

@@ -12,8 +12,18 @@ Deno.test("secretsChange tells what is new, other and the same, and leaves out w
       { A: "1", B: "2", C: "3", SUPABASE_URL: "x" },
       digests({ A: "1", B: "other", D: "4" }),
     ),
-    { added: ["C"], changed: ["B"], same: ["A"] },
+    { added: ["C"], changed: ["B"], cleared: [], same: ["A"] },
   );
+});
+
+Deno.test("secretsChange tells what the file clears, where the project has it or is not known", () => {
+  const file = { A: "1", B: "", C: "", D: "", SUPABASE_URL: "" };
+  const cleared = (digests: ReadonlyMap<string, string> | null) => {
+    const change = secretsChange(file, digests);
+    return [change.cleared, change.same];
+  };
+  assert.deepEqual(cleared(digests({ A: "1", B: "2", C: "" })), [["B"], ["A"]]);
+  assert.deepEqual(cleared(null), [["B", "C", "D"], []]);
 });
 
 Deno.test("lockout refuses an encryption key that cannot open what is stored", () => {
@@ -41,11 +51,16 @@ Deno.test("lockout lets no rotation begin before the last one has ended", () => 
   assert.match(lockout(next, rotating)!, /end that rotation/);
   const mistaken = { API_KEY_ENCRYPTION_KEY: "new", API_KEY_ENCRYPTION_KEY_PREVIOUS: "other" };
   assert.match(lockout(mistaken, rotating)!, /end that rotation/);
+  // An empty line clears the project's, which one that is not there leaves.
+  const cleared = { API_KEY_ENCRYPTION_KEY: "new", API_KEY_ENCRYPTION_KEY_PREVIOUS: "" };
+  assert.match(lockout(cleared, rotating)!, /end that rotation/);
   const same = { API_KEY_ENCRYPTION_KEY: "new", API_KEY_ENCRYPTION_KEY_PREVIOUS: "old" };
   const swapped = { API_KEY_ENCRYPTION_KEY: "old", API_KEY_ENCRYPTION_KEY_PREVIOUS: "new" };
   for (const file of [same, swapped, { API_KEY_ENCRYPTION_KEY: "new" }]) {
     assert.equal(lockout(file, rotating), null);
   }
-  const ended = digests({ API_KEY_ENCRYPTION_KEY: "new" });
-  assert.equal(lockout(next, ended), null);
+  for (const previous of [{}, { API_KEY_ENCRYPTION_KEY_PREVIOUS: "" }]) {
+    const ended = digests({ API_KEY_ENCRYPTION_KEY: "new", ...previous });
+    for (const file of [next, cleared]) assert.equal(lockout(file, ended), null);
+  }
 });

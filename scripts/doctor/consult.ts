@@ -4,7 +4,7 @@ import { UsageError } from "../command.ts";
 import { openIdentity } from "../identity/mod.ts";
 import { withDatabase } from "../operator/database.ts";
 import { readEnvironment } from "../operator/environment.ts";
-import { readEnvFile, type Variables } from "../operator/env_file.ts";
+import { readEnvFile, setIn, type Variables } from "../operator/env_file.ts";
 import { type HostedProject, hostedProject, type Query } from "../operator/hosted_project.ts";
 import { PROJECT_ROOT } from "../stack/data_folder.ts";
 import { migrationsIn } from "../stack/migrate.ts";
@@ -51,7 +51,7 @@ function variablesOf(file: Variables | null): Variables {
   const environment = Deno.env.toObject();
   if (file === null) return environment;
   const where = Object.entries(environment).filter(([name]) => WHERE.includes(name));
-  return { ...Object.fromEntries(where), ...file };
+  return { ...Object.fromEntries(where), ...setIn(file) };
 }
 
 /** Where the gateway is: as GATEWAY_URL says, at the project, or on this machine. */

@@ -3,10 +3,14 @@ import { parseEnv } from "node:util";
 import { UsageError } from "../command.ts";
 import { shellQuoted } from "../shell_quoted.ts";
 
-/** Variables by name; those that are empty count as not set. */
+/** Variables by name. */
 export type Variables = Readonly<Record<string, string>>;
 
-/** @throws {UsageError} where there is no such file */
+/**
+ * All that it names: what is empty there counts as not set, and clears what the project has.
+ *
+ * @throws {UsageError} where there is no such file
+ */
 export async function readEnvFile(path: string): Promise<Variables> {
   let text: string;
   try {
@@ -17,8 +21,12 @@ export async function readEnvFile(path: string): Promise<Variables> {
       `there is no ${path}; make it with: deno task secrets --output ${shellQuoted(path)}`,
     );
   }
-  const entries = Object.entries(parseEnv(text)).map(([name, value]) =>
-    [name, (value ?? "").trim()] as const
+  return Object.fromEntries(
+    Object.entries(parseEnv(text)).map(([name, value]) => [name, (value ?? "").trim()]),
   );
-  return Object.fromEntries(entries.filter(([, value]) => value !== ""));
+}
+
+/** Without those that are empty. */
+export function setIn(variables: Variables): Variables {
+  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ""));
 }

@@ -79,7 +79,7 @@ export const secrets: Check = {
     const digests = await project.secretDigests();
     const wanted = file ?? { OPENROUTER_PROVISIONING_KEY: "", API_KEY_ENCRYPTION_KEY: "" };
     const names = Object.keys(wanted).filter((name) => !name.startsWith("SUPABASE_"));
-    const missing = names.filter((name) => !digests.has(name));
+    const missing = names.filter((name) => !digests.has(name) && file?.[name] !== "");
     const other = names.filter((name) =>
       file !== null && digests.has(name) && digests.get(name) !== digestOf(wanted[name]!)
     );

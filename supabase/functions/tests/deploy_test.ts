@@ -79,12 +79,15 @@ function secrets() {
 }
 
 test("deploy sets the secrets, uploads the function alone, schedules maintenance, and looks at it all", async ({ api, deploy, write }) => {
-  await write(secrets());
+  api.secrets.set("ALERT_WEBHOOK_URL", "https://hooks.example/alerts");
+  const file = { ...secrets(), ALERT_WEBHOOK_URL: "" };
+  await write(file);
   const { code, stdout, stderr } = await deploy("--yes");
 
   // The database is migrated already, and the secrets come before the function has a URL.
   assert.deepEqual(api.changes, ["secrets", "functions/deploy", "database/query"], stdout + stderr);
-  assert.deepEqual(Object.fromEntries(api.secrets), secrets());
+  assert.deepEqual(Object.fromEntries(api.secrets), file);
+  assert.match(stdout, /^ *cleared: ALERT_WEBHOOK_URL$/m);
   const [upload] = api.uploads;
   assert.deepEqual(upload?.metadata, {
     entrypoint_path: "supabase/functions/openrouter-proxy/index.ts",
@@ -120,7 +123,13 @@ test("deploy sets the secrets, uploads the function alone, schedules maintenance
   // The tests' stack has no limits, and may have keys of other gateways.
   assert.deepEqual(red.filter((name) => name !== "stored keys"), ["limits"]);
   assert.deepEqual([code, stderr], [1, ""]);
-  for (const secret of [...Object.values(secrets()).slice(1), "sb_secret_0123456789abcdef"]) {
+  for (
+    const secret of [
+      ...Object.values(secrets()).slice(1),
+      "hooks.example",
+      "sb_secret_0123456789abcdef",
+    ]
+  ) {
     assert.ok(!stdout.includes(secret));
   }
 });
