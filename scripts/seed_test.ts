@@ -5,7 +5,10 @@ import { PROJECT_ROOT } from "./stack/data_folder.ts";
 import { withDatabase } from "./operator/database.ts";
 import { usdText, usdUnits } from "../supabase/functions/openrouter-proxy/bytes/usd.ts";
 import type { Counts, Report } from "./report/report.ts";
+import { enterHistory } from "./seed/enter_history.ts";
+import { makeHistory } from "./seed/history.ts";
 import { startTestStack } from "./stack/testing.ts";
+import { until } from "../supabase/functions/tests/harness/until.ts";
 
 const ODD_MODEL = `a|b' "c" $1 \\ group by 1`;
 
@@ -128,6 +131,42 @@ async function assertReports(env: { DATABASE_URL: string }) {
   assert.equal(reversed.stderr, "error: --from must not be after --to\n");
 }
 
+/** Both are under way while neither's rows are there for anybody else. */
+async function seedTwiceAtOnce(databaseUrl: string) {
+  const enter = (seed: number) => {
+    const today = new Date(0);
+    const history = makeHistory({ dids: 3, days: 3, rows: 100, seed, today, passedMs: 3_600_000 });
+    return withDatabase(
+      databaseUrl,
+      (sql) => enterHistory(sql, history, "1970-01-01", () => {}),
+    );
+  };
+  const [entered] = await withDatabase(databaseUrl, (sql) =>
+    sql.begin(async (sql) => {
+      // Where totals are entered, after the rows.
+      await sql`lock table usage_daily in access exclusive mode`;
+      const both = Promise.allSettled([enter(1), enter(2)]);
+      await until("both to wait", async () => {
+        const [waiting] = await sql`
+          select count(*)::integer as count from pg_stat_activity, pg_locks as lock
+          where not lock.granted and lock.pid = pg_stat_activity.pid and datname = current_database()`;
+        return waiting!.count === 2;
+      });
+      return [both];
+    }));
+  const failures = (await entered!).filter(({ status }) => status === "rejected");
+  assert.match(String((failures[0] as PromiseRejectedResult).reason), /has requests already/);
+  const [row] = await withDatabase(
+    databaseUrl,
+    (sql) => sql`select count(*)::integer as count from request_logs`,
+  );
+  assert.deepEqual([failures.length, row!.count], [1, 100]);
+}
+
+const TRUNCATE =
+  "truncate request_logs, usage_daily, usage_daily_of_all, usage_day_changes, usage_hourly, " +
+  "user_api_keys, budgets, budget_alerts, cost_drift";
+
 Deno.test("a stack loads the small history when it is asked, seed another one into an empty database, the books agree, and so do reports", async () => {
   const stack = await startTestStack({ seed: true });
   const env = { DATABASE_URL: stack.databaseUrl };
@@ -144,12 +183,9 @@ Deno.test("a stack loads the small history when it is asked, seed another one in
     assert.match(refused.stderr, /^error: the database has requests already/m);
     await assertBooksAgree(stack.databaseUrl, row!.count);
 
-    await withDatabase(
-      stack.databaseUrl,
-      (sql) =>
-        sql`truncate request_logs, usage_daily, usage_daily_of_all, usage_day_changes, usage_hourly,
-          user_api_keys, budgets, budget_alerts, cost_drift`,
-    );
+    await withDatabase(stack.databaseUrl, (sql) => sql.unsafe(TRUNCATE));
+    await seedTwiceAtOnce(stack.databaseUrl);
+    await withDatabase(stack.databaseUrl, (sql) => sql.unsafe(TRUNCATE));
     const args = ["--dids", "5", "--days", "40", "--rows", "2500", "--seed", "3"];
     const { code, stdout, stderr } = await runOperatorCommand("seed.ts", args, env);
     assert.equal(code, 0, stderr);

@@ -20,6 +20,8 @@ export async function enterHistory(
   onProgress: (done: number) => void,
 ): Promise<void> {
   await sql.begin(async (sql) => {
+    // Another one that is being entered is not seen before it is whole.
+    await sql`select pg_advisory_xact_lock(hashtext('llm-gateway: seed'))`;
     const [found] = await sql`select exists (select from public.request_logs) as has_requests`;
     if (found!.has_requests) {
       throw new Error("the database has requests already: a made-up history is for an empty one");
