@@ -19,12 +19,16 @@ export function httpUrl(text: string): string | Unusable {
     : new Unusable("must be an http(s) URL without query or fragment");
 }
 
-/** A Supabase project's URL; its Data API's, which dashboards show beside it, is another. */
+/**
+ * A Supabase project's URL; its Data API's, which dashboards show beside it, is another. In the spelling
+ * that clients have it in: an audience is made of it.
+ */
 export function projectUrl(text: string): string | Unusable {
   const url = httpUrl(text);
-  return typeof url === "string" && /\/(?:rest|auth|functions)\/v1(?:\/|$)/.test(url)
+  if (typeof url !== "string") return url;
+  return /\/(?:rest|auth|functions)\/v1(?:\/|$)/.test(url)
     ? new Unusable("must be the project's URL alone, without /rest/v1 or the like after it")
-    : url;
+    : new URL(url).href.replace(/\/+$/, "");
 }
 
 export function webhookUrl(text: string): string | Unusable {

@@ -43,6 +43,14 @@ for (const path of ["/rest/v1", "/rest/v1/", "/functions/v1/openrouter-proxy"]) 
   });
 }
 
+Deno.test("the project's URL is taken in the spelling that clients have it in", () => {
+  for (const url of ["https://Ref.Supabase.CO", "https://ref.supabase.co:443/"]) {
+    const { supabaseUrl, audience } = config({ SUPABASE_URL: url });
+    assert.equal(supabaseUrl, "https://ref.supabase.co");
+    assert.equal(audience, "https://ref.supabase.co/functions/v1/openrouter-proxy");
+  }
+});
+
 for (const url of ["ftp://h/x", "https://", "http://[", "https://h/x#y", "https://h/x y", "/x"]) {
   Deno.test(`${url} is no URL of a webhook`, () => {
     assertProblems({ ALERT_WEBHOOK_URL: url }, "ALERT_WEBHOOK_URL");
