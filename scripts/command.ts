@@ -36,8 +36,8 @@ function unlessLeft(error: Error & { code?: string }): void {
 }
 
 /**
- * What a person is told of an error. A refused connection has a code and no message; what goes wrong
- * while things are released hides the reason that they were.
+ * What a person is told of an error. A refused connection has a code and no message; fetch says in its
+ * error's cause why it failed; what goes wrong while things are released hides the reason that they were.
  */
 export function oneLine(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
@@ -45,6 +45,7 @@ export function oneLine(error: unknown): string {
     const { suppressed, error: later } = error as unknown as Record<string, unknown>;
     return `${oneLine(suppressed)}; then: ${oneLine(later)}`;
   }
+  if (error.message === "fetch failed" && error.cause instanceof Error) return oneLine(error.cause);
   const { code } = error as { code?: string };
   return (error.message || code || error.name).replaceAll(/\s*\n\s*/g, " ");
 }

@@ -82,9 +82,7 @@ export function patientOf(options: PatientOptions): Patient {
         headers: { ...pinned, ...init.headers as Record<string, string> },
       });
     } catch (error) {
-      const { message, cause } = error as Error;
-      const why = cause instanceof Error ? oneLine(cause) : message;
-      throw new Error(`${gatewayUrl}${path} did not answer: ${why}`);
+      throw new Error(`${gatewayUrl}${path} did not answer: ${oneLine(error)}`);
     }
   }
 

@@ -69,6 +69,8 @@ const HINTS: Record<string, string> = {
   SELF_SIGNED_CERT_IN_CHAIN: UNKNOWN_AUTHORITY,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNKNOWN_AUTHORITY,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNKNOWN_AUTHORITY,
+  ERR_TLS_CERT_ALTNAME_INVALID:
+    "the database's certificate is of another host than DATABASE_URL names",
   ENOTFOUND: "DATABASE_URL names a host that is not known",
   ECONNREFUSED: "nothing listens where DATABASE_URL points to",
   CONNECT_TIMEOUT: "no answer from where DATABASE_URL points to; " +

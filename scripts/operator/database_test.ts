@@ -29,13 +29,23 @@ Deno.test("a URL that says how it is to be secured is obeyed", () => {
   }
 });
 
+/** What is told of an error that Deno's TLS gives with this code; nothing is connected to. */
+async function told(code: string, message: string): Promise<string> {
+  const error = Object.assign(new Error(message), { code });
+  return await withDatabase("postgres://u:p@db.example/d", () => Promise.reject(error))
+    .catch((error) => error.message);
+}
+
 Deno.test("a certificate of an authority that is not known here is told with how it is made known", async () => {
-  // Its code as Deno's TLS gives it; nothing is connected to.
-  const error = Object.assign(new Error("self-signed certificate in certificate chain"), {
-    code: "SELF_SIGNED_CERT_IN_CHAIN",
-  });
-  await assert.rejects(
-    withDatabase("postgres://u:p@db.example/d", () => Promise.reject(error)),
+  assert.match(
+    await told("SELF_SIGNED_CERT_IN_CHAIN", "self-signed certificate in certificate chain"),
     /DENO_CERT must name .*: self-signed certificate in certificate chain$/,
+  );
+});
+
+Deno.test("a certificate of another host is told as such", async () => {
+  assert.match(
+    await told("ERR_TLS_CERT_ALTNAME_INVALID", "Hostname/IP does not match"),
+    /^the database's certificate is of another host than DATABASE_URL names: Hostname/,
   );
 });

@@ -1,5 +1,6 @@
 /** The deployed function's own routes for operators. */
 import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
+import { oneLine } from "../command.ts";
 import { readEnvironment } from "./environment.ts";
 
 export interface GatewayTarget {
@@ -38,7 +39,7 @@ export async function askGateway(
     redirect: "error",
     signal: AbortSignal.timeout(withinMs),
   }).catch((error: Error) => {
-    throw new Error(`${route} was not answered: ${error.message}`);
+    throw new Error(`${route} was not answered: ${oneLine(error)}`);
   });
   const answer: unknown = await response.json().catch(() => null);
   if (response.ok && isObject(answer) && isObject(answer.data)) return answer.data;

@@ -1,4 +1,5 @@
 /** A fetch that waits out OpenRouter's bad moments. */
+import { oneLine } from "../command.ts";
 import { retryAfterMs } from "../../supabase/functions/openrouter-proxy/http/retry_after.ts";
 
 /** How long one attempt may take. */
@@ -36,8 +37,8 @@ export function patientFetch(
         if (waitMs > LONGEST_WAIT_MS) return response;
         happened = `answered ${response.status}`;
         await response.body?.cancel();
-      } catch {
-        happened = "did not answer";
+      } catch (error) {
+        happened = `did not answer (${oneLine(error)})`;
       }
       onWait(`OpenRouter ${happened}; waiting ${Math.ceil(waitMs / 1000)} s`);
       await sleep(waitMs);

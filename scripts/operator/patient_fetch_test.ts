@@ -59,7 +59,7 @@ Deno.test("errors without Retry-After and silence are waited out ever longer", a
   );
   assert.equal((await fetchPatiently("https://openrouter.test")).status, 200);
   assert.deepEqual(waits, [1_000, 2_000, 4_000]);
-  assert.equal(told[1], "OpenRouter did not answer; waiting 2 s");
+  assert.equal(told[1], "OpenRouter did not answer (connection reset); waiting 2 s");
 });
 
 Deno.test("patience ends: with the last answer", async () => {

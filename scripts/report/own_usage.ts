@@ -2,6 +2,7 @@
 import { parseKeepingDecimals } from "../../supabase/functions/openrouter-proxy/bytes/decimal.ts";
 import { isObject } from "../../supabase/functions/openrouter-proxy/bytes/encodings.ts";
 import { usdText, usdUnits } from "../../supabase/functions/openrouter-proxy/bytes/usd.ts";
+import { oneLine } from "../command.ts";
 import { pointOf, type Range, unitOf } from "./range.ts";
 import { type Budget, type Counts, NAMED_MODELS, NOTHING, OTHER, type Report } from "./report.ts";
 
@@ -134,8 +135,9 @@ function unlessRefused(error: unknown): Pick<Usage, "groups" | "partial_before">
 /** @returns the member `data` of the answer; amounts as decimal strings */
 async function ask<T>({ fetch, gatewayUrl }: Gateway, path: string): Promise<T> {
   const response = await fetch(gatewayUrl + path).catch((error: Error) => {
+    const why = oneLine(error);
     throw new Error(
-      `the gateway at ${gatewayUrl} did not answer (${error.message}); GATEWAY_URL says where it is`,
+      `the gateway at ${gatewayUrl} did not answer (${why}); GATEWAY_URL says where it is`,
     );
   });
   const text = await response.text();
