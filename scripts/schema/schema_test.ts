@@ -29,6 +29,21 @@ Deno.test("supabase/schemas is the database that supabase/migrations makes", asy
     );
   });
 
+  await t.step(
+    "a dump's rows can be entered where nothing but the settings was deleted",
+    async () => {
+      const made = [...asMigrated.keys()];
+      const rowsOf = made.map((object) => /^row \d+ of (.*)$/.exec(object)?.[1]).filter(Boolean);
+      assert.deepEqual([...new Set(rowsOf)].sort(), ["cron.job", "public.gateway_settings"]);
+      assert.deepEqual(made.filter((object) => object.startsWith("sequence ")), []);
+      assert.deepEqual(
+        [...await migrated.sql`select conrelid::regclass from pg_constraint where contype = 'f'`],
+        [],
+        "rows that other rows need would have to come first",
+      );
+    },
+  );
+
   await t.step("migrations lose nothing of a database in use, whatever its version", async () => {
     const inUse = await databases.create({ exposeNewTables: true });
     const before = await readCatalog(inUse.sql);
