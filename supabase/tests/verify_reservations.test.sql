@@ -1,6 +1,6 @@
 -- What budgets hold for calls follows the log, and can be put right by it.
 begin;
-select plan(21);
+select plan(22);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob}'::text[]) as name;
@@ -138,6 +138,13 @@ select is((select count(*)::integer from put_right), 1002, 'whatever differs is 
 select is(
   (select count(*)::integer from public.budgets where did <> '*' and requests_under_way = 1 and day_reserved_usd = 1), 1000,
   'a thousand are put right at a time'
+);
+select is(
+  (
+    select count(*)::integer from put_right
+    join pg_locks on ((classid::bigint << 32) | objid::bigint) = hashtextextended('llm-gateway: budget of ' || did, 0)
+    where locktype = 'advisory' and objsubid = 1 and pid = pg_backend_pid()
+  ), 1001, 'under the locks of those, and of "*"'
 );
 select is((select day_reserved_usd from public.budgets where did = '*'), 1001.0, 'and "*" with the first of them');
 select is(
