@@ -126,9 +126,10 @@ export function createTurn({ now, sleep, keyState }: TurnDeps, untilMs: number):
             if (answers > answersBefore) throw error;
             stop ??= "openrouter_is_down";
           }
+          // A failure is one more in a row, whether or not it says how long to wait.
+          const ownWaitMs = isDown ? DOWN_WAITS_MS[failures++] ?? 0 : BUSY_WAIT_MS;
           // Whoever asks to wait for no time, or until a time that our clock has passed, is not pressed.
-          const waitMs = retryAfterMs(retryAfter, now()) ||
-            (isDown ? DOWN_WAITS_MS[failures++] ?? 0 : BUSY_WAIT_MS);
+          const waitMs = retryAfterMs(retryAfter, now()) || ownWaitMs;
           notBeforeMs = Math.max(notBeforeMs, now() + waitMs);
         }
       }

@@ -69,7 +69,25 @@ Deno.test("of two waits that OpenRouter asks for the longer one holds", async ()
 Deno.test("a turn waits for as long as OpenRouter asks when it is down, too", async () => {
   const clock = fakeClock();
   await turnOf(clock).ask(failing(refusedWith(503, "7"), refusedWith(503)).attempt);
-  assert.deepEqual(clock.waits, [7_000, 1_000]);
+  assert.deepEqual(clock.waits, [7_000, 2_000]);
+});
+
+Deno.test("OpenRouter is down where each of its failures asks to wait", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  const { attempt, attempts } = failing(...Array.from({ length: 9 }, () => refusedWith(503, "1")));
+  await assert.rejects(turn.ask(attempt), TurnIsOver);
+  assert.deepEqual([attempts.count, turn.stopped()], [4, "openrouter_is_down"]);
+});
+
+Deno.test("what always fails and asks to wait is alone with that where others are answered", async () => {
+  const clock = fakeClock();
+  const turn = turnOf(clock);
+  const down = refusedWith(503, "1");
+  const one = turn.ask(failing(...Array.from({ length: 9 }, () => down)).attempt);
+  assert.equal(await turn.ask(() => Promise.resolve("answer")), "answer");
+  await assert.rejects(one, down);
+  assert.equal(turn.stopped(), null);
 });
 
 for (const retryAfter of ["0", "Thu, 01 Jan 1970 00:00:00 GMT"]) {
