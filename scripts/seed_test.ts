@@ -65,6 +65,14 @@ async function assertReports(env: { DATABASE_URL: string }) {
         select model from usage_daily group by model order by sum(total_cost) desc limit 1
       )`,
   );
+  // What no history has is a worker that had time to say why it ended.
+  await withDatabase(
+    env.DATABASE_URL,
+    (sql) =>
+      sql`update request_logs set error_message = 'worker_retired: wall_clock' where id = (
+        select id from request_logs where error_message = 'client_disconnected' limit 1
+      )`,
+  );
   const [books] = await withDatabase(
     env.DATABASE_URL,
     (sql) =>
@@ -85,6 +93,16 @@ async function assertReports(env: { DATABASE_URL: string }) {
   }
   assert.ok(all.series.some(({ model }) => model === ODD_MODEL));
   assert.equal(all.failures.reduce((sum, { count }) => sum + count, 0), all.totals.failed);
+  const kinds = new Set(all.failures.map(({ kind }) => kind));
+  assert.deepEqual([...kinds].sort(), [
+    "client disconnected",
+    "status 400",
+    "status 429",
+    "status 502",
+    "upstream timeout",
+    "worker lost",
+    "worker retired",
+  ]);
   assert.ok(all.latency!.some(({ firstByte }) => firstByte !== null && firstByte.p50 > 100));
   assert.ok(all.budgets.some(({ did }) => did === null));
   assert.ok(all.sessions.length > 1);

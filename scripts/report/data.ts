@@ -119,10 +119,14 @@ async function seriesOf(scope: Scope, models: { model: string }[]): Promise<Repo
   );
 }
 
-/** What is told of a failure: short, and the same for those of one kind. */
+/** What stands behind a colon are figures and words: `upstream_timeout: OpenRouter was silent for …`. */
+const NAME = "split_part(error_message, ':', 1)";
+
+/** What is told of a failure: short, and the same for those of one kind. What has no status got no answer. */
 const KIND = `case
-  when error_message in ('client_disconnected', 'upstream_timeout', 'worker_retired', 'worker_lost')
-    then replace(error_message, '_', ' ')
+  when http_status is null
+    or ${NAME} in ('client_disconnected', 'upstream_timeout', 'worker_retired', 'worker_lost')
+    then replace(${NAME}, '_', ' ')
   when http_status >= 400 then 'status ' || http_status
   else 'broken answer'
 end`;

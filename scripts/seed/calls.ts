@@ -41,18 +41,28 @@ interface Outcome {
 
 const OUTCOMES: readonly Outcome[] = [
   { weight: 965, httpStatus: 200, message: null, used: "all" },
-  { weight: 9, httpStatus: 429, message: "Rate limit exceeded", used: "nothing" },
+  { weight: 9, httpStatus: 429, message: "429: Rate limit exceeded", used: "nothing" },
   {
     weight: 8,
     httpStatus: 400,
-    message: "No endpoints found that support tool use",
+    message: "400: No endpoints found that support tool use",
     used: "nothing",
   },
-  { weight: 4, httpStatus: 502, message: "Provider returned error", used: "nothing" },
+  { weight: 4, httpStatus: 502, message: "502: Provider returned error", used: "nothing" },
   { weight: 5, httpStatus: 200, message: "client_disconnected", used: "all" },
   { weight: 4, httpStatus: 200, message: "client_disconnected", used: "unknown" },
-  { weight: 3, httpStatus: null, message: "upstream_timeout", used: "unknown" },
-  { weight: 2, httpStatus: 200, message: "worker_lost", used: "unknown" },
+  {
+    weight: 3,
+    httpStatus: null,
+    message: "upstream_timeout: OpenRouter sent no response headers within 145000 ms",
+    used: "unknown",
+  },
+  {
+    weight: 2,
+    httpStatus: 200,
+    message: "worker_lost: the gateway ended before it could book this request",
+    used: "unknown",
+  },
 ];
 /** While a provider has a bad afternoon. */
 const BAD_AFTERNOON = OUTCOMES.map((outcome) =>
@@ -74,7 +84,7 @@ export function makeCall(
   const usage = usageOf(model, random);
   const firstByteMs = Math.round(random.around(model.firstByteMs, 1.7));
   const isAnswered = httpStatus === 200;
-  const isTimeout = message === "upstream_timeout";
+  const isTimeout = httpStatus === null;
   return {
     id: uuid(random),
     did: person.did,
