@@ -184,6 +184,27 @@ Deno.test("reconcile keys shows every difference, puts right what can be, and th
   ]);
 });
 
+Deno.test("a limit that OpenRouter has in credits is set once, whatever a credit costs", async () => {
+  const limits = ["0.01", "2", "10.5", "7.25", "123456.78"];
+  const hashes = await Promise.all(limits.map((_, n) => createKey(`did:key:zCredits${n}`)));
+  for (const [n, creditLimit] of limits.entries()) {
+    const did = `did:key:zCredits${n}`;
+    await createAccount(did, hashes[n]!, { creditLimit, creditLimitReset: "monthly" });
+  }
+  for (const usdPerCredit of ["1.055", "3", "0.9"]) {
+    const env = { OPENROUTER_USD_PER_CREDIT: usdPerCredit };
+    const applied = await reconcile(["--apply"], env);
+    assert.equal(applied.lines.filter((line) => line.endsWith(": set")).length, limits.length);
+    const again = await reconcile([], env);
+    assert.deepEqual([again.code, again.lines.at(-1)], [0, "nothing to do"], usdPerCredit);
+  }
+  await sql`
+    update public.user_api_keys set credit_limit = credit_limit + 0.000001
+    where did = 'did:key:zCredits4'`;
+  const changed = await reconcile([], { OPENROUTER_USD_PER_CREDIT: "0.9" });
+  assert.match(changed.lines[0]!, /^limit: did:key:zCredits4, .* → 123456\.780001 USD monthly$/);
+});
+
 Deno.test("a key that may be about to be saved is in progress, and is not deleted", async () => {
   const leased = await createKey("did:key:zLeased");
   await sql`

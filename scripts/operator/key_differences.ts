@@ -122,8 +122,10 @@ async function rowsThatDiffer(sql: Sql, listed: KeyWithDid[], started: Date): Pr
       or (account.did is not null and (
         listed.hash is null
         or listed.lost is not null
-        or (wanted.credit_limit, wanted.credit_limit_reset)
-          is distinct from (listed."limit"::numeric, listed.limit_reset)
+        or wanted.credit_limit_reset is distinct from listed.limit_reset
+        or (wanted.credit_limit is null) <> (listed."limit" is null)
+        -- OpenRouter has it in credits, of which one may be no dollar, and as a binary float.
+        or abs(listed."limit"::numeric - wanted.credit_limit) > wanted.credit_limit / 1e12
       ))
     order by coalesce(account.did, listed.did), listed.name`;
 }
