@@ -33,7 +33,8 @@ export function patientFetch(
       try {
         const response = await attempt();
         if (response.status !== 429 && response.status < 500) return response;
-        waitMs = retryAfterMs(response.headers.get("retry-after"), now()) ?? delayMs;
+        // Whoever asks to wait for no time, or until a time that our clock has passed, is not pressed.
+        waitMs = retryAfterMs(response.headers.get("retry-after"), now()) || delayMs;
         if (waitMs > LONGEST_WAIT_MS) return response;
         happened = `answered ${response.status}`;
         await response.body?.cancel();

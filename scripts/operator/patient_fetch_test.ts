@@ -43,10 +43,11 @@ Deno.test("Retry-After is obeyed, in seconds or as a date", async () => {
     answer(429, "7"),
     answer(503, "Sun, 22 Nov 2026 10:00:30 GMT"),
     answer(429, "Sun, 22 Nov 2026 09:59:00 GMT"),
+    answer(429, "0"),
     answer(200),
   );
   assert.equal((await fetchPatiently("https://openrouter.test")).status, 200);
-  assert.deepEqual(waits, [7_000, 30_000, 0]);
+  assert.deepEqual(waits, [7_000, 30_000, 4_000, 8_000]);
   assert.equal(told[0], "OpenRouter answered 429; waiting 7 s");
 });
 
