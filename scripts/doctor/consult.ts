@@ -48,7 +48,7 @@ const WHERE = ["GATEWAY_URL", "DATABASE_URL"];
  * and a management key must not go to another's OpenRouter.
  */
 function variablesOf(file: Variables | null): Variables {
-  const environment = Deno.env.toObject();
+  const environment = setIn(Deno.env.toObject());
   if (file === null) return environment;
   const where = Object.entries(environment).filter(([name]) => WHERE.includes(name));
   return { ...Object.fromEntries(where), ...setIn(file) };

@@ -21,12 +21,16 @@ export async function readEnvFile(path: string): Promise<Variables> {
       `there is no ${path}; make it with: deno task secrets --output ${shellQuoted(path)}`,
     );
   }
-  return Object.fromEntries(
-    Object.entries(parseEnv(text)).map(([name, value]) => [name, (value ?? "").trim()]),
-  );
+  return trimmed(parseEnv(text));
 }
 
-/** Without those that are empty. */
+/** Variables as the gateway reads them: trimmed, and without those that are empty. */
 export function setIn(variables: Variables): Variables {
-  return Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ""));
+  return Object.fromEntries(Object.entries(trimmed(variables)).filter(([, value]) => value !== ""));
+}
+
+function trimmed(variables: Record<string, string | undefined>): Variables {
+  return Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, (value ?? "").trim()]),
+  );
 }

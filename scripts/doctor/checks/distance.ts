@@ -1,5 +1,5 @@
 /** How far the function is from its database, and where it would be nearer. */
-import { bad, type Check, ok } from "../check.ts";
+import { bad, type Check, ok, unchecked } from "../check.ts";
 import { errorOf, type Patient } from "../patient.ts";
 import { startDatabase, whereVariablesAre } from "../remedies.ts";
 
@@ -84,10 +84,11 @@ export const distance: Check = {
 export const managementKey: Check = {
   name: "management key",
   looksAt: "OpenRouter takes the management key that the function has",
-  after: ["distance"],
+  after: ["configured"],
   async look(patient) {
-    const { json } = await patient.get("/api/v1/health?deep=1");
-    const { management_key: state } = (json as { data: { management_key: string } }).data;
+    const answer = await patient.get("/api/v1/health?deep=1");
+    if (answer.status !== 200) return unchecked(`deep health: ${errorOf(answer)}`);
+    const { management_key: state } = (answer.json as { data: { management_key: string } }).data;
     if (state === "accepted") return ok("OpenRouter accepts the function's");
     if (state === "unknown") {
       return bad("OpenRouter did not say", "Look at https://status.openrouter.ai, and try again.");

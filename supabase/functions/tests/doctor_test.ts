@@ -147,6 +147,15 @@ test("what can only follow from something red is not looked at", async () => {
   ]);
 });
 
+test("a management key is looked at however far the database is, and not where nothing tells of it", async () => {
+  const states = async (ill: Case) =>
+    (await findings(["distance", "management key"], ill)).slice(-2).map(({ state }) => state);
+  const [, , far] = ILL.find(([name]) => name === "a database on another continent")!;
+  const [, , down] = ILL.find(([name]) => name === "a database that is down")!;
+  assert.deepEqual(await states(far), ["bad", "ok"]);
+  assert.deepEqual(await states(down), ["bad", "unchecked"]);
+});
+
 test("the command's exit code and JSON say what is red, and with --read-only nothing is made", async () => {
   const { openrouter, env, stack } = world;
   const gateway = await serveGateway({ ...env, GATEWAY_AUDIENCE: "https://elsewhere.example/llm" });
@@ -155,7 +164,11 @@ test("the command's exit code and JSON say what is red, and with --read-only not
   const command = await runOperatorCommand("doctor.ts", ["--json", "--read-only"], {
     ...variables,
     GATEWAY_URL: gateway.url,
+    // What is empty is not set.
     GATEWAY_AUDIENCE: "",
+    OPENROUTER_WORKSPACE_ID: "",
+    OPENROUTER_GUARDRAIL_ID: " ",
+    OPENROUTER_USD_PER_CREDIT: "",
     DATABASE_URL: stack.databaseUrl,
   });
   await gateway.stop();
@@ -165,6 +178,10 @@ test("the command's exit code and JSON say what is red, and with --read-only not
   const red = checks.filter(({ state }: Result) => state === "bad").map(({ name }: Result) => name);
   // The stack of the tests has no limits.
   assert.deepEqual(red, ["limits", "audience"]);
+  assert.equal(
+    checks.find(({ name }: Result) => name === "guardrail").detail,
+    "none is set",
+  );
   assert.equal(
     checks.find(({ name }: Result) => name === "provisioning key").detail,
     "--read-only",
