@@ -54,6 +54,14 @@ for (
   });
 }
 
+Deno.test("a model is booked under its whole name, whether or not the body has its author", async () => {
+  for (const name of ["jev-1.13", "typesafe/jev-1.13"]) {
+    const { model } = await ordered("/systemone", JSON.stringify({ model: name }));
+    assert.equal(model, "typesafe/jev-1.13");
+  }
+  assert.equal((await ordered("/chat/completions", '{"model":"jev-1.13"}')).model, "jev-1.13");
+});
+
 Deno.test("a body that names no model has none", async () => {
   assert.equal((await ordered("/audio/transcriptions", "RIFF")).model, null);
   assert.equal((await ordered("/chat/completions", '{"model":7}')).model, null);

@@ -184,6 +184,18 @@ testWithTimers(
   },
 );
 
+testWithTimers("what is free is in the log as any request, and in no books", async () => {
+  const gateway = await gatewayWith({});
+  const parts = { method: "GET", path: "/api/v1/openrouter/models", body: "" };
+  const response = await gateway.fetch(await requestFrom(gateway.signer, parts));
+  assert.equal(response.status, 200);
+  await response.body?.cancel();
+  await gateway.idle();
+  assert.deepEqual(gateway.seen.settlements, []);
+  const lines = gateway.seen.logs.filter(({ event }) => event === "request");
+  assert.deepEqual(lines.map(({ method, status }) => [method, status]), [["GET", 200]]);
+});
+
 testWithTimers("OpenRouter's own timing stays beside the gateway's", async () => {
   const gateway = await gatewayWith({
     openrouter: () => new Response("{}", { headers: { "server-timing": "model;dur=7" } }),

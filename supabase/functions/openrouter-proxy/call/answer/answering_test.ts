@@ -247,6 +247,21 @@ Deno.test("what may be sent again is awaited for a second, and nothing without a
   assert.equal(hurried(), 1, "who waits for it lets it wait for no others");
 });
 
+Deno.test("a call that is heard although its client left is one that OpenRouter got", async () => {
+  const gone = { ...CLIENT, clientGone: AbortSignal.abort() };
+  const text = utf8('{"id":"gen-1","usage":{"cost":0.5}}');
+  for (const body of [text, new Blob([text]).stream()]) {
+    const { booking, endings, answers } = booked();
+    const order = await ordered("/chat/completions", '{"model":"a/b"}');
+    await answering.pass(order, upstreamOf(body), "sk-own", booking, gone);
+    for (let turn = 0; endings.length === 0 && turn < 1_000; turn++) {
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    assert.deepEqual(endings, [{ kind: "left", sent: true, hadUsage: false }]);
+    assert.equal(answers[0]?.observed.cost, "0.5");
+  }
+});
+
 Deno.test("a call that is not booked may break off, or begin a job", async () => {
   const order = await ordered("/videos", '{"model":"a/b"}');
   const response = await answering.pass(order, upstreamOf(utf8("{}")), "sk-own", null, CLIENT);
