@@ -34,9 +34,10 @@ function jobOver(
     store: {
       claimCostSearches: () =>
         Promise.resolve({ searches: searches.splice(0, 1), left: searches.length + held }),
-      endCostSearch(_did, at) {
+      async endCostSearch(_did, at) {
+        // What is not awaited is not there when the job is over.
+        await new Promise((resolve) => setTimeout(resolve));
         searchedTo.push(at === null ? null : inHours(at.getTime()));
-        return Promise.resolve();
       },
       compareCosts(did) {
         compared.push(did);
