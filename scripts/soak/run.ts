@@ -52,6 +52,9 @@ const BUGS = [
   "settlement_ignored",
   "settlement_incomplete",
   "discard_ignored",
+  "answer_failed",
+  "uncaught_error",
+  "unhandled_rejection",
 ];
 
 /** @throws {StackError} where something could not be started */

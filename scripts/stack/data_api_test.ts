@@ -287,7 +287,9 @@ Deno.test("JWTs are refused with PostgREST's codes", async () => {
 
 Deno.test("without a key of the project's nothing is answered", async () => {
   assert.equal((await rpc("settings", {}, {})).status, 401);
-  assert.equal((await rpc("settings", {}, { apikey: "sb_secret_other" })).status, 401);
+  for (const apikey of ["sb_secret_other", "constructor", "__proto__", "toString"]) {
+    assert.equal((await rpc("settings", {}, { apikey })).status, 401, apikey);
+  }
   const forged = await signed({ role: "service_role" }, "0".repeat(64));
   assert.equal((await rpc("settings", {}, { apikey: forged })).status, 401);
 });

@@ -37,8 +37,7 @@ export async function identifyCaller(
   // supabase-js sends the key as a Bearer, too, for as long as there is no session.
   const token = bearer === apikey || bearer?.startsWith("sb_") ? undefined : bearer;
 
-  const roles: Record<string, string> = { [publishableKey]: ANON, [secretKey]: "service_role" };
-  const role = roles[apikey];
+  const role = new Map([[publishableKey, ANON], [secretKey, "service_role"]]).get(apikey);
   if (role !== undefined) return token === undefined ? callerOf({ role }) : await callerBy(token);
   // Legacy API keys are JWTs that the project has signed.
   const key = await verify(apikey).catch(() => {
