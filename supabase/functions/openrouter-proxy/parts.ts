@@ -40,6 +40,8 @@ export interface GatewayDeps {
   log: Log;
 }
 
+const elapsedMs = () => performance.now();
+
 /** Makes the parts; nothing is asked of anybody until a request comes. */
 export function createParts(deps: GatewayDeps) {
   const { config, store, fetch, now, sleep, waitUntil, log } = deps;
@@ -81,6 +83,7 @@ export function createParts(deps: GatewayDeps) {
       bookkeeper,
       fetch,
       now,
+      elapsedMs,
       sleep,
       waitUntil,
     }),
@@ -125,7 +128,7 @@ function identifying(
   });
   const { maxRequestBytes } = config;
   const bodies = bodiesUnderWay(bodyLimits(maxRequestBytes), {
-    now: () => performance.now(),
+    now: elapsedMs,
     sleep,
   });
   return createIdentify(authenticate, maxRequestBytes, bodies, rates, revokedTokens);
@@ -164,6 +167,6 @@ function healthOf({ config, store, fetch, now }: GatewayDeps) {
     keyState: createKeyCheck(openrouterUrl, managementKey, fetch, now),
     region,
     now,
-    elapsedMs: () => performance.now(),
+    elapsedMs,
   });
 }

@@ -35,6 +35,8 @@ export interface ProxyDeps extends SendDeps, AnsweringDeps {
   accounts: Accounts;
   catalogue: Catalogue;
   bookkeeper: Bookkeeper;
+  /** Milliseconds since any moment, with fractions. */
+  elapsedMs: () => number;
   /** Keeps the isolate alive until the promise is settled. */
   waitUntil: (promise: Promise<unknown>) => void;
 }
@@ -52,7 +54,7 @@ interface Received {
 
 /** Makes the handler of `/api/v1/openrouter/*`. */
 export function createProxy(deps: ProxyDeps): Handler {
-  const { config, identify, accounts, catalogue, bookkeeper, now, waitUntil } = deps;
+  const { config, identify, accounts, catalogue, bookkeeper, elapsedMs, waitUntil } = deps;
   const send = createSend(deps);
   const answering = createAnswering(deps);
 
@@ -66,7 +68,7 @@ export function createProxy(deps: ProxyDeps): Handler {
       target: proxyTarget(pathAndQueryOf(url)),
       // Deno 2.1.4 tells of a hang-up only if the signal was asked for before it.
       clientGone: signal,
-      timing: serverTiming(now),
+      timing: serverTiming(elapsedMs),
     };
   }
 

@@ -8,6 +8,7 @@ import { StoreUnavailable } from "../store/rpc.ts";
 import type { KnownCost } from "../store/settlement.ts";
 import { CHAT, gatewayWith, requestFrom } from "../testing/gateways.ts";
 import { identifiedAs, identifyAs } from "../testing/identified.ts";
+import { NOW } from "../testing/signers.ts";
 import { testWithTimers } from "../testing/with_timers.ts";
 import { createProxy, type ProxyDeps } from "./proxied_call.ts";
 
@@ -37,7 +38,7 @@ async function answerTo(method: string, path: string, hasRoom = false) {
         return { [Symbol.dispose]: () => void asked.push("room is given back") };
       },
     } as Bookkeeper,
-    now: () => 0,
+    elapsedMs: () => 0,
   } as unknown as ProxyDeps);
   const app = new Hono<RequestEnv>();
   app.all("*", proxy);
@@ -92,7 +93,7 @@ for (
             return Promise.resolve(identified);
           },
         }),
-      now: () => 0,
+      elapsedMs: () => 0,
     } as unknown as ProxyDeps);
     const app = new Hono<RequestEnv>();
     app.all("*", proxy);
@@ -139,7 +140,7 @@ Deno.test("a call is booked as it was asked for, and its time counts from its ar
       },
     } as Partial<Bookkeeper>,
     pseudonymOf: () => Promise.resolve("pseudonym"),
-    now: () => 9_000,
+    elapsedMs: () => 9_000,
   } as unknown as ProxyDeps);
   const app = new Hono<RequestEnv>();
   app.use(async (c, next) => {
@@ -203,6 +204,19 @@ testWithTimers("OpenRouter's own timing stays beside the gateway's", async () =>
   const { headers } = await gateway.fetch(await requestFrom(gateway.signer, {}));
   assert.match(headers.get("server-timing")!, /^model;dur=7, auth;dur=/);
 });
+
+testWithTimers(
+  "a clock that is set back makes no stage of a call take less than nothing",
+  async () => {
+    let looks = 0;
+    const gateway = await gatewayWith({ now: () => NOW * 1000 - 10 * looks++ });
+    const { headers } = await gateway.fetch(await requestFrom(gateway.signer, {}));
+    assert.match(
+      headers.get("server-timing")!,
+      /^auth;dur=[\d.]+, admit;dur=[\d.]+, upstream;dur=[\d.]+$/,
+    );
+  },
+);
 
 testWithTimers(
   "a call that never reached OpenRouter cost nothing, and may be sent again",

@@ -6,13 +6,13 @@ export interface ServerTiming {
   header(): string;
 }
 
-/** @param now milliseconds on any steady clock */
-export function serverTiming(now: () => number): ServerTiming {
+/** @param elapsedMs milliseconds since any moment, with fractions */
+export function serverTiming(elapsedMs: () => number): ServerTiming {
   const entries: string[] = [];
-  let last = now();
+  let last = elapsedMs();
   return {
     mark(stage) {
-      const current = now();
+      const current = elapsedMs();
       entries.push(`${stage};dur=${(current - last).toFixed(1)}`);
       last = current;
     },

@@ -35,6 +35,7 @@ export async function gatewayWith(options: {
   isAlerted?: boolean;
   /** What else the store does. */
   store?: Partial<Store>;
+  now?: () => number;
   sleep?: (ms: number) => Promise<void>;
 } = {}) {
   const environment = { ...ENVIRONMENT, ...options.env };
@@ -101,7 +102,7 @@ export async function gatewayWith(options: {
           headers: { "content-type": "application/json" },
         })))(request);
     },
-    now: () => NOW * 1000,
+    now: options.now ?? (() => NOW * 1000),
     sleep: options.sleep ?? (() => Promise.resolve()),
     waitUntil: (promise) => {
       pending.add(promise);
