@@ -31,14 +31,10 @@ export interface LoanedChunks {
   cancel(reason: unknown): Promise<void>;
 }
 
-/** @param bufferBytes how large the largest chunk can be, where the stream is one of bytes */
-export function chunkReader(
-  body: ReadableStream<Uint8Array>,
-  bufferBytes = BUFFER_BYTES,
-): ChunkReader {
+export function chunkReader(body: ReadableStream<Uint8Array>): ChunkReader {
   const reader = byteReader(body);
   if (reader === null) return body.getReader();
-  const { read, giveBack, cancel } = loans(reader, bufferBytes, spareBufferOf);
+  const { read, giveBack, cancel } = loans(reader, BUFFER_BYTES, spareBufferOf);
   return {
     async read() {
       const { done, value } = await read();
@@ -54,10 +50,14 @@ export function chunkReader(
   };
 }
 
-/** The same for a caller that copies each chunk to where it is to be: its buffer is never a spare one. */
+/**
+ * The same for a caller that copies each chunk to where it is to be: its buffer is never a spare one.
+ *
+ * @param bufferBytes how large the largest chunk can be, where the stream is one of bytes
+ */
 export function loanedChunks(
   body: ReadableStream<Uint8Array>,
-  bufferBytes = BUFFER_BYTES,
+  bufferBytes: number,
 ): LoanedChunks {
   const byteStream = byteReader(body);
   if (byteStream !== null) return loans(byteStream, bufferBytes, (size) => new Uint8Array(size));

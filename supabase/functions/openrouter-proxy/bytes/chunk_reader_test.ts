@@ -96,17 +96,6 @@ Deno.test("chunkReader gives a chunk that is larger than its buffer in pieces", 
   assert.deepEqual(new Uint8Array(await new Blob(pieces as BlobPart[]).arrayBuffer()), large);
 });
 
-Deno.test("chunkReader reads through a buffer as small as is asked for", async () => {
-  const reader = chunkReader(streamOf([Uint8Array.from({ length: 10 })], "bytes"), 4);
-  const sizes = [];
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    sizes.push(value.length);
-  }
-  assert.deepEqual(sizes, [4, 4, 2]);
-});
-
 Deno.test("chunkReader spends no more memory on a chunk than its bytes need", async () => {
   const [chunk] = await readAll(streamOf([Uint8Array.of(1, 2, 3)], "bytes"));
   assert.equal(chunk?.buffer.byteLength, 3);
@@ -150,14 +139,22 @@ Deno.test("chunkReader begins with a small buffer, which grows while chunks fill
   assert.deepEqual(sizes, [4_096, 16_384, 65_536, 65_536, 48_448]);
 });
 
-Deno.test("chunkReader's buffer grows to what is asked for, and no further", async () => {
-  const reader = chunkReader(streamOf([new Uint8Array(30_000)], "bytes"), 10_000);
-  const sizes = [];
-  for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
-    sizes.push(chunk.value.length);
-  }
-  assert.deepEqual(sizes, [4_096, 10_000, 10_000, 5_904]);
-});
+for (
+  const [bytes, bufferBytes, expected] of [
+    [10, 4, [4, 4, 2]],
+    [30_000, 10_000, [4_096, 10_000, 10_000, 5_904]],
+  ] as const
+) {
+  Deno.test(`loanedChunks reads ${bytes} bytes through a buffer of at most ${bufferBytes}`, async () => {
+    const reader = loanedChunks(streamOf([new Uint8Array(bytes)], "bytes"), bufferBytes);
+    const sizes = [];
+    for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
+      sizes.push(chunk.value.length);
+      reader.giveBack(chunk.value);
+    }
+    assert.deepEqual(sizes, expected);
+  });
+}
 
 for (const type of ["bytes", undefined] as const) {
   Deno.test(`loanedChunks reads all bytes of a ${type ?? "plain"} stream, and cancels it`, async () => {
@@ -177,7 +174,7 @@ for (const type of ["bytes", undefined] as const) {
     const body = type === "bytes"
       ? new ReadableStream({ ...source, type })
       : new ReadableStream<Uint8Array>(source);
-    await loanedChunks(body).cancel("enough");
+    await loanedChunks(body, 8_192).cancel("enough");
     assert.equal(cancelled, "enough");
   });
 }

@@ -177,6 +177,9 @@ Deno.test("what is free reaches by its body what others have, too", async () => 
   assert.deepEqual(await features(null), []);
   assert.deepEqual(await features("no JSON"), []);
   assert.deepEqual(await features("x"), []);
+  // Of what runs nothing is known, so that it may be anybody's shell.
+  const shell = '{"model":"openai/gpt-5","tools":[{"type":"shell"}]}';
+  assert.deepEqual(await features(shell), ["openrouter:shell"]);
 });
 
 Deno.test("what is booked as no call asks for nothing that costs", async () => {
