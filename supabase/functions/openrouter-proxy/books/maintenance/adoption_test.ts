@@ -57,9 +57,10 @@ async function adoption(ids: string[], options: Options = {}, listedCost = "0.7"
         spans.push([from, to].map((at) => (at.getTime() - NOW_MS) / 60_000));
         return Promise.resolve(withSums);
       },
-      noteParts(_did, ids) {
+      async noteParts(_did, ids) {
+        // What is not awaited is not there when all is booked.
+        await new Promise((resolve) => setTimeout(resolve));
         parts.push(...ids);
-        return Promise.resolve();
       },
       adoptGeneration(call, anyRow) {
         const id = call.generations[0]!.id;

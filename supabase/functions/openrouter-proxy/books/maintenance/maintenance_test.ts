@@ -12,9 +12,10 @@ function maintenanceOf(turns: Turns, store: Partial<MaintenanceDeps["store"]> = 
         leases.push(`begin ${leaseMs}`);
         return Promise.resolve(true);
       },
-      endMaintenance() {
+      async endMaintenance() {
+        // What is not awaited is not there when the run is over.
+        await new Promise((resolve) => setTimeout(resolve));
         leases.push("end");
-        return Promise.resolve();
       },
       standingDrifts: () => Promise.resolve([]),
       ...store,

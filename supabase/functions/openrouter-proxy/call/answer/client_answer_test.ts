@@ -111,6 +111,16 @@ Deno.test("clientAnswer passes an error on as a whole, however large, without th
   assert.equal(await response.text(), error("[redacted]"));
 });
 
+for (const [status, isError] of [[399, false], [400, true], [502, true]] as const) {
+  Deno.test(`clientAnswer reads a body that streams in with ${status} as ${isError ? "an error" : "an answer"}`, async () => {
+    // A model may write it; an error of a provider's names the operator so.
+    const text = '{"choices":[{"message":{"content":"of org-0123456789abcdefghijklmn"}}]}';
+    const headers = new Headers({ "content-type": "application/json" });
+    const { response } = answered({ status, headers, body: new Response(text).body });
+    assert.equal((await response.text()).includes("[redacted]"), isError);
+  });
+}
+
 Deno.test("clientAnswer ends the booking of an error that is too large to be whole", async () => {
   const { response, events } = answered({ status: 502, body: new Response("<html>").body });
   assert.equal(response.status, 502);
