@@ -5,6 +5,8 @@
  * Source: docs/openrouter.md, "Keys".
  */
 
+import { isWithin } from "../concurrency/is_within.ts";
+
 /** `unknown`: OpenRouter did not say. */
 export type KeyState = "accepted" | "refused" | "unknown";
 
@@ -36,7 +38,7 @@ export function createKeyCheck(
   fetch: typeof globalThis.fetch,
   now: () => number,
 ): () => Promise<KeyState> {
-  let known: { state: Promise<KeyState>; until: number } | undefined;
+  let known: { state: Promise<KeyState>; holds: () => boolean } | undefined;
 
   async function ask(): Promise<KeyState> {
     try {
@@ -53,10 +55,13 @@ export function createKeyCheck(
   }
 
   return () => {
-    if (known !== undefined && now() < known.until) return known.state;
-    const asked = { state: ask(), until: Infinity };
+    if (known?.holds()) return known.state;
+    const asked = { state: ask(), holds: () => true };
     known = asked;
-    asked.state.then((state) => asked.until = now() + REMEMBERED_MS[state]);
+    asked.state.then((state) => {
+      const toldAt = now();
+      asked.holds = () => isWithin(REMEMBERED_MS[state], toldAt, now());
+    });
     return asked.state;
   };
 }

@@ -55,6 +55,14 @@ test("what OpenRouter said of a key holds for a minute, and nothing for five sec
   assert.equal(await check(), "accepted");
 });
 
+test("what OpenRouter said of a key before the clock was set back holds no more", async () => {
+  const { check, clock } = checkedAt([401, 404]);
+  clock.now = 86_400_000;
+  assert.equal(await check(), "refused");
+  clock.now = 0;
+  assert.equal(await check(), "accepted");
+});
+
 test("of a key nothing is known where OpenRouter says nothing for five seconds", async () => {
   const silent = (_input: unknown, init?: RequestInit) =>
     init?.signal?.aborted ? Promise.reject(init.signal.reason) : new Promise<Response>(() => {});
