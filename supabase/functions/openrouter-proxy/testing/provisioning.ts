@@ -62,10 +62,12 @@ export function scripted(script: Script) {
         saved.push(key);
         return result(saves.shift() ?? true);
       },
-      releaseProvisioning(did, attemptId, orphanPossible) {
+      async releaseProvisioning(did, attemptId, orphanPossible) {
         assert.ok(attempts.includes(attemptId));
+        // Later than the end of whoever does not wait for it.
+        for (let turns = 0; turns < 10; turns++) await null;
         calls.push(`release ${did} ${orphanPossible ? "orphan possible" : "clean"}`);
-        return script.release?.() ?? Promise.resolve();
+        await script.release?.();
       },
     },
     management: {
@@ -90,10 +92,11 @@ export function scripted(script: Script) {
     vault: { seal: (did, plaintext) => Promise.resolve(`sealed(${did},${plaintext.length})`) },
     guardrailId: script.guardrailId ?? null,
     now: () => clockMs,
-    sleep(ms) {
+    async sleep(ms) {
+      // Who does not wait for it goes on at the same moment.
+      await null;
       calls.push(`sleep ${ms}`);
       clockMs += ms;
-      return Promise.resolve();
     },
     onAlert: () => calls.push("alert"),
     log: (event) => logged.push(event),

@@ -39,9 +39,10 @@ function jobOver(
         await new Promise((resolve) => setTimeout(resolve));
         searchedTo.push(at === null ? null : inHours(at.getTime()));
       },
-      compareCosts(did) {
+      async compareCosts(did) {
+        await new Promise((resolve) => setTimeout(resolve));
         compared.push(did);
-        return Promise.resolve("equal");
+        return "equal";
       },
     },
     analytics: {

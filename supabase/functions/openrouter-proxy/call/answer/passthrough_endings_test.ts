@@ -177,11 +177,13 @@ for (const [when, sent, isWhole] of BREAKS) {
 }
 
 Deno.test("passOn ends a stream that has said that it is over, and falls silent, without an error", async () => {
-  const { endings, reader, send } = readPassage({ idleTimeoutMs: 40 });
+  const { endings, reader, send, aborted } = readPassage({ idleTimeoutMs: 40 });
   const last = 'data: {"type":"response.completed","response":{"status":"completed"}}\n\n';
   send(last);
   assert.equal((await rest(reader)).replaceAll(COMMENT, ""), last);
   assert.deepEqual(endings, [{ kind: "answered" }]);
+  // Nobody else would close the connection.
+  assert.match(String(aborted()), /OpenRouter was silent for 40 ms/);
 });
 
 const LAST_OF_RESPONSE =
