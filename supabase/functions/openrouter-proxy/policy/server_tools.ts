@@ -142,6 +142,19 @@ function nameOfPlugin(id: string): string | null {
   return Object.hasOwn(PLUGINS, plain) ? PLUGINS[plain]! : plain.slice(0, MAX_NAME_LENGTH);
 }
 
+/**
+ * What a plugin is found as that goes by the name of a shared tool: it needs the same leave.
+ *
+ * @param id as `type` above
+ * @returns null for any other
+ */
+export function sharedPlugin(id: string): FoundFeature | null {
+  const name = nameOfPlugin(id);
+  if (name === null || !serverToolKind(name).isShared) return null;
+  if (name === "file_search") return "vector_store";
+  return name === "files" || name === "bash" ? `openrouter:${name}` : "openrouter:shell";
+}
+
 /** How many characters of a result it asks for. @param size `search_context_size`, as `type` above */
 export function contextSize(size: string): number {
   return Object.hasOwn(CONTEXT_SIZES, size) ? CONTEXT_SIZES[size]! : 0;

@@ -19,6 +19,18 @@ const REFUSED: [what: string, body: unknown, ...reaches: string[]][] = [
     { tools: [{ type }] },
     `openrouter:${type} at tools[0].type`,
   ]),
+  ...[
+    ["files", "openrouter:files"],
+    [" OpenRouter:Files", "openrouter:files"],
+    ["bash", "openrouter:bash"],
+    ["shell", "openrouter:shell"],
+    ["local_shell", "openrouter:shell"],
+    ["file_search", "vector_store"],
+  ].map(([id, feature]): [string, unknown, string] => [
+    `a plugin by the name "${id}"`,
+    { model: "openai/gpt-5.2", plugins: [{ id: "web" }, { id }] },
+    `${feature} at plugins[1].id`,
+  ]),
   [
     "a shell within a tool",
     { tools: [{ type: "namespace", tools: [{ type: "shell" }] }] },

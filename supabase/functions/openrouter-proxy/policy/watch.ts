@@ -38,7 +38,13 @@ import {
   TOOLS,
 } from "./members.ts";
 import { isFusion, isOnline, isPresetName } from "./model_names.ts";
-import { contextSize, guessableTool, ServerTool, USUAL_USES } from "./server_tools.ts";
+import {
+  contextSize,
+  guessableTool,
+  ServerTool,
+  sharedPlugin,
+  USUAL_USES,
+} from "./server_tools.ts";
 import {
   cacheControl,
   mcpServers,
@@ -295,7 +301,13 @@ export class Watch implements JsonVisitor {
     if (this.role === "prompt") return this.#reference(name, "preset");
     if (this.role === "container") return this.#below(name, "container");
     if (this.role !== "plugins") return this.#below(name);
-    return { scalar: takingText((id) => this.#asTool().identified(plain(id))) };
+    return { scalar: takingText((id) => this.#pluginNamed(plain(id))) };
+  }
+
+  #pluginNamed(id: string): void {
+    this.#asTool().identified(id);
+    const feature = sharedPlugin(id);
+    if (feature !== null) this.report.finding(feature, () => this.#path("id"));
   }
 
   #typed(text: string | null): void {
