@@ -11,7 +11,7 @@ import { type AnswerKind, beginningOf, kindOf, kindToldBy, type ToldKind } from 
 import { answerReading, errorReading } from "./answer_reading.ts";
 import { createChoices } from "./choices.ts";
 import { EventStream } from "./event_stream.ts";
-import { announcesItsEnd, isLastOfMessage, isLastOfResponse } from "./stream_ends.ts";
+import { announcesItsEnd, isLastOfMessage, isLastOfResponse, isWholeImage } from "./stream_ends.ts";
 import { nothingObserved, observe, type Observed } from "./usage.ts";
 
 /** How far an answer has come. */
@@ -178,6 +178,7 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
   let isEmpty = true;
   let isDone = false;
   let wasPlain = false;
+  let hasWholeImage = false;
   const choices = createChoices();
   const tell = (message: unknown) => {
     wasPlain = isPlain(message);
@@ -189,7 +190,8 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
     progress.events++;
     progress.hasLast ||= isLastOfMessage(message) || isLastOfResponse(message);
     isDone ||= isLastOfMessage(message);
-    progress.isOver = progress.hasLast || choices.haveFinished();
+    hasWholeImage = isWholeImage(message) ?? hasWholeImage;
+    progress.isOver = progress.hasLast || choices.haveFinished() || hasWholeImage;
     isEmpty = false;
   };
   const stream = new EventStream({

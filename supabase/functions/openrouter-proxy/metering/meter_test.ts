@@ -337,10 +337,16 @@ const CHUNK = '{"id":"gen-1","choices":[{"delta":{"content":"x"},"finish_reason"
 const TWO = '{"choices":[{"index":0,"delta":{}},{"index":1,"delta":{}}]}';
 const FIRST_STOPPED = '{"choices":[{"index":0,"finish_reason":"stop"}]}';
 const SECOND_STOPPED = '{"choices":[{"index":1,"finish_reason":"length"}]}';
+const PARTIAL_IMAGE = '{"type":"image_generation.partial_image","b64_json":"iVBO"}';
+const WHOLE_IMAGE = '{"type":"image_generation.completed","b64_json":"iVBORw0K"}';
 const CUTS: [what: string, events: string[], isCut: boolean][] = [
   ["a chat without an end", [CHUNK, CHUNK], true],
   ["a chat that stops in the middle of an event", [CHUNK, '{"id":"gen-1","choi'], true],
   ["a response without an end", ['{"type":"response.created","response":{"id":"r"}}'], true],
+  ["a response without beginning and end", ['{"type":"response.in_progress"}'], true],
+  ["a part of an image", [PARTIAL_IMAGE], true],
+  ["a part of an image behind a whole one", [WHOLE_IMAGE, PARTIAL_IMAGE], true],
+  ["a whole image that tells no usage", [PARTIAL_IMAGE, WHOLE_IMAGE], false],
   ["a message without an end", ['{"type":"message_start","message":{"id":"m"}}'], true],
   [
     "a message without an end, whose beginning counts an output of 1",

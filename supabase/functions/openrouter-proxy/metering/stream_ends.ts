@@ -2,13 +2,26 @@
 import { isObject } from "../bytes/encodings.ts";
 import { choicesOf } from "./choices.ts";
 
+/** Of streams whose last event has a name: those of a response, of images, of a message. */
+const NAMED = /^(?:response\.|image_generation\.|message_start$)/;
+const OF_IMAGES = /^image_generation\./;
+
 /**
- * Whether a message belongs to a stream that says at its end that it is over: by a reason to stop, usage,
- * an error, or `[DONE]`.
+ * Whether a message belongs to a stream that says at its end that it is over: by a reason to stop, a last
+ * event, usage, an error, or `[DONE]`.
  */
 export function announcesItsEnd(message: unknown): boolean {
-  return isObject(message) && (choicesOf(message).length > 0 ||
-    message.type === "response.created" || message.type === "message_start");
+  return isObject(message) && (choicesOf(message).length > 0 || NAMED.test(typeOf(message)));
+}
+
+/** Whether a message of a stream of images is a whole one; another may follow. Null: it is no such message. */
+export function isWholeImage(message: unknown): boolean | null {
+  if (!isObject(message) || !OF_IMAGES.test(typeOf(message))) return null;
+  return message.type === "image_generation.completed";
+}
+
+function typeOf({ type }: Record<string, unknown>): string {
+  return typeof type === "string" ? type : "";
 }
 
 const LAST_OF_RESPONSE = new Set<unknown>([
