@@ -16,7 +16,7 @@ import { knownUsage } from "./known_usage.ts";
 import { createLateCosts } from "./late_costs.ts";
 import { discardedLine, requestLine } from "./request_line.ts";
 import { createSettling, type EndedCalls, type Settling } from "./settling.ts";
-import { type Ending, verdictOn } from "./verdict.ts";
+import { type Ending, type Verdict, verdictOn } from "./verdict.ts";
 
 /** How a booking can end. */
 export type BookingEnding =
@@ -294,6 +294,11 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
 const NOT_ENTERED = { settled: false, totalCostUsd: null, leftOut: null };
 
+/** Some answers name no model, such as transcriptions': what they charge ran as it was asked for. */
+function modelOf({ model }: BookedCall, { error }: Verdict, { cost }: Observed): string | null {
+  return error === null && cost !== null ? model : null;
+}
+
 /** How a call ended, for its row; and whether its cost, which is not known then, is to be asked for. */
 function settlementOf(
   call: BookedCall,
@@ -324,6 +329,7 @@ function settlementOf(
     errorMessage: verdict.error,
     givenUp: verdict.givenUp,
     ...knownUsage(observed, usdPerCredit),
+    model: observed.model ?? modelOf(call, verdict, observed),
     generationId,
     cost: verdict.cost,
     costSource: verdict.cost === null ? null : "response",

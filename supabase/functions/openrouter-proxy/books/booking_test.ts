@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { utf8 } from "../bytes/encodings.ts";
 import { MAX_LINE_BYTES } from "../log/line.ts";
-import { nothingObserved, observe } from "../metering/usage.ts";
+import { nothingObserved, observe, type Observed } from "../metering/usage.ts";
 import {
   answer,
   ANSWERED,
@@ -144,6 +144,25 @@ for (const [what, answering, ending, expected, asks] of ENDINGS) {
       request_id: CALL.requestId,
     });
     assert.equal(level, expected.status === "completed" ? "info" : "warn");
+  });
+}
+
+const MODELS: [what: string, observed: Partial<Observed>, model: string | null][] = [
+  ["that told its model and cost", { model: "a/b", cost: "0.5" }, "a/b"],
+  ["that told its cost alone", { cost: "0.5" }, "asked/for"],
+  // Anybody may invent one, and totals are kept for each.
+  ["that told neither", { outputTokens: 2 }, null],
+  ["that failed, at a cost", { cost: "0.5", error: "502: x" }, null],
+];
+
+for (const [what, observed, model] of MODELS) {
+  Deno.test(`the row of a call ${what} names ${model ?? "no model"}`, async () => {
+    const books = bookkeeping();
+    const booking = books.openCall(CALL);
+    booking.answering(answer(observed));
+    booking.end(ANSWERED);
+    await booking.settled;
+    assert.equal(books.settlements[0]?.model, model);
   });
 }
 
