@@ -227,12 +227,13 @@ export function errorReading(keepsLength: boolean): JsonVisitor {
   return everything;
 }
 
-/** The value of a member that names the operator's account, and the items of one that names several. */
+/** The value of a member that names the operator's account, and what stands in it where it is a list or an object. */
 function identifierReading(keepsLength: boolean): JsonVisitor {
   const redacted = (json: Uint8Array) =>
     isText(json) ? redactedText(json, keepsLength) : redactedError(json, keepsLength);
   const identifier: JsonVisitor = {
     item: () => identifier,
+    member: () => identifier,
     scalar: {
       maxBytes: MAX_IDENTIFIER_BYTES,
       replaces: true,

@@ -77,6 +77,7 @@ const ANSWERS: [what: string, answer: unknown][] = [
   ["GET /key", { data: { label: "sk-or-v1-0e6...1c96", limit: 5, ...NAMED, budgets: [NAMED] } }],
   ["GET /generation", { data: { id: "gen-1", total_cost: 0.1, ...NAMED } }],
   ["several workspaces", { data: { workspace_id: [WORKSPACE, WORKSPACE] } }],
+  ["a workspace as an object", { data: { workspace_id: { id: WORKSPACE, of: [WORKSPACE] } } }],
 ];
 
 for (const [what, answer] of ANSWERS) {
