@@ -48,9 +48,9 @@ export function serveMounts(
     return new Response(null, { status: 500 });
   };
   const dispatch: Handler = (request, info) => {
-    const { pathname } = new URL(request.url);
+    const asked = pathOf(request);
     for (const [path, { respond }] of mounted) {
-      if (pathname === path || pathname.startsWith(`${path}/`)) return respond(request, info);
+      if (asked === path || asked.startsWith(`${path}/`)) return respond(request, info);
     }
     return rest.respond(request, info);
   };
@@ -70,4 +70,15 @@ export function serveMounts(
       await within(SHUTDOWN_MS, server.finished);
     },
   };
+}
+
+/**
+ * The path that was asked for, as it was sent. Deno's server writes the Host header into the URL unchecked,
+ * which parsers may then refuse, or take a part of it for the path.
+ */
+function pathOf({ url, headers }: Request): string {
+  const host = headers.get("host") ?? "";
+  const origin = [`http://${host}`, `https://${host}`].find((one) => url.startsWith(one)) ??
+    /^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i.exec(url)?.[0] ?? "";
+  return url.slice(origin.length).replace(/[?#].*$/s, "");
 }
