@@ -345,7 +345,7 @@ Deno.test("every mistake is one line on standard error, and nothing on standard 
         2,
         /cannot be used with/,
       ],
-      [["import", "no-such-file.pem", "--force"], 1, /expected a private JWK, a PEM/],
+      [["import", "no-such-file.pem", "--force"], 1, /no such file.*expected a private JWK, a PEM/],
       [["import", ".", "--force"], 1, /cannot read the key file/],
       [["whoami", "did:example:1"], 1, /did:example/],
       [["whoami", "did:key:z6Mk"], 1, /./],

@@ -1,7 +1,7 @@
 /**
  * Private keys as JWKs, whatever they came as: a JWK, PEM, or a seed.
  *
- * Source: RFC 7517 (JWK), RFC 8037 (OKP), RFC 5958 (PKCS#8), RFC 5915 ("EC PRIVATE KEY").
+ * Source: RFC 7517 (JWK), RFC 8037 (OKP), RFC 5958 (PKCS#8), RFC 5915 ("EC PRIVATE KEY"), RFC 7468 (PEM).
  */
 import { Buffer } from "node:buffer";
 import { createECDH, createPrivateKey } from "node:crypto";
@@ -18,6 +18,9 @@ const CURVES = {
 /** PKCS#8 of an Ed25519 seed is this, then its 32 bytes (RFC 8410, section 7). */
 const ED25519_PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
+/** A private key's block: text, certificates and parameters may stand around it (RFC 7468, section 2). */
+const PEM_KEY = /-----BEGIN ((?:[A-Z]+ )?PRIVATE KEY)-----.*?-----END \1-----/gs;
+
 /**
  * Reads a private key from text: a JWK, an identity file, PEM, or 32 bytes in hex or base64.
  *
@@ -28,7 +31,7 @@ export function readPrivateKey(text: string, seedType: KeyType): PrivateJwk {
   const trimmed = text.trim();
   if (trimmed.startsWith("{")) return fromJson(trimmed);
   if (isOpensshKey(trimmed)) throw opensshKeyError(trimmed);
-  if (trimmed.startsWith("-----BEGIN")) return fromPem(trimmed);
+  if (trimmed.includes("-----BEGIN")) return fromPem(trimmed);
   const seed = /^(?:0x)?[0-9a-f]{64}$/i.test(trimmed)
     ? Buffer.from(trimmed.replace(/^0x/i, ""), "hex")
     : /^[A-Za-z0-9+/_-]{43}=?$/.test(trimmed)
@@ -74,9 +77,15 @@ function fromPem(text: string): PrivateJwk {
   if (text.includes("ENCRYPTED")) {
     throw new IdentityError("the PEM key is encrypted; decrypt it first: openssl pkey -in FILE");
   }
+  const keys = text.match(PEM_KEY) ?? [];
+  if (keys.length > 1) {
+    throw new IdentityError(
+      `the PEM holds ${keys.length} private keys: leave the one that is meant`,
+    );
+  }
   let jwk: unknown;
   try {
-    jwk = createPrivateKey(text).export({ format: "jwk" });
+    jwk = createPrivateKey(keys[0] ?? text).export({ format: "jwk" });
   } catch {
     throw new IdentityError("the PEM holds no private key of type Ed25519, P-256 or secp256k1");
   }

@@ -46,6 +46,21 @@ Deno.test('readPrivateKey takes the "EC PRIVATE KEY" that openssl ecparam makes'
   assert.equal(readPrivateKey(sec1Pem(), "ed25519").crv, "secp256k1");
 });
 
+Deno.test("readPrivateKey finds the key in a PEM file that holds more", () => {
+  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  const pem = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const { d } = privateKey.export({ format: "jwk" });
+  const other = publicKey.export({ type: "spki", format: "pem" }).toString();
+  // What `openssl pkcs12` writes in front of a key.
+  const attributes = "Bag Attributes\n    friendlyName: me\nKey Attributes: <No Attributes>\n";
+  for (const text of [attributes + pem, other + pem, pem + other, `\ufeff${pem}`, `${pem}\ntext`]) {
+    assert.equal(readPrivateKey(text.replaceAll("\n", "\r\n"), "p256").d, d);
+    assert.equal(readPrivateKey(text, "p256").d, d);
+  }
+  const message = /holds 2 private keys/;
+  assert.throws(() => readPrivateKey(pem + sec1Pem(), "p256"), { name: "IdentityError", message });
+});
+
 Deno.test("readPrivateKey says what it cannot read, without repeating it", async () => {
   const ed25519 = await generateKey("ed25519");
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey

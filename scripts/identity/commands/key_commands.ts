@@ -56,7 +56,7 @@ export function importCommand(): Command {
     .argument("<file-or-seed>", "a file (JWK, PEM, seed), or 32 bytes in hex or base64")
     .addHelpText("after", "\nRead a seed from /dev/stdin to keep it out of the shell's history.")
     .action(async (source: string, options: KeyOptions) => {
-      await saveKey(readPrivateKey(await keyText(source), keyTypeOf(options)), options);
+      await saveKey(await readKey(source, keyTypeOf(options)), options);
     });
   keyOptions(`what a bare seed is the key of; pkh is an Ethereum account ${DEFAULT_TYPE}`)
     .forEach((o) => command.addOption(o));
@@ -107,13 +107,25 @@ function webDocument(did: string, { d: _, ...publicKeyJwk }: PrivateJwk) {
   };
 }
 
-/** The text of a key file, or the argument itself: which may be a secret, so no error repeats it. */
-async function keyText(source: string): Promise<string> {
+/** The key in a file, or the argument itself: which may be a secret, so no error repeats it. */
+async function readKey(source: string, seedType: KeyType): Promise<PrivateJwk> {
+  const text = await fileText(source);
+  if (text !== null) return readPrivateKey(text, seedType);
   try {
-    return await readFile(source, "utf8");
+    return readPrivateKey(source, seedType);
+  } catch (error) {
+    const { message } = error as Error;
+    throw new IdentityError(`there is no such file, and the argument is no key itself: ${message}`);
+  }
+}
+
+/** Null: there is no such file. */
+async function fileText(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, "utf8");
   } catch (error) {
     const { code } = error as { code?: string };
-    if (code === "ENOENT" || code === "ENAMETOOLONG") return source;
+    if (code === "ENOENT" || code === "ENAMETOOLONG") return null;
     throw new IdentityError(`cannot read the key file (${code})`);
   }
 }
