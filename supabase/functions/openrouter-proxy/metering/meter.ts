@@ -11,7 +11,13 @@ import { type AnswerKind, beginningOf, kindOf, kindToldBy, type ToldKind } from 
 import { answerReading, errorReading } from "./answer_reading.ts";
 import { createChoices } from "./choices.ts";
 import { EventStream } from "./event_stream.ts";
-import { announcesItsEnd, isLastOfMessage, isLastOfResponse, isWholeImage } from "./stream_ends.ts";
+import {
+  announcesItsEnd,
+  isLastOfMessage,
+  isLastOfResponse,
+  isPing,
+  isWholeImage,
+} from "./stream_ends.ts";
 import { nothingObserved, observe, type Observed } from "./usage.ts";
 
 /** How far an answer has come. */
@@ -178,21 +184,27 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
   let isEmpty = true;
   let isDone = false;
   let wasPlain = false;
+  /** Whether the last image that has begun is whole. */
   let hasWholeImage = false;
   const choices = createChoices();
   const tell = (message: unknown) => {
+    // Behind its end a stream says nothing: in a chunk of its own it would not be read.
+    if (isDone) return;
     wasPlain = isPlain(message);
+    const { error } = observed;
     observe(observed, message);
+    // The answer had been given.
+    if (progress.hasLast) observed.error = error;
     hasAnEnd ||= announcesItsEnd(message);
     if (progress.events === 0) progress.beginsWithError = observed.error !== null;
     progress.hasBegun = true;
     choices.observe(message);
+    hasWholeImage = isWholeImage(message) ?? hasWholeImage;
     progress.events++;
     progress.hasLast ||= isLastOfMessage(message) || isLastOfResponse(message);
     isDone ||= isLastOfMessage(message);
-    hasWholeImage = isWholeImage(message) ?? hasWholeImage;
     progress.isOver = progress.hasLast || choices.haveFinished() || hasWholeImage;
-    isEmpty = false;
+    isEmpty &&= isPing(message);
   };
   const stream = new EventStream({
     reading: answerReading(tell, keepsLength, linkOf),
@@ -202,7 +214,7 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
       return was;
     },
     onUnread() {
-      progress.events++;
+      if (!isDone) progress.events++;
     },
     bounds: BOUNDS,
     onDone() {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { concat } from "../bytes/encodings.ts";
 import { createMeter, isEventStream } from "./meter.ts";
 import { nothingObserved, type Observed } from "./usage.ts";
 
@@ -311,6 +312,7 @@ const EMPTY: [what: string, contentType: string | null, body: string, isEmpty: b
   ["a stream of 0 bytes", SSE, "", true],
   ["a stream of comments", SSE, ": OPENROUTER PROCESSING\n\n: x\n\n", true],
   ["a stream of [DONE] alone", SSE, "data: [DONE]\n\n", true],
+  ["a stream of pings", SSE, 'event: ping\ndata: {"type":"ping"}\n\n'.repeat(2), true],
   ["a stream of an event", SSE, 'data: {"x":1}\n\n', false],
   ["JSON of 0 bytes", "application/json", "", true],
   ["JSON of white space", "application/json", "  \n", true],
@@ -344,9 +346,6 @@ const CUTS: [what: string, events: string[], isCut: boolean][] = [
   ["a chat that stops in the middle of an event", [CHUNK, '{"id":"gen-1","choi'], true],
   ["a response without an end", ['{"type":"response.created","response":{"id":"r"}}'], true],
   ["a response without beginning and end", ['{"type":"response.in_progress"}'], true],
-  ["a part of an image", [PARTIAL_IMAGE], true],
-  ["a part of an image behind a whole one", [WHOLE_IMAGE, PARTIAL_IMAGE], true],
-  ["a whole image that tells no usage", [PARTIAL_IMAGE, WHOLE_IMAGE], false],
   ["a message without an end", ['{"type":"message_start","message":{"id":"m"}}'], true],
   [
     "a message without an end, whose beginning counts an output of 1",
@@ -387,6 +386,10 @@ const CUTS: [what: string, events: string[], isCut: boolean][] = [
     ],
     false,
   ],
+  ["a part of an image", [PARTIAL_IMAGE], true],
+  ["an image that is whole", [PARTIAL_IMAGE, PARTIAL_IMAGE, WHOLE_IMAGE], false],
+  ["an event behind a whole image", [PARTIAL_IMAGE, WHOLE_IMAGE, '{"type":"progress"}'], false],
+  ["a part of a second image", [PARTIAL_IMAGE, WHOLE_IMAGE, PARTIAL_IMAGE], true],
   ["events of another kind", ['{"type":"progress"}', "hello"], false],
   ["no events", [], false],
 ];
@@ -422,6 +425,39 @@ const DONE: [what: string, events: string[], isOver: boolean, isDone: boolean][]
     false,
   ],
 ];
+
+const USED = '{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"cost":0.5}}';
+const LATE = [
+  '{"error":{"code":500,"message":"late"}}',
+  '{"type":"error","error":{"type":"api_error","message":"late"}}',
+  '{"choices":[{"index":0,"finish_reason":"error"}]}',
+];
+
+for (
+  const [what, last] of [
+    ["[DONE]", "[DONE]"],
+    ["the last event of a message", '{"type":"message_stop"}'],
+    ["the last event of a response", '{"type":"response.completed","response":{}}'],
+  ] as const
+) {
+  Deno.test(`an error behind ${what} is none of the answer's, in one chunk with it and alone`, () => {
+    for (const error of LATE) {
+      const events = [CHUNK, USED, last, error].map((data) => utf8(`data: ${data}\n\n`));
+      for (const chunks of [events, [concat(...events)]]) {
+        const meter = meterOf(SSE);
+        for (const chunk of chunks) meter.feed(chunk);
+        meter.end();
+        assert.deepEqual([meter.observed.error, meter.observed.cost], [null, "0.5"]);
+      }
+    }
+  });
+}
+
+Deno.test("behind its end a stream tells nothing", () => {
+  const meter = meterOf(SSE);
+  for (const data of [CHUNK, "[DONE]", USED]) meter.feed(utf8(`data: ${data}\n\n`));
+  assert.deepEqual([meter.observed.cost, meter.progress.events], [null, 1]);
+});
 
 Deno.test("while a stream may still begin, it is neither done nor cut", () => {
   const meter = meterOf("text/plain");

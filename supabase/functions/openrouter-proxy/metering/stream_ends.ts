@@ -1,4 +1,4 @@
-/** How the messages of a stream tell that it is over, by endpoint. */
+/** How the messages of a stream tell that it lives, and that it is over, by endpoint. */
 import { isObject } from "../bytes/encodings.ts";
 import { choicesOf } from "./choices.ts";
 
@@ -38,4 +38,9 @@ export function isLastOfMessage(message: unknown): boolean {
 /** Whether a message is the last one of a stream of the Responses API; `[DONE]` may follow. */
 export function isLastOfResponse(message: unknown): boolean {
   return isObject(message) && LAST_OF_RESPONSE.has(message.type);
+}
+
+/** Whether a message only says that a stream of the Messages API lives. */
+export function isPing(message: unknown): boolean {
+  return isObject(message) && message.type === "ping";
 }
