@@ -82,7 +82,7 @@ comment on function public.access_of is
 
 -- The limit that a DID's key shall have at OpenRouter: what the operator has set for the key; else the
 -- tightest budget of the DID, or of the gateway where the DID has none, so that OpenRouter stops what an
--- estimate has missed.
+-- estimate has missed. Of two that are equal it is that of the month, which does not come anew each day.
 --
 -- p_account: null, where there is none yet: it will have the default. Its credit_limit is null where the
 -- operator has set nothing.
@@ -111,7 +111,7 @@ begin
     v_daily := p_settings.daily_budget_usd;
     v_monthly := p_settings.monthly_budget_usd;
   end if;
-  if v_daily <= v_monthly or v_monthly is null then
+  if v_daily < v_monthly or v_monthly is null then
     return row(trim_scale(v_daily), case when v_daily is not null then 'daily' end)::public.key_limit;
   end if;
   return row(trim_scale(v_monthly), 'monthly')::public.key_limit;

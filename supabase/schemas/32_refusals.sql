@@ -59,6 +59,8 @@ declare
   v_day_ends timestamptz;
   v_month_ends timestamptz;
   v_ms numeric;
+  v_beyond_day boolean;
+  v_beyond_month boolean;
 begin
   v_day_ends := (p_budget.day + 1)::timestamp at time zone 'utc';
   v_month_ends := (p_budget.month + interval '1 month') at time zone 'utc';
@@ -98,7 +100,12 @@ begin
   if p_usd = 0 then
     return null;
   end if;
-  if p_budget.day_spent_usd + p_budget.day_reserved_usd + p_usd > p_limits.daily_budget_usd then
+  v_beyond_day :=
+    p_budget.day_spent_usd + p_budget.day_reserved_usd + p_usd > p_limits.daily_budget_usd;
+  v_beyond_month :=
+    p_budget.month_spent_usd + p_budget.month_reserved_usd + p_usd > p_limits.monthly_budget_usd;
+  -- Of the two, the one that refuses for longer: what exceeds the budget of a day fits into no day.
+  if v_beyond_day and (v_beyond_month is not true or p_usd > p_limits.daily_budget_usd) then
     return jsonb_build_object(
       'decision', 'budget_exceeded', 'scope', p_scope, 'period', 'day',
       'limit_usd', trim_scale(p_limits.daily_budget_usd)::text,
@@ -107,7 +114,7 @@ begin
       'estimate_usd', trim_scale(p_usd)::text, 'resets_at', v_day_ends
     );
   end if;
-  if p_budget.month_spent_usd + p_budget.month_reserved_usd + p_usd > p_limits.monthly_budget_usd then
+  if v_beyond_month then
     return jsonb_build_object(
       'decision', 'budget_exceeded', 'scope', p_scope, 'period', 'month',
       'limit_usd', trim_scale(p_limits.monthly_budget_usd)::text,

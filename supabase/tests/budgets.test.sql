@@ -2,7 +2,7 @@
 begin;
 -- In which instants are told here.
 set local timezone = 'UTC';
-select plan(123);
+select plan(124);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name
@@ -447,6 +447,17 @@ from (values
   ('{"monthly_budget_usd": 2.50}', '{"decision": "budget_exceeded", "scope": "did", "period": "month", "limit_usd": "2.5", "spent_usd": "1.4",
     "reserved_usd": "0.6", "estimate_usd": "1.1", "resets_at": "2028-03-01T00:00:00+00:00"}')
 ) as refused (limit_usd, expected);
+select is(
+  array(
+    select public.refusal_by(
+      pg_temp.budget('{"day_spent_usd": 0.4, "day_reserved_usd": 0.1, "month_spent_usd": 0.7, "month_reserved_usd": 0.2}'),
+      pg_temp.limits(jsonb_build_object('daily_budget_usd', daily, 'monthly_budget_usd', monthly)), 'did', 0.6, false,
+      '2028-02-28 12:00:00+00'
+    ) ->> 'period'
+    from (values (1, 1.4), (1, null), (0.5, 1.4), (0.6, 1.4), (0.5, 2), (null, 1.4), (1.1, 1.4), (1.1, 1.5)) as budgets (daily, monthly)
+  ), '{month,day,day,month,day,month,month,null}',
+  'of the budgets of a day and a month, the one that refuses a call for longer is told: no day has room for more than its budget'
+);
 select is(
   public.refusal_by(
     pg_temp.budget('{"day_spent_usd": 9}'), pg_temp.limits('{"daily_budget_usd": 1, "free_models_per_day": 1, "free_models_per_minute": 1}'),

@@ -1,6 +1,6 @@
 -- The limit of a DID's key at OpenRouter: the operator's, else that of its tightest budget.
 begin;
-select plan(47);
+select plan(48);
 
 insert into public.user_api_keys (did, openrouter_key_hash, encrypted_api_key, key_name)
 select 'did:key:' || name, 'hash ' || name, 'sealed', name from unnest('{alice, bob}'::text[]) as name;
@@ -61,7 +61,7 @@ from (values
   ('{null, null}'::numeric[], '{null, null}'::numeric[], '{null, null}'::numeric[], 'none', 'without budgets there is none'),
   ('{2, 20}', null, null, '2 daily', 'the tightest of a DID''s budgets: of a day'),
   ('{20, 15}', null, null, '15 monthly', 'or of a month'),
-  ('{5, 5}', null, null, '5 daily', 'of two that are equal, that of a day'),
+  ('{5, 5}', null, null, '5 monthly', 'of two that are equal, that of the month, which does not come anew each day'),
   ('{5, null}', null, null, '5 daily', 'or the one that there is'),
   ('{null, 5}', null, null, '5 monthly', 'whichever that is'),
   ('{0, 5}', null, null, '0 daily', 'be it nothing'),
@@ -72,6 +72,7 @@ from (values
   ('{3, 30}', '{2, 2.5}', null, '3 daily', 'which counts before it'),
   (null, null, '{5, 50}', '5 daily', 'the gateway''s, where the DID has none'),
   (null, null, '{50, 5}', '5 monthly', 'be it of a month'),
+  (null, '{5, 5}', null, '5 monthly', 'of two equal defaults'),
   (null, null, '{null, 5}', '5 monthly', 'alone'),
   ('{9, null}', null, '{5, 5}', '9 daily', 'but not where it has one'),
   (null, '{null, 9}', '{5, 5}', '9 monthly', 'or a default')

@@ -164,13 +164,14 @@ function budgetExceeded(
 ): GatewayError {
   const { scope, period, limitUsd, spentUsd, reservedUsd, estimateUsd, resetsAt } = refusal;
   const whose = scope === "did" ? "this DID's" : "this gateway's";
+  const fitsAtTimes = Number(estimateUsd) <= Number(limitUsd);
   const ways = [
     ...outputBound === null ? [] : [`bound its output (${outputBound})`],
     ...hasLongMedia
       ? ["send its images within it, as data (other media count as a model's whole context)"]
       : [],
-    ...Number(reservedUsd) > 0 ? ["try again once calls under way have ended"] : [],
-    `wait until ${resetsAt}`,
+    ...fitsAtTimes && Number(reservedUsd) > 0 ? ["try again once calls under way have ended"] : [],
+    fitsAtTimes ? `wait until ${resetsAt}` : "ask the gateway's operator for a larger budget",
   ];
   return new GatewayError(
     "budget_exceeded",

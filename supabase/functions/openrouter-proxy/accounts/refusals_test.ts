@@ -219,6 +219,21 @@ Deno.test("a refusal by a budget names the ways that its call has", () => {
   );
 });
 
+Deno.test("a call that exceeds the whole of a budget is not told to wait", () => {
+  const waysOf = (limitUsd: string, estimateUsd: string, outputBound: string | null) => {
+    const refusal = { ...BUDGET, scope: "did", period: "day", limitUsd, estimateUsd } as const;
+    return refusalOf(refusal, { ...REQUEST, outputBound }).message.split(" reserved: ")[1];
+  };
+  const ask = "ask the gateway's operator for a larger budget";
+  assert.equal(waysOf("2", "5", null), ask);
+  assert.equal(waysOf("2", "2.01", "max_tokens"), `bound its output (max_tokens), or ${ask}`);
+  assert.equal(waysOf("0", "0.1", null), ask);
+  assert.equal(
+    waysOf("2", "2", null),
+    "try again once calls under way have ended, or wait until 2026-11-23T00:00:00Z",
+  );
+});
+
 Deno.test("a DID for which there is no room is told when there will be", () => {
   const today = noNewAccounts({ state: "no_room", why: "day", retryAfterMs: 1_001 });
   assert.deepEqual([today.type, today.headers], ["access_denied", { "retry-after": "2" }]);

@@ -20,6 +20,8 @@ export async function admissionRequest(
 ): Promise<AdmissionRequest> {
   const { asks, call } = order;
   if (asks !== null) await catalogue.ready(asks.models);
+  const prices = asks && pricesOf(asks, catalogue, usdPerCredit);
+  const hasPrice = prices?.estimate.some((one) => !("unknown" in one)) ?? false;
   return {
     ...NOTHING_ASKED,
     requestId,
@@ -34,10 +36,10 @@ export async function admissionRequest(
     ownedGenerations: order.ownedGenerations,
     sharedFeatures: order.sharedFeatures,
     idempotency: order.idempotency,
-    outputBound: call?.charges === "tokens" ? call.boundedBy[0] ?? null : null,
+    outputBound: hasPrice && call?.charges === "tokens" ? call.boundedBy[0] ?? null : null,
     hasLongMedia: asks?.hasLongMedia ?? false,
     ...order.origin,
-    ...(asks && pricesOf(asks, catalogue, usdPerCredit)),
+    ...prices,
   };
 }
 

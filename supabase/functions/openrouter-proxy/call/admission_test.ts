@@ -92,13 +92,21 @@ Deno.test("a model that nobody lists is not booked, although it is held against 
   assert.equal((await told({ model: "a/plain:nitro" })).request.model, "a/plain:nitro");
 });
 
-Deno.test("a call is told with the member that bounds its output, where one does", async () => {
-  const boundOf = async (path: string) => (await told({}, { path })).request.outputBound;
+Deno.test("a call is told with the member that bounds what it may cost, where one does", async () => {
+  const boundOf = async (path: string, body: object = { model: "a/plain" }) =>
+    (await told(body, { path })).request.outputBound;
   assert.equal(await boundOf("/chat/completions"), "max_tokens");
   assert.equal(await boundOf("/responses"), "max_output_tokens");
   for (const path of ["/embeddings", "/images", "/audio/speech", "/videos", "/made/up"]) {
     assert.equal(await boundOf(path), null);
   }
+  // Of an unknown price the same is reserved, however long its output is.
+  assert.equal(await boundOf("/chat/completions", {}), null);
+  assert.equal(await boundOf("/chat/completions", { model: "x/y", max_tokens: 1 }), null);
+  assert.equal(
+    await boundOf("/chat/completions", { models: ["x/y", "a/plain"] }),
+    "max_tokens",
+  );
   const { request } = await told(null, { method: "GET", path: "/models" });
   assert.equal(request.outputBound, null);
 });

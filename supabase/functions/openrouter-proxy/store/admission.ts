@@ -40,7 +40,7 @@ export interface AdmissionRequest {
   freeModel: boolean;
   /** What it may cost; the dearest counts. */
   estimate: ExpectedCost[];
-  /** The member of its body that would bound its output; null: it has none, or no such output. */
+  /** The member of its body that would bound what it may cost; null: it has none, or none that does. */
   outputBound: string | null;
   /** Whether its prompt is estimated as a model's whole context, for media that may be of any length. */
   hasLongMedia: boolean;
