@@ -128,6 +128,7 @@ Deno.test("what a client sends as the body of a GET is not signed", async () => 
     const headers = Object.entries(await signed(await newIdentity(), "GET", path, body));
     const answer = await rawRequest(url, "GET", new URL(url).pathname + path, headers, "{}");
     assert.equal(answer.status, status, answer.body);
+    assert.equal(answer.body.includes("GET has no body"), status === 401, answer.body);
   }
 });
 

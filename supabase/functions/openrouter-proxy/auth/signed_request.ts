@@ -111,7 +111,10 @@ export function readSignedHead(
       const why = other === null
         ? "x-did-signature is not this DID's signature of signed_message; its second line, the " +
           `audience, is ${audience}, whatever URL the gateway is called at` +
-          (did.method === "pkh" ? ". Smart accounts (ERC-1271) are not supported" : "")
+          (did.method === "pkh" ? ". Smart accounts (ERC-1271) are not supported" : "") +
+          (hasUnreadBody(head)
+            ? `. ${head.method} has no body: what came as one is not signed`
+            : "")
         : `x-did-signature is right for the audience ${other}; this gateway's is ${audience}: ` +
           "sign with that as the second line";
       throw new GatewayError("invalid_signature", why, { details: { signed_message: message } });
@@ -135,6 +138,11 @@ function canonicalMessage(
 ): string {
   const lines = [audience, did, timestamp, nonce, method.toUpperCase(), pathAndQuery, digest];
   return ["llm-gateway:v1", ...lines].join("\n");
+}
+
+/** Whether a client sent what no handler of Deno's is given. */
+function hasUnreadBody({ method, headers }: RequestHead): boolean {
+  return (method === "GET" || method === "HEAD") && Number(headers.get("content-length")) > 0;
 }
 
 function requiredHeader(headers: Headers, name: string): string {

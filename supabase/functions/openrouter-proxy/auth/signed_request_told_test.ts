@@ -101,6 +101,14 @@ testRefusals([
     headersOf({ "x-did-signature": `0x${"00".repeat(65)}` }, account),
     "x-did-signature is not this DID's signature of signed_message; its second line, the audience, is https://gateway.example/functions/v1/openrouter-proxy, whatever URL the gateway is called at. Smart accounts (ERC-1271) are not supported",
   ],
+  [
+    "a GET's signature of what was sent as its body",
+    async () => {
+      const get = partsOf(signer, { method: "GET", body: "" });
+      await authenticate(requestOf(get, "A".repeat(86), { "content-length": "2" }));
+    },
+    "x-did-signature is not this DID's signature of signed_message; its second line, the audience, is https://gateway.example/functions/v1/openrouter-proxy, whatever URL the gateway is called at. GET has no body: what came as one is not signed",
+  ],
   ["two DIDs in two headers", async () => {
     const others = await signedToken(elliptic);
     await authenticate(
