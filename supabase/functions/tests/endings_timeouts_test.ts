@@ -4,7 +4,7 @@ import { AUDIENCE, call, CHAT, chat, newIdentity } from "./harness/client.ts";
 import { startFront } from "./harness/front.ts";
 import { assertRefused } from "./harness/refusal.ts";
 import { useWorld } from "./harness/world.ts";
-import { signedFetch } from "../../../scripts/client/llm_gateway.ts";
+import { createDidToken, signedFetch } from "../../../scripts/client/llm_gateway.ts";
 
 const HEADERS_MS = 700;
 const IDLE_MS = 800;
@@ -46,19 +46,30 @@ Deno.test("headers that do not come in time are 504, and the call at OpenRouter 
     headers: { "x-openrouter-simulate": "hang" },
   });
   const { message } = await assertRefused(response, 504, "upstream_timeout");
+  assert.equal(response.headers.get("x-should-retry"), null);
   assert.equal(message, `OpenRouter sent no response headers within ${HEADERS_MS} ms`);
   await openrouter.quiet();
   const row = await assertFailed(identity.did, null, `upstream_timeout: ${message}`);
   assert.equal(row.cost_source, null);
 });
 
-Deno.test("a call that is no stream goes on after its 504, and is booked at what it cost", async () => {
+Deno.test("a call that is no stream goes on after its 504, is booked at what it cost, and sent again by no SDK", async () => {
   const { gateway } = world;
   const identity = await newIdentity();
-  const response = await call(gateway, identity, "POST", CHAT, chat("one two three"), {
-    headers: { "x-openrouter-simulate": `latency:${HEADERS_MS + 300}` },
+  const openai = new OpenAI({
+    baseURL: `${gateway.url}/api/v1/openrouter`,
+    apiKey: await createDidToken(identity, { audience: AUDIENCE }),
   });
-  const { message } = await assertRefused(response, 504, "upstream_timeout");
+  const asking = openai.chat.completions.create(
+    { model: "openai/gpt-4o-mini", messages: [{ role: "user", content: "one two three" }] },
+    { headers: { "x-openrouter-simulate": `latency:${HEADERS_MS + 300}` } },
+  );
+  const message = `OpenRouter sent no response headers within ${HEADERS_MS} ms`;
+  await assert.rejects(asking, {
+    status: 504,
+    type: "upstream_timeout",
+    message: `504 ${message}`,
+  });
   const row = await assertFailed(identity.did, 200, `upstream_timeout: ${message}`);
   assert.deepEqual([row.cost_source, row.output_tokens], ["response", 3]);
 });

@@ -115,5 +115,6 @@ function headersOf(status: number) {
   if (status === 403) return headers("retry-after", "x-should-retry");
   if (status === 429) return headers("retry-after", ...RATE_HEADERS);
   if (status === 503) return headers("retry-after");
+  if (status === 504) return headers("x-should-retry");
   return status < 500 ? headers("x-should-retry") : headers();
 }

@@ -24,7 +24,7 @@ export const HEADERS = {
   },
   "x-should-retry": {
     description:
-      "`false`: the same request is refused again. OpenAI's and Anthropic's SDKs obey it.",
+      "`false`: the same request is refused again, or still goes on. OpenAI's and Anthropic's SDKs obey it.",
     schema: { const: "false" },
   },
   "ratelimit-limit": {

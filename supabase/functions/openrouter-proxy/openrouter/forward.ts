@@ -76,9 +76,13 @@ export async function forward(
   const { promise: late, reject: tellLate } = Promise.withResolvers<never>();
   function giveUp() {
     const message = `OpenRouter sent no response headers within ${timeoutMs} ms`;
-    const refusal = new GatewayError("upstream_timeout", message);
     // What refuses the call is not billed, and there is no need to hear more of it.
-    if (!isHeard || hasHeaders) return controller.abort(refusal);
+    if (!isHeard || hasHeaders) {
+      return controller.abort(new GatewayError("upstream_timeout", message));
+    }
+    // OpenAI's and Anthropic's SDKs would send it again by themselves, and have it billed once more.
+    const headers = { "x-should-retry": "false" };
+    const refusal = new GatewayError("upstream_timeout", message, { headers });
     // Its body's memory is another request's when the client has its answer.
     outgoing = null;
     takeBack = awakeTimeout(() => controller.abort(refusal), timeoutMs);

@@ -171,6 +171,7 @@ async function withLateAnswer(
     assert.ok(late instanceof StillAnswering);
     assert.deepEqual([late.name, late.message], ["StillAnswering", late.refusal.message]);
     assert.equal(late.refusal.type, "upstream_timeout");
+    assert.deepEqual(late.refusal.headers, { "x-should-retry": "false" });
     await test({
       late,
       answer,
