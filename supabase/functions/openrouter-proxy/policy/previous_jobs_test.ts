@@ -4,7 +4,12 @@ import { read } from "../testing/shared_features.ts";
 Deno.test("the jobs that a body goes on with must be the caller's own, wherever they stand", () => {
   const { previousJobIds } = read({ previous_job_id: "a", fallbacks: [{ previous_job_id: "b" }] });
   assert.deepEqual([...previousJobIds], ["a", "b"]);
-  assert.equal(read({ previous_job_id: null }).previousJobIds.size, 0);
+});
+
+Deno.test("a previous job that is null or empty names none", () => {
+  for (const previous_job_id of [null, ""]) {
+    assert.equal(read({ previous_job_id }).previousJobIds.size, 0);
+  }
 });
 
 Deno.test("a previous job is asked for by an id that Postgres takes", () => {

@@ -25,9 +25,11 @@ export function previousJob(report: Report, where: () => string): JsonVisitor {
       maxBytes: MAX_TEXT_BYTES,
       value: (json) => {
         const id: unknown = json === null ? {} : JSON.parse(textOf(json));
+        // It names none, as other references that are empty.
+        if (id === null || id === "") return null;
         // Postgres holds no NUL.
         if (typeof id === "string" && !id.includes("\0")) report.jobId(id.toWellFormed());
-        else if (id !== null) report.noJobId(where);
+        else report.noJobId(where);
         return null;
       },
     },
