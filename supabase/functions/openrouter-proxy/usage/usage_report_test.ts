@@ -135,6 +135,7 @@ const RANGES: [search: string, start: string | null, end: string | null][] = [
   ["start_date=2026-11-22T10:30:00.123457Z", "2026-11-22T10:30:00.123457Z", null],
   // Postgres rounds to the nearest microsecond: a row at .123456 is before this, and not within.
   ["start_date=2026-11-22T10:30:00.123456001Z", "2026-11-22T10:30:00.123457Z", null],
+  ["start_date=2026-11-22T10:30:00.1234561Z", "2026-11-22T10:30:00.123457Z", null],
   ["start_date=2026-11-22T10:30:00.12345600000000Z", "2026-11-22T10:30:00.123456Z", null],
   ["start_date=2026-11-22T10:30:00.1234560000001Z", "2026-11-22T10:30:00.123457Z", null],
   [
@@ -147,6 +148,7 @@ const RANGES: [search: string, start: string | null, end: string | null][] = [
   ["end_date=2026-11-22T10:30:59.999999999Z", null, "2026-11-22T10:31:00.000000Z"],
   ["start_date=2026-11-22T10:30:00%2B02:00", "2026-11-22T08:30:00.000000Z", null],
   ["start_date=2026-11-22T10:30:00+02:00", "2026-11-22T08:30:00.000000Z", null],
+  ["start_date=2026-11-22T10:30:00-23:59", "2026-11-23T10:29:00.000000Z", null],
   ["start_date=2026-11-22T10:30:00-02:30", "2026-11-22T13:00:00.000000Z", null],
   ["end_date=2026-11-22T10:30:00Z", null, "2026-11-22T10:30:00.000000Z"],
   [
