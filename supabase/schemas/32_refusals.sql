@@ -39,7 +39,8 @@ comment on function public.has_room is
 --
 -- Returns null: nothing; or
 --   {"decision": "rate_limited", "scope": p_scope or "free_models", "what": requests | refusals |
---    concurrent | free_requests, "limit", "remaining", "reset_ms", "retry_after_ms"}
+--    concurrent | free_requests, "limit", "remaining", "reset_ms", "retry_after_ms"}, and with "shared" true
+--    where all DIDs together have used free models up
 --   {"decision": "budget_exceeded", "scope", "period": day | month, "limit_usd", "spent_usd",
 --    "reserved_usd", "estimate_usd": decimal strings, "resets_at"}
 create function public.refusal_by(
@@ -61,6 +62,9 @@ declare
   v_ms numeric;
   v_beyond_day boolean;
   v_beyond_month boolean;
+  v_free_models jsonb := jsonb_build_object(
+    'decision', 'rate_limited', 'scope', 'free_models', 'what', 'free_requests'
+  );
 begin
   v_day_ends := (p_budget.day + 1)::timestamp at time zone 'utc';
   v_month_ends := (p_budget.month + interval '1 month') at time zone 'utc';
@@ -80,20 +84,21 @@ begin
       'limit', p_limits.concurrent_requests, 'remaining', 0, 'reset_ms', 1000, 'retry_after_ms', 1000
     );
   end if;
+  if p_scope = 'gateway' then
+    v_free_models := v_free_models || '{"shared": true}';
+  end if;
   if p_free_model then
     if p_budget.day_free_requests >= p_limits.free_models_per_day then
       v_ms := ceil(extract(epoch from v_day_ends - p_now) * 1000);
-      return jsonb_build_object(
-        'decision', 'rate_limited', 'scope', 'free_models', 'what', 'free_requests',
+      return v_free_models || jsonb_build_object(
         'limit', p_limits.free_models_per_day, 'remaining', 0, 'reset_ms', v_ms, 'retry_after_ms', v_ms
       );
     end if;
     if not public.rate_allows(
       p_budget.free_requests_used_until, p_limits.free_models_per_minute, p_now
     ) then
-      return jsonb_build_object(
-        'decision', 'rate_limited', 'scope', 'free_models', 'what', 'free_requests'
-      ) || public.rate_state(p_budget.free_requests_used_until, p_limits.free_models_per_minute, p_now);
+      return v_free_models
+        || public.rate_state(p_budget.free_requests_used_until, p_limits.free_models_per_minute, p_now);
     end if;
   end if;
   -- What costs nothing is no matter of budgets, used up or not.

@@ -2,7 +2,8 @@
 -- accounts a day, so many a minute. A key that OpenRouter no longer takes is replaced the same way.
 
 -- Returns {}, or {"alerted": true} where the day's new accounts have reached a threshold by it. Where
--- there is no room: {"why": "day", "retry_after_ms"}, or {"why": "minute"} with what rate_state returns.
+-- there is no room: {"why": "day", "retry_after_ms"}; "none" in place of "day" where no day has any; or
+-- {"why": "minute"} with what rate_state returns.
 create function public.count_new_account(p_settings public.gateway_settings, p_now timestamptz)
 returns jsonb
 language plpgsql
@@ -18,7 +19,7 @@ begin
   v_budget := public.budget_of('*', (p_now at time zone 'utc')::date);
   if v_budget.day_new_accounts >= v_per_day then
     return jsonb_build_object(
-      'why', 'day',
+      'why', case v_per_day when 0 then 'none' else 'day' end,
       'retry_after_ms',
       ceil(extract(epoch from (v_budget.day + 1)::timestamp at time zone 'utc' - p_now) * 1000)
     );

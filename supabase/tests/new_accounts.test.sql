@@ -109,7 +109,7 @@ select is(
 select is(pg_temp.counted(), 5, 'where it counts');
 select is(pg_temp.alerts(), '* 0 50 4 2, * 0 80 4 4, * 0 100 4 4', 'a limit that is raised makes no alert of the day again');
 select public.set_gateway_limits(new_accounts_per_day => 0);
-select is(pg_temp.claim('erin', 19), 'no_room day', 'there can be no room at all');
+select is(pg_temp.claim('erin', 19), 'no_room none', 'there can be no room at all, on no day');
 select is(pg_temp.claim('dave', 14), 'in_progress', 'but for who is at it');
 select is(pg_temp.complete('dave', 14), true, 'and may end');
 
@@ -192,11 +192,11 @@ create function pg_temp.leases() returns text language sql as $$
 $$;
 select is(pg_temp.leases(), 'peggy, quentin, rupert', 'three DIDs that get a key');
 select public.set_gateway_limits(new_accounts_per_day => 0);
-select is(pg_temp.claim('sybil', 300), 'no_room day', 'one for which there is no room');
+select is(pg_temp.claim('sybil', 300), 'no_room none', 'one for which there is no room');
 select is(pg_temp.leases(), 'peggy, quentin, rupert', 'leaves nothing, and the others to themselves');
 insert into public.key_provisioning (did, attempt_id, first_claimed_at, expires_at)
 values ('did:key:sybil', pg_temp.attempt(299), now() - interval '1 hour', now() - interval '1 minute');
-select is(pg_temp.claim('sybil', 300), 'no_room day', 'nor for one that may have left a key');
+select is(pg_temp.claim('sybil', 300), 'no_room none', 'nor for one that may have left a key');
 select is(pg_temp.leases(), 'peggy, quentin, rupert, sybil over uncounted', 'is remembered for that, and no other');
 select public.set_gateway_limits(clear => '{new_accounts_per_day}');
 update public.key_provisioning set counted_on = null where did = 'did:key:rupert';

@@ -298,7 +298,7 @@ select is(pg_temp.free('did:key:heidi', 3, '2028-02-29 10:00:00+00'), 3, 'calls 
 select is(pg_temp.free('did:key:ivan', 3, '2028-02-29 10:00:00+00'), 1, 'have a rate for all DIDs together');
 select is(
   pg_temp.free_decision('did:key:ivan', '2028-02-29 10:00:00+00'),
-  '{"decision": "rate_limited", "scope": "free_models", "what": "free_requests", "limit": 4, "remaining": 0,
+  '{"decision": "rate_limited", "scope": "free_models", "what": "free_requests", "shared": true, "limit": 4, "remaining": 0,
     "reset_ms": 60000, "retry_after_ms": 15000, "alerted": false}'::jsonb,
   'which says when the next one passes'
 );
@@ -316,7 +316,7 @@ select is(
 select is(pg_temp.free('did:key:judy', 9, '2028-02-29 12:00:00+00'), 4, 'what is refused there takes nothing from others');
 select is(
   pg_temp.free_decision('did:key:ivan', '2028-02-29 13:00:00+00'),
-  '{"decision": "rate_limited", "scope": "free_models", "what": "free_requests", "limit": 11, "remaining": 0,
+  '{"decision": "rate_limited", "scope": "free_models", "what": "free_requests", "shared": true, "limit": 11, "remaining": 0,
     "reset_ms": 39600000, "retry_after_ms": 39600000, "alerted": false}'::jsonb,
   'a day has so many for all DIDs together'
 );

@@ -87,6 +87,12 @@ export function noNewAccounts(
       message: `this gateway makes ${claim.limit} new accounts a minute at most: try again shortly`,
     });
   }
+  if (claim.why === "none") {
+    return new GatewayError(
+      "access_denied",
+      "this gateway takes no new accounts: ask its operator",
+    );
+  }
   const retryAfter = Math.max(1, Math.ceil(claim.retryAfterMs / 1000));
   return new GatewayError(
     "access_denied",
@@ -144,17 +150,23 @@ const WHAT_RATE: Record<RateExceeded["what"], string> = {
   refusals: "sent too many requests that OpenRouter refused as mistakes",
   concurrent: "as many requests under way as it may have at a time",
   free_requests: "used up its share of requests to free models",
+  all_free_requests: "used up the requests to free models of all its DIDs together",
 };
 
 function rateExceeded(rate: RateExceeded): GatewayError {
   const { scope, what, limit, retryAfterMs } = rate;
-  const who = scope === "gateway" ? "this gateway" : "this DID";
+  const isGateways = scope === "gateway" || what === "all_free_requests";
+  const who = isGateways ? "this gateway" : "this DID";
   const retryAfterSeconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
+  // Of free models alone there may be none.
+  const message = limit === 0
+    ? `${who} may send no requests to free models: ask the gateway's operator`
+    : `${who} has ${WHAT_RATE[what]} (${limit}): try again in ${retryAfterSeconds} s`;
   return rateLimited({
     ...inSeconds(rate),
     scope,
     retryAfterSeconds,
-    message: `${who} has ${WHAT_RATE[what]} (${limit}): try again in ${retryAfterSeconds} s`,
+    message,
   });
 }
 

@@ -153,6 +153,27 @@ const REFUSALS: [
     "this DID has used up its share of requests to free models (5): try again in 12 s",
   ],
   [
+    { ...RATE, decision: "rate_limited", scope: "free_models", what: "all_free_requests" },
+    "rate_limited",
+    "this gateway has used up the requests to free models of all its DIDs together (5): try again in 12 s",
+  ],
+  [
+    { ...RATE, decision: "rate_limited", scope: "free_models", what: "free_requests", limit: 0 },
+    "rate_limited",
+    "this DID may send no requests to free models: ask the gateway's operator",
+  ],
+  [
+    {
+      ...RATE,
+      decision: "rate_limited",
+      scope: "free_models",
+      what: "all_free_requests",
+      limit: 0,
+    },
+    "rate_limited",
+    "this gateway may send no requests to free models: ask the gateway's operator",
+  ],
+  [
     { ...RATE, decision: "rate_limited", scope: "gateway", what: "concurrent", retryAfterMs: 0 },
     "rate_limited",
     "this gateway has as many requests under way as it may have at a time (5): try again in 1 s",
@@ -243,6 +264,9 @@ Deno.test("a DID for which there is no room is told when there will be", () => {
   assert.equal(soon.type, "rate_limited");
   assert.deepEqual(soon.details, { scope: "gateway" });
   assert.deepEqual(soon.headers, RATE_HEADERS);
+  const never = noNewAccounts({ state: "no_room", why: "none", retryAfterMs: 86_399_001 });
+  assert.deepEqual([never.type, never.headers], ["access_denied", {}]);
+  assert.equal(never.message, "this gateway takes no new accounts: ask its operator");
   const now = noNewAccounts({ state: "no_room", why: "day", retryAfterMs: 0 });
   assert.deepEqual(now.headers, { "retry-after": "1" });
   assert.equal(

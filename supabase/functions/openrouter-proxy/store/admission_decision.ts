@@ -21,7 +21,8 @@ export interface NewLimit extends KeyLimit {
 export interface RateExceeded extends RateState {
   decision: "rate_limited";
   scope: "did" | "gateway" | "free_models";
-  what: "requests" | "refusals" | "concurrent" | "free_requests";
+  /** `all_free_requests`: those of all DIDs together. */
+  what: "requests" | "refusals" | "concurrent" | "free_requests" | "all_free_requests";
 }
 
 /** A refusal by a budget; amounts are decimal strings in USD. */
@@ -75,6 +76,7 @@ interface Answer {
   why?: string;
   scope: string;
   what: RateExceeded["what"];
+  shared?: boolean;
   period: BudgetExceeded["period"];
   limit_usd: string;
   spent_usd: string;
@@ -112,7 +114,7 @@ export function admissionOf(told: unknown): Admission {
       return {
         decision,
         scope: answer.scope as RateExceeded["scope"],
-        what: answer.what,
+        what: answer.shared === true ? "all_free_requests" : answer.what,
         ...rateOf(answer),
       };
     case "budget_exceeded":

@@ -100,6 +100,20 @@ const CASES: [told: Record<string, unknown>, decided: Admission][] = [
     { decision: "rate_limited", scope: "gateway", what: "requests", ...STATE },
   ],
   [
+    { decision: "rate_limited", scope: "free_models", what: "free_requests", ...RATE },
+    { decision: "rate_limited", scope: "free_models", what: "free_requests", ...STATE },
+  ],
+  [
+    {
+      decision: "rate_limited",
+      scope: "free_models",
+      what: "free_requests",
+      shared: true,
+      ...RATE,
+    },
+    { decision: "rate_limited", scope: "free_models", what: "all_free_requests", ...STATE },
+  ],
+  [
     { decision: "budget_exceeded", scope: "gateway", period: "month", ...BUDGET, alerted: true },
     {
       decision: "budget_exceeded",

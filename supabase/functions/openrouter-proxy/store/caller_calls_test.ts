@@ -97,6 +97,13 @@ testCalls(callerCalls, [
     rpc: "claim_key_provisioning",
     ask: (calls) => calls.claimProvisioning(DID, "attempt", null),
     sent: CLAIM,
+    answer: { state: "no_room", why: "none", retry_after_ms: 7_000 },
+    told: { state: "no_room", why: "none", retryAfterMs: 7_000 },
+  },
+  {
+    rpc: "claim_key_provisioning",
+    ask: (calls) => calls.claimProvisioning(DID, "attempt", null),
+    sent: CLAIM,
     answer: {
       state: "claimed",
       credit_limit: "2.5",

@@ -6,8 +6,8 @@ import { present, type StoreCall, unusableAnswer } from "./rpc.ts";
 export type ProvisioningClaim =
   | { state: "provisioned"; encryptedApiKey: string }
   | { state: "disabled" | "in_progress" }
-  /** Too many new accounts. */
-  | { state: "no_room"; why: "day"; retryAfterMs: number }
+  /** Too many new accounts; `none`: there are to be none on any day. */
+  | { state: "no_room"; why: "day" | "none"; retryAfterMs: number }
   | ({ state: "no_room"; why: "minute" } & RateState)
   | {
     state: "claimed";
@@ -48,7 +48,11 @@ export function keyProvisioningCalls(call: StoreCall) {
         case "no_room":
           return answer.why === "minute"
             ? { state, why: "minute", ...rateOf(answer as RateRow) }
-            : { state, why: "day", retryAfterMs: answer.retry_after_ms! };
+            : {
+              state,
+              why: answer.why === "none" ? "none" : "day",
+              retryAfterMs: answer.retry_after_ms!,
+            };
         case "claimed":
           return {
             state,
@@ -109,6 +113,6 @@ interface ClaimAnswer extends Partial<RateRow> {
   state: ProvisioningClaim["state"];
   encrypted_api_key?: string;
   orphans_since?: string | null;
-  why?: "day" | "minute";
+  why?: "day" | "none" | "minute";
   alerted?: boolean;
 }
