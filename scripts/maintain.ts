@@ -45,10 +45,10 @@ async function ownersPart(databaseUrl: string, note: (error: unknown) => void): 
   await withDatabase(databaseUrl, async (sql) => {
     await sql<{ count: string }[]>`select public.purge_request_logs() as count`
       .then(([purged]) => console.log(`purged_requests: ${purged!.count}`), note);
-    const [partitions] = await sql<{ done: Record<string, unknown> }[]>`
+    const [partitions] = await sql<{ done: Record<string, string[] | string | null> }[]>`
       select public.maintain_request_log_partitions() as done`;
     for (const [what, names] of Object.entries(partitions!.done)) {
-      console.log(`partitions ${what}: ${names}`);
+      console.log(`partitions ${what}: ${[names ?? []].flat().join(", ") || "none"}`);
     }
   });
 }

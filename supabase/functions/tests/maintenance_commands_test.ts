@@ -60,6 +60,8 @@ Deno.test("maintain says what was done and what is left, and does the owner's pa
   assert.equal(second.code, 0);
   assert.match(second.stdout, /^purged_requests: 0$/m);
   assert.match(second.stdout, /^partitions created: /m);
+  assert.match(second.stdout, /^partitions dropped: none$/m);
+  assert.match(second.stdout, /^partitions postponed: none$/m);
   assert.deepEqual(await db.booked(did), { requests: 1, failed: 1, cost: usage });
 });
 
