@@ -12,7 +12,7 @@ set search_path = ''
 as $$
 declare
   v_url text := regexp_replace(trim(p_url), '/+$', '');
-  v_key text := trim(coalesce(p_secret_key, ''));
+  v_key text := trim(p_secret_key);
   v_claims text := translate(split_part(v_key, '.', 2), '-_', '+/');
   v_is_secret boolean := length(v_key) >= 20 and v_key not like 'sb\_publishable\_%';
   v_missing text;
