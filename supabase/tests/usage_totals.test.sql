@@ -1,6 +1,6 @@
 -- The totals by the hour, of all DIDs together, and what verifies them.
 begin;
-select plan(80);
+select plan(83);
 
 create function pg_temp.add(
   p_did text, p_time timestamptz, p_model text default 'm', p_cost text default '1',
@@ -324,6 +324,13 @@ select results_eq(
   'differences have an order'
 );
 delete from public.usage_daily where did in ('did:key:a', 'did:key:B');
+
+-- Postgres has no room for the locks of all DIDs that there may be.
+insert into public.usage_daily (did, day, model, endpoint, requests)
+select 'did:key:one of many ' || n, today, 'invented', '/x', 1 from calendar, generate_series(1, 1001) as n;
+select is((select count(*) from public.verify_usage(apply => true)), 1001::bigint, 'however many differ, all are told');
+select is((select count(*) from public.usage_daily where model = 'invented'), 1::bigint, 'and a thousand DIDs put right at a time');
+select is((select count(*) from public.verify_usage(apply => true)), 1::bigint, 'the rest by the next call');
 
 -- The hours of a DID are added up anew from one on, and those before it stay.
 update public.usage_hourly set requests = 7 where did = 'did:key:old';
