@@ -45,13 +45,23 @@ export function readAsGateway(
   return { names: [...names].sort(), problems };
 }
 
+/** The operator's commands take a secret key alone in the place of the function's JSON. */
+function asTheFunctionHas(variables: Variables): Variables {
+  const { SUPABASE_SECRET_KEYS: keys = "", ...others } = variables;
+  return keys.trim().startsWith("{") ? variables : others;
+}
+
 export const variables: Check = {
   name: "variables",
   looksAt: "the gateway's variables, as far as they are known here, have the right shapes",
   look(patient) {
     const { file, variables, gatewayUrl, isLocal } = patient;
     const origin = new URL(gatewayUrl).origin;
-    const { names, problems } = readAsGateway(file ?? variables, origin, file !== null);
+    const { names, problems } = readAsGateway(
+      file ?? asTheFunctionHas(variables),
+      origin,
+      file !== null,
+    );
     if (problems.length > 0) {
       const remedy = `Put that right, in the file and ${whereVariablesAre(patient)}.`;
       return Promise.resolve(bad(problems.join("; "), remedy));
