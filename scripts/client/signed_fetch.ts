@@ -74,8 +74,7 @@ function fetchWith(
 
 /** Of a URL that ends in `?`, Node's fetch does not send that, and others do: nobody can sign for both. */
 function withoutEmptyQuery(input: RequestInfo | URL): RequestInfo {
-  const isRequest = typeof input === "object" && "url" in input;
-  return isRequest ? input : String(input).replace(/^([^?#]*)\?(?=#|$)/, "$1");
+  return isRequest(input) ? input : String(input).replace(/^([^?#]*)\?(?=#|$)/, "$1");
 }
 
 /** What no Request of Bun's keeps of what its `fetch` takes, such as `proxy` and `tls`. */
@@ -90,5 +89,10 @@ function besideTheRequest(init: RequestInit = {}): RequestInit {
  */
 function signalOf(input: RequestInfo | URL, init?: RequestInit): AbortSignal | null {
   if (init?.signal !== undefined) return init.signal;
-  return input instanceof Request ? input.signal : null;
+  return isRequest(input) ? input.signal : null;
+}
+
+/** Of whichever `fetch` it is: a program may have more than one. */
+function isRequest(input: RequestInfo | URL): input is Request {
+  return typeof input === "object" && "url" in input;
 }

@@ -62,9 +62,7 @@ declare
   v_ms numeric;
   v_beyond_day boolean;
   v_beyond_month boolean;
-  v_free_models jsonb := jsonb_build_object(
-    'decision', 'rate_limited', 'scope', 'free_models', 'what', 'free_requests'
-  );
+  v_free_models jsonb;
 begin
   v_day_ends := (p_budget.day + 1)::timestamp at time zone 'utc';
   v_month_ends := (p_budget.month + interval '1 month') at time zone 'utc';
@@ -84,10 +82,13 @@ begin
       'limit', p_limits.concurrent_requests, 'remaining', 0, 'reset_ms', 1000, 'retry_after_ms', 1000
     );
   end if;
-  if p_scope = 'gateway' then
-    v_free_models := v_free_models || '{"shared": true}';
-  end if;
   if p_free_model then
+    v_free_models := jsonb_build_object(
+      'decision', 'rate_limited', 'scope', 'free_models', 'what', 'free_requests'
+    );
+    if p_scope = 'gateway' then
+      v_free_models := v_free_models || '{"shared": true}';
+    end if;
     if p_budget.day_free_requests >= p_limits.free_models_per_day then
       v_ms := ceil(extract(epoch from v_day_ends - p_now) * 1000);
       return v_free_models || jsonb_build_object(

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { signedToken } from "./testing/signers.ts";
+import { newSigner, signedToken, type Signer, type SignerKind } from "./testing/signers.ts";
 import type { AccountLimits } from "./store/account.ts";
 import type { Admission } from "./store/admission_decision.ts";
 import type { UsageStats } from "./store/usage.ts";
 import { testWithTimers as test } from "./testing/with_timers.ts";
+import { walletSession } from "./testing/wallet_sessions.ts";
 import { CHAT, errorOf, gatewayWith, requestFrom } from "./testing/gateways.ts";
 
 test("reads of a DID take from one bucket, and one too many asks nobody", async () => {
@@ -74,49 +75,59 @@ test("a DID that is refused too often is refused without asking Postgres, by its
   assert.deepEqual([received, gateway.seen.admissions], [false, 120]);
 });
 
-test("whoever goes on with a revoked token takes nothing that is its DID's, nor Postgres's time", async () => {
-  let asked = 0;
-  const gateway = await gatewayWith({
-    env: { READS_PER_MINUTE: "3" },
-    store: {
-      admit: () => {
-        asked++;
-        return Promise.resolve({ decision: "token_revoked" } as Admission);
+const inAuthorization = (token: string) => ({ authorization: `Bearer ${token}` });
+for (
+  const [what, kind, tokenOf, carriedBy] of [
+    ["DID token", "did:key Ed25519", signedToken, inAuthorization],
+    ["DID token in x-api-key", "did:key P-256", signedToken, (key) => ({ "x-api-key": key })],
+    ["wallet session", "did:pkh", walletSession, inAuthorization],
+  ] as [string, SignerKind, (of: Signer) => Promise<string>, (token: string) => HeadersInit][]
+) {
+  test(`whoever goes on with a revoked ${what} takes nothing that is its DID's, nor Postgres's time`, async () => {
+    let asked = 0;
+    const gateway = await gatewayWith({
+      signer: await newSigner(kind),
+      env: { READS_PER_MINUTE: "3" },
+      store: {
+        admit: () => {
+          asked++;
+          return Promise.resolve({ decision: "token_revoked" } as Admission);
+        },
+        tokenIsRevoked: () => {
+          asked++;
+          return Promise.resolve(true);
+        },
+        usageStats: () => Promise.resolve({ total_cost: "0", groups: [] } as unknown as UsageStats),
       },
-      tokenIsRevoked: () => {
-        asked++;
-        return Promise.resolve(true);
-      },
-      usageStats: () => Promise.resolve({ total_cost: "0", groups: [] } as unknown as UsageStats),
-    },
+    });
+    const headers = carriedBy(await tokenOf(gateway.signer));
+    const withToken = async (method: string, path: string, body: string | null = null) => {
+      const request = { method, headers, body };
+      const response = await gateway.fetch(
+        new Request(`http://edge/openrouter-proxy${path}`, request),
+      );
+      return (await errorOf(response)).type;
+    };
+    // Refused before anybody is asked, so that nobody knows of the revocation.
+    for (let n = 0; n < 130; n++) {
+      assert.equal(await withToken("GET", "/api/v1/openrouter/files"), "path_forbidden");
+      assert.equal(await withToken("POST", "/api/v1/openrouter/keys"), "path_forbidden");
+      assert.equal(await withToken("GET", "/api/v1/usage?nothing=1"), "invalid_request");
+      assert.equal(await withToken("POST", CHAT, "{"), "invalid_request");
+    }
+    assert.equal(asked, 0);
+    for (let n = 0; n < 130; n++) {
+      assert.equal(await withToken("GET", "/api/v1/usage"), "invalid_token");
+      assert.equal(await withToken("POST", CHAT, '{"model":"m"}'), "invalid_token");
+      assert.equal(await withToken("GET", "/api/v1/openrouter/files"), "invalid_token");
+    }
+    assert.equal(asked, 1);
+    // The one request that Postgres was asked of has counted.
+    const parts = { method: "GET", path: "/api/v1/usage", body: "" };
+    const signed = await gateway.fetch(await requestFrom(gateway.signer, parts));
+    assert.deepEqual([signed.status, signed.headers.get("ratelimit-remaining")], [200, "1"]);
   });
-  const authorization = `Bearer ${await signedToken(gateway.signer)}`;
-  const withToken = async (method: string, path: string, body: string | null = null) => {
-    const request = { method, headers: { authorization }, body };
-    const response = await gateway.fetch(
-      new Request(`http://edge/openrouter-proxy${path}`, request),
-    );
-    return (await errorOf(response)).type;
-  };
-  // Refused before anybody is asked, so that nobody knows of the revocation.
-  for (let n = 0; n < 130; n++) {
-    assert.equal(await withToken("GET", "/api/v1/openrouter/files"), "path_forbidden");
-    assert.equal(await withToken("POST", "/api/v1/openrouter/keys"), "path_forbidden");
-    assert.equal(await withToken("GET", "/api/v1/usage?nothing=1"), "invalid_request");
-    assert.equal(await withToken("POST", CHAT, "{"), "invalid_request");
-  }
-  assert.equal(asked, 0);
-  for (let n = 0; n < 130; n++) {
-    assert.equal(await withToken("GET", "/api/v1/usage"), "invalid_token");
-    assert.equal(await withToken("POST", CHAT, '{"model":"m"}'), "invalid_token");
-    assert.equal(await withToken("GET", "/api/v1/openrouter/files"), "invalid_token");
-  }
-  assert.equal(asked, 1);
-  // The one request that Postgres was asked of has counted.
-  const parts = { method: "GET", path: "/api/v1/usage", body: "" };
-  const signed = await gateway.fetch(await requestFrom(gateway.signer, parts));
-  assert.deepEqual([signed.status, signed.headers.get("ratelimit-remaining")], [200, "1"]);
-});
+}
 
 Deno.test("calls that are refused leave no memory taken, however large they were", async () => {
   const gateway = await gatewayWith({ admission: { decision: "access_denied" } as Admission });

@@ -7,7 +7,7 @@
  */
 
 /** Statuses whose answers cannot have a body, not even an empty one. */
-const WITHOUT_BODY = new Set([101, 103, 204, 205, 304]);
+const WITHOUT_BODY = new Set([204, 205, 304]);
 
 /** To HEAD, the same answer with a body of which nobody knows how long it is. Nothing of it is sent. */
 export function headAnswer(request: Request, answer: Response): Response {

@@ -4,11 +4,11 @@ import { headAnswer } from "./head_answer.ts";
 const HEAD = new Request("http://gateway.example", { method: "HEAD" });
 
 /** What Deno's server tells of an answer, on a connection of its own, as the client gets it. */
-async function lengthTold(answer: () => Response): Promise<string | null> {
+async function lengthTold(answer: () => Response, method = "HEAD"): Promise<string | null> {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, answer);
   try {
-    const response = await fetch(`http://127.0.0.1:${server.addr.port}`, { method: "HEAD" });
-    assert.equal(await response.text(), "");
+    const response = await fetch(`http://127.0.0.1:${server.addr.port}`, { method });
+    await response.text();
     return response.headers.get("content-length");
   } finally {
     await server.shutdown();
@@ -40,7 +40,10 @@ Deno.test("an answer to HEAD that has a body, or a status without one, stays as 
   }
 });
 
-Deno.test("answers to other methods stay as they are", () => {
+Deno.test("answers to other methods stay as they are, with the lengths that they have", async () => {
+  const get = new Request("http://gateway.example");
   const answer = new Response(null);
-  assert.equal(headAnswer(new Request("http://gateway.example"), answer), answer);
+  assert.equal(headAnswer(get, answer), answer);
+  assert.equal(await lengthTold(() => headAnswer(get, new Response("{}")), "GET"), "2");
+  assert.equal(await lengthTold(() => headAnswer(get, new Response(null)), "GET"), "0");
 });
