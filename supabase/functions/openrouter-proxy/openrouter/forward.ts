@@ -20,6 +20,8 @@ export interface Upstream {
   headers: Headers;
   /** An answer as it streams in, or the whole body of an error that is not huge; null: it has none. */
   body: ReadableStream<Uint8Array> | Bytes | null;
+  /** Reads the body whole in one step of the runtime's; not there where that is not fetch's own. */
+  readWhole?: () => Promise<Bytes>;
   /** Ends the call at OpenRouter: the connection is closed at once. */
   abort(reason: unknown): void;
 }
@@ -114,14 +116,21 @@ async function answerTo(
       throw new RangeError(`${status} is no status of an answer`);
     }
     let body: Upstream["body"] = response.body;
+    let readWhole: Upstream["readWhole"];
     if (NULL_BODY.has(status)) {
       await response.body?.cancel();
       body = null;
     } else if (body !== null) {
       ({ headers, body } = decoded({ headers, body }));
       if (status >= 400) body = await wholeIfSmall(body);
+      else if (body === response.body) {
+        readWhole = async () => new Uint8Array(await response.arrayBuffer());
+      }
     }
-    return { status, headers, body, abort: aborter(controller) };
+    const abort = aborter(controller);
+    return readWhole
+      ? { status, headers, body, readWhole, abort }
+      : { status, headers, body, abort };
   } catch (cause) {
     if (controller.signal.aborted) throw controller.signal.reason;
     throw new GatewayError("upstream_unreachable", "OpenRouter could not be reached", { cause });
@@ -147,13 +156,13 @@ async function responseTo(
 
 /** An answer that begins a job, read to its end; one that is late, breaks or is large stays a stream. */
 export async function wholeJob(upstream: Upstream, timeoutMs: number): Promise<Upstream> {
-  const { body, abort } = upstream;
+  const { status, headers, body, abort } = upstream;
   if (!(body instanceof ReadableStream)) return upstream;
   const takeBack = awakeTimeout(() => {
     abort(new GatewayError("upstream_timeout", `OpenRouter took over ${timeoutMs} ms to answer`));
   }, timeoutMs);
   try {
-    return { ...upstream, body: await wholeIfSmall(body) };
+    return { status, headers, body: await wholeIfSmall(body), abort };
   } finally {
     takeBack();
   }

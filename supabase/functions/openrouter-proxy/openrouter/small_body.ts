@@ -40,6 +40,53 @@ export async function wholeIfAtOnce(
   }
 }
 
+/**
+ * The same of a body whose length is told, in one step of the runtime's: to read it chunk by chunk takes a
+ * tenth of a call's time. Such a step gives nothing of a body that breaks.
+ *
+ * @param abort ends the step
+ */
+export async function wholeInOneStep(
+  read: () => Promise<Bytes>,
+  abort: (reason: unknown) => void,
+  later: CallLater = soon,
+): Promise<Bytes | ReadableStream<Uint8Array>> {
+  const whole = read();
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const stopWaiting = later(() => resolve(null));
+  try {
+    return await Promise.race([whole, late]) ?? streamOfWhole(whole, abort);
+  } catch {
+    return streamOfWhole(whole, abort);
+  } finally {
+    stopWaiting();
+  }
+}
+
+function streamOfWhole(
+  whole: Promise<Bytes>,
+  abort: (reason: unknown) => void,
+): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      try {
+        const bytes = await whole;
+        if (bytes.length > 0) controller.enqueue(bytes);
+        controller.close();
+      } catch (error) {
+        await flushed();
+        controller.error(error);
+      }
+    },
+    cancel: abort,
+  }, { highWaterMark: 0 });
+}
+
+/** Deno 2.1.4 drops headers and bytes that are not on their way when a body breaks. */
+function flushed(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, FLUSHED_AFTER_MS));
+}
+
 /** @param late what ends the wait; null: nothing does */
 async function wholeBefore(
   late: Promise<null> | null,
@@ -83,8 +130,7 @@ function streamOf(
         if (done) controller.close();
         else controller.enqueue(value);
       } catch (error) {
-        // Deno 2.1.4 drops headers and bytes that are not on their way when a body breaks.
-        await new Promise((resolve) => setTimeout(resolve, FLUSHED_AFTER_MS));
+        await flushed();
         controller.error(error);
       }
     },

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SMALL_BODY_BYTES, wholeIfAtOnce, wholeIfSmall } from "./small_body.ts";
+import { SMALL_BODY_BYTES, wholeIfAtOnce, wholeIfSmall, wholeInOneStep } from "./small_body.ts";
 
 /** A stream of bytes that counts what was asked of it. */
 function source(bytes: number, chunkBytes: number) {
@@ -172,4 +172,55 @@ Deno.test("whoever cancels what takes longer cancels its source", async () => {
   isOver();
   await (await read as ReadableStream).cancel("enough");
   assert.equal(cancelled, "enough");
+});
+
+/** Reads in one step, which a test ends. */
+function step() {
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
+  const aborted: unknown[] = [];
+  const abort = (reason: unknown) => void aborted.push(reason);
+  return { read: () => promise, resolve, reject, abort, aborted };
+}
+
+/** The wait for a body is over before it begins. */
+const isLate = (callback: () => void) => {
+  callback();
+  return () => {};
+};
+const isInTime = () => () => {};
+
+Deno.test("a body that is read in one step is whole, and a stream of the same where it is late", async () => {
+  const { read, resolve, abort } = step();
+  const late = await wholeInOneStep(read, abort, isLate);
+  assert.ok(late instanceof ReadableStream);
+  resolve(new Uint8Array([1, 2]));
+  assert.deepEqual(await wholeInOneStep(read, abort, isInTime), new Uint8Array([1, 2]));
+  assert.deepEqual(await bytesOf(late), new Uint8Array([1, 2]));
+  const empty = await wholeInOneStep(() => Promise.resolve(new Uint8Array()), abort, isInTime);
+  assert.equal((empty as Uint8Array).length, 0);
+});
+
+for (const [when, later] of [["at once", isInTime], ["late", isLate]] as const) {
+  Deno.test(`a body that breaks ${when} in its one step is a stream that breaks`, async () => {
+    const { read, reject, abort } = step();
+    if (when === "at once") reject(new Error("cut"));
+    const stream = await wholeInOneStep(read, abort, later);
+    assert.ok(stream instanceof ReadableStream);
+    reject(new Error("cut"));
+    await assert.rejects(bytesOf(stream), /cut/);
+  });
+}
+
+Deno.test("an empty body that was late ends without a chunk", async () => {
+  const { read, resolve, abort } = step();
+  const stream = await wholeInOneStep(read, abort, isLate) as ReadableStream<Uint8Array>;
+  resolve(new Uint8Array());
+  assert.deepEqual(await stream.getReader().read(), { done: true, value: undefined });
+});
+
+Deno.test("whoever wants no more of a late body ends its step", async () => {
+  const { read, abort, aborted } = step();
+  const stream = await wholeInOneStep(read, abort, isLate) as ReadableStream<Uint8Array>;
+  await stream.cancel("enough");
+  assert.deepEqual(aborted, ["enough"]);
 });

@@ -8,7 +8,7 @@ import type { CallLater } from "../../concurrency/shared_timer.ts";
 import { redactedError } from "../../openrouter/identifiers.ts";
 import type { Upstream } from "../../openrouter/forward.ts";
 import { responseHeaders } from "../../openrouter/headers.ts";
-import { SMALL_BODY_BYTES, wholeIfAtOnce } from "../../openrouter/small_body.ts";
+import { SMALL_BODY_BYTES, wholeIfAtOnce, wholeInOneStep } from "../../openrouter/small_body.ts";
 import type { BookingEnding } from "../../books/booking.ts";
 import { kindToldBy } from "../../metering/answer_kind.ts";
 import { createMeter, isEventStream, type Meter } from "../../metering/meter.ts";
@@ -46,11 +46,16 @@ export async function wholeIfJson(
   upstream: Upstream,
   later?: CallLater,
 ): Promise<Upstream> {
-  const { headers, body } = upstream;
-  const isSmall = Number(headers.get("content-length")) <= SMALL_BODY_BYTES;
+  const { status, headers, body, readWhole, abort } = upstream;
+  const length = headers.get("content-length");
+  const isSmall = Number(length) <= SMALL_BODY_BYTES;
   if (!(body instanceof ReadableStream) || !isSmall) return upstream;
   if (kindToldBy(headers.get("content-type")) !== "json") return upstream;
-  return { ...upstream, body: await wholeIfAtOnce(body, later) };
+  // Of an encoded body the length counts other bytes.
+  const whole = readWhole && length !== null && !headers.has("content-encoding")
+    ? await wholeInOneStep(readWhole, abort, later)
+    : await wholeIfAtOnce(body, later);
+  return { status, headers, body: whole, abort };
 }
 
 /** @throws {GatewayError} upstream_unreachable where what is here as a whole is a part of an answer */

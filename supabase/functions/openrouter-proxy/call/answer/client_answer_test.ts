@@ -277,6 +277,33 @@ for (
 }
 
 for (
+  const [what, headers, isInOneStep] of [
+    ["whose length is told", { "content-length": "8" }, true],
+    ["without a length", {}, false],
+    ["that is encoded", { "content-length": "8", "content-encoding": "zstd" }, false],
+    ["that is large", { "content-length": "131073" }, false],
+    ["that is none", { "content-length": "8", "content-type": "text/plain" }, false],
+  ] as const
+) {
+  Deno.test(`JSON ${what} is ${isInOneStep ? "" : "not "}read in one step`, async () => {
+    let steps = 0;
+    const response = new Response('{"a": 1}');
+    const { body } = await wholeIfJson({
+      status: 200,
+      headers: new Headers({ ...JSON_HEADERS, ...headers }),
+      body: response.body,
+      async readWhole() {
+        steps++;
+        return new Uint8Array(await response.arrayBuffer());
+      },
+      abort() {},
+    }, () => () => {});
+    assert.equal(steps, isInOneStep ? 1 : 0);
+    assert.equal(await new Response(body).text(), '{"a": 1}');
+  });
+}
+
+for (
   const [what, status, body, firstBytes] of [
     ["an answer", 200, utf8("{}"), 1],
     ["an answer of one byte that leads elsewhere", 399, utf8("x"), 1],
