@@ -8,7 +8,7 @@
  */
 import type { GatewayError } from "../../errors.ts";
 import type { BodyLimits } from "./body_limits.ts";
-import { type BodyPlace, takePlace } from "./body_place.ts";
+import { type Bodies, type BodyPlace, takePlace } from "./body_place.ts";
 import { tooMany, tooSlow } from "../overloaded.ts";
 import { type Demand, endable, type Sender, type UnderWay } from "./slow_bodies.ts";
 import { takenRoom } from "./taken_room.ts";
@@ -50,7 +50,10 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
 
   /** Ends as few slow bodies as meet the demand; none where all of them would not meet it. */
   function makeRoom(demand: Demand): boolean {
-    if (taken.fits(demand)) return true;
+    return taken.fits(demand) || endSlowOnes(demand);
+  }
+
+  function endSlowOnes(demand: Demand): boolean {
     let ended: UnderWay[] = [];
     const candidates = endable(underWay, demand, {
       nowMs: now(),
@@ -86,6 +89,7 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
 
   /** Gives to those who wait what there is, the newest first. */
   function serve() {
+    if (waiting.length === 0) return;
     const nowMs = now();
     const isLate = ({ sinceMs }: Waiting) => nowMs - sinceMs >= LONGEST_WAIT_MS;
     for (const { refuse } of waiting.filter(isLate)) refuse(tooMany());
@@ -113,9 +117,12 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
   }
 
   /** Meets the demand now or later; what is granted is taken by `grant`. */
-  function ask(demand: Demand, grant: () => void): Promise<void> {
-    if (makeRoom(demand)) return Promise.resolve(grant());
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
+  function ask<Granted>(demand: Demand, grant: () => Granted): Promise<Granted> {
+    return makeRoom(demand) ? Promise.resolve(grant()) : wait(demand, grant);
+  }
+
+  function wait<Granted>(demand: Demand, grant: () => Granted): Promise<Granted> {
+    const { promise, resolve, reject } = Promise.withResolvers<Granted>();
     const ofKind = waiting.filter((one) => one.demand.kind === demand.kind);
     if (ofKind.length >= limits.waitingOfKind) {
       const oldest = oldestOfMost(ofKind);
@@ -132,14 +139,13 @@ export function bodiesUnderWay(limits: BodyLimits, clock: BodyClock): BodiesUnde
     return promise;
   }
 
+  const bodies: Bodies = { underWay, taken, now, makeRoom, ask, serve };
   return {
-    async enter(sender, bufferBytes) {
-      let place: BodyPlace | undefined;
-      await ask({ ...sender, slots: 1, bytes: bufferBytes, of: null }, () => {
-        place = takePlace(sender, bufferBytes, { underWay, taken, now, makeRoom, ask, serve });
-      });
-      return place!;
-    },
+    enter: (sender, bufferBytes) =>
+      ask(
+        { ...sender, slots: 1, bytes: bufferBytes, of: null },
+        () => takePlace(sender, bufferBytes, bodies),
+      ),
   };
 }
 

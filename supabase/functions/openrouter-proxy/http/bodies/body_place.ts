@@ -32,7 +32,7 @@ export interface Bodies {
   /** Ends as few slow bodies as meet the demand; none where all of them would not meet it. */
   makeRoom(demand: Demand): boolean;
   /** Meets the demand now or later; what is granted is taken by `grant`. */
-  ask(demand: Demand, grant: () => void): Promise<void>;
+  ask<Granted>(demand: Demand, grant: () => Granted): Promise<Granted>;
   /** Gives to those who wait what there is. */
   serve(): void;
 }
@@ -43,76 +43,97 @@ export interface Bodies {
  * @param bufferBytes what receiving takes beside the body itself
  */
 export function takePlace(sender: Sender, bufferBytes: number, among: Bodies): BodyPlace {
-  const { underWay, taken, now, makeRoom, ask, serve } = among;
-  const sinceMs = now();
-  let isEnded = false;
-  let endedWhy: GatewayError | null = null;
-  let tellEnd = (_: GatewayError) => {};
-  let refusedBytes = 0;
-  const body: UnderWay = {
-    ...sender,
-    sinceMs,
-    movedMs: sinceMs,
-    pace: paceSince(sinceMs),
-    heldBytes: bufferBytes,
-    end(reason) {
-      isEnded = true;
-      endedWhy = reason;
-      tellEnd(reason);
-    },
-  };
+  return new Place(sender, bufferBytes, among);
+}
+
+/** A class, because each call has a place: its functions are not made anew. */
+class Place implements BodyPlace, UnderWay {
+  readonly kind;
+  readonly did;
+  readonly sinceMs;
+  readonly pace;
+  movedMs;
+  heldBytes;
+  #isEnded = false;
+  #endedWhy: GatewayError | null = null;
+  #tellEnd: ((reason: GatewayError) => void) | null = null;
+  #refusedBytes = 0;
   /** What the body holds once it is whole, which is of no kind any more. */
-  let wholeBytes: number | null = null;
-  underWay.add(body);
-  taken.take(sender, 1, bufferBytes);
+  #wholeBytes: number | null = null;
 
-  function demandFor(bytes: number): Demand {
-    return { ...sender, slots: 0, bytes: bufferBytes + bytes - body.heldBytes, of: body };
+  constructor(
+    sender: Sender,
+    private readonly bufferBytes: number,
+    private readonly among: Bodies,
+  ) {
+    this.kind = sender.kind;
+    this.did = sender.did;
+    this.sinceMs = among.now();
+    this.movedMs = this.sinceMs;
+    this.pace = paceSince(this.sinceMs);
+    this.heldBytes = bufferBytes;
+    among.underWay.add(this);
+    among.taken.take(this, 1, bufferBytes);
   }
 
-  function grow(bytes: number) {
-    taken.take(sender, 0, bufferBytes + bytes - body.heldBytes);
-    body.heldBytes = bufferBytes + bytes;
+  end(reason: GatewayError): void {
+    this.#isEnded = true;
+    this.#endedWhy = reason;
+    this.#tellEnd?.(reason);
   }
 
-  return {
-    hold(bytes) {
-      if (isEnded) return false;
-      refusedBytes = bytes;
-      if (!makeRoom(demandFor(bytes))) return false;
-      grow(bytes);
-      return true;
-    },
-    async room() {
-      if (isEnded) throw tooSlow();
-      const bytes = refusedBytes;
-      await ask(demandFor(bytes), () => grow(bytes));
-    },
-    arrived(bytes) {
-      body.movedMs = now();
-      body.pace.arrived(bytes, body.movedMs);
-    },
-    whenEnded(tell) {
-      tellEnd = tell;
-      if (endedWhy !== null) tell(endedWhy);
-    },
-    whole() {
-      if (isEnded || wholeBytes !== null) return;
-      underWay.delete(body);
-      taken.take(sender, -1, -body.heldBytes);
-      wholeBytes = body.heldBytes - bufferBytes;
-      taken.takeBytes(wholeBytes);
-      serve();
-    },
-    [Symbol.dispose]() {
-      if (isEnded) return;
-      isEnded = true;
-      if (wholeBytes !== null) taken.takeBytes(-wholeBytes);
-      else {
-        underWay.delete(body);
-        taken.take(sender, -1, -body.heldBytes);
-      }
-      serve();
-    },
-  };
+  hold(bytes: number): boolean {
+    if (this.#isEnded) return false;
+    this.#refusedBytes = bytes;
+    if (!this.among.makeRoom(this.#demandFor(bytes))) return false;
+    this.#grow(bytes);
+    return true;
+  }
+
+  async room(): Promise<void> {
+    if (this.#isEnded) throw tooSlow();
+    const bytes = this.#refusedBytes;
+    await this.among.ask(this.#demandFor(bytes), () => this.#grow(bytes));
+  }
+
+  arrived(bytes: number): void {
+    this.movedMs = this.among.now();
+    this.pace.arrived(bytes, this.movedMs);
+  }
+
+  whenEnded(tell: (reason: GatewayError) => void): void {
+    this.#tellEnd = tell;
+    if (this.#endedWhy !== null) tell(this.#endedWhy);
+  }
+
+  whole(): void {
+    if (this.#isEnded || this.#wholeBytes !== null) return;
+    this.#leave();
+    this.#wholeBytes = this.heldBytes - this.bufferBytes;
+    this.among.taken.takeBytes(this.#wholeBytes);
+    this.among.serve();
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    if (this.#wholeBytes !== null) this.among.taken.takeBytes(-this.#wholeBytes);
+    else this.#leave();
+    this.among.serve();
+  }
+
+  #leave(): void {
+    this.among.underWay.delete(this);
+    this.among.taken.take(this, -1, -this.heldBytes);
+  }
+
+  #demandFor(bytes: number): Demand {
+    const { kind, did, bufferBytes, heldBytes } = this;
+    return { kind, did, slots: 0, bytes: bufferBytes + bytes - heldBytes, of: this };
+  }
+
+  #grow(bytes: number): void {
+    this.among.taken.take(this, 0, this.bufferBytes + bytes - this.heldBytes);
+    this.heldBytes = this.bufferBytes + bytes;
+  }
 }

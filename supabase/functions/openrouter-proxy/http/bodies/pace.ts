@@ -14,24 +14,31 @@ export interface Pace {
 }
 
 export function paceSince(sinceMs: number): Pace {
-  /** What has come, each byte less by the time that has passed since. */
-  let remembered = 0;
-  let rememberedAtMs = sinceMs;
+  return new FadingPace(sinceMs);
+}
 
-  function fade(nowMs: number) {
-    remembered *= Math.exp((rememberedAtMs - nowMs) / MEMORY_MS);
-    rememberedAtMs = nowMs;
+class FadingPace implements Pace {
+  /** What has come, each byte less by the time that has passed since. */
+  #remembered = 0;
+  #rememberedAtMs: number;
+
+  constructor(private readonly sinceMs: number) {
+    this.#rememberedAtMs = sinceMs;
   }
 
-  return {
-    arrived(bytes, nowMs) {
-      fade(nowMs);
-      remembered += bytes;
-    },
-    at(nowMs) {
-      fade(nowMs);
-      const rememberedMs = MEMORY_MS * (1 - Math.exp((sinceMs - nowMs) / MEMORY_MS));
-      return rememberedMs > 0 ? remembered / rememberedMs : 0;
-    },
-  };
+  arrived(bytes: number, nowMs: number): void {
+    this.#fade(nowMs);
+    this.#remembered += bytes;
+  }
+
+  at(nowMs: number): number {
+    this.#fade(nowMs);
+    const rememberedMs = MEMORY_MS * (1 - Math.exp((this.sinceMs - nowMs) / MEMORY_MS));
+    return rememberedMs > 0 ? this.#remembered / rememberedMs : 0;
+  }
+
+  #fade(nowMs: number): void {
+    this.#remembered *= Math.exp((this.#rememberedAtMs - nowMs) / MEMORY_MS);
+    this.#rememberedAtMs = nowMs;
+  }
 }

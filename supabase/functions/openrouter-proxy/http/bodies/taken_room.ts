@@ -43,10 +43,10 @@ export function takenRoom(limits: BodyLimits): TakenRoom {
         ofKind[kind].bytes + bytes <= limits.bytesOfKind;
     },
     take({ kind, did }, slots, bytes) {
-      for (const account of [taken, ofKind[kind]]) {
-        account.slots += slots;
-        account.bytes += bytes;
-      }
+      taken.slots += slots;
+      taken.bytes += bytes;
+      ofKind[kind].slots += slots;
+      ofKind[kind].bytes += bytes;
       if (did === null) return;
       const ofDid = (slotsOfDid.get(did) ?? 0) + slots;
       if (ofDid > 0) slotsOfDid.set(did, ofDid);
