@@ -33,8 +33,8 @@ export async function requestBytes(
 ): Promise<ReceivedBody> {
   const contentLength = lengthToldBy(request.headers);
   if (contentLength > maxBytes) throw tooLarge(maxBytes);
-  const encoding = request.headers.get("content-encoding") ?? "";
-  if (isEncoded(encoding)) {
+  const encoding = request.headers.get("content-encoding");
+  if (encoding !== null && isEncoded(encoding)) {
     throw new GatewayError(
       "unsupported_media_type",
       `content-encoding ${encoding} is not supported: send the request body uncompressed`,
@@ -79,14 +79,14 @@ async function receivedAtOnce(
   maxBytes: number,
   place: BodyPlace,
 ): Promise<Bytes> {
-  const { promise: stopped, reject: stop } = Promise.withResolvers<never>();
-  place.whenEnded(stop);
-  const takeBack = awakeTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
+  let takeBack = () => {};
   try {
-    const whole = request.arrayBuffer().catch(() => {
-      throw new ClientDisconnected();
+    const whole = await new Promise<ArrayBuffer>((resolve, stop) => {
+      place.whenEnded(stop);
+      takeBack = awakeTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
+      request.arrayBuffer().then(resolve, () => stop(new ClientDisconnected()));
     });
-    const bytes = new Uint8Array(await Promise.race([whole, stopped]));
+    const bytes = new Uint8Array(whole);
     if (bytes.length > maxBytes) throw tooLarge(maxBytes);
     return bytes;
   } finally {
