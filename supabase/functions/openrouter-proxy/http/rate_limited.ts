@@ -43,11 +43,13 @@ export function rateLimited(
  * left of the budgets.
  */
 export const tellLimits: AnswerStep = (c) => {
+  const { headers } = c.res;
   const remainingUsd = c.get("remainingUsd");
-  if (remainingUsd !== undefined) c.res.headers.set("x-budget-remaining-usd", remainingUsd);
+  if (remainingUsd !== undefined) headers.set("x-budget-remaining-usd", remainingUsd);
   const rate = c.get("rate");
-  if (rate === undefined || c.res.headers.has("ratelimit-limit")) return;
-  for (const [name, value] of Object.entries(headersOf(rate))) c.res.headers.set(name, value);
+  if (rate === undefined || headers.has("ratelimit-limit")) return;
+  const told = headersOf(rate);
+  for (const name in told) headers.set(name, told[name]!);
 };
 
 function headersOf({ limit, remaining, resetSeconds }: Rate): Record<string, string> {
