@@ -18,19 +18,25 @@ export interface Drainable {
  * BadResource), so that one endless stream would hold up the end for ever.
  */
 export function drainable(handler: Handler, refuse: Handler): Drainable {
-  const running = new Set<Promise<void>>();
+  let running = 0;
   let draining = false;
+  const idle = Promise.withResolvers<void>();
+  // A client that went away is no failure here; the handler hears of it by itself.
+  function completed() {
+    running--;
+    if (draining && running === 0) idle.resolve();
+  }
   return {
     respond(request, info) {
       if (draining) return refuse(request, info);
-      // A client that went away is no failure here; the handler hears of it by itself.
-      const completed = info.completed.catch(() => {}).finally(() => running.delete(completed));
-      running.add(completed);
+      running++;
+      info.completed.then(completed, completed);
       return handler(request, info);
     },
-    async drain() {
+    drain() {
       draining = true;
-      await Promise.all(running);
+      if (running === 0) idle.resolve();
+      return idle.promise;
     },
   };
 }
