@@ -7,9 +7,9 @@
 export function abortableBodies(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   /** Each lives as long as its body. */
   const responses = new WeakMap<ReadableStream, Response>();
-  return async (input, init) => {
-    const response = await fetch(input, init);
+  function kept(response: Response): Response {
     if (response.body !== null) responses.set(response.body, response);
     return response;
-  };
+  }
+  return (input, init) => fetch(input, init).then(kept);
 }
