@@ -6,5 +6,5 @@
 import type { AnswerStep } from "./on_answer.ts";
 
 export const closeUnread: AnswerStep = (c) => {
-  if (c.req.raw.body !== null && !c.get("bodyReceived")) c.res.headers.set("connection", "close");
+  if (!c.get("bodyReceived") && c.req.raw.body !== null) c.res.headers.set("connection", "close");
 };

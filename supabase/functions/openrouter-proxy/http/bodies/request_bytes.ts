@@ -41,16 +41,19 @@ export async function requestBytes(
       { headers: { "accept-encoding": "identity" } },
     );
   }
-  if (request.body === null) return { bytes: new Uint8Array(), [Symbol.dispose]() {} };
-
   const expectedBytes = contentLength > 0 ? contentLength : maxBytes;
   const bufferBytes = Math.min(READ_BUFFER_BYTES, expectedBytes);
+  const isShort = contentLength === bufferBytes && sender.kind === "verified" &&
+    mayHaveBody(request);
+  // Deno makes the stream where it is asked for: a short body is received without one.
+  if (!isShort && request.body === null) {
+    return { bytes: new Uint8Array(), [Symbol.dispose]() {} };
+  }
   const place = await bodies.enter(sender, bufferBytes);
   try {
-    const isShort = contentLength === bufferBytes && sender.kind === "verified";
     const bytes = isShort && place.hold(contentLength)
       ? await receivedAtOnce(request, maxBytes, place)
-      : await received(request.body, { maxBytes, expectedBytes, bufferBytes }, place);
+      : await received(request.body!, { maxBytes, expectedBytes, bufferBytes }, place);
     place.whole();
     return { bytes, [Symbol.dispose]: () => place[Symbol.dispose]() };
   } catch (error) {
@@ -62,6 +65,11 @@ export async function requestBytes(
 /** Whether a list of codings has one; empty elements count as none (RFC 9110 section 5.6.1.2). */
 function isEncoded(codings: string): boolean {
   return codings.split(",").some((coding) => !/^\s*(?:identity\s*)?$/i.test(coding));
+}
+
+/** GET and HEAD have none in Fetch, whatever length they tell. */
+function mayHaveBody({ method }: Request): boolean {
+  return method !== "GET" && method !== "HEAD";
 }
 
 /** How long a body is said to be; 0: nothing tells. Chunks overrule a length (RFC 9112 section 6.3). */
