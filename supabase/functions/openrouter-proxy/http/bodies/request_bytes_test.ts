@@ -259,6 +259,15 @@ Deno.test("requestBytes asks for a read buffer no larger than the body is said t
   assert.deepEqual(asked, [3, BUFFER_BYTES, BUFFER_BYTES]);
 });
 
+for (const method of ["GET", "HEAD"]) {
+  Deno.test(`requestBytes asks for no room for ${method}, whatever length it tells`, async () => {
+    const buffers: number[] = [];
+    const request = new Request(URL, { method, headers: { "content-length": "5" } });
+    using body = await requestBytes(request, 100, VERIFIED, loggingBodies(buffers));
+    assert.deepEqual([body.bytes.length, buffers], [0, []]);
+  });
+}
+
 Deno.test("requestBytes asks for no room where there is no body", async () => {
   const asked: number[] = [];
   await requestBytes(new Request(URL), MEGABYTE, VERIFIED, loggingBodies(asked));
