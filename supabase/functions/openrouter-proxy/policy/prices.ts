@@ -62,12 +62,15 @@ export function dearest(
   promptTokens: number,
   bounds: PriceBounds,
 ): bigint {
-  const reached = overrides.filter(({ fromTokens }) => fromTokens <= promptTokens);
-  const candidates = names.flatMap((name) => [
-    bounded(prices[name] ?? 0n, bounds[name as keyof PriceBounds]),
-    ...reached.map((override) => override.prices[name] ?? 0n),
-  ]);
-  return candidates.reduce(larger, 0n);
+  let most = 0n;
+  for (const name of names) {
+    const bound = bounds[name as keyof PriceBounds];
+    most = larger(most, bounded(prices[name] ?? 0n, bound));
+    for (const override of overrides) {
+      if (override.fromTokens <= promptTokens) most = larger(most, override.prices[name] ?? 0n);
+    }
+  }
+  return most;
 }
 
 function bounded(listed: bigint, bound: PriceBound | undefined): bigint {
