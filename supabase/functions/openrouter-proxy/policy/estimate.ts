@@ -7,7 +7,7 @@
  * Source: docs/openrouter.md, "Prices".
  */
 import { dividedUp, usdText, usdUnits } from "../bytes/usd.ts";
-import { USUAL_CHARACTERS, USUAL_RESULTS } from "./asked.ts";
+import { type Caching, USUAL_CHARACTERS, USUAL_RESULTS } from "./asked.ts";
 import type { Asks, ServerToolAsked } from "./asks.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { inMode, isFreeName, isRouter } from "./model_names.ts";
@@ -71,6 +71,13 @@ const ANTHROPICS = /^anthropic\//i;
  */
 const MOST = 10n ** 26n;
 const MOST_PER_TOKEN = 10n ** 18n;
+const PROMPT_PRICES: Readonly<Record<Caching, readonly PriceName[]>> = {
+  none: ["prompt"],
+  short: ["prompt", "input_cache_write"],
+  long: ["prompt", "input_cache_write", "input_cache_write_1h"],
+};
+const REQUEST_PRICES: readonly PriceName[] = ["request"];
+const IMAGE_PRICES: readonly PriceName[] = ["image"];
 const OUTPUT_PRICES: readonly PriceName[] = [
   "completion",
   "internal_reasoning",
@@ -82,17 +89,21 @@ const OUTPUT_PRICES: readonly PriceName[] = [
 export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Appraisal {
   const { serverTools, freeModel } = asks;
   const models = modelsOf(asks, catalogue.find);
-  const listed = models.map((name) => listedUnder(name, catalogue.find));
-  const routers = models.filter((name, i) => choosesAnother(name, listed[i]!));
-  const [router] = routers;
-  const runsUnnamed = asks.unnamed ?? (router === undefined ? null : `${router} chooses a model`);
-  const known = listed.map((found) => found && estimateOf(asks, found));
-  const isUnknown = asks.unnamed !== null || known.length === 0 || known.includes(null) ||
-    !routers.every(isFreeName) ||
-    listed.some((found) => found !== null && isParsed(asks, found)) ||
+  const estimate: Estimate[] = [];
+  let isUnknown = asks.unnamed !== null || models.length === 0 ||
     serverTools.some(({ name }) => serverToolKind(name).usdPerUse === null);
-  const estimate: Estimate[] = known.filter((amount) => amount !== null);
+  let router: string | null = null;
+  for (const name of models) {
+    const listed = listedUnder(name, catalogue.find);
+    const amount = listed && estimateOf(asks, listed);
+    if (amount === null || isParsed(asks, listed!)) isUnknown = true;
+    if (amount !== null) estimate.push(amount);
+    if (!choosesAnother(name, listed)) continue;
+    router ??= name;
+    if (!isFreeName(name)) isUnknown = true;
+  }
   if (isUnknown) estimate.push({ unknown: asks.charges === "job" ? "job" : "price" });
+  const runsUnnamed = asks.unnamed ?? (router === null ? null : `${router} chooses a model`);
   const toBeAllowed = serverTools.filter(({ name }) => {
     const { isShared, isOpen } = serverToolKind(name);
     return !isShared && !isOpen;
@@ -105,12 +116,13 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
  * listed model there is such a one only where that is listed, too; of another one nobody knows.
  */
 function modelsOf({ models, modes }: Asks, find: Catalogue["find"]): string[] {
+  if (modes.length === 0) return distinct(models);
   const inModes = models.flatMap((name) =>
     modes.map((mode) => inMode(name, mode)).filter((other) =>
       listedUnder(other, find) !== null || listedUnder(name, find) === null
     )
   );
-  return [...new Set([...models, ...inModes])];
+  return distinct([...models, ...inModes]);
 }
 
 /** Whether OpenRouter reads documents in the model's place, and charges each of their pages. */
@@ -133,19 +145,18 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   if (charges === "tokens" && isFreeOfCharge(model)) return { usd: atMost(MOST, tools) };
   const prompts = promptsOf(asks, uses, model);
   if (!isPriced(model, charges) || prompts === null) return null;
-  const longest = Math.max(...prompts);
-  const price = (...names: PriceName[]) => dearest(model, names, longest, priceBounds);
-  const steps = BigInt(prompts.length);
+  const price = (names: readonly PriceName[]) =>
+    dearest(model, names, prompts.longest, priceBounds);
   const halves = tierHalves(asks, listed);
   const times = BigInt(charges === "images" ? asks.answers : 1);
-  const prompt = BigInt(prompts.reduce((sum, tokens) => sum + tokens, 0)) *
-    price(...promptPrices(asks, model));
-  const each = price("request") + price("image") * BigInt(asks.mediaParts);
+  const prompt = BigInt(prompts.tokens) * price(promptPrices(asks, model));
+  const each = price(REQUEST_PRICES) + price(IMAGE_PRICES) * BigInt(asks.mediaParts);
   const unasked = charges === "tokens" ? searchedUnasked(model) : 0n;
-  const fixed = dividedUp((prompt + each * steps) * halves, 2n) * times + tools + unasked;
+  const fixed = dividedUp((prompt + each * BigInt(prompts.steps)) * halves, 2n) * times + tools +
+    unasked;
   const perOutput = charges === "prompt"
     ? 0n
-    : dividedUp(price(...OUTPUT_PRICES) * halves, 2n) * times * BigInt(outputsOf(asks));
+    : dividedUp(price(OUTPUT_PRICES) * halves, 2n) * times * BigInt(outputsOf(asks));
   const own = model.maxOutputTokens ?? model.contextLength;
   // The list's bound is its provider's. What asks for more goes to one that has no such bound.
   const most = Math.min(outputBound ?? own ?? Infinity, model.contextLength ?? Infinity);
@@ -173,15 +184,18 @@ function outputsOf({ prompts, compacts }: Asks): number {
   return prompts * (compacts ? 2 : 1);
 }
 
+/** The prompts of all steps: how many there are, and the tokens of the longest one and of all together. */
+interface Prompts {
+  steps: number;
+  longest: number;
+  tokens: number;
+}
+
 /**
- * The prompt's tokens in each step: one, one more for each use of a tool, and one of a summary. Null: nobody
- * knows.
+ * There is one step, one more for each use of a tool, and one of a summary. Null: nobody knows how many
+ * tokens they have.
  */
-function promptsOf(
-  asks: Asks,
-  uses: number,
-  model: ListedModel,
-): number[] | null {
+function promptsOf(asks: Asks, uses: number, model: ListedModel): Prompts | null {
   const { charges, text, mediaParts, images, imageBytes, hasLongMedia, compacts } = asks;
   const most = model.contextLength ?? Infinity;
   if (charges === "prompt") {
@@ -189,16 +203,21 @@ function promptsOf(
     // Each of many inputs, or documents, may be as long as the context.
     const media = mediaParts > 0 ? mediaParts * most : 0;
     const read = tokensOf(text) + times * Math.min(tokens, most) + media;
-    return Number.isSafeInteger(read) ? [read] : null;
+    return Number.isSafeInteger(read) ? { steps: 1, longest: read, tokens: read } : null;
   }
-  const writtenText = { ...text, bytes: text.bytes - imageBytes };
+  const writtenText = imageBytes === 0 ? text : { ...text, bytes: text.bytes - imageBytes };
   const first = hasLongMedia ? most : tokensOf(writtenText) + images * TOKENS_PER_IMAGE;
   if (first === Infinity) return null;
-  const perUse = Math.max(TOKENS_PER_USE, ...asks.serverTools.map(tokensFound));
-  return Array.from(
-    { length: 1 + uses + (compacts ? 1 : 0) },
-    (_, step) => Math.min(most, first + step * perUse),
-  );
+  let perUse = TOKENS_PER_USE;
+  for (const tool of asks.serverTools) perUse = Math.max(perUse, tokensFound(tool));
+  const steps = 1 + uses + (compacts ? 1 : 0);
+  let longest = 0;
+  let tokens = 0;
+  for (let step = 0; step < steps; step++) {
+    longest = Math.min(most, first + step * perUse);
+    tokens += longest;
+  }
+  return { steps, longest, tokens };
 }
 
 /** What one use adds to the next prompt, as far as the request says how much it is to find. */
@@ -209,13 +228,12 @@ function tokensFound({ results, characters }: ServerToolAsked): number {
 }
 
 /** What a token of the prompt may be charged as. */
-function promptPrices({ caching, mediaParts }: Asks, model: ListedModel): PriceName[] {
-  return [
-    "prompt",
-    ...caching === "none" && !writesUnasked(model) ? [] : ["input_cache_write" as const],
-    ...caching === "long" ? ["input_cache_write_1h" as const] : [],
-    ...mediaParts > 0 ? ["audio" as const, "image_token" as const] : [],
-  ];
+function promptPrices(
+  { caching, mediaParts }: Asks,
+  model: ListedModel,
+): readonly PriceName[] {
+  const written = PROMPT_PRICES[caching === "none" && writesUnasked(model) ? "short" : caching];
+  return mediaParts > 0 ? [...written, "audio", "image_token"] : written;
 }
 
 function tierHalves({ isPriority, ignoresPrice }: Asks, listed: Listed): bigint {
@@ -237,4 +255,8 @@ function searchPrice(ofEngine: bigint, results: number, { prices }: ListedModel)
   const withResults = ofEngine + usdUnits(USD_PER_RESULT)! * BigInt(more);
   const ofModel = prices.web_search ?? 0n;
   return ofModel > withResults ? ofModel : withResults;
+}
+
+function distinct(names: string[]): string[] {
+  return names.length < 2 ? names : [...new Set(names)];
 }
