@@ -92,25 +92,20 @@ export function asksOf(
 ): Asks | null {
   if (call === null) return null;
   const { model, asked, sharedFeatures } = said;
-  const names = [...model ? [model] : [], ...asked.models];
-  const models = [...new Set(names.map((name) => withAuthor(name, call.bareNamesOf)))];
+  const named = new Set<string>();
+  if (model) named.add(withAuthor(model, call.bareNamesOf));
+  for (const name of asked.models) named.add(withAuthor(name, call.bareNamesOf));
+  const models = [...named];
   const bounds = json?.bounds;
   const namesModel = json?.namesModel ?? Boolean(model);
   const unnamed = whyUnnamed(namesModel, sharedFeatures, models, asked.unnamed);
   const areOpenAis = unnamed === null && models.every(isOpenAisOwn);
-  const tools = [...asked.tools].filter(([name]) => name !== OPENAIS_SHELL || !areOpenAis);
   return {
     charges: call.charges,
     models: models.map((name) => storable(name)),
     areOpenAis,
     modes: [...asked.modes],
-    serverTools: tools.map(([name, { uses, results, characters, where }]) => ({
-      name: storable(name),
-      param: storable(where()),
-      uses,
-      results,
-      characters,
-    })),
+    serverTools: serverToolsOf(asked, areOpenAis),
     unnamed,
     freeModel: models.some(isFreeName),
     text: json?.text ?? {
@@ -136,6 +131,17 @@ export function asksOf(
     // Its `provider` has no `max_price`, and is read without one.
     priceBounds: call.charges === "images" ? {} : bounds?.prices ?? {},
   };
+}
+
+/** @param areOpenAis as in Asks: OpenAI's shell is then no server tool */
+function serverToolsOf({ tools }: Asked, areOpenAis: boolean): ServerToolAsked[] {
+  const serverTools: ServerToolAsked[] = [];
+  for (const [name, { uses, results, characters, where }] of tools) {
+    if (name === OPENAIS_SHELL && areOpenAis) continue;
+    const param = storable(where());
+    serverTools.push({ name: storable(name), param, uses, results, characters });
+  }
+  return serverTools;
 }
 
 function whyUnnamed(

@@ -202,14 +202,17 @@ export class Bounds {
    * @param own the members that its endpoint has, of which one at least must be given
    */
   output(own: readonly BoundingMember[]): number | null {
-    const given = OUTPUT_BOUNDS.map((name) => this.#given(name));
-    const bounds = given.flatMap(({ largest }) => largest ?? []);
-    const isBounded = OUTPUT_BOUNDS.some((name, i) =>
-      own.includes(name) && given[i]!.largest !== null
-    );
-    if (!isBounded || given.some(({ isOpen }) => isOpen)) return null;
-    const largest = Math.max(...bounds, this.asked.fallbackOutput);
-    return largest === Infinity ? null : largest;
+    let isBounded = false;
+    let largest = this.asked.fallbackOutput;
+    for (const name of OUTPUT_BOUNDS) {
+      const given = this.#numbers.get(name);
+      if (given === undefined) continue;
+      if (given.isOpen) return null;
+      if (given.largest === null) continue;
+      largest = Math.max(largest, given.largest);
+      isBounded ||= own.includes(name);
+    }
+    return isBounded && largest !== Infinity ? largest : null;
   }
 
   /**
@@ -219,8 +222,9 @@ export class Bounds {
    * @param own as above
    */
   toolCalls(own: readonly BoundingMember[]): number | null {
-    const { largest, isOpen } = this.#given("max_tool_calls");
-    return isOpen || this.#hasStops || !own.includes("max_tool_calls") ? null : largest;
+    const given = this.#numbers.get("max_tool_calls");
+    if (given === undefined || given.isOpen || this.#hasStops) return null;
+    return own.includes("max_tool_calls") ? given.largest : null;
   }
 
   /** How many prompts there may be. */
@@ -235,19 +239,18 @@ export class Bounds {
 
   /** How many answers are asked for. */
   get answers(): number {
-    return Math.max(1, this.#given("n").largest ?? 1);
+    return Math.max(1, this.#numbers.get("n")?.largest ?? 1);
   }
 
   get prices(): PriceBounds {
     const isOnly = this.#providers === 1 && this.#maxPrices === 1 && !this.asked.hasOtherProvider;
-    return Object.fromEntries(
-      [...this.#prices].flatMap(([name, { largest, isRepeated }]) =>
-        largest === null ? [] : [[name, {
-          units: dividedUp(largest, MAX_PRICES[name]),
-          isCertain: isOnly && !isRepeated,
-        }]]
-      ),
-    );
+    const prices: PriceBounds = {};
+    for (const [name, { largest, isRepeated }] of this.#prices) {
+      if (largest === null) continue;
+      const units = dividedUp(largest, MAX_PRICES[name]);
+      prices[name] = { units, isCertain: isOnly && !isRepeated };
+    }
+    return prices;
   }
 }
 
