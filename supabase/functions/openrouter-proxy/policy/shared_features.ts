@@ -62,13 +62,13 @@ export function toBeOpened(
   found: readonly Finding[],
   areOpenAis: boolean,
 ): Finding<SharedFeature>[] {
-  const features = new Map<SharedFeature, Finding<SharedFeature>>();
+  const toOpen: Finding<SharedFeature>[] = [];
   for (const { feature, param } of found) {
     if (feature === "openai:shell" && areOpenAis) continue;
     const needed = feature === "openai:shell" ? "openrouter:shell" : feature;
-    if (!features.has(needed)) features.set(needed, { feature: needed, param });
+    if (!toOpen.some((other) => other.feature === needed)) toOpen.push({ feature: needed, param });
   }
-  return [...features.values()];
+  return toOpen;
 }
 
 /**
