@@ -19,19 +19,18 @@ export const MAX_ORIGIN_LENGTH = 128;
  * @throws {GatewayError} invalid_request for one that is too long, or holds what no name has
  */
 export function originOf(headers: Headers, sessionId: string | null): Origin {
-  const session = first([
-    ["session_id", sessionId],
-    ["x-session-id", headerText(headers, "x-session-id")],
-    ["x-claude-code-session-id", headerText(headers, "x-claude-code-session-id")],
-  ]);
-  return { session, label: first([["x-label", headerText(headers, "x-label")]]) };
+  const session = named("session_id", sessionId) ?? inHeader(headers, "x-session-id") ??
+    inHeader(headers, "x-claude-code-session-id");
+  return { session, label: inHeader(headers, "x-label") };
 }
 
-function first(candidates: [name: string, value: string | null][]): string | null {
-  for (const [name, value] of candidates) {
-    if (value !== null && value !== "") return assertName(name, value);
-  }
-  return null;
+function inHeader(headers: Headers, name: string): string | null {
+  return named(name, headerText(headers, name));
+}
+
+/** Null for an empty one, too. */
+function named(name: string, value: string | null): string | null {
+  return value === null || value === "" ? null : assertName(name, value);
 }
 
 /**
