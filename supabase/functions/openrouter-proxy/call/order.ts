@@ -50,10 +50,10 @@ const FREE: Pick<CallEndpoint, "body" | "data"> = { body: "any", data: [] };
 
 /** @throws {GatewayError} invalid_request, request_too_large */
 export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Promise<Order> {
-  const { endpoint } = opened;
+  const { path, search, endpoint } = opened;
   const call = endpoint.kind === "call" ? endpoint : null;
   const contentType = headers.get("content-type");
-  if (call?.body === "json") assertNoForm(body, contentType, opened.path);
+  if (call?.body === "json") assertNoForm(body, contentType, path);
   // What is free may have a body too, and reach by it what others have.
   const json = call === null && body.length === 0 ? null : readCallBody(body, call ?? FREE);
   const said = json ?? readForm(body, contentType);
@@ -61,7 +61,9 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   const streaming = json?.streaming ?? false;
   const asks = asksOf(call, body, json, said);
   return {
-    ...opened,
+    path,
+    search,
+    endpoint,
     body,
     json,
     call,
@@ -70,7 +72,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
     sharedFeatures: toBeOpened(said.sharedFeatures, asks?.areOpenAis ?? false),
     asks,
-    idempotency: call === null ? null : await idempotencyOf(headers, opened.path, body),
+    idempotency: call === null ? null : await idempotencyOf(headers, path, body),
     origin: call === null ? NO_ORIGIN : originOf(headers, json?.sessionId ?? null),
     isFree: model?.endsWith(":free") === true && json?.asksForMore === false &&
       asks?.models.length === 1 && asks.serverTools.length === 0 && asks.unnamed === null &&
@@ -78,7 +80,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     chargesErrors: asks !== null && (asks.serverTools.length > 0 || asks.hasDocument),
     isHeard: call !== null && !streaming,
     hasLinks: call?.beginsJob === true ||
-      (endpoint.kind === "job" && !opened.path.endsWith("/content")),
+      (endpoint.kind === "job" && !path.endsWith("/content")),
   };
 }
 
