@@ -13,7 +13,7 @@ import type { CallEndpoint } from "./calls.ts";
 import type { Finding } from "./findings.ts";
 import { stateImages } from "./images.ts";
 import { assertUtf8, looksLikeJson, scan, type TextSize } from "./json_text.ts";
-import { searchReach } from "./shared_features.ts";
+import { Reach } from "./shared_features.ts";
 import { MAX_TEXT_BYTES, taking, takingText } from "./takings.ts";
 import type { Watch } from "./watch.ts";
 
@@ -82,9 +82,9 @@ class BodyReading implements CallBody, JsonVisitor {
     metadataUserId: "absent",
   };
   readonly #data: readonly string[];
-  readonly #reach = searchReach();
-  readonly sharedFeatures = this.#reach.sharedFeatures;
-  readonly previousJobIds = this.#reach.previousJobIds;
+  readonly #reach = new Reach();
+  readonly sharedFeatures: readonly Finding[] = this.#reach.sharedFeatures;
+  readonly previousJobIds: ReadonlySet<string> = this.#reach.previousJobIds;
   readonly asked = this.#reach.asked;
   readonly bounds = new Bounds(this.asked);
   text: TextSize = { bytes: 0, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };

@@ -6,7 +6,7 @@
  */
 import { GatewayError } from "../errors.ts";
 import { Asked } from "./asked.ts";
-import type { Finding, SharedFeature } from "./findings.ts";
+import type { Finding, FoundFeature, Report, SharedFeature } from "./findings.ts";
 import { meaningOf, REFERENCES } from "./members.ts";
 import { isPresetName } from "./model_names.ts";
 import { Watch } from "./watch.ts";
@@ -15,41 +15,36 @@ import { Watch } from "./watch.ts";
 const MAX_JOBS = 100;
 
 /** What one body reaches. */
-export interface Reach {
-  /** Looks at the body itself. */
-  readonly visitor: Watch;
+export class Reach implements Report {
   /** The first of each feature, complete once the body has ended. */
-  readonly sharedFeatures: readonly Finding[];
+  readonly sharedFeatures: Finding[] = [];
   /** What `previous_job_id` names, at any depth. */
-  readonly previousJobIds: ReadonlySet<string>;
+  readonly previousJobIds = new Set<string>();
   /** What is asked for that costs, complete once the body has ended. */
-  readonly asked: Asked;
-}
+  readonly asked = new Asked();
+  /**
+   * Looks at the body itself. It throws {@linkcode GatewayError}s: invalid_request for a previous job that is
+   * no text.
+   */
+  readonly visitor = new Watch(null, "", this, "plain");
 
-/** Its visitor throws {@linkcode GatewayError}s: invalid_request for a previous job that is no text. */
-export function searchReach(): Reach {
-  const sharedFeatures: Finding[] = [];
-  const previousJobIds = new Set<string>();
-  const asked = new Asked();
-  const visitor = new Watch(null, "", {
-    asked,
-    finding(feature, where) {
-      if (sharedFeatures.some((found) => found.feature === feature)) return;
-      sharedFeatures.push({ feature, param: where() });
-    },
-    jobId(id) {
-      previousJobIds.add(id);
-      if (previousJobIds.size > MAX_JOBS) {
-        throw new GatewayError("invalid_request", `the body names over ${MAX_JOBS} previous jobs`);
-      }
-    },
-    noJobId(where) {
-      throw new GatewayError("invalid_request", "previous_job_id must be the id of a job", {
-        details: { param: where() },
-      });
-    },
-  }, "plain");
-  return { visitor, sharedFeatures, previousJobIds, asked };
+  finding(feature: FoundFeature, where: () => string): void {
+    if (this.sharedFeatures.some((found) => found.feature === feature)) return;
+    this.sharedFeatures.push({ feature, param: where() });
+  }
+
+  jobId(id: string): void {
+    this.previousJobIds.add(id);
+    if (this.previousJobIds.size > MAX_JOBS) {
+      throw new GatewayError("invalid_request", `the body names over ${MAX_JOBS} previous jobs`);
+    }
+  }
+
+  noJobId(where: () => string): void {
+    throw new GatewayError("invalid_request", "previous_job_id must be the id of a job", {
+      details: { param: where() },
+    });
+  }
 }
 
 /**
