@@ -141,9 +141,12 @@ export class Asked {
 
   /** @throws {GatewayError} invalid_request for more names than a request has */
   assertBounded(): void {
-    for (const [what, { size }] of [["models", this.models], ["tools", this.tools]] as const) {
-      if (size <= MAX_NAMES) continue;
-      throw new GatewayError("invalid_request", `the body names over ${MAX_NAMES} ${what}`);
-    }
+    assertFew("models", this.models);
+    assertFew("tools", this.tools);
   }
+}
+
+function assertFew(what: string, { size }: { readonly size: number }): void {
+  if (size <= MAX_NAMES) return;
+  throw new GatewayError("invalid_request", `the body names over ${MAX_NAMES} ${what}`);
 }
