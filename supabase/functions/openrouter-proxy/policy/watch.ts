@@ -80,8 +80,8 @@ export class Watch implements JsonVisitor {
   /** What is known of it where it is a tool or a plugin. */
   #tool: ServerTool | null = null;
   #items = 0;
-  /** The last item's, which serves again if that was a scalar that nobody looked at. */
-  #lastItem: Watch | null = null;
+  /** The last child's, which serves again if that was a scalar that nobody looked at. */
+  #lastChild: Watch | null = null;
   #hasBegun = false;
   /** Whether it is counted among the media. */
   #isMedia = false;
@@ -117,14 +117,7 @@ export class Watch implements JsonVisitor {
   }
 
   item(): Watch {
-    const key = `[${this.#items++}]`;
-    const last = this.#lastItem;
-    if (last !== null && !last.#hasBegun && last.scalar === undefined) {
-      last.key = key;
-      return last;
-    }
-    const role = ROLE_OF_ITEMS[this.role] ?? this.role;
-    return this.#lastItem = new Watch(this, key, this.report, role);
+    return this.#below(`[${this.#items++}]`, ROLE_OF_ITEMS[this.role] ?? this.role);
   }
 
   member(name: string | null): JsonVisitor | null {
@@ -276,7 +269,13 @@ export class Watch implements JsonVisitor {
   }
 
   #below(name: string, role: Role = "plain", report = this.report): Watch {
-    return new Watch(this, name, report, role);
+    const last = this.#lastChild;
+    const isUnused = last !== null && !last.#hasBegun && last.scalar === undefined;
+    if (isUnused && last.role === role && last.report === report) {
+      last.key = name;
+      return last;
+    }
+    return this.#lastChild = new Watch(this, name, report, role);
   }
 
   /** Where to report what counts only if this object turns out to be of another kind. */
