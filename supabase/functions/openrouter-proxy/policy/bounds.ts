@@ -31,10 +31,12 @@ export interface PriceBound {
 }
 
 /** By the member of `pricing` that it bounds. */
-export type PriceBounds = Partial<Record<keyof typeof MAX_PRICES, PriceBound>>;
+export type PriceBounds = Partial<Record<MaxPrice, PriceBound>>;
 
 /** The members of `provider.max_price`, and for how many units each is given. */
 const MAX_PRICES = { prompt: 1_000_000n, completion: 1_000_000n, request: 1n, image: 1n };
+type MaxPrice = keyof typeof MAX_PRICES;
+const MAX_PRICE_NAMES = Object.keys(MAX_PRICES) as MaxPrice[];
 
 /** The values that one member was given. */
 class Given<Value extends number | bigint> {
@@ -83,8 +85,8 @@ export function amountAsked(json: string | null): number | null {
 }
 
 export class Bounds {
-  readonly #numbers = new Map<string, Given<number>>();
-  readonly #prices = new Map<keyof typeof MAX_PRICES, Given<bigint>>();
+  readonly #numbers: Partial<Record<BoundingMember | "n", Given<number>>> = {};
+  readonly #prices: Partial<Record<MaxPrice, Given<bigint>>> = {};
   #providers = 0;
   #maxPrices = 0;
   #prompts = 0;
@@ -182,17 +184,14 @@ export class Bounds {
     return {
       member: (name) => {
         if (name === null || !Object.hasOwn(MAX_PRICES, name)) return null;
-        const given = this.#prices.get(name as keyof typeof MAX_PRICES) ?? new Given<bigint>();
-        this.#prices.set(name as keyof typeof MAX_PRICES, given);
+        const given = this.#prices[name as MaxPrice] ??= new Given();
         return { scalar: taking((json) => given.add(priceOf(json))) };
       },
     };
   }
 
-  #given(name: string): Given<number> {
-    const given = this.#numbers.get(name) ?? new Given<number>();
-    this.#numbers.set(name, given);
-    return given;
+  #given(name: BoundingMember | "n"): Given<number> {
+    return this.#numbers[name] ??= new Given();
   }
 
   /**
@@ -205,7 +204,7 @@ export class Bounds {
     let isBounded = false;
     let largest = this.asked.fallbackOutput;
     for (const name of OUTPUT_BOUNDS) {
-      const given = this.#numbers.get(name);
+      const given = this.#numbers[name];
       if (given === undefined) continue;
       if (given.isOpen) return null;
       if (given.largest === null) continue;
@@ -222,7 +221,7 @@ export class Bounds {
    * @param own as above
    */
   toolCalls(own: readonly BoundingMember[]): number | null {
-    const given = this.#numbers.get("max_tool_calls");
+    const given = this.#numbers.max_tool_calls;
     if (given === undefined || given.isOpen || this.#hasStops) return null;
     return own.includes("max_tool_calls") ? given.largest : null;
   }
@@ -239,16 +238,17 @@ export class Bounds {
 
   /** How many answers are asked for. */
   get answers(): number {
-    return Math.max(1, this.#numbers.get("n")?.largest ?? 1);
+    return Math.max(1, this.#numbers.n?.largest ?? 1);
   }
 
   get prices(): PriceBounds {
     const isOnly = this.#providers === 1 && this.#maxPrices === 1 && !this.asked.hasOtherProvider;
     const prices: PriceBounds = {};
-    for (const [name, { largest, isRepeated }] of this.#prices) {
-      if (largest === null) continue;
-      const units = dividedUp(largest, MAX_PRICES[name]);
-      prices[name] = { units, isCertain: isOnly && !isRepeated };
+    for (const name of MAX_PRICE_NAMES) {
+      const given = this.#prices[name];
+      if (given === undefined || given.largest === null) continue;
+      const units = dividedUp(given.largest, MAX_PRICES[name]);
+      prices[name] = { units, isCertain: isOnly && !given.isRepeated };
     }
     return prices;
   }
