@@ -46,14 +46,16 @@ export function withAdditions(
   { addsUsage, pseudonym }: CallEndpoint,
   pseudonymOfDid: string,
 ): Bytes {
-  const first = addsUsage && !members.hasUsage ? [USAGE] : [];
-  const insertions: Insertion[] = [];
+  /** Members at the beginning of the body, and what is inserted behind them. */
+  let first = addsUsage && !members.hasUsage ? USAGE : "";
+  let further = null as Insertion | null;
   /** A repeated member's last one holds, so that what says nothing is overruled from behind. */
   function add(span: Span, presence: Presence, member: string) {
-    if (presence === "empty") insertions.push({ at: span.end, text: `,${member}` });
-    else if (presence === "absent" && span === members.body) first.push(member);
-    else if (presence === "absent") {
-      insertions.push({ at: span.start, text: span.isEmpty ? member : `${member},` });
+    if (presence === "empty") further = { at: span.end, text: `,${member}` };
+    else if (presence === "absent" && span === members.body) {
+      first = first === "" ? member : `${first},${member}`;
+    } else if (presence === "absent") {
+      further = { at: span.start, text: span.isEmpty ? member : `${member},` };
     }
   }
   const userId = JSON.stringify(pseudonymOfDid);
@@ -64,19 +66,21 @@ export function withAdditions(
     if (metadataSpan) add(metadataSpan, metadataUserId, `"user_id":${userId}`);
     else add(members.body, metadata, `"metadata":{"user_id":${userId}}`);
   }
-  if (first.length > 0) {
-    const text = first.join(",");
-    insertions.push({ at: members.body.start, text: members.body.isEmpty ? text : `${text},` });
-  }
-  return inserted(body, insertions);
+  const { start, isEmpty } = members.body;
+  const front = first === "" || isEmpty ? first : `${first},`;
+  return inserted(body, { at: start, text: front }, further);
 }
 
-function inserted(body: Bytes, insertions: Insertion[]): Bytes {
-  const parts: Uint8Array[] = [];
-  let from = 0;
-  for (const { at, text } of insertions.toSorted((one, other) => one.at - other.at)) {
-    parts.push(body.subarray(from, at), utf8(text));
-    from = at;
+/** @param further is behind `first` */
+function inserted(body: Bytes, { at, text }: Insertion, further: Insertion | null): Bytes {
+  if (further === null) {
+    return text === "" ? body : concat(body.subarray(0, at), utf8(text), body.subarray(at));
   }
-  return parts.length === 0 ? body : concat(...parts, body.subarray(from));
+  return concat(
+    body.subarray(0, at),
+    utf8(text),
+    body.subarray(at, further.at),
+    utf8(further.text),
+    body.subarray(further.at),
+  );
 }
