@@ -42,10 +42,11 @@ export interface Sending {
  */
 export function createSend(deps: SendDeps): (sending: Sending) => Promise<Upstream> {
   const { config, accounts, pseudonymOf, fetch } = deps;
+  const base = new URL(config.openrouterUrl);
 
   return async (sending) => {
     const { method, clientGone, did, order, admitted: { key } } = sending;
-    const url = upstreamUrl(config.openrouterUrl, order);
+    const url = upstreamUrl(config.openrouterUrl, order, base);
     const isRead = method === "GET" || method === "HEAD";
     const { json, call } = order;
     const body = json && call

@@ -85,13 +85,17 @@ function problemOf(path: string): string | null {
 /**
  * The URL that is fetched.
  *
+ * @param base the same as `openrouterUrl`, for whoever asks more than once
  * @throws {GatewayError} invalid_request when it would leave OpenRouter's API
  */
-export function upstreamUrl(openrouterUrl: string, target: Target): string {
+export function upstreamUrl(
+  openrouterUrl: string,
+  target: Target,
+  base = new URL(openrouterUrl),
+): string {
   const url = `${openrouterUrl}${target.path}${target.search}`;
   // What fetch makes of it must be what was checked.
   const parsed = new URL(url);
-  const base = new URL(openrouterUrl);
   if (
     parsed.origin !== base.origin ||
     parsed.pathname !== `${base.pathname.replace(/\/$/, "")}${target.path}`
