@@ -18,7 +18,7 @@ export interface Catalogue {
    * @param models that the request names: for one that is not listed the list is fetched again, for
    *   requests to come
    */
-  ready(models: readonly string[]): Promise<void>;
+  ready(models: readonly string[]): Promise<unknown>;
   /** @param id a model's, without variants that are not listed themselves, in any case */
   find(id: string): ListedModel | null;
 }
@@ -77,11 +77,11 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
   const find = (id: string) => list.get(id.toLowerCase()) ?? null;
 
   return {
-    async ready(models) {
+    ready(models) {
       const isMissing = models.some((name) => listedUnder(name, find) === null);
       const refreshed = refreshIfOlder(isMissing ? LOOKED_AGAIN_AFTER_MS : REFRESHED_AFTER_MS);
       if (refreshed !== null) firstWait ??= Promise.race([refreshed, sleep(FIRST_WAIT_MS)]);
-      await firstWait;
+      return firstWait ?? Promise.resolve();
     },
     find,
   };
