@@ -13,6 +13,8 @@ const ALIAS = /^\/v1(?=\/|$)/;
 /** What a URL parser would percent-encode (WHATWG URL, special-query percent-encode set), and `\`. */
 const UNSAFE_IN_QUERY = /[^\x21-\x7e]|["#'<>\\]/;
 
+const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/;
+
 /**
  * Where a model is named by one segment or by two: OpenAI's clients encode the slash of its name
  * (`models.retrieve("openai/gpt-4o-mini")`).
@@ -51,8 +53,9 @@ export function proxyTarget(pathAndQuery: string): Target {
 }
 
 function withoutRegion(search: string): string {
+  if (search === "") return "";
   const parameters = search.slice(1).split("&").filter((parameter) => !REGION.test(parameter));
-  return parameters.length === 0 || search === "" ? "" : `?${parameters.join("&")}`;
+  return parameters.length === 0 ? "" : `?${parameters.join("&")}`;
 }
 
 function problemOf(path: string): string | null {
@@ -73,9 +76,7 @@ function problemOf(path: string): string | null {
     }
     // deno-lint-ignore no-control-regex
     if (/[\0-\x1f\x7f\\]/.test(decoded)) return "a control character or backslash";
-    if (decoded.split("/").some((segment) => segment === "." || segment === "..")) {
-      return "a dot segment";
-    }
+    if (DOT_SEGMENT.test(decoded)) return "a dot segment";
     if (decoded.includes("..")) return "two dots in a row";
     if (!decoded.includes("%")) break;
   }
