@@ -184,7 +184,8 @@ class BodyReading implements CallBody, JsonVisitor {
           const value: unknown = json === null ? null : JSON.parse(textOf(json));
           if (typeof value === "string") this.model = value;
           if (!this.model) this.#hasNoModel = true;
-          return watch.scalar!.value(json);
+          if (json === null || typeof value === "string") watch.modelNamed(value as string | null);
+          return null;
         },
       },
     };

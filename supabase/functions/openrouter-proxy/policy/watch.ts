@@ -104,7 +104,7 @@ export class Watch implements JsonVisitor {
     private readonly report: Report,
     private readonly role: Role,
   ) {
-    if (role === "model") this.scalar = takingText((text) => this.#modelNamed(text));
+    if (role === "model") this.scalar = takingText((text) => this.modelNamed(text));
     if (role === "container") {
       this.scalar = takingText((text) => {
         if (text !== "") this.report.finding("container", () => this.#path());
@@ -268,6 +268,19 @@ export class Watch implements JsonVisitor {
     }
   }
 
+  /** This names a model. @param text null: one that is too long to be looked at */
+  modelNamed(text: string | null): void {
+    if (text === "") return;
+    const where = () => this.#path();
+    if (text === null || isPresetName(text)) this.report.finding("preset", where);
+    if (text === null) return;
+    const { asked } = this.report;
+    asked.model(text, where);
+    if (isOnline(text)) this.#usesOnce("web_search", where);
+    if (isFusion(text)) this.#usesOnce("fusion", where);
+    this.#tellOwner();
+  }
+
   #below(name: string, role: Role = "plain", report = this.report): Watch {
     const last = this.#lastChild;
     const isUnused = last !== null && !last.#hasBegun && last.scalar === undefined;
@@ -331,19 +344,6 @@ export class Watch implements JsonVisitor {
     const [, named] = SHARED_TOOL.exec(type) ?? [];
     if (named !== undefined) return named as SharedFeature;
     return TOOLS.has(this.role) ? guessableTool(type) : null;
-  }
-
-  /** @param text null: one that is too long to be looked at */
-  #modelNamed(text: string | null): void {
-    if (text === "") return;
-    const where = () => this.#path();
-    if (text === null || isPresetName(text)) this.report.finding("preset", where);
-    if (text === null) return;
-    const { asked } = this.report;
-    asked.model(text, where);
-    if (isOnline(text)) this.#usesOnce("web_search", where);
-    if (isFusion(text)) this.#usesOnce("fusion", where);
-    this.#tellOwner();
   }
 
   /** Tells the tool or plugin that a model is named in, and the body of those that it lists itself. */
