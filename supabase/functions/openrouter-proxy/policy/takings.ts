@@ -6,15 +6,21 @@ import type { Taking } from "../bytes/json_passage.ts";
 /** A longer text is not told: nothing that is looked for is that long. */
 export const MAX_TEXT_BYTES = 4096;
 
+/** Takes the JSON text of a scalar; null for a long one. */
+class ScalarTaking implements Taking {
+  readonly maxBytes = 64;
+
+  constructor(private readonly use: (json: string | null) => void) {}
+
+  value(json: Uint8Array | null): null {
+    this.use(json && textOf(json));
+    return null;
+  }
+}
+
 /** @param use is given the JSON text of a scalar; null for a long one */
 export function taking(use: (json: string | null) => void): Taking {
-  return {
-    maxBytes: 64,
-    value(json) {
-      use(json && textOf(json));
-      return null;
-    },
-  };
+  return new ScalarTaking(use);
 }
 
 /** Takes strings; null: one that is too long. */
