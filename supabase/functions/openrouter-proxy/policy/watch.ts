@@ -251,21 +251,14 @@ export class Watch implements JsonVisitor {
   }
 
   end(): void {
-    for (const [kind, held] of this.#held ?? []) {
-      if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
-    }
+    if (this.#held !== null) this.#passHeld(this.#held);
     if (!this.#namesEngine) this.#pluginOfPdf()?.parsedBy("");
     const { asked } = this.report;
     if (this.#isWholeImage()) {
       asked.images += this.#images;
       asked.imageBytes += this.#imageBytes;
     } else if (this.#saysImage || this.#hasImageUrl) asked.hasLongMedia = true;
-    if (this.#tool === null) return;
-    const where = () => this.#path();
-    for (const { name, runsUnnamed, ...tool } of this.#tool.asked()) {
-      asked.tool(name, { ...tool, where });
-      if (runsUnnamed) asked.unnamed ??= () => `${where()} runs models that it does not name`;
-    }
+    if (this.#tool !== null) this.#askFor(this.#tool);
   }
 
   /** This names a model. @param text null: one that is too long to be looked at */
@@ -279,6 +272,22 @@ export class Watch implements JsonVisitor {
     if (isOnline(text)) this.#usesOnce("web_search", where);
     if (isFusion(text)) this.#usesOnce("fusion", where);
     this.#tellOwner();
+  }
+
+  /** Passes on what counts in an object of these types. */
+  #passHeld(found: Map<Kind, HeldFindings>): void {
+    for (const [kind, held] of found) {
+      if (!(this.#types?.areOf(kind) ?? kind.mayLackType)) held.passTo(this.report);
+    }
+  }
+
+  #askFor(found: ServerTool): void {
+    const { asked } = this.report;
+    const where = () => this.#path();
+    for (const { name, runsUnnamed, ...tool } of found.asked()) {
+      asked.tool(name, { ...tool, where });
+      if (runsUnnamed) asked.unnamed ??= () => `${where()} runs models that it does not name`;
+    }
   }
 
   #below(name: string, role: Role = "plain", report = this.report): Watch {
