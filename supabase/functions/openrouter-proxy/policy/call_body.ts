@@ -108,7 +108,8 @@ class BodyReading implements CallBody, JsonVisitor {
   }
 
   end(at: number, isEmpty: boolean): void {
-    this.members.body = { ...this.members.body, end: at, isEmpty };
+    this.members.body.end = at;
+    this.members.body.isEmpty = isEmpty;
     this.#reach.visitor.end();
   }
 
