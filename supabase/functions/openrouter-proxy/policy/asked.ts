@@ -42,8 +42,8 @@ export class Asked {
   listsModels = false;
   /** By canonical name. */
   readonly tools = new Map<string, AskedTool>();
-  /** `reasoning.mode`: it may lead to another model than those. */
-  readonly modes = new Set<string>();
+  /** `reasoning.mode`, each once: it may lead to another model than those. */
+  readonly modes: string[] = [];
   /** Says why a model that runs is not named. */
   unnamed: (() => string) | null = null;
   /** Objects that are an image, a sound, a film or a document, or lead to one. */
@@ -90,7 +90,8 @@ export class Asked {
 
   /** @param mode trimmed, in lower case */
   reasons(mode: string): void {
-    if (mode !== "" && mode !== "standard" && this.modes.size < MAX_MODES) this.modes.add(mode);
+    if (mode === "" || mode === "standard" || this.modes.includes(mode)) return;
+    if (this.modes.length < MAX_MODES) this.modes.push(mode);
   }
 
   /** An image that stands by itself. @param bytes of the body */
