@@ -31,9 +31,9 @@ interface Options {
 }
 
 const BY_HAND = `
-The same by hand, in five commands:
+The same by hand, in five commands; your management key goes into secrets.env:
   ${SUPABASE} login
-  deno task secrets --output secrets.env   # and put your OpenRouter management key in
+  deno task secrets --output secrets.env
   ${SUPABASE} db push --remote=<ref>
   ${SUPABASE} secrets set --remote=<ref> --env-file secrets.env
   ${SUPABASE} functions deploy openrouter-proxy --use-api --remote=<ref>

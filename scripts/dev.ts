@@ -76,7 +76,7 @@ async function start(options: { seed: boolean }, signal: AbortSignal): Promise<R
     `ready: OpenRouter is ${isSimulated ? "simulated" : "real"}; Ctrl-C stops everything\n\n` +
       `# A first request, good once and for five minutes:\n${curl}\n\n` +
       `# One more:\n${again}\n\n` +
-      `# In another terminal, what every operator's task needs:\n. ${shellQuoted(file.path)}\n`,
+      `# In another terminal, what the tasks of operators need:\n. ${shellQuoted(file.path)}\n`,
   );
   const running = starting.move();
   return { failed: stack.failed, stop: () => running.disposeAsync() };

@@ -13,6 +13,8 @@ interface Dev {
   source: string;
   /** What it prints to send one more request, to paste as well. */
   again: string;
+  /** What says of these lines what they are. */
+  comments: string[];
   /** Where its database is. */
   folder: string;
   child: Deno.ChildProcess;
@@ -40,7 +42,8 @@ async function withDev(use: (dev: Dev) => Promise<void>): Promise<void> {
   try {
     const source = /^\. .*$/m.exec(text)![0];
     const again = /^# One more:\n(.*)$/m.exec(text)![1]!;
-    await use({ printed: readEnvironmentLines(text), source, again, folder, child });
+    const comments = text.split("\n").filter((line) => line.startsWith("#"));
+    await use({ printed: readEnvironmentLines(text), source, again, comments, folder, child });
   } finally {
     signalProcess(child.pid, "SIGKILL");
     await child.status;
@@ -123,6 +126,9 @@ Deno.test("dev tells operators all they need, goes on when connections break, an
     assert.equal(words[0], "-y");
     const { did } = JSON.parse(await Deno.readTextFile(words[words.indexOf("--file") + 1]!));
     assert.match(did, /^did:key:/);
+    // zsh takes a pasted comment for a command: an apostrophe alone would swallow the lines after it.
+    assert.equal(dev.comments.length, 3);
+    for (const comment of dev.comments) assert.doesNotMatch(comment, /'/);
 
     const sql = postgres(DATABASE_URL, { max: 1, onnotice: () => {} });
     let broken = 0;

@@ -48,6 +48,15 @@ Deno.test("every block of code says its language, and JSON is JSON", () => {
   }
 });
 
+Deno.test("no block of shell has a comment, which zsh takes for arguments where it is pasted", () => {
+  // Without INTERACTIVE_COMMENTS, which macOS does not set, an apostrophe in one waits for its other half.
+  for (const [path, markdown] of DOCUMENTS) {
+    for (const { language, code, line } of codeBlocks(markdown)) {
+      if (language === "sh") assert.doesNotMatch(code, /(?:^|\s)#/m, `${path}:${line}`);
+    }
+  }
+});
+
 Deno.test("the Chinese README has the English one's code, sections and links", () => {
   const [english, chinese] = [text("README.md"), text("README.zh-CN.md")];
   const code = (markdown: string) =>

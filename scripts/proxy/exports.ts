@@ -6,15 +6,15 @@
  */
 export function exportLines(url: string, key: string): string[] {
   return [
-    "# OpenAI's SDKs",
+    "# The SDKs of OpenAI",
     `export OPENAI_BASE_URL=${url}/v1`,
     `export OPENAI_API_KEY=${key}`,
     `# Codex, which takes no base URL from here: codex -c openai_base_url='"${url}/v1"'`,
     `export CODEX_API_KEY=${key}`,
-    "# Claude Code and Anthropic's SDKs",
+    "# Claude Code and the SDKs of Anthropic",
     `export ANTHROPIC_BASE_URL=${url}`,
     `export ANTHROPIC_AUTH_TOKEN=${key}`,
-    "# Claude Code's own names of models are not OpenRouter's",
+    "# The names of models that Claude Code has by itself are not those of OpenRouter",
     "export ANTHROPIC_MODEL=anthropic/claude-sonnet-5",
     "export ANTHROPIC_DEFAULT_HAIKU_MODEL=anthropic/claude-sonnet-5",
   ];
