@@ -64,8 +64,11 @@ async function digestsOf(project: HostedProject, file: Variables, dryRun: boolea
     if (danger !== null) throw new Error(danger);
     return digests;
   } catch (error) {
-    if (dryRun && error instanceof NoLoginError) return null;
-    throw error;
+    if (!(error instanceof NoLoginError)) throw error;
+    if (dryRun) return null;
+    throw new Error(`nobody is logged in to Supabase here; log in: ${SUPABASE} login`, {
+      cause: error,
+    });
   }
 }
 

@@ -4,7 +4,7 @@ import { bad, type Check } from "./check.ts";
 import { ManagementError } from "../../supabase/functions/openrouter-proxy/openrouter/management_call.ts";
 import { database, migrations } from "./checks/database.ts";
 import { distance } from "./checks/distance.ts";
-import { workspace } from "./checks/openrouter.ts";
+import { provisioning, workspace } from "./checks/openrouter.ts";
 import { audience, configured, reachable } from "./checks/reach.ts";
 import { secrets } from "./checks/environment.ts";
 import { examine } from "./examine.ts";
@@ -111,4 +111,25 @@ Deno.test("a management key that OpenRouter does not know is no fault of the wor
   const [other, look] = await told(workspace, knowing(404));
   assert.match(other, /status 404/);
   assert.match(look, /the workspace\nmust be one of the account's/);
+});
+
+Deno.test("an OpenRouter that does not answer is no fault of the key's or the workspace's", async () => {
+  for (const status of [null, 429, 503]) {
+    const fails = () => Promise.reject(new ManagementError("no usable answer", status));
+    const patient = ill({
+      variables: {},
+      mayChange: true,
+      management: { listKeys: () => ({ next: fails }), createKey: fails } as unknown as Patient[
+        "management"
+      ],
+    });
+    for (const check of [workspace, provisioning]) {
+      const [detail, remedy] = await told(check, patient);
+      assert.equal(detail, "no usable answer");
+      assert.match(
+        remedy,
+        /^Look whether https:\/\/openrouter\.ai\/api\/v1 can be reached from here/,
+      );
+    }
+  }
 });

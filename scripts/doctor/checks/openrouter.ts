@@ -1,6 +1,6 @@
 /** The operator's account at OpenRouter. */
 import { ManagementError } from "../../../supabase/functions/openrouter-proxy/openrouter/management_call.ts";
-import { bad, type Check, ok, unchecked } from "../check.ts";
+import { bad, type Check, type Finding, ok, unchecked } from "../check.ts";
 import { OPENROUTER_URL, type Patient } from "../patient.ts";
 import { whereFrom } from "../remedies.ts";
 
@@ -14,6 +14,18 @@ const LIMIT = { creditLimit: "0.01", creditLimitReset: null };
 const NEW_KEY = "OPENROUTER_PROVISIONING_KEY must be a management key, not one for calls:\n" +
   "https://openrouter.ai/settings/management-keys";
 
+/** What is the fault of no key and no workspace: no usable answer, too many calls, an error of OpenRouter's. */
+function unreached(error: unknown, { variables }: Patient): Finding | null {
+  if (!(error instanceof ManagementError)) return null;
+  const { status, message } = error;
+  if (status !== null && status !== 429 && status < 500) return null;
+  return bad(
+    message,
+    `Look whether ${variables.OPENROUTER_API_URL ?? OPENROUTER_URL} can be reached from here,\n` +
+      "and at https://status.openrouter.ai; then try again.",
+  );
+}
+
 export const workspace: Check = {
   name: "workspace",
   looksAt: "OPENROUTER_WORKSPACE_ID exists, and its keys can be listed",
@@ -26,6 +38,8 @@ export const workspace: Check = {
     try {
       await management.listKeys().next();
     } catch (error) {
+      const finding = unreached(error, patient);
+      if (finding !== null) return finding;
       if (!(error instanceof ManagementError) || error.status !== 401) throw error;
       return bad("OpenRouter does not know OPENROUTER_PROVISIONING_KEY (status 401)", NEW_KEY);
     }
@@ -65,16 +79,28 @@ export const provisioning: Check = {
     const { management, variables, mayChange } = patient;
     if (management === null) return unchecked(noKey(patient));
     if (!mayChange) return unchecked("--read-only");
-    const { hash } = await management.createKey(KEY_NAME, LIMIT);
     try {
-      const id = variables.OPENROUTER_GUARDRAIL_ID;
-      if (id !== undefined) await management.assignGuardrail(id, hash);
-    } finally {
-      await management.deleteKey(hash).catch((error) => {
-        if (!(error instanceof ManagementError)) throw error;
-        throw new Error(`${error.message}; delete the key "${KEY_NAME}" by hand`);
-      });
+      await makeAndDelete(management, variables.OPENROUTER_GUARDRAIL_ID);
+    } catch (error) {
+      const finding = unreached(error, patient);
+      if (finding === null) throw error;
+      return finding;
     }
     return ok("made a key and deleted it");
   },
 };
+
+async function makeAndDelete(
+  management: NonNullable<Patient["management"]>,
+  guardrailId: string | undefined,
+): Promise<void> {
+  const { hash } = await management.createKey(KEY_NAME, LIMIT);
+  try {
+    if (guardrailId !== undefined) await management.assignGuardrail(guardrailId, hash);
+  } finally {
+    await management.deleteKey(hash).catch((error) => {
+      if (!(error instanceof ManagementError)) throw error;
+      throw new Error(`${error.message}; delete the key "${KEY_NAME}" by hand`);
+    });
+  }
+}

@@ -167,7 +167,7 @@ test("a dry run without a login checks what it can, says what it left out, and a
   assert.match(dry.stdout, /nobody is logged in .* the project was not looked at/);
   const real = await deployUnknown("--yes");
   assert.equal(real.code, 1);
-  assert.match(real.stderr, /Access token not provided/);
+  assert.match(real.stderr, /^error: nobody .* log in: npx -y supabase@\S+ login$/m);
   assert.doesNotMatch(real.stdout, /db push/);
 
   await write({ API_KEY_ENCRYPTION_KEY: "change-me" });
