@@ -74,11 +74,12 @@ export function serveMounts(
 
 /**
  * The path that was asked for, as it was sent. Deno's server writes the Host header into the URL unchecked,
- * which parsers may then refuse, or take a part of it for the path.
+ * which parsers may then refuse, or take a part of it for the path; and its own where there is none, as
+ * health checks by HTTP/1.0 have none.
  */
 function pathOf({ url, headers }: Request): string {
   const host = headers.get("host") ?? "";
-  const origin = [`http://${host}`, `https://${host}`].find((one) => url.startsWith(one)) ??
-    /^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i.exec(url)?.[0] ?? "";
+  const named = host && [`http://${host}`, `https://${host}`].find((one) => url.startsWith(one));
+  const origin = named || /^[a-z][a-z0-9+.-]*:\/\/[^/?]*/i.exec(url)?.[0] || "";
   return url.slice(origin.length).replace(/[?#].*$/s, "");
 }

@@ -4,7 +4,10 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { serveMounts } from "./mounts.ts";
 
+/** Null: no Host at all. */
 const HOSTS = [
+  null,
+  "",
   "127.0.0.1",
   "127.0.0.1:99999",
   "127.0.0.1/x",
@@ -31,7 +34,8 @@ Deno.test("what is mounted is reached by the path as it was sent, whatever host 
     for (const host of HOSTS) {
       for (const [target, reached] of TARGETS) {
         const socket = connect(server.port, "127.0.0.1");
-        socket.end(`GET ${target} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+        const named = host === null ? "" : `host: ${host}\r\n`;
+        socket.end(`GET ${target} HTTP/1.1\r\n${named}connection: close\r\n\r\n`);
         const answer = await text(socket);
         assert.equal(answer.split("\r\n\r\n")[1], reached, `${host} ${target}`);
       }
