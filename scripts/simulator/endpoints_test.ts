@@ -198,6 +198,7 @@ Deno.test("/images: JSON, and a stream whose last event has the usage", () =>
       "[DONE]",
     ]);
     assert.deepEqual(events[2].usage, whole.usage);
+    assert.ok(Number.isInteger(events[2].created));
   }));
 
 Deno.test("/audio/transcriptions reads a form or JSON; /audio/speech answers bytes and no usage", () =>

@@ -40,6 +40,11 @@ export function withRaw(error: InnerError, { faults, key }: Call): InnerError {
   return faults.has("raw-ids") ? { ...error, metadata: { raw: quotedIdentifiers(key) } } : error;
 }
 
+/** The error as responses and events of images have it, whose codes are words. */
+export function worded(error: InnerError): InnerError {
+  return { ...error, code: String(error.code) };
+}
+
 /** What stands beside the member `error`: with the fault `user-id`, whose account this is. */
 export function besideError({ faults }: Call): { user_id?: string } {
   return faults.has("user-id") ? { user_id: USER_ID } : {};

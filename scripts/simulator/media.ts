@@ -5,7 +5,7 @@ import type { Call } from "./call.ts";
 import { textCompletion } from "./completion.ts";
 import { apiError } from "./errors.ts";
 import { Generation } from "./generation.ts";
-import { besideError, failedJson } from "./inner_error.ts";
+import { besideError, failedJson, worded } from "./inner_error.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
 import { promptTokens } from "./tokens.ts";
 import { chatUsage, cost, told } from "./usage.ts";
@@ -56,13 +56,17 @@ function imageDialect(generation: Generation): Dialect {
     end: () => [],
     closing: () => [],
     usage(figures) {
-      const event = { type: "image_generation.completed", b64_json: PIXEL };
+      const event = {
+        type: "image_generation.completed",
+        created: generation.createdS,
+        b64_json: PIXEL,
+      };
       if (figures === undefined) return [JSON.stringify(event)];
       const usage = figures === null ? null : chatUsage(figures, faults);
       return [JSON.stringify({ ...event, usage })];
     },
     error: (error) => [
-      JSON.stringify({ type: "error", error, ...besideError(generation.call) }),
+      JSON.stringify({ type: "error", error: worded(error), ...besideError(generation.call) }),
     ],
     done: ["[DONE]"],
   };

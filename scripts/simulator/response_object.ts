@@ -1,7 +1,7 @@
 /** The object `response` of `/responses`: what was asked for, and what came of it. */
 import { type Completion, type Part, wholePart } from "./completion.ts";
 import type { Generation } from "./generation.ts";
-import type { InnerError } from "./inner_error.ts";
+import { type InnerError, worded } from "./inner_error.ts";
 
 export interface Response {
   id: string;
@@ -73,7 +73,7 @@ export function ended(generation: Generation, completion: Completion): Response 
 
 /** A response that an error ended. */
 export function failed(generation: Generation, error: InnerError): Response {
-  return response(generation, { status: "failed", error });
+  return response(generation, { status: "failed", error: worded(error) });
 }
 
 /** The id of the item that holds this part. */

@@ -4,7 +4,7 @@ import type { Call } from "./call.ts";
 import { type Completion, type Part, startCompletion, wholePart } from "./completion.ts";
 import { apiError, errorType } from "./errors.ts";
 import type { Generation } from "./generation.ts";
-import { besideError, failedJson } from "./inner_error.ts";
+import { besideError, failedJson, worded } from "./inner_error.ts";
 import { ended, failed, item, itemId, outputText, response } from "./response_object.ts";
 import { type Dialect, sseAnswer } from "./sse.ts";
 import { responsesUsage } from "./usage.ts";
@@ -101,7 +101,7 @@ function dialect(generation: Generation, completion: Completion): Dialect {
     error: (error) => {
       const beside = { error_type: errorType(error.code), ...besideError(generation.call) };
       return [
-        event("error", { ...error, param: null, ...beside }),
+        event("error", { ...worded(error), param: null, ...beside }),
         event("response.failed", {
           response: { ...failed(generation, error), usage: null },
           ...beside,

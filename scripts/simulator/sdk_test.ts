@@ -36,6 +36,10 @@ const CALLS: Record<string, (sdk: OpenRouter) => Promise<unknown>> = {
     sdk.beta.responses.send({
       responsesRequest: { ...RESPONSE, tools: RESPONSE_TOOLS, stream: true },
     }),
+  "a response that breaks off": (sdk) =>
+    sdk.beta.responses.send({
+      responsesRequest: { ...RESPONSE, model: "simulate/error:502:1", stream: true },
+    }),
   "models": (sdk) => sdk.models.list(),
   "the count of models": (sdk) => sdk.models.count(),
   "one model": (sdk) => sdk.models.get(MODEL_PATH),
@@ -73,6 +77,14 @@ const CALLS: Record<string, (sdk: OpenRouter) => Promise<unknown>> = {
   "an image": (sdk) =>
     sdk.images.generate({
       imageGenerationRequest: { model: "google/gemini-2.5-flash-image", prompt: "x" },
+    }),
+  "images as a stream": (sdk) =>
+    sdk.images.generate({
+      imageGenerationRequest: { model: "google/gemini-2.5-flash-image", prompt: "x", stream: true },
+    }),
+  "images that break off": (sdk) =>
+    sdk.images.generate({
+      imageGenerationRequest: { model: "simulate/error:502:1", prompt: "x", n: 2, stream: true },
     }),
   "a video": (sdk) =>
     sdk.videoGeneration.generate({

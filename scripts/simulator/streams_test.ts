@@ -27,9 +27,10 @@ Deno.test("error: /responses fails with response.failed, /images with an error e
     const body = { model: "openai/gpt-4o-mini", input: "hi", prompt: "hi", stream: true };
     const failed = dataOf(await (await call("/responses", body, simulate)).text()).at(-1);
     assert.equal(failed.type, "response.failed");
-    assert.deepEqual(failed.response.error, { code: 502, message: "Provider returned error" });
+    assert.deepEqual(failed.response.error, { code: "502", message: "Provider returned error" });
     const image = dataOf(await (await call("/images", body, simulate)).text()).at(-1);
     assert.equal(image.type, "error");
+    assert.equal(image.error.code, "502");
   }));
 
 Deno.test("error and choice-error inside a JSON answer of status 200", () =>
