@@ -9,11 +9,11 @@ import {
   type ServerResponse,
 } from "node:http";
 import { Agent as HttpsAgent, request as requestHttps } from "node:https";
-import { pipeline } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import type { Authorize } from "./credentials.ts";
 import { gatewayPath } from "./gateway_path.ts";
 import { requestHeaders, responseHeaders } from "./headers.ts";
-import { answerWith, Refusal } from "./refusal.ts";
+import { answerWith, endWhenRead, Refusal } from "./refusal.ts";
 
 export type Forward = (incoming: IncomingMessage, response: ServerResponse) => Promise<void>;
 
@@ -56,7 +56,12 @@ export function createForward(gatewayUrl: string, authorize: Authorize): Forward
     });
     outgoing.once("response", (answer) => {
       try {
-        passBack(answer, response);
+        passBack(answer, response, () => {
+          // The gateway takes no more of the request, which the client may still be writing.
+          if (!incoming.readableEnded) incoming.unpipe(outgoing);
+          if (!outgoing.writableEnded) outgoing.destroy();
+          endWhenRead(incoming, response);
+        });
       } catch {
         // By HTTP's grammar an answer, with a status or a reason that cannot be written again.
         response.statusMessage = "";
@@ -82,15 +87,19 @@ export function createForward(gatewayUrl: string, authorize: Authorize): Forward
   };
 }
 
-/** An answer that breaks off breaks off for the client too; one that the client leaves is left. */
-function passBack(answer: IncomingMessage, response: ServerResponse): void {
+/**
+ * An answer that breaks off breaks off for the client too; one that the client leaves is left.
+ *
+ * @param end called once all of the answer has come; it ends the response
+ */
+function passBack(answer: IncomingMessage, response: ServerResponse, end: () => void): void {
   response.writeHead(
     answer.statusCode!,
     answer.statusMessage,
     responseHeaders(answer.rawHeaders, answer.headers.connection),
   );
   response.flushHeaders();
-  pipeline(answer, response, () => {});
+  pipeline(answer, response, { end: false }).then(end, () => response.destroy());
 }
 
 /** What says where the body ends; for some methods Node would leave that out. */

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type IncomingMessage, request, type ServerResponse } from "node:http";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { startVerifyingGateway } from "../identity/verifying_gateway.ts";
@@ -380,6 +382,24 @@ for (const { runtime, command } of commands) {
     for await (const piece of answer) body += piece;
     assert.match(body, /request_too_large/);
     sent.destroy();
+  });
+
+  Deno.test(`under ${runtime}, a client that writes all before it reads hears an early refusal`, async () => {
+    await using w = await world(command);
+    const body = "x".repeat(32 << 20);
+    const socket = connect(w.proxy.port, "127.0.0.1");
+    socket.write(
+      `POST ${CHAT} HTTP/1.1\r\nhost: 127.0.0.1:${w.proxy.port}\r\nconnection: close\r\n` +
+        `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n`,
+    );
+    const written = new Promise<void>((resolve, reject) => {
+      socket.write(body, (error) => error ? reject(error) : resolve());
+    });
+    const [, response] = await w.next();
+    response.writeHead(413, { "content-type": "application/json" });
+    response.end('{"error":{"type":"request_too_large"}}');
+    await written;
+    assert.match(await text(socket), /^HTTP\/1\.1 413 [^]*request_too_large/);
   });
 
   Deno.test(`under ${runtime}, a gateway that cannot be reached is a 502 of the gateway's shape`, async () => {

@@ -67,7 +67,7 @@ export function answerWith(
  * Ends an answer once the request has been read. A connection that is closed on unread bytes is reset,
  * and a client that is still writing never sees the answer (RFC 9112, section 9.6).
  */
-function endWhenRead(request: IncomingMessage, response: ServerResponse): void {
+export function endWhenRead(request: IncomingMessage, response: ServerResponse): void {
   if (request.readableEnded || request.destroyed) return void response.end();
   const timer = setTimeout(end, LINGER_MS);
   function end() {
