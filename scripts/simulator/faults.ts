@@ -49,6 +49,7 @@
  * | `debug` | `debug` and `openrouter_metadata` chunks |
  * | `no-done` | no `[DONE]` (`message_stop`) |
  * | `no-usage` | no usage at all |
+ * | `running-usage` | a usage after each chunk, of what has come so far; of chat with `empty-choices` |
  * | `usage-twice` | a usage without the completion, then the right one |
  * | `null-usage` | `"usage":null` after the usage |
  * | `empty-choices` | the usage chunk has `choices: []` |
@@ -115,6 +116,7 @@ export const FAULTS = {
   "debug": NONE,
   "no-done": NONE,
   "no-usage": NONE,
+  "running-usage": NONE,
   "usage-twice": NONE,
   "null-usage": NONE,
   "empty-choices": NONE,

@@ -83,6 +83,9 @@ function* events(
       if (slowMs !== undefined && chunk > 1) yield { waitMs: slowMs };
       generation.sent = chunk;
       yield frame(dialect.delta(part.piece(piece), part, index));
+      if (faults.has("running-usage")) {
+        for (const event of dialect.usage(generation.figures(chunk))) yield frame(event);
+      }
       if (broken !== null && chunk === breakAt) yield broken.step;
     }
     if (inner === null) { for (const event of dialect.end(part, index)) yield frame(event); }

@@ -66,6 +66,7 @@ Deno.test("the usage faults: none, twice, null after it, without choices, withou
     assert.deepEqual(await usages("no-usage"), []);
     assert.deepEqual(await usages("usage-twice"), [0, 3]);
     assert.deepEqual(await usages("null-usage"), [3, undefined]);
+    assert.deepEqual(await usages("running-usage"), [1, 2, 3, 3]);
     const empty = dataOf(await read(bench, "empty-choices")).at(-2);
     assert.deepEqual(empty.choices, []);
     const { usage } = dataOf(await read(bench, "null-details")).at(-2);

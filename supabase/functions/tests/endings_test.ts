@@ -274,6 +274,19 @@ const ENDINGS: Ending[] = [
     },
   },
   {
+    what: "a stream that breaks in its middle, behind usage that counts up",
+    stream: true,
+    faults: "chunks:9,running-usage,empty-choices,drop:4",
+    client: isBrokenOff,
+    row: {
+      status: "failed",
+      http_status: 200,
+      error_message: BROKE,
+      cost_source: "generation",
+      output_tokens: 4,
+    },
+  },
+  {
     what: "a JSON answer that breaks in its middle",
     stream: false,
     faults: "drop:1",
@@ -306,6 +319,13 @@ const ENDINGS: Ending[] = [
     faults: "chunks:9,hang:4",
     client: leavesAt(" four"),
     row: { ...LEFT, output_tokens: 4 },
+  },
+  {
+    what: "a client that leaves a stream in its middle, behind usage that counts up",
+    stream: true,
+    faults: "chunks:2000,slow:5,running-usage,empty-choices",
+    client: leavesAt('"completion_tokens":5,'),
+    row: LEFT,
   },
   {
     // BerriAI/litellm #14457, bifrost PR #3709: no row, or one token of 806.

@@ -294,6 +294,9 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
 const NOT_ENTERED = { settled: false, totalCostUsd: null, leftOut: null };
 
+/** What counts up while an answer passes. */
+const UNTOLD = { outputTokens: null, reasoningTokens: null, upstreamCost: null };
+
 /** Some answers name no model, such as transcriptions': what they charge ran as it was asked for. */
 function modelOf({ model }: BookedCall, { error }: Verdict, { cost }: Observed): string | null {
   return error === null && cost !== null ? model : null;
@@ -316,11 +319,15 @@ function settlementOf(
   const progress = {
     hasBegun: answer?.progress.hasBegun === true && !isRefusal,
     isOver: answer?.progress.isOver ?? false,
+    mayTellMore: answer?.progress.mayTellMore === true && generationId !== null,
   };
   const verdict = verdictOn(ending, { ...observed, ...progress }, {
     isFree: call.isFree || answer?.isCacheHit === true,
     chargesErrors: call.chargesErrors && generationId !== null,
   });
+  // What OpenRouter says of it later fills in what is not told here.
+  const isPart = observed.cost !== null && verdict.cost === null;
+  const told = isPart ? { ...observed, ...UNTOLD } : observed;
   const settlement: Settlement = {
     requestId: call.requestId,
     requestTime: call.requestTime,
@@ -328,7 +335,7 @@ function settlementOf(
     httpStatus: answer?.httpStatus ?? null,
     errorMessage: verdict.error,
     givenUp: verdict.givenUp,
-    ...knownUsage(observed, usdPerCredit),
+    ...knownUsage(told, usdPerCredit),
     model: observed.model ?? modelOf(call, verdict, observed),
     generationId,
     cost: verdict.cost,

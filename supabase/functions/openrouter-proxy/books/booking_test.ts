@@ -42,7 +42,7 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, Expected, a
     "an error status",
     answer({ error: "402: more credits" }, {
       httpStatus: 402,
-      progress: { hasBegun: false, beginsWithError: false, isOver: false },
+      progress: { hasBegun: false, beginsWithError: false, isOver: false, mayTellMore: false },
     }),
     { kind: "refused", status: 402 },
     failed("402: more credits", "0"),
@@ -51,7 +51,7 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, Expected, a
   [
     "an error behind output that had begun",
     answer({ error: "502: it broke" }, {
-      progress: { hasBegun: true, beginsWithError: false, isOver: false },
+      progress: { hasBegun: true, beginsWithError: false, isOver: false, mayTellMore: false },
     }),
     ANSWERED,
     failed("502: it broke", null),
@@ -60,7 +60,7 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, Expected, a
   [
     "a stream of an error, which names a generation",
     answer({ error: "502: it broke" }, {
-      progress: { hasBegun: true, beginsWithError: true, isOver: false },
+      progress: { hasBegun: true, beginsWithError: true, isOver: false, mayTellMore: false },
     }),
     ANSWERED,
     failed("502: it broke", null),
@@ -70,7 +70,7 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, Expected, a
     "a stream of an error that names no generation",
     answer({ error: "429: slow down" }, {
       generationId: null,
-      progress: { hasBegun: true, beginsWithError: true, isOver: false },
+      progress: { hasBegun: true, beginsWithError: true, isOver: false, mayTellMore: false },
     }),
     ANSWERED,
     failed("429: slow down", "0"),
@@ -78,7 +78,9 @@ const ENDINGS: [what: string, answer: Answer | null, ending: Ending, Expected, a
   ],
   [
     "a connection that broke behind the end and the usage",
-    answer(USAGE, { progress: { hasBegun: true, beginsWithError: false, isOver: true } }),
+    answer(USAGE, {
+      progress: { hasBegun: true, beginsWithError: false, isOver: true, mayTellMore: false },
+    }),
     BROKEN,
     completed("0.5"),
     false,
@@ -280,6 +282,30 @@ Deno.test("a call that OpenRouter may charge although it fails is asked for wher
   await books.settled();
   assert.deepEqual(books.settlements.map(({ cost }) => cost), [null, "0"]);
   assert.deepEqual(books.asked, ["gen-1"]);
+});
+
+Deno.test("of usage that was cut off the input alone is booked, and the rest asked for", async () => {
+  const progress = { hasBegun: true, beginsWithError: false, isOver: false, mayTellMore: true };
+  const observed = { ...USAGE, reasoningTokens: 2, upstreamCost: "0.3" };
+  for (const named of [true, false]) {
+    const books = bookkeeping();
+    const booking = books.openCall(CALL);
+    booking.answering(
+      answer(named ? observed : { ...observed, id: null }, {
+        progress,
+        ...(named ? {} : { generationId: null }),
+      }),
+    );
+    booking.end({ kind: "left", sent: true, hadUsage: false });
+    await books.settled();
+    const { inputTokens, outputTokens, reasoningTokens, cost, upstreamCost } = books
+      .settlements[0]!;
+    assert.deepEqual(
+      [inputTokens, outputTokens, reasoningTokens, cost, upstreamCost],
+      // Where nobody can be asked, a part is more than nothing.
+      named ? [3, null, null, null, null] : [3, 4, 2, "0.5", "0.3"],
+    );
+  }
 });
 
 Deno.test("a settlement has all that was learnt, and no part above its whole", async () => {

@@ -46,7 +46,10 @@ export interface Verdict {
 const GOES_ON: readonly number[] = [504, 520, 524];
 
 /** What was learnt of a call. */
-export type Seen = Observed & Pick<Progress, "hasBegun" | "isOver">;
+export interface Seen extends Observed, Pick<Progress, "hasBegun" | "isOver"> {
+  /** Whether its stream went on behind its usage, and OpenRouter can be asked for the whole. */
+  mayTellMore: boolean;
+}
 
 /** What its request says of the cost of a call. */
 export interface Charging {
@@ -69,7 +72,11 @@ export function verdictOn(
   const isError = seen.error !== null && !hasUsage;
   const isVain = isRefused || (isError && !seen.hasBegun);
   const costsNothing = isUnsent || isFree || (isVain && !hasUsage && !chargesErrors);
-  const cost = seen.cost ?? (costsNothing ? "0" : null);
+  // Usage is cumulative: what a stream has told that was cut off is a part of it.
+  const isCutOff = ending.kind === "left" || ending.kind === "broken" ||
+    ending.kind === "retired";
+  const told = isCutOff && seen.mayTellMore ? null : seen.cost;
+  const cost = told ?? (costsNothing ? "0" : null);
   return {
     error: errorOf(ending, seen),
     cost,

@@ -3,7 +3,7 @@ import { GatewayError } from "../errors.ts";
 import { nothingObserved } from "../metering/usage.ts";
 import { type Charging, type Ending, type Seen, type Verdict, verdictOn } from "./verdict.ts";
 
-const NOTHING: Seen = { ...nothingObserved(), hasBegun: false, isOver: false };
+const NOTHING: Seen = { ...nothingObserved(), hasBegun: false, isOver: false, mayTellMore: false };
 const ORDINARY: Charging = { isFree: false, chargesErrors: false };
 const USAGE: Partial<Seen> = { inputTokens: 3, outputTokens: 4, cost: "0.5", hasBegun: true };
 const broke = (sent: boolean): Ending => ({
@@ -132,6 +132,27 @@ const VERDICTS: [what: string, ending: Ending, seen: Partial<Seen>, expected: Ve
   ],
   ["what broke within the answer", broke(true), { hasBegun: true }, asked(BROKE)],
   ["what broke with usage and no end", broke(true), USAGE, known(BROKE, "0.5")],
+  ...([
+    ["a client that left", left(true), "client_disconnected"],
+    ["what broke", broke(true), BROKE],
+  ] as const).map(([what, ending, error]): typeof VERDICTS[number] => [
+    `${what} behind a part of the usage`,
+    ending,
+    { ...USAGE, mayTellMore: true },
+    asked(error),
+  ]),
+  [
+    "a worker that is ended behind a part of the usage",
+    RETIRED,
+    { ...USAGE, mayTellMore: true },
+    { ...asked("worker_retired: cpu"), asksForCost: false, givenUp: true },
+  ],
+  [
+    "an answer that was read to its end, though it did not say so",
+    ANSWERED,
+    { ...USAGE, mayTellMore: true },
+    known(null, "0.5"),
+  ],
   ["what broke after end and usage", broke(true), { ...USAGE, isOver: true }, known(null, "0.5")],
   ["what broke after its end, without usage", broke(true), { isOver: true }, asked(BROKE)],
   [

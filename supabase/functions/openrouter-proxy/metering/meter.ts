@@ -17,6 +17,7 @@ import {
   isLastOfResponse,
   isPing,
   isWholeImage,
+  saysWhyItStopped,
 } from "./stream_ends.ts";
 import { nothingObserved, observe, type Observed } from "./usage.ts";
 
@@ -28,6 +29,8 @@ export interface Progress {
   beginsWithError: boolean;
   /** Whether a stream has said that it is over. */
   isOver: boolean;
+  /** Whether a stream goes on behind what it has told: of its usage that may be a part. */
+  mayTellMore: boolean;
 }
 
 /** How far a stream of events has come. */
@@ -87,6 +90,7 @@ export function createMeter(metered: Metered): Meter {
     hasBegun: false,
     beginsWithError: false,
     isOver: false,
+    mayTellMore: false,
     hasLast: false,
     events: 0,
   };
@@ -186,6 +190,8 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
   let wasPlain = false;
   /** Whether the last image that has begun is whole. */
   let hasWholeImage = false;
+  /** Whether a message has said why it stopped. */
+  let hasStopped = false;
   const choices = createChoices();
   const tell = (message: unknown) => {
     // Behind its end a stream says nothing: in a chunk of its own it would not be read.
@@ -204,6 +210,9 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
     progress.hasLast ||= isLastOfMessage(message) || isLastOfResponse(message);
     isDone ||= isLastOfMessage(message);
     progress.isOver = progress.hasLast || choices.haveFinished() || hasWholeImage;
+    hasStopped ||= saysWhyItStopped(message);
+    const isOpen = hasAnEnd && !progress.isOver && !hasStopped;
+    progress.mayTellMore = isOpen && observed.error === null;
     isEmpty &&= isPing(message);
   };
   const stream = new EventStream({
@@ -219,6 +228,7 @@ function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading):
     bounds: BOUNDS,
     onDone() {
       progress.isOver = progress.hasLast = isDone = true;
+      progress.mayTellMore = false;
     },
   });
   return {

@@ -426,6 +426,51 @@ const DONE: [what: string, events: string[], isOver: boolean, isDone: boolean][]
   ],
 ];
 
+const PARTS: [what: string, events: string[], mayTellMore: boolean][] = [
+  ["a chunk", [CHUNK], true],
+  ["usage alone", ['{"choices":[],"usage":{"cost":0.5}}'], false],
+  ["usage behind a chunk", [CHUNK, '{"choices":[],"usage":{"cost":0.5}}'], true],
+  ["usage behind a reason to stop", [FIRST_STOPPED, '{"choices":[],"usage":{"cost":0.5}}'], false],
+  ["[DONE]", [CHUNK, "[DONE]"], false],
+  ["an error", [CHUNK, '{"error":{"message":"late"}}'], false],
+  [
+    "usage within a message",
+    [
+      '{"type":"message_start","message":{}}',
+      '{"type":"message_delta","delta":{"stop_reason":null},"usage":{"cost":0.5}}',
+    ],
+    true,
+  ],
+  [
+    "the usage of a message that has stopped",
+    [
+      '{"type":"message_start","message":{}}',
+      '{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"cost":0.5}}',
+    ],
+    false,
+  ],
+  ["the whole of an image", ['{"type":"image_generation.completed","usage":{"cost":0.5}}'], false],
+  [
+    "a part of an image",
+    ['{"type":"image_generation.partial_image","usage":{"cost":0.5}}'],
+    true,
+  ],
+];
+
+for (const [what, events, mayTellMore] of PARTS) {
+  Deno.test(`with ${what} a stream ${mayTellMore ? "may tell more of" : "has told"} its usage`, () => {
+    const meter = meterOf(SSE);
+    for (const data of events) meter.feed(utf8(`data: ${data}\n\n`));
+    assert.equal(meter.progress.mayTellMore, mayTellMore);
+  });
+}
+
+Deno.test("JSON that has told its usage tells no more of it", () => {
+  const meter = meterOf("application/json");
+  meter.feed(utf8('{"choices":[{"index":0}],"usage":{"cost":0.5}}'));
+  assert.equal(meter.progress.mayTellMore, false);
+});
+
 const USED = '{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4,"cost":0.5}}';
 const LATE = [
   '{"error":{"code":500,"message":"late"}}',

@@ -30,6 +30,12 @@ const LAST_OF_RESPONSE = new Set<unknown>([
   "response.failed",
 ]);
 
+/** Whether a message of a stream of the Messages API tells the whole of its usage: others count up to it. */
+export function saysWhyItStopped(message: unknown): boolean {
+  return isObject(message) && isObject(message.delta) &&
+    typeof message.delta.stop_reason === "string";
+}
+
 /** Whether a message is the last event of a stream of the Messages API. */
 export function isLastOfMessage(message: unknown): boolean {
   return isObject(message) && message.type === "message_stop";

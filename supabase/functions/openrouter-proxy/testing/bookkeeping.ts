@@ -149,7 +149,7 @@ export function answer(observed: Partial<Observed>, members: Partial<Answer> = {
     apiKey: "sk-or-v1-x",
     isCacheHit: false,
     observed: { ...nothingObserved(), ...observed },
-    progress: { hasBegun: true, beginsWithError: false, isOver: false },
+    progress: { hasBegun: true, beginsWithError: false, isOver: false, mayTellMore: false },
     ...members,
   };
 }

@@ -72,6 +72,7 @@ Deno.test("clientAnswer passes status, headers and bytes on, and tells the booki
       hasBegun: false,
       beginsWithError: false,
       isOver: false,
+      mayTellMore: false,
       hasLast: false,
       events: 0,
     },

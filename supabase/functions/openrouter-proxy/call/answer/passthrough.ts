@@ -271,7 +271,8 @@ class PassingBody {
     if (this.#isOver || this.#isUnwanted) return;
     this.#isUnwanted = true;
     if (this.#passage.whenHeard !== null) return void this.#hear();
-    const hadUsage = this.#passage.meter.observed.cost !== null;
+    const { observed, progress } = this.#passage.meter;
+    const hadUsage = observed.cost !== null && !progress.mayTellMore;
     this.#end({ kind: "left", sent: true, hadUsage });
     this.#hangUp(new ClientDisconnected());
   }

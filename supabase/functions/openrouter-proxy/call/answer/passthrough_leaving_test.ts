@@ -22,6 +22,15 @@ for (const [how, leave] of GOINGS) {
     assert.deepEqual(endings, [{ kind: "left", sent: true, hadUsage: true }]);
   });
 
+  Deno.test(`passOn says that usage came too early of a client that goes ${how} within the answer`, async () => {
+    const going = new AbortController();
+    const { endings, reader, send } = readPassage({ clientGone: going.signal });
+    send('data: {"id":"gen-1","choices":[{"index":0}],"usage":{"cost":0.5}}\n\n');
+    await reader.read();
+    await leave(going, reader);
+    assert.deepEqual(endings, [{ kind: "left", sent: true, hadUsage: false }]);
+  });
+
   // vercel/ai #8325: the gateway read on for minutes.
   Deno.test(`passOn ends the call at OpenRouter when the client goes ${how} while OpenRouter is silent`, async () => {
     const going = new AbortController();
