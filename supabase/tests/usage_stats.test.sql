@@ -1,6 +1,6 @@
 -- The statistics are exactly the sums over the log, although they are read from totals.
 begin;
-select plan(96);
+select plan(98);
 
 -- Totals of hours are kept for 62 days; here since the day after the first one.
 create or replace function public.usage_hourly_kept_since() returns timestamptz
@@ -183,7 +183,7 @@ from groupings;
 select is_empty(
   $$ select range_start, range_end, group_by, session, label
     from ranges, groupings,
-      (values ('session 1', null), ('session 2', 'Zoë'), (null, 'Zoë'), ('nobody''s', null))
+      (values ('session 1', null), ('session 2', 'Zoë'), (null, 'Zoë'), ('nobody''s', null), (null, 'nobody''s'))
         as origin (session, label)
     where (cardinality(group_by) = 0 or cardinality(group_by) = 2 and (place + n) % 4 = 0)
       and pg_temp.stats('did:key:alice', range_start, range_end, group_by, session, label)
@@ -463,6 +463,24 @@ select is(
 );
 select throws_ok(
   $$ select public.usage_stats('did:pkh:eip155:1:0xab') $$, 'P0001', null, 'and not by what is none'
+);
+
+-- Of which nothing is known: zeros, wherever it is read from.
+reset role;
+insert into public.request_logs (id, did, method, endpoint, request_time, response_time, status)
+values (gen_random_uuid(), 'did:key:erin', 'POST', '/x', '2026-03-11 10:30:00+00', '2026-03-11 10:30:01+00', 'completed');
+select is(
+  (select jsonb_agg(part) from public.usage_from_log('did:key:erin', '2026-03-11', '2026-03-12', null, null) as part),
+  '[{"day": "2026-03-11", "hour": "2026-03-11T10:00:00+00:00", "model": "unknown", "endpoint": "/x", "session": null,
+    "label": null, "requests": 1, "failed_requests": 0, "requests_without_cost": 1, "input_tokens": 0, "output_tokens": 0,
+    "cached_tokens": 0, "reasoning_tokens": 0, "total_cost": 0}]',
+  'a part from the log, of which nothing is known, counts nothing but a request'
+);
+select is(
+  (select jsonb_agg(part) from public.usage_from_totals('did:key:erin', public.usage_pieces_of(
+    '2026-03-11 10:20:00+00', '2026-03-11 10:40:00+00', false)) as part),
+  (select jsonb_agg(part) from public.usage_from_log('did:key:erin', '2026-03-11', '2026-03-12', null, null) as part),
+  'as does one beside the totals'
 );
 
 select * from finish();

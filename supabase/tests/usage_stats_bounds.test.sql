@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(36);
+select plan(38);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, requests_without_cost, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 1, 0.001, n, 2 * n
@@ -152,6 +152,19 @@ select is(
     select row(null, null, 'model ' || n, '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 100) as n
   ), '{}', '{}') ? 'truncated', false, 'a hundred models are not too many'
 );
+
+select is(
+  public.usage_answer(array(
+    select row(null, null, 'model ' || n, '/x', null, null, 2, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 100) as n
+    union all
+    select row(null, null, 'often', '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part from generate_series(1, 3)
+  ), '{}', '{}') #> '{requests_by_model,often}', '3', 'of a model in several parts all requests count for its place'
+);
+select is(
+  (select array[answer ->> 'total_cost', answer #>> '{groups,0,cost}'] from public.usage_answer(parts, parts, '{model}') as answer),
+  '{0.1,0.1}', 'a sum that has zeros at its end is told without them'
+)
+from (select array_fill(row(null, null, 'm', '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0.05)::public.usage_part, '{2}') as parts) as made;
 
 -- Of as many requests, names come in their order.
 select is(
