@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(38);
+select plan(39);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, requests_without_cost, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 1, 0.001, n, 2 * n
@@ -175,6 +175,21 @@ select is(
   (select jsonb_object_agg('model ' || to_char(n, 'FM000'), case n % 101 when 0 then 2 else 1 end) || '{"other": 101}'
     from (select generate_series(0, 98) as n union select 101) as named),
   'those with the most requests are named, then the first by name'
+);
+
+select is(
+  array(
+    select told ->> kind
+    from unnest('{model, endpoint, session, label}'::text[]) with ordinality as kinds (kind, place),
+      jsonb_array_elements(public.usage_answer('{}', array(
+        select row(null, null, case kind when 'model' then name else 'm' end, case kind when 'endpoint' then name else '/x' end,
+          case kind when 'session' then name end, case kind when 'label' then name end, 1, 0, 0, 0, 0, 0, 0, 0)::public.usage_part
+        from (select to_char(n, 'FM0000') as name from generate_series(5000, 0, -1) as n) as named
+      ), array[kind]) -> 'groups') as told
+    where told ->> kind >= '4999'
+    order by place, told ->> kind
+  ),
+  '{4999, other, 4999, other, 4999, other, 4999, other}'::text[], 'of groups with as many requests the first by name are named'
 );
 
 select is(
