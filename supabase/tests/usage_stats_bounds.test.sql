@@ -1,6 +1,6 @@
 -- However many models and paths a client makes up, the statistics stay small, and their sums whole.
 begin;
-select plan(39);
+select plan(41);
 
 insert into public.usage_daily (did, day, model, endpoint, requests, failed_requests, requests_without_cost, total_cost, input_tokens, output_tokens)
 select 'did:key:alice', date '2026-03-01' + n % 2, 'model-' || n, '/x', 1, 1, 1, 0.001, n, 2 * n
@@ -165,6 +165,18 @@ select is(
   '{0.1,0.1}', 'a sum that has zeros at its end is told without them'
 )
 from (select array_fill(row(null, null, 'm', '/x', null, null, 1, 0, 0, 0, 0, 0, 0, 0.05)::public.usage_part, '{2}') as parts) as made;
+
+-- A model may be called 'other' by itself: it is told with the others, which are told of all the same.
+select is(
+  (select array[answer #>> '{requests_by_model,other}', answer #>> '{groups,0,requests}', answer ->> 'truncated']
+    from public.usage_answer(parts[:named], parts[:grouped], '{model}') as answer),
+  expected, 'what is called other hides nothing'
+)
+from (select array(
+  select row(null, null, case n when 0 then 'other' else to_char(n, '"x"FM0000') end, '/x', null, null, case n when 0 then 3 else 1 end, 0, 0, 0, 0, 0, 0, 0)::public.usage_part
+  from generate_series(0, 5001) as n
+) as parts) as made,
+  (values (102, 1, '{5,3,true}'::text[]), (1, 5002, '{3,5,true}')) as asked (named, grouped, expected);
 
 -- Of as many requests, names come in their order.
 select is(
