@@ -83,6 +83,8 @@ const WRITTEN = new Set([
   "tools",
 ]);
 
+type LinkOf = (url: string) => string | null;
+
 /**
  * Who reads an answer, or one event of a stream after another.
  *
@@ -95,14 +97,30 @@ const WRITTEN = new Set([
 export function answerReading(
   tell: (message: unknown) => void,
   keepsLength: boolean,
-  linkOf: ((url: string) => string | null) | null,
+  linkOf: LinkOf | null,
 ): JsonVisitor {
-  const identifier = identifierReading(keepsLength);
+  if (linkOf !== null) return new ToldAnswer(tell, untold(keepsLength, linkOf));
+  return new ToldAnswer(tell, keepsLength ? UNTOLD_OF_SAME_LENGTH : UNTOLD);
+}
+
+/** What is done with members that are not told. */
+interface Untold {
+  keepsLength: boolean;
   /** Looks for identifiers alone. */
+  elsewhere: JsonVisitor;
+  error: JsonVisitor;
+  unread(name: string | null): JsonVisitor | null;
+  /** Beside what a model wrote. */
+  named(name: string | null): JsonVisitor | null;
+}
+
+function untold(keepsLength: boolean, linkOf: LinkOf | null): Untold {
+  const identifier = identifierReading(keepsLength);
   const elsewhere: JsonVisitor = {
     item: () => elsewhere,
     member: (name) => unread(name),
   };
+  const error: JsonVisitor = { take: errorTaking(() => {}, keepsLength) };
 
   const link: JsonVisitor = {
     item: () => link,
@@ -134,80 +152,142 @@ export function answerReading(
     if (KEY_BUDGETS.has(name)) return budgets;
     if (linkOf !== null && LINKS.has(name)) return link;
     if (IDENTIFIERS.has(name)) return identifier;
-    if (name === "error" || name === "errors") return { take: error(() => {}) };
+    if (name === "error" || name === "errors") return error;
     return WRITTEN.has(name) ? null : elsewhere;
   }
 
-  /** Beside what a model wrote. */
   function named(name: string | null): JsonVisitor | null {
     return name !== null && IDENTIFIERS.has(name) ? identifier : null;
   }
 
-  function error(put: (value: unknown) => void): Taking {
-    return {
-      maxBytes: MAX_ERROR_BYTES,
-      replaces: true,
-      value(json) {
-        put(json === null ? { message: "an error that is too large to be read" } : parsed(json));
-        if (json === null) return keepsLength ? null : TOO_LARGE;
-        return redactedError(json, keepsLength);
-      },
-      part: (json) => redactedError(json, keepsLength),
-    };
+  return { keepsLength, elsewhere, error, unread, named };
+}
+
+/** That of nearly all answers, which have no links. */
+const UNTOLD = untold(false, null);
+const UNTOLD_OF_SAME_LENGTH = untold(true, null);
+
+/** An object whose members are told, some of them. */
+class ToldObject implements JsonVisitor {
+  #object!: Record<string, unknown>;
+
+  /**
+   * @param value tells the values of all objects of an answer
+   * @param others what is done with the other members
+   * @param put is given the object when it begins
+   * @param scalar what is done with something else in its place
+   */
+  constructor(
+    readonly untold: Untold,
+    readonly value: ToldValue,
+    readonly members: Record<string, Told>,
+    readonly others: (name: string | null) => JsonVisitor | null,
+    readonly put: (object: Record<string, unknown>) => void,
+    readonly scalar?: Taking,
+  ) {}
+
+  begin(_at: number, isObject: boolean): void {
+    this.#object = {};
+    if (isObject) this.put(this.#object);
   }
 
-  function object(
-    members: Record<string, Told>,
-    others: (name: string | null) => JsonVisitor | null,
-    put: (value: Record<string, unknown>) => void,
+  member(name: string | null): JsonVisitor | null {
+    const object = this.#object;
+    if (name !== null && Object.hasOwn(this.members, name)) {
+      const told = this.members[name]!;
+      return told === "value" ? this.value.of(object, name) : this.#told(told, object, name);
+    }
+    // An event of type `error` is one itself: its metadata is not what the client has set.
+    const isError = object.type === "error" || typeof object.message === "string";
+    return name === "metadata" && isError ? this.untold.error : this.others(name);
+  }
+
+  #told(
+    told: Exclude<Told, "value">,
+    object: Record<string, unknown>,
+    name: string,
   ): JsonVisitor {
-    let value: Record<string, unknown> = {};
-    return {
-      begin(_at, isObject) {
-        value = {};
-        if (isObject) put(value);
-      },
-      member(name) {
-        const told = name !== null && Object.hasOwn(members, name) ? members[name]! : null;
-        if (told !== null) return member(told, (found) => value[name!] = found);
-        // An event of type `error` is one itself: its metadata is not what the client has set.
-        const isError = value.type === "error" || typeof value.message === "string";
-        return name === "metadata" && isError ? { take: error(() => {}) } : others(name);
-      },
-    };
-  }
-
-  function member(told: Told, put: (value: unknown) => void): JsonVisitor {
+    const { untold, value } = this;
+    const put = (found: unknown) => object[name] = found;
     switch (told) {
-      case "value":
-        return { take: value(put) };
       case "error":
-        return { take: error(put) };
+        return { take: errorTaking(put, untold.keepsLength) };
       case "envelope":
-        return object(ENVELOPE, unread, put);
-      case "message":
+        return new ToldObject(untold, value, ENVELOPE, untold.unread, put);
+      case "message": {
         // Of an event of type `error` it is the text; a Messages stream begins with one that is an answer.
-        return { ...object(ENVELOPE, unread, put), scalar: error(put) };
+        const text = errorTaking(put, untold.keepsLength);
+        return new ToldObject(untold, value, ENVELOPE, untold.unread, put, text);
+      }
       case "delta":
-        return object(DELTA, () => null, put);
+        return new ToldObject(untold, value, DELTA, passedOver, put);
       case "choices": {
         const choices: unknown[] = [];
+        const add = (choice: unknown) => choices.push(choice);
         return {
           begin: () => put(choices),
-          item: () => object(CHOICE, named, (choice) => choices.push(choice)),
+          item: () => new ToldObject(untold, value, CHOICE, untold.named, add),
         };
       }
     }
   }
+}
 
-  let message: unknown = null;
+/** A whole answer, or one event after another. */
+class ToldAnswer extends ToldObject {
+  readonly #tell: (message: unknown) => void;
+  #message: unknown = null;
+
+  constructor(tell: (message: unknown) => void, untold: Untold) {
+    const put = (message: unknown) => this.#message = message;
+    super(untold, new ToldValue(), ENVELOPE, untold.unread, put);
+    this.#tell = tell;
+  }
+
+  item(): JsonVisitor {
+    return this.untold.elsewhere;
+  }
+
+  end(): void {
+    this.#tell(this.#message);
+    this.#message = null;
+  }
+}
+
+/** The value of one member after another: each has ended when the next one begins. */
+class ToldValue implements JsonVisitor, Taking {
+  readonly take = this;
+  readonly maxBytes = MAX_TOLD_BYTES;
+  #object: Record<string, unknown> = {};
+  #name = "";
+
+  /** Takes the value of this member next. */
+  of(object: Record<string, unknown>, name: string): this {
+    this.#object = object;
+    this.#name = name;
+    return this;
+  }
+
+  value(json: Uint8Array | null): null {
+    if (json !== null) this.#object[this.#name] = parsed(json);
+    return null;
+  }
+}
+
+function passedOver(): null {
+  return null;
+}
+
+function errorTaking(put: (value: unknown) => void, keepsLength: boolean): Taking {
   return {
-    ...object(ENVELOPE, unread, (value) => message = value),
-    item: () => elsewhere,
-    end() {
-      tell(message);
-      message = null;
+    maxBytes: MAX_ERROR_BYTES,
+    replaces: true,
+    value(json) {
+      put(json === null ? { message: "an error that is too large to be read" } : parsed(json));
+      if (json === null) return keepsLength ? null : TOO_LARGE;
+      return redactedError(json, keepsLength);
     },
+    part: (json) => redactedError(json, keepsLength),
   };
 }
 
@@ -245,16 +325,6 @@ function identifierReading(keepsLength: boolean): JsonVisitor {
     },
   };
   return identifier;
-}
-
-function value(put: (value: unknown) => void): Taking {
-  return {
-    maxBytes: MAX_TOLD_BYTES,
-    value(json) {
-      if (json !== null) put(parsed(json));
-      return null;
-    },
-  };
 }
 
 /** Most of what is told is a plain text, in each of a hundred thousand events. */
