@@ -71,28 +71,40 @@ export function requestHeaders(
 /**
  * The headers of the answer to the client: OpenRouter's, less those that hold for its hop alone.
  *
- * `content-length` stays where it counts the bytes that fetch gives. Whoever changes these bytes has
- * to drop it: Deno sends it as it is, with a body of any other length.
+ * @param length the content-length; null: it has none. Deno sends it as it is, with a body of any other
+ *   length: whoever changes the bytes has to leave it out
+ * @param client what they are added to
  */
-export function responseHeaders(upstream: Headers): Headers {
-  const named = (upstream.get("connection") ?? "").toLowerCase().split(",").map((s) => s.trim());
-  const headers = new Headers();
+export function responseHeaders(
+  upstream: Headers,
+  length = lengthOf(upstream),
+  client = new Headers(),
+): Headers {
+  const named = namedByConnection(upstream);
   upstream.forEach((value, name) => {
     const stays = NOT_TO_CLIENT.has(name) || name.startsWith(NOT_TO_CLIENT_PREFIX) ||
       OPERATORS.test(name) ||
-      named.includes(name);
-    if (!stays) headers.append(name, value);
+      named?.includes(name) ||
+      (name === "content-length" && length === null) ||
+      (name === "content-encoding" && DECODED_BY_FETCH.has(value));
+    if (!stays) client.append(name, value);
   });
-  const encoding = headers.get("content-encoding") ?? "";
-  if (DECODED_BY_FETCH.has(encoding)) headers.delete("content-encoding");
+  return client;
+}
+
+/** What an answer's content-length says, where it counts the bytes that fetch gives; null: none does. */
+export function lengthOf(upstream: Headers): string | null {
+  const length = upstream.get("content-length");
+  if (length === null || !IS_LENGTH.test(length)) return null;
   // Some versions of Deno decode an encoding in capitals too. And chunks overrule a length (RFC 9112
   // section 6.3).
-  const length = headers.get("content-length") ?? "";
-  if (
-    DECODED_BY_FETCH.has(encoding.toLowerCase()) || upstream.has("transfer-encoding") ||
-    !IS_LENGTH.test(length)
-  ) {
-    headers.delete("content-length");
-  }
-  return headers;
+  const encoding = upstream.get("content-encoding")?.toLowerCase() ?? "";
+  const isOther = DECODED_BY_FETCH.has(encoding) || upstream.has("transfer-encoding") ||
+    namedByConnection(upstream)?.includes("content-length");
+  return isOther ? null : length;
+}
+
+/** In lower case. */
+function namedByConnection(upstream: Headers): string[] | undefined {
+  return upstream.get("connection")?.toLowerCase().split(",").map((name) => name.trim());
 }

@@ -7,7 +7,7 @@ import { gatheredChunks } from "../../bytes/gathered_chunks.ts";
 import type { CallLater } from "../../concurrency/shared_timer.ts";
 import { redactedError } from "../../openrouter/identifiers.ts";
 import type { Upstream } from "../../openrouter/forward.ts";
-import { responseHeaders } from "../../openrouter/headers.ts";
+import { lengthOf, responseHeaders } from "../../openrouter/headers.ts";
 import { SMALL_BODY_BYTES, wholeIfAtOnce, wholeInOneStep } from "../../openrouter/small_body.ts";
 import type { BookingEnding } from "../../books/booking.ts";
 import { kindToldBy } from "../../metering/answer_kind.ts";
@@ -64,12 +64,9 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   const { status, body } = upstream;
   const contentType = upstream.headers.get("content-type");
   const isEvents = isEventStream(contentType);
-  const headers = responseHeaders(upstream.headers);
   // Redaction and the gateway's own events change how many bytes there are.
-  if (body instanceof Uint8Array || isEvents || linkOf !== null) {
-    headers.delete("content-length");
-  }
-  const length = headers.get("content-length");
+  const mayDiffer = body instanceof Uint8Array || isEvents || linkOf !== null;
+  const length = mayDiffer ? null : lengthOf(upstream.headers);
   const meter = createMeter({
     contentType,
     isError: status >= 400 && body instanceof ReadableStream,
@@ -98,7 +95,7 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
         ? (error) => options.errorEvents(error, seenOf(meter, generationId))
         : null,
     });
-    return answerOf(passed, status, headers);
+    return answerOf(passed, upstream, length);
   }
   if (status < 400 && body !== null && body.length > 0) booking?.firstByte();
   const passed = body && joined(meter.feed(body), meter.end());
@@ -107,7 +104,7 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
   booking?.end(endingOfWhole(status, meter, options));
   // The meter gives up errors that are too large to be held back; this one is here as a whole.
   const clean = body !== null && status >= 400 ? concat(redactedError(body)) : passed;
-  return answerOf(clean, status, headers);
+  return answerOf(clean, upstream, length);
 }
 
 function joined(bytes: Uint8Array, rest: Uint8Array): Bytes {
@@ -115,9 +112,13 @@ function joined(bytes: Uint8Array, rest: Uint8Array): Bytes {
 }
 
 /** Deno takes longer to make an answer with headers than to make one and add them. */
-function answerOf(body: Bytes | ReadableStream | null, status: number, headers: Headers): Response {
+function answerOf(
+  body: Bytes | ReadableStream | null,
+  { status, headers }: Upstream,
+  length: string | null,
+): Response {
   const answer = new Response(body, { status });
-  headers.forEach((value, name) => answer.headers.append(name, value));
+  responseHeaders(headers, length, answer.headers);
   return answer;
 }
 
