@@ -4,6 +4,7 @@
  * Source: docs/openrouter.md, "SSE".
  */
 import { isObject } from "../bytes/encodings.ts";
+import type { Json } from "./told_values.ts";
 
 export interface Choices {
   /** @param message the data of the next event */
@@ -20,19 +21,21 @@ export function createChoices(): Choices {
   const finished = new Set<number>();
   return {
     observe(message) {
-      for (const [position, choice] of choicesOf(message).entries()) {
-        const { index } = choice;
+      choicesOf(message).forEach(({ index, finish_reason }, position) => {
         const number = Math.min(typeof index === "number" ? index : position, MAX_CHOICES);
         begun.add(number);
-        if (typeof choice.finish_reason === "string") finished.add(number);
-      }
+        if (typeof finish_reason === "string") finished.add(number);
+      });
     },
     haveFinished: () => begun.size > 0 && finished.size === begun.size,
   };
 }
 
+const NO_CHOICES: readonly Json[] = [];
+
 /** What a message says of its choices. */
-export function choicesOf(message: unknown): Record<string, unknown>[] {
-  if (!isObject(message) || !Array.isArray(message.choices)) return [];
-  return message.choices.filter(isObject);
+export function choicesOf(message: unknown): readonly Json[] {
+  if (!isObject(message) || !Array.isArray(message.choices)) return NO_CHOICES;
+  const { choices } = message;
+  return choices.every(isObject) ? choices : choices.filter(isObject);
 }

@@ -129,7 +129,8 @@ const REPEATABLE = new Set(["id", "object", "type", "model", "provider", "index"
 
 /** Whether an event tells nothing but what another one with the same words tells again: of no end, cost or error. */
 function isPlain(message: unknown): boolean {
-  return isObject(message) && Object.entries(message).every(([name, value]) => {
+  return isObject(message) && Object.keys(message).every((name) => {
+    const value = message[name];
     if (value === null || REPEATABLE.has(name)) return true;
     if (name === "delta") return isPlain(value);
     return name === "choices" && Array.isArray(value) && value.every(isPlain);

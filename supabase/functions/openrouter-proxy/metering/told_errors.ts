@@ -12,8 +12,7 @@ const MAX_ERROR_LENGTH = 500;
 
 /** The message of an error in an answer: at its top, in a choice, or an event of type `error`. */
 export function errorOf(message: Json): string | null {
-  const error = [message.error, ...choicesOf(message).map((choice) => choice.error)]
-    .find((candidate) => isObject(candidate) || (typeof candidate === "string" && candidate));
+  const error = saysError(message) ? message.error : choicesOf(message).find(saysError)?.error;
   if (error === undefined) {
     if (message.type !== "error") return null;
     // Where a message is an object, it is an answer as a rule, and only read in part.
@@ -21,6 +20,10 @@ export function errorOf(message: Json): string | null {
     return describe({ ...message, message: told });
   }
   return isObject(error) ? describe(error) : describe({ message: error });
+}
+
+function saysError({ error }: Json): boolean {
+  return isObject(error) || (typeof error === "string" && error !== "");
 }
 
 /** Of an answer that says that it failed, and not why. */

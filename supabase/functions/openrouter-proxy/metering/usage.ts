@@ -79,8 +79,9 @@ export function observe(seen: Observed, message: unknown): void {
   // At the beginning of a message, or of a response or a job, its output and its cost have not come to
   // their end.
   const isPreliminary = message.type === "message_start" || UNDER_WAY.has(envelope.status);
-  for (const usage of [envelope.usage, message.usage]) {
-    if (isObject(usage)) observeUsage(seen, usage, isPreliminary);
+  if (isObject(envelope.usage)) observeUsage(seen, envelope.usage, isPreliminary);
+  if (envelope !== message && isObject(message.usage)) {
+    observeUsage(seen, message.usage, isPreliminary);
   }
 }
 
@@ -150,15 +151,18 @@ export function costOfJob({ cost, status }: Observed): string | null {
 
 function finishReasonOf(envelope: Json, message: Json): string | null {
   // Messages API: in a whole answer, and at the end of a stream.
-  const delta = isObject(message.delta) ? message.delta : {};
-  const stop = text(envelope.stop_reason) ?? text(delta.stop_reason);
+  const stop = text(envelope.stop_reason) ??
+    (isObject(message.delta) ? text(message.delta.stop_reason) : null);
   if (stop !== null) return stop;
   if (envelope.object === "response") {
     const why = isObject(envelope.incomplete_details) ? envelope.incomplete_details.reason : null;
     return text(why) ?? (envelope.status === "completed" ? "completed" : null);
   }
-  return choicesOf(message).map((choice) => text(choice.native_finish_reason))
-    .find((reason) => reason !== null) ?? null;
+  for (const choice of choicesOf(message)) {
+    const reason = text(choice.native_finish_reason);
+    if (reason !== null) return reason;
+  }
+  return null;
 }
 
 function first(...candidates: unknown[]): Json {
