@@ -23,8 +23,9 @@ export function kindToldBy(contentType: string | null): ToldKind {
 
 /** Where a body begins, behind white space and a byte order mark; its length: it has not begun. */
 export function beginningOf(bytes: Uint8Array): number {
-  const at = bytes.findIndex((byte) => !SPACES.has(byte));
-  return at === -1 ? bytes.length : at;
+  let at = 0;
+  while (at < bytes.length && SPACES.has(bytes[at]!)) at++;
+  return at;
 }
 
 /**

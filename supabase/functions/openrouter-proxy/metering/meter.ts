@@ -104,8 +104,9 @@ export function createMeter(metered: Metered): Meter {
     progress,
     feed(chunk) {
       if (reader !== null) return reader.feed(chunk);
-      const begun = head.length > 0 ? chunk : chunk.subarray(beginningOf(chunk));
-      const kind = kindOf(told, concat(head, begun.subarray(0, 8)));
+      const start = head.length > 0 ? 0 : beginningOf(chunk);
+      const begun = start === 0 ? chunk : chunk.subarray(start);
+      const kind = kindOf(told, head.length > 0 ? concat(head, begun.subarray(0, 8)) : begun);
       if (kind === null) {
         head = concat(head, begun);
         return chunk;
