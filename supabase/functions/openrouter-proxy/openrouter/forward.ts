@@ -60,7 +60,7 @@ export interface Patience {
  * @throws {StillAnswering} in place of upstream_timeout where the call is heard to its end
  * @throws {ClientDisconnected}
  */
-export async function forward(
+export function forward(
   request: OutgoingRequest,
   { clientGone, timeoutMs, isHeard }: Patience,
   fetch: typeof globalThis.fetch,
@@ -71,43 +71,54 @@ export async function forward(
     clientGone.addEventListener("abort", hangUp);
     if (clientGone.aborted) hangUp();
   }
-  /** Null: it is not sent again. */
-  let outgoing: OutgoingRequest | null = request;
-  let hasHeaders = false;
-  const answer = answerTo(() => outgoing, controller, fetch, () => hasHeaders = true);
-  const { promise: late, reject: tellLate } = Promise.withResolvers<never>();
-  function giveUp() {
-    const message = `OpenRouter sent no response headers within ${timeoutMs} ms`;
-    // What refuses the call is not billed, and there is no need to hear more of it.
-    if (!isHeard || hasHeaders) {
-      return controller.abort(new GatewayError("upstream_timeout", message));
+  const sending: Sending = { outgoing: request, hasHeaders: false };
+  const answer = answerTo(sending, controller, fetch);
+
+  return new Promise((resolve, reject) => {
+    let takeBack = awakeTimeout(giveUp, timeoutMs);
+    function giveUp() {
+      const message = `OpenRouter sent no response headers within ${timeoutMs} ms`;
+      // What refuses the call is not billed, and there is no need to hear more of it.
+      if (!isHeard || sending.hasHeaders) {
+        return controller.abort(new GatewayError("upstream_timeout", message));
+      }
+      // OpenAI's and Anthropic's SDKs would send it again by themselves, and have it billed once more.
+      const headers = { "x-should-retry": "false" };
+      const refusal = new GatewayError("upstream_timeout", message, { headers });
+      // Its body's memory is another request's when the client has its answer.
+      sending.outgoing = null;
+      takeBack = awakeTimeout(() => controller.abort(refusal), timeoutMs);
+      reject(new StillAnswering(refusal, answer));
     }
-    // OpenAI's and Anthropic's SDKs would send it again by themselves, and have it billed once more.
-    const headers = { "x-should-retry": "false" };
-    const refusal = new GatewayError("upstream_timeout", message, { headers });
-    // Its body's memory is another request's when the client has its answer.
-    outgoing = null;
-    takeBack = awakeTimeout(() => controller.abort(refusal), timeoutMs);
-    tellLate(new StillAnswering(refusal, answer));
-  }
-  let takeBack = awakeTimeout(giveUp, timeoutMs);
-  const ended = answer.finally(() => {
-    takeBack();
-    clientGone.removeEventListener("abort", hangUp);
+    function ended() {
+      takeBack();
+      if (!isHeard) clientGone.removeEventListener("abort", hangUp);
+    }
+    answer.then((upstream) => {
+      ended();
+      resolve(upstream);
+    }, (error) => {
+      ended();
+      reject(error);
+    });
   });
-  return await Promise.race([ended, late]);
 }
 
-/** @param onHeaders is called when they are there */
+/** A request on its way. */
+interface Sending {
+  /** Null: it is not sent again. */
+  outgoing: OutgoingRequest | null;
+  hasHeaders: boolean;
+}
+
 async function answerTo(
-  outgoing: () => OutgoingRequest | null,
+  sending: Sending,
   controller: AbortController,
   fetch: typeof globalThis.fetch,
-  onHeaders: () => void,
 ): Promise<Upstream> {
   try {
-    const response = await responseTo(outgoing, controller.signal, fetch);
-    onHeaders();
+    const response = await responseTo(sending, controller.signal, fetch);
+    sending.hasHeaders = true;
     const { status } = response;
     let { headers } = response;
     // Of a 101, too: nobody asked for another protocol.
@@ -137,18 +148,17 @@ async function answerTo(
   }
 }
 
-/** @param outgoing null: it is not sent again */
 async function responseTo(
-  outgoing: () => OutgoingRequest | null,
+  sending: Sending,
   signal: AbortSignal,
   fetch: typeof globalThis.fetch,
 ): Promise<Response> {
-  const send = ({ url, ...init }: OutgoingRequest) =>
-    fetch(url, { ...init, redirect: "manual", signal });
+  const send = ({ url, method, headers, body }: OutgoingRequest) =>
+    fetch(url, { method, headers, body, redirect: "manual", signal });
   try {
-    return await send(outgoing()!);
+    return await send(sending.outgoing!);
   } catch (error) {
-    const again = outgoing();
+    const again = sending.outgoing;
     if (again === null || !isUnconnected(error)) throw error;
     return await send(again);
   }
