@@ -46,10 +46,11 @@ const KNOWN_TO_FETCH = ["gzip", "br"];
 const CONTROL_CHARACTER = /[\0-\x08\x0e-\x1f]/;
 
 /** The same answer as plain bytes, and without the headers that told otherwise. */
-export function decoded({ headers, body }: Content): Content {
+export function decoded(content: Content): Content {
+  const { headers, body } = content;
   const name = headers.get("content-encoding") ?? "";
   const coding = name.toLowerCase();
-  if (KNOWN_TO_FETCH.includes(name) || !Object.hasOwn(CODINGS, coding)) return { headers, body };
+  if (KNOWN_TO_FETCH.includes(name) || !Object.hasOwn(CODINGS, coding)) return content;
   const plain = new Headers(headers);
   plain.delete("content-encoding");
   plain.delete("content-length");

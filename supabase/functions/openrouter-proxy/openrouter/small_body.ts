@@ -46,21 +46,23 @@ export async function wholeIfAtOnce(
  *
  * @param abort ends the step
  */
-export async function wholeInOneStep(
+export function wholeInOneStep(
   read: () => Promise<Bytes>,
   abort: (reason: unknown) => void,
   later: CallLater = soon,
 ): Promise<Bytes | ReadableStream<Uint8Array>> {
   const whole = read();
-  const { promise: late, resolve } = Promise.withResolvers<null>();
-  const stopWaiting = later(() => resolve(null));
-  try {
-    return await Promise.race([whole, late]) ?? streamOfWhole(whole, abort);
-  } catch {
-    return streamOfWhole(whole, abort);
-  } finally {
-    stopWaiting();
-  }
+  return new Promise((resolve) => {
+    const giveStream = () => resolve(streamOfWhole(whole, abort));
+    const stopWaiting = later(giveStream);
+    whole.then((bytes) => {
+      stopWaiting();
+      resolve(bytes);
+    }, () => {
+      stopWaiting();
+      giveStream();
+    });
+  });
 }
 
 function streamOfWhole(
