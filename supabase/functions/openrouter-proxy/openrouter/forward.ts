@@ -134,9 +134,7 @@ async function answerTo(
     } else if (body !== null) {
       ({ headers, body } = decoded({ headers, body }));
       if (status >= 400) body = await wholeIfSmall(body);
-      else if (body === response.body) {
-        readWhole = async () => new Uint8Array(await response.arrayBuffer());
-      }
+      else if (body === response.body) readWhole = () => response.bytes();
     }
     const abort = aborter(controller);
     return readWhole
