@@ -33,11 +33,11 @@ export function strictDecoder(): TextDecoder {
 }
 
 const forgivingDecoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const SHORT_BYTES = 128;
+const SHORT_BYTES = 16;
 
 /**
  * UTF-8 → text; what is no UTF-8 becomes U+FFFD, and a byte order mark stays. Short ASCII texts, of
- * which JSON has a million, are spared the call to the runtime's decoder, which takes a microsecond.
+ * which JSON has a million, are spared the call to the runtime's decoder; with longer ones it is quicker.
  */
 export function textOf(bytes: Uint8Array): string {
   if (bytes.length > SHORT_BYTES) return forgivingDecoder.decode(bytes);

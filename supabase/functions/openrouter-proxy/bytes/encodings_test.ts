@@ -27,7 +27,7 @@ Deno.test("a byte order mark is a part of the text, with which it is no JSON", (
 });
 
 Deno.test("textOf tells any bytes, short or long, and puts U+FFFD for what is no UTF-8", () => {
-  for (const length of [0, 1, 127, 128, 129, 500]) {
+  for (const length of [0, 1, 15, 16, 17, 127, 128, 129, 500]) {
     for (const end of ["x", "\x7f", "\x80", "é", "\ufeff"]) {
       const text = "a".repeat(length) + end;
       assert.equal(textOf(utf8(text)), text);
