@@ -149,6 +149,10 @@ const READERS: Record<AnswerKind, (reading: Reading) => Reader> = {
   other: readNothing,
 };
 
+function never(): boolean {
+  return false;
+}
+
 function readNothing({ progress }: Reading): Reader {
   return {
     feed(chunk) {
@@ -156,10 +160,10 @@ function readNothing({ progress }: Reading): Reader {
       return chunk;
     },
     end: () => NO_BYTES,
-    isCut: () => false,
-    endsInHalf: () => false,
+    isCut: never,
+    endsInHalf: never,
     isEmpty: () => !progress.hasBegun,
-    isDone: () => false,
+    isDone: never,
   };
 }
 
@@ -176,11 +180,11 @@ function readJson(reading: Reading): Reader {
   return {
     feed: (chunk) => scanner.feed(chunk),
     end: () => scanner.release(),
-    isCut: () => false,
-    endsInHalf: () => false,
+    isCut: never,
+    endsInHalf: never,
     // What does not say that it is JSON may be something else that is not empty.
     isEmpty: () => isEmpty && told !== "text",
-    isDone: () => false,
+    isDone: never,
   };
 }
 
