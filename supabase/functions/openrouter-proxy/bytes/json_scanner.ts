@@ -90,9 +90,9 @@ export class JsonScanner {
   #values = 0;
   #members = 0;
   #depth = 0;
-  /** By depth: whether it is an object, and who looks into it. */
-  readonly #isObject: boolean[] = [];
-  readonly #visitors: (JsonVisitor | null)[] = [];
+  /** By depth, with room for most texts': whether it is an object, and who looks into it. */
+  readonly #isObject: boolean[] = [false, false, false, false, false];
+  readonly #visitors: (JsonVisitor | null)[] = [null, null, null, null, null];
   /** Who looks at the value that comes next. */
   #next: JsonVisitor | null;
 
