@@ -16,7 +16,8 @@ export function eventBoundary(): EventBoundary {
       if (chunk.length > 0) empty = false;
       // What came before the last four bytes cannot matter: two line ends have four at most. Four that
       // are nothing else are two at least, whatever the first one belongs to.
-      for (const byte of chunk.subarray(-4)) {
+      for (let i = Math.max(0, chunk.length - 4); i < chunk.length; i++) {
+        const byte = chunk[i]!;
         if (byte === LF && lastByte === CR) {
           lastByte = byte;
           continue;

@@ -86,7 +86,7 @@ function endOfLastEvent(bytes: Uint8Array, boundary: ReturnType<typeof eventBoun
     boundary.feed(bytes.subarray(start, ++start));
     if (boundary.isAtEnd()) endAtStart = start;
   }
-  boundary.feed(bytes.subarray(start));
+  boundary.feed(start === 0 ? bytes : bytes.subarray(start));
   for (let last = bytes.length - 1; last > start; last--) {
     if (!isLineEnd(bytes[last])) continue;
     const isCrLf = bytes[last] === LF && bytes[last - 1] === CR;
