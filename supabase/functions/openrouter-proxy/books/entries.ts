@@ -72,7 +72,7 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
 
   /** One attempt, when it is its turn. */
   async function attempt<T>(did: string, write: () => Promise<T>, line: Line): Promise<T> {
-    await line.turn(did);
+    if (!line.takesTurn()) await line.turn(did);
     try {
       while (pause !== null && !isRetiring) await wait(pause);
       const answer = await write();
@@ -89,25 +89,21 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
     }
   }
 
-  /**
-   * @returns the last attempt's answer, and how many attempts there were
-   * @throws what the last attempt threw
-   */
+  /** @throws what the last attempt threw */
   async function persist<T>(
     did: string,
     write: () => Promise<T>,
     line: Line,
     isDone: (answer: T) => boolean,
-  ): Promise<{ answer: T; attempts: number }> {
+  ): Promise<{ answer: T; isFirstAttempt: boolean }> {
     line.join();
     try {
       for (let attempts = 1;; attempts++) {
-        const isLast = () => isRetiring || attempts > BACK_OFF_MS.length;
         try {
           const answer = await attempt(did, write, line);
-          if (isDone(answer) || isLast()) return { answer, attempts };
+          if (isDone(answer) || isLast(attempts)) return { answer, isFirstAttempt: attempts === 1 };
         } catch (error) {
-          if (isLast()) throw error;
+          if (isLast(attempts)) throw error;
         }
         await wait(sleep(delayAfter(attempts - 1)));
       }
@@ -116,18 +112,18 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
     }
   }
 
+  function isLast(attempts: number): boolean {
+    return isRetiring || attempts > BACK_OFF_MS.length;
+  }
+
   return {
-    async enter(did, write, entry) {
-      try {
-        const { answer, attempts } = await persist(did, write, entries, () => true);
-        return { answer, isFirstAttempt: attempts === 1 };
-      } catch (error) {
-        const { cause = "" } = describeError(error as Error, true);
+    enter: (did, write, entry) =>
+      persist(did, write, entries, isAnswer).catch((error: Error) => {
+        const { cause = "" } = describeError(error, true);
         const why = storable(cause, MAX_CAUSE_LENGTH);
         log({ level: "error", event: "settlement_deferred", cause: why, ...entry });
         return null;
-      }
-    },
+      }),
     async until(did, write) {
       // Whoever is not told goes on: expire_stale_requests ends what is left open.
       await persist(did, write, tidied, (isTrue) => isTrue).catch(() => {});
@@ -140,13 +136,17 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
   };
 }
 
+const isAnswer = () => true;
+
 /** Those that take turns. */
 interface Line {
   /** @throws {Error} where it is full */
   join(): void;
   leave(): void;
   count(): number;
-  /** Resolves when it is this DID's turn, which is over with `turnOver`. */
+  /** Takes a turn at once, which is over with `turnOver`; false: others have theirs. */
+  takesTurn(): boolean;
+  /** Resolves when it is this DID's turn. */
   turn(did: string): Promise<void>;
   turnOver(): void;
 }
@@ -165,10 +165,12 @@ function createLine(atOnce: number, most: number): Line {
       count--;
     },
     count: () => count,
-    async turn(did) {
-      if (turnsUnderWay < atOnce) turnsUnderWay++;
-      else await new Promise<void>((resolve) => queue.push(did, resolve));
+    takesTurn() {
+      if (turnsUnderWay >= atOnce) return false;
+      turnsUnderWay++;
+      return true;
     },
+    turn: (did) => new Promise((resolve) => queue.push(did, resolve)),
     turnOver() {
       const next = queue.shift();
       if (next) next();
