@@ -106,6 +106,16 @@ export interface BookkeeperDeps {
   log: (event: Record<string, unknown>) => void;
 }
 
+/** What is opened. */
+interface Opened {
+  did: string;
+  endedOnes: Settling;
+  /** Brings it into the books; a call that is settled early is concluded twice. */
+  conclude(ending: BookingEnding, answer: Answer | null): Promise<void>;
+  firstByte(): void;
+  whenSettled(): void;
+}
+
 /**
  * How many calls are being admitted, are under way, or wait for Postgres at most; the rest is for what
  * looks at jobs tell, and for costs that come late.
@@ -129,12 +139,8 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   let isRetiring = false;
 
   /** A booking that is concluded when it has ended, and keeps the isolate alive until then. */
-  function booking(
-    did: string,
-    endedOnes: Settling,
-    conclude: (ending: BookingEnding, answer: Answer | null) => Promise<void>,
-  ): Booking {
-    const { promise: ended, resolve: end } = Promise.withResolvers<BookingEnding>();
+  function booking({ did, endedOnes, conclude, firstByte, whenSettled }: Opened): Booking {
+    const { promise: settled, resolve } = Promise.withResolvers<void>();
     let answer: Answer | null = null;
     function settle(ending: BookingEnding): Promise<void> {
       const settled = conclude(ending, answer).catch((error: Error) => {
@@ -146,18 +152,21 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     }
     const retire = (reason: string) => waitUntil(settle({ kind: "retired", reason }));
     open.add(retire);
-    const settled = ended.then((ending) => {
-      open.delete(retire);
-      return settle(ending);
-    });
     waitUntil(settled);
     return {
       settled,
       answering(answering) {
         answer = answering;
       },
-      firstByte() {},
-      end,
+      firstByte,
+      end(ending) {
+        const isFirstEnd = open.delete(retire);
+        if (!isFirstEnd) return;
+        settle(ending).then(() => {
+          whenSettled();
+          resolve();
+        });
+      },
       hurry: store.settleSoon,
     };
   }
@@ -172,9 +181,10 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       return { did, route, model, ms: Math.round(now() - receivedAt) };
     }
 
-    async function conclude(ending: BookingEnding, answer: Answer | null) {
-      if (ending.kind === "no_such_path") await discard(answer?.httpStatus ?? null);
-      else await settle(ending, answer);
+    function conclude(ending: BookingEnding, answer: Answer | null): Promise<void> {
+      return ending.kind === "no_such_path"
+        ? discard(answer?.httpStatus ?? null)
+        : settle(ending, answer);
     }
 
     async function discard(httpStatus: number | null) {
@@ -215,19 +225,20 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       }
     }
 
-    const opened = booking(did, endedCalls, conclude);
     countCall(did, 1);
-    opened.settled.then(() => countCall(did, -1));
-    return {
-      ...opened,
+    return booking({
+      did,
+      endedOnes: endedCalls,
+      conclude,
       firstByte() {
         firstByteMs ??= Math.round(now() - call.receivedAt);
       },
-    };
+      whenSettled: () => countCall(did, -1),
+    });
   }
 
   function openJob({ did, jobId }: { did: string; jobId: string }): Booking {
-    return booking(did, endedLooks, async (_ending, answer) => {
+    async function conclude(_ending: BookingEnding, answer: Answer | null) {
       if (answer === null || answer.httpStatus >= 400) return;
       const { observed, apiKey } = answer;
       // The video itself, or HEAD, is no account of the job: whoever has it may never ask for one.
@@ -243,7 +254,9 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
         costSource: "response",
       };
       await entries.enter(did, () => store.bookCost(known), known);
-    });
+    }
+
+    return booking({ did, endedOnes: endedLooks, conclude, firstByte() {}, whenSettled() {} });
   }
 
   function withdraw(did: string, requestId: string) {
