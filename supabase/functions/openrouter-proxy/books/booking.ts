@@ -172,69 +172,71 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   }
 
   function openCall(call: BookedCall): Booking {
-    const { requestId, requestTime, did } = call;
+    const { did } = call;
     let firstByteMs: number | null = null;
-
-    /** What the log's line says of it, however it ended. */
-    function ended() {
-      const { did, route, model, receivedAt } = call;
-      return { did, route, model, ms: Math.round(now() - receivedAt) };
-    }
-
-    function conclude(ending: BookingEnding, answer: Answer | null): Promise<void> {
-      return ending.kind === "no_such_path"
-        ? discard(answer?.httpStatus ?? null)
-        : settle(ending, answer);
-    }
-
-    async function discard(httpStatus: number | null) {
-      const entry = { requestId, requestTime, outcome: "discarded" };
-      const entered = await entries.enter(did, () => store.discard(requestId, requestTime), entry);
-      // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
-      // succeeded and only its answer was lost. Anything else is a bug.
-      if (entered?.answer === false && entered.isFirstAttempt && !isRetiring) {
-        log({ level: "error", event: "discard_ignored", ...entry });
-      }
-      log(discardedLine({ ...ended(), requestId, httpStatus }));
-    }
-
-    async function settle(ending: Ending, answer: Answer | null) {
-      const { settlement, asksForCost } = settlementOf(
-        call,
-        ending,
-        answer,
-        firstByteMs,
-        usdPerCredit,
-      );
-      const entered = await entries.enter(did, () => store.settle(settlement), settlement);
-      const { settled, totalCostUsd, leftOut } = entered?.answer ?? NOT_ENTERED;
-      // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
-      // succeeded and only its answer was lost. Anything else is a bug.
-      if (entered && !settled && entered.isFirstAttempt && !isRetiring) {
-        log({ level: "error", event: "settlement_ignored", ...settlement });
-      }
-      if (leftOut !== null) {
-        log({ level: "error", event: "settlement_incomplete", left_out: leftOut, ...settlement });
-      }
-      const error = ending.kind === "broken" ? ending.error : null;
-      log(requestLine({ ...ended(), settlement, totalCostUsd, error }));
-
-      const { generationId } = settlement;
-      if (entered && asksForCost && generationId !== null) {
-        waitUntil(findCost({ requestId, requestTime, did, generationId }));
-      }
-    }
-
     countCall(did, 1);
     return booking({
       did,
       endedOnes: endedCalls,
-      conclude,
+      conclude: (ending, answer) =>
+        ending.kind === "no_such_path"
+          ? discard(call, answer?.httpStatus ?? null)
+          : settle(call, ending, answer, firstByteMs),
       firstByte() {
-        firstByteMs ??= Math.round(now() - call.receivedAt);
+        firstByteMs ??= elapsedMs(call);
       },
       whenSettled: () => countCall(did, -1),
     });
+  }
+
+  async function discard(call: BookedCall, httpStatus: number | null): Promise<void> {
+    const { requestId, requestTime, did, route, model } = call;
+    const entry = { requestId, requestTime, outcome: "discarded" };
+    const entered = await entries.enter(did, () => store.discard(requestId, requestTime), entry);
+    // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
+    // succeeded and only its answer was lost. Anything else is a bug.
+    if (entered?.answer === false && entered.isFirstAttempt && !isRetiring) {
+      log({ level: "error", event: "discard_ignored", ...entry });
+    }
+    log(discardedLine({ did, route, model, ms: elapsedMs(call), requestId, httpStatus }));
+  }
+
+  async function settle(
+    call: BookedCall,
+    ending: Ending,
+    answer: Answer | null,
+    firstByteMs: number | null,
+  ): Promise<void> {
+    const { requestId, requestTime, did, route, model } = call;
+    const { settlement, asksForCost } = settlementOf(
+      call,
+      ending,
+      answer,
+      firstByteMs,
+      usdPerCredit,
+    );
+    const entered = await entries.enter(did, () => store.settle(settlement), settlement);
+    const { settled, totalCostUsd, leftOut } = entered?.answer ?? NOT_ENTERED;
+    // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
+    // succeeded and only its answer was lost. Anything else is a bug.
+    if (entered && !settled && entered.isFirstAttempt && !isRetiring) {
+      log({ level: "error", event: "settlement_ignored", ...settlement });
+    }
+    if (leftOut !== null) {
+      log({ level: "error", event: "settlement_incomplete", left_out: leftOut, ...settlement });
+    }
+    const error = ending.kind === "broken" ? ending.error : null;
+    const ms = elapsedMs(call);
+    log(requestLine({ did, route, model, ms, settlement, totalCostUsd, error }));
+
+    const { generationId } = settlement;
+    if (entered && asksForCost && generationId !== null) {
+      waitUntil(findCost({ requestId, requestTime, did, generationId }));
+    }
+  }
+
+  function elapsedMs({ receivedAt }: BookedCall): number {
+    return Math.round(now() - receivedAt);
   }
 
   function openJob({ did, jobId }: { did: string; jobId: string }): Booking {
