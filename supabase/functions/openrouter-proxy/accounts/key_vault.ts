@@ -62,8 +62,8 @@ export function createKeyVault(
   const current = () => derived ??= deriveDataKey(encryptionKey);
   const previous = () =>
     previousEncryptionKey && (derivedPrevious ??= deriveDataKey(previousEncryptionKey));
-  // Keyed by DID and envelope, so that an entry dies with the row's ciphertext.
-  const opened = new BoundedCache<string>(MAX_CACHED_KEYS);
+  // Of each DID, what was opened last: an entry is good for that ciphertext alone.
+  const opened = new BoundedCache<{ envelope: string; plaintext: string }>(MAX_CACHED_KEYS);
 
   async function seal(did: string, plaintext: string): Promise<string> {
     const { id, key } = await current();
@@ -90,9 +90,10 @@ export function createKeyVault(
   }
 
   async function open(did: string, envelope: string): Promise<string> {
-    const cacheKey = `${did} ${envelope}`;
-    const plaintext = opened.get(cacheKey) ?? await decrypt(did, envelope);
-    opened.set(cacheKey, plaintext);
+    const last = opened.get(did);
+    if (last?.envelope === envelope) return last.plaintext;
+    const plaintext = await decrypt(did, envelope);
+    opened.set(did, { envelope, plaintext });
     return plaintext;
   }
 
