@@ -8,7 +8,7 @@ import type { Management } from "../openrouter/management.ts";
 import { ManagementError } from "../openrouter/management_call.ts";
 import type { Store } from "../store/store.ts";
 import type { AdmissionRequest } from "../store/admission.ts";
-import type { AccountKey, Admission } from "../store/admission_decision.ts";
+import type { AccountKey, Admission, NewLimit } from "../store/admission_decision.ts";
 import type { KeyLimit } from "../store/key_limit.ts";
 import type { KeyVault } from "./key_vault.ts";
 import { createProvisioner, type ProvisionerDeps, provisioningFailed } from "./provision.ts";
@@ -112,6 +112,12 @@ export function createAccounts(
     });
   }
 
+  async function openWithLimit(did: string, key: AccountKey, newLimit: NewLimit): Promise<string> {
+    const { mayWait, ...limit } = newLimit;
+    await (mayWait ? tellLater : tellLimit)(did, key.hash, limit);
+    return await vault.open(did, key.encryptedApiKey);
+  }
+
   /** The envelope of another key; null: OpenRouter has this one. */
   async function replace(did: string, keyHash: string): Promise<string | null> {
     try {
@@ -122,8 +128,7 @@ export function createAccounts(
     return await provision(did, keyHash);
   }
 
-  async function ask(request: AdmissionRequest): Promise<Admission> {
-    const admission = await store.admit(request);
+  function heed(admission: Admission): Admission {
     if (admission.decision === "budget_exceeded" && admission.alerted) onAlert();
     return admission;
   }
@@ -131,26 +136,23 @@ export function createAccounts(
   return {
     async admit(request) {
       const ended = endedCallsOf(request.did);
-      let admission = await ask(request);
+      let admission = heed(await store.admit(request));
       if (admission.decision === "needs_provisioning") {
         await provision(request.did, null);
-        admission = await ask(request);
+        admission = heed(await store.admit(request));
       }
       if (ended !== null && mayBeChangedByEnds(admission)) {
         await ended.areSettled();
-        admission = await ask(request);
+        admission = heed(await store.admit(request));
       }
       if (admission.decision === "admitted") return admission;
       throw refusalOf(admission, request);
     },
 
-    async openKey(did, { encryptedApiKey, hash, newLimit }) {
-      if (newLimit !== null) {
-        const { mayWait, ...limit } = newLimit;
-        await (mayWait ? tellLater : tellLimit)(did, hash, limit);
-      }
-      return await vault.open(did, encryptedApiKey);
-    },
+    openKey: (did, key) =>
+      key.newLimit === null
+        ? vault.open(did, key.encryptedApiKey)
+        : openWithLimit(did, key, key.newLimit),
 
     async replaceKey(did, { hash }) {
       const envelope = await replaceOnce(hash, () => replace(did, hash));
