@@ -18,10 +18,11 @@ interface Wait {
 /** Those that wait equally long: who comes first is due first. */
 interface Queue {
   waits: Set<Wait>;
-  timer: ReturnType<typeof setTimeout>;
+  /** Undefined: nobody waits. */
+  timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-/** By their length in milliseconds. */
+/** By their length in milliseconds, of which there are a few: constants, and what is configured. */
 const queues = new Map<number, Queue>();
 
 /**
@@ -33,22 +34,27 @@ const queues = new Map<number, Queue>();
 export function awakeTimeout(run: () => void, ms: number): () => void {
   const dueMs = performance.now() + ms;
   const wait: Wait = { run, dueMs, graceUntilMs: null, isTakenBack: false };
-  const queue = queues.get(ms);
-  if (queue !== undefined) queue.waits.add(wait);
-  else queues.set(ms, { waits: new Set([wait]), timer: timerFor(wait, ms, ms) });
-  return () => takeBack(wait, ms);
+  const queue = queues.get(ms) ?? newQueue(ms);
+  queue.waits.add(wait);
+  queue.timer ??= timerFor(queue, wait, ms);
+  return () => takeBack(queue, wait);
 }
 
-function timerFor(wait: Wait, inMs: number, ms: number): Queue["timer"] {
-  return setTimeout(() => runDue(wait, ms), inMs);
+function newQueue(ms: number): Queue {
+  const queue: Queue = { waits: new Set(), timer: undefined };
+  queues.set(ms, queue);
+  return queue;
 }
 
-function takeBack(wait: Wait, ms: number): void {
+function timerFor(queue: Queue, wait: Wait, inMs: number): Queue["timer"] {
+  return setTimeout(() => runDue(queue, wait), inMs);
+}
+
+function takeBack(queue: Queue, wait: Wait): void {
   wait.isTakenBack = true;
-  const queue = queues.get(ms);
-  if (queue === undefined || !queue.waits.delete(wait) || queue.waits.size > 0) return;
+  if (!queue.waits.delete(wait) || queue.waits.size > 0) return;
   clearTimeout(queue.timer);
-  queues.delete(ms);
+  queue.timer = undefined;
 }
 
 /**
@@ -56,8 +62,7 @@ function takeBack(wait: Wait, ms: number): void {
  *
  * @param timed whose timer this is: the clock may be a little behind it
  */
-function runDue(timed: Wait, ms: number): void {
-  const queue = queues.get(ms)!;
+function runDue(queue: Queue, timed: Wait): void {
   const { waits } = queue;
   const nowMs = performance.now();
   const due: Wait[] = [];
@@ -75,7 +80,6 @@ function runDue(timed: Wait, ms: number): void {
     // Those behind it are due later still.
     if (wait.dueMs > nowMs) break;
   }
-  if (next === null) queues.delete(ms);
-  else queue.timer = timerFor(next.wait, next.atMs - nowMs, ms);
+  queue.timer = next === null ? undefined : timerFor(queue, next.wait, next.atMs - nowMs);
   for (const wait of due) if (!wait.isTakenBack) wait.run();
 }
