@@ -25,6 +25,7 @@ import type { Log } from "./log/log.ts";
 import { createManagement } from "./openrouter/management.ts";
 import { createKeyCheck } from "./openrouter/management_key.ts";
 import { createCatalogue } from "./policy/catalogue.ts";
+import type { Settled } from "./store/settlement.ts";
 import type { Store } from "./store/store.ts";
 import { createTokenSigner } from "./usage/supabase_token.ts";
 
@@ -141,15 +142,15 @@ function bookkeeping(
 ): Bookkeeper {
   const { openrouterUrl, managementKey, usdPerCredit } = config;
   const sweep = createSweep({ store, alerts, now, waitUntil });
+  function noted(settled: Settled): Settled {
+    if (settled.isAlerted) alerts.soon();
+    sweep();
+    return settled;
+  }
   return createBookkeeper({
     store: {
       ...store,
-      async settle(settlement) {
-        const settled = await store.settle(settlement);
-        if (settled.isAlerted) alerts.soon();
-        sweep();
-        return settled;
-      },
+      settle: (settlement) => store.settle(settlement).then(noted),
     },
     generations: createGenerationReader(openrouterUrl, managementKey, fetch, sleep),
     usdPerCredit,

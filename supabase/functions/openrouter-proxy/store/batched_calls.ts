@@ -82,8 +82,8 @@ export function batchedCalls(call: StoreCall, now: () => number) {
      * Ends a pending row. One that has ended takes no more, but for a cost that it lacks, and the end
      * of a row that was given up.
      */
-    async settle(settlement: Settlement): Promise<Settled> {
-      return settledOf(await askToSettle(settlement));
+    settle(settlement: Settlement): Promise<Settled> {
+      return askToSettle(settlement).then(settledOf);
     },
 
     /** Somebody waits: rows that are about to end, or do so next, end now. */
