@@ -24,8 +24,10 @@ export function queueInTurns<Item>(): QueueInTurns<Item> {
     shift() {
       for (const [owner, items] of itemsOf) {
         size--;
-        itemsOf.delete(owner);
         const item = items.shift();
+        // Whoever is alone has the next turn as well.
+        if (items.length > 0 && itemsOf.size === 1) return item;
+        itemsOf.delete(owner);
         if (items.length > 0) itemsOf.set(owner, items);
         return item;
       }
