@@ -102,7 +102,8 @@ export function naturalBatches<Item, Answer>(
         if (mayPassAlone(error)) return new Map<string, Answer>();
         throw error;
       });
-      for (const [key, each] of together) {
+      for (const each of asked) {
+        const key = keyOf(each.item);
         if (answers.has(key)) each.resolve(answers.get(key)!);
         else leftOut.push(ownerOf(each.item), each);
       }
