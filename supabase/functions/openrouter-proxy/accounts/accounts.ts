@@ -135,15 +135,16 @@ export function createAccounts(
 
   return {
     async admit(request) {
+      const ask = () => store.admit(request).then(heed);
       const ended = endedCallsOf(request.did);
-      let admission = heed(await store.admit(request));
+      let admission = await ask();
       if (admission.decision === "needs_provisioning") {
         await provision(request.did, null);
-        admission = heed(await store.admit(request));
+        admission = await ask();
       }
       if (ended !== null && mayBeChangedByEnds(admission)) {
         await ended.areSettled();
-        admission = heed(await store.admit(request));
+        admission = await ask();
       }
       if (admission.decision === "admitted") return admission;
       throw refusalOf(admission, request);

@@ -106,8 +106,8 @@ export interface BookkeeperDeps {
   log: (event: Record<string, unknown>) => void;
 }
 
-/** What is opened. */
-interface Opened {
+/** What a booking is of, and what becomes of it. */
+interface Booked {
   did: string;
   endedOnes: Settling;
   /** Brings it into the books; a call that is settled early is concluded twice. */
@@ -139,7 +139,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   let isRetiring = false;
 
   /** A booking that is concluded when it has ended, and keeps the isolate alive until then. */
-  function booking({ did, endedOnes, conclude, firstByte, whenSettled }: Opened): Booking {
+  function booking({ did, endedOnes, conclude, firstByte, whenSettled }: Booked): Booking {
     const { promise: settled, resolve } = Promise.withResolvers<void>();
     let answer: Answer | null = null;
     function settle(ending: BookingEnding): Promise<void> {

@@ -21,7 +21,7 @@ export interface Upstream {
   /** An answer as it streams in, or the whole body of an error that is not huge; null: it has none. */
   body: ReadableStream<Uint8Array> | Bytes | null;
   /** Reads the body whole in one step of the runtime's; not there where that is not fetch's own. */
-  readWhole?: () => Promise<Bytes>;
+  readWhole?: (() => Promise<Bytes>) | undefined;
   /** Ends the call at OpenRouter: the connection is closed at once. */
   abort(reason: unknown): void;
 }
@@ -136,10 +136,7 @@ async function answerTo(
       if (status >= 400) body = await wholeIfSmall(body);
       else if (body === response.body) readWhole = () => response.bytes();
     }
-    const abort = aborter(controller);
-    return readWhole
-      ? { status, headers, body, readWhole, abort }
-      : { status, headers, body, abort };
+    return { status, headers, body, readWhole, abort: aborter(controller) };
   } catch (cause) {
     if (controller.signal.aborted) throw controller.signal.reason;
     throw new GatewayError("upstream_unreachable", "OpenRouter could not be reached", { cause });

@@ -428,3 +428,40 @@ Deno.test("forward takes no other protocol for an answer", async () => {
   const answer = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
   await assert.rejects(forwardedTo(answer, 2), { type: "upstream_unreachable", status: 502 });
 });
+
+Deno.test("a body is read in one step where it is fetch's own, and no error's", async () => {
+  const json = { "content-type": "application/json" };
+  for (
+    const [response, isOwn] of [
+      [new Response("[1,2]", { headers: json }), true],
+      [new Response("[1,2]", { status: 400, headers: json }), false],
+      [new Response("[1,2]", { headers: { ...json, "content-encoding": "x-gzip" } }), false],
+      [new Response(null, { status: 204 }), false],
+    ] as const
+  ) {
+    const { readWhole } = await forward(post(), PATIENCE, () => Promise.resolve(response));
+    assert.equal(readWhole !== undefined, isOwn);
+    if (readWhole) assert.equal(new TextDecoder().decode(await readWhole()), "[1,2]");
+  }
+});
+
+for (const ending of ["falls silent", "breaks"] as const) {
+  Deno.test(`the step that reads a whole body ends where that ${ending}`, async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr as Deno.NetAddr;
+    const accepted = listener.accept();
+    const answer = forward(post(`http://127.0.0.1:${port}/`), PATIENCE, sendOnce(fetch));
+    using connection = await accepted;
+    await connection.read(new Uint8Array(4_096));
+    await connection.write(utf8("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[1,2"));
+    const { readWhole, abort } = await answer;
+    const whole = readWhole!();
+    const told = assert.rejects(whole);
+    if (ending === "breaks") await connection.closeWrite();
+    else abort(new Error("silent for too long"));
+    await told;
+    // The connection is closed: what is still read of it is the request's end.
+    const rest = new Uint8Array(4_096);
+    while (await connection.read(rest).catch(() => null) !== null);
+  });
+}

@@ -42,7 +42,7 @@ export async function wholeIfAtOnce(
 
 /**
  * The same of a body whose length is told, in one step of the runtime's: to read it chunk by chunk takes a
- * tenth of a call's time. Such a step gives nothing of a body that breaks.
+ * twentieth of a call's time. Such a step gives nothing of a body that breaks.
  *
  * @param abort ends the step
  */
