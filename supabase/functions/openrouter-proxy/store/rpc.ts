@@ -1,5 +1,4 @@
 /** One call of an RPC, and what it is when Postgres or its API does not take it. */
-import type { PostgrestClient } from "@supabase/postgrest-js";
 import { awakeTimeout } from "../concurrency/awake_timeout.ts";
 import { GatewayError } from "../errors.ts";
 import { isAnswerOf, type Rpc } from "./rpc_answers.ts";
@@ -24,6 +23,21 @@ const LOST_CONNECTION = /^(?:08|57P|PGRST001)/;
 const SO_FOR_ALL = /^(?:53|25006|PGRST00[023])/;
 
 type Functions = Database["public"]["Functions"];
+
+/** What the Data API tells: an RPC's answer, or what Postgres, its API or something between them reports. */
+export interface Told {
+  /** From JSON; null: there was none. */
+  data: unknown;
+  /** Its code is empty where it came with none. */
+  error: { code: string; message: string } | null;
+}
+
+/** Asks the Data API for an RPC; that it cannot be reached is an error that it tells, too. */
+export type AskRpc = <Name extends Rpc>(
+  name: Name,
+  args: Functions[Name]["Args"],
+  signal: AbortSignal,
+) => PromiseLike<Told>;
 
 /** Calls an RPC. @throws {StoreUnavailable} */
 export type StoreCall = <Name extends Rpc>(
@@ -55,12 +69,10 @@ export function unusableAnswer(name: Rpc): StoreUnavailable {
   return new StoreUnavailable(`${name}: its answer is none that this gateway knows`, true);
 }
 
-/** Calls RPCs through this client, each within its time. */
-export function storeCall(client: PostgrestClient<Database>): StoreCall {
+/** Calls RPCs, each within its time. */
+export function storeCall(ask: AskRpc): StoreCall {
   return async (name, args) => {
-    const { data, error } = await inTime((signal) =>
-      client.rpc(name, args as never).abortSignal(signal)
-    );
+    const { data, error } = await inTime((signal) => ask(name, args, signal));
     if (error) {
       // Where an error is Postgres's or its API's own the call did nothing, unless it is the connection
       // between the two that got lost.

@@ -1,6 +1,7 @@
 /**
  * What knows Postgres: typed calls of the RPCs in supabase/migrations, by the part of supabase-js that
- * calls them. Each file of this folder has the calls of one concern, as supabase/schemas does.
+ * calls them; what every call asks for goes by fetch itself (rpc_by_fetch.ts). Each file of this folder
+ * has the calls of one concern, as supabase/schemas does.
  *
  * Every method throws a GatewayError `store_unavailable` when Postgres or its API does not take
  * the call, so that whoever needs a decision fails closed.
@@ -16,6 +17,7 @@ import { keyProvisioningCalls } from "./key_provisioning.ts";
 import { lateCostCalls } from "./late_costs.ts";
 import { lostCallCalls } from "./lost_calls.ts";
 import { inTime, storeCall, StoreUnavailable } from "./rpc.ts";
+import { rpcByFetch } from "./rpc_by_fetch.ts";
 import { settlementCalls } from "./settlement.ts";
 import { usageCalls } from "./usage.ts";
 
@@ -35,16 +37,20 @@ export function createStore(
   fetch: typeof globalThis.fetch,
   now: () => number,
 ) {
-  const client = new PostgrestClient<Database>(`${supabaseUrl}/rest/v1`, {
-    headers: apiKeyHeaders(secretKey),
+  const url = `${supabaseUrl}/rest/v1`;
+  const headers = apiKeyHeaders(secretKey);
+  const client = new PostgrestClient<Database>(url, {
+    headers,
     fetch,
     // By itself it asks three times more within seven seconds, or after whatever Retry-After says.
     retry: false,
   });
-  const call = storeCall(client);
+  const call = storeCall((name, args, signal) =>
+    client.rpc(name, args as never).abortSignal(signal)
+  );
 
   return {
-    ...batchedCalls(call, now),
+    ...batchedCalls(storeCall(rpcByFetch(url, headers, fetch)), now),
     ...settlementCalls(call),
     ...keyProvisioningCalls(call),
     ...accountCalls(call),
