@@ -17,10 +17,10 @@ export interface DataApi {
 
 const BASE_PATH = "/rest/v1";
 const CALL_PATH = /^\/rpc\/([^/]+)$/;
-const CORS = {
-  "access-control-allow-origin": "*",
-  "access-control-expose-headers": "Content-Range, Content-Location, Preference-Applied",
-};
+const CORS = [
+  ["access-control-allow-origin", "*"],
+  ["access-control-expose-headers", "Content-Range, Content-Location, Preference-Applied"],
+] as const;
 
 /**
  * Serves the tables and functions of the schema `public`. The schema is read at the first request:
@@ -72,13 +72,20 @@ export function createDataApi(
   }
 
   /** @throws {ApiError | postgres.PostgresError} */
-  async function answer(request: Request, path: string, caller: Caller): Promise<Response> {
+  async function answer(
+    request: Request,
+    path: string,
+    search: string,
+    caller: Caller,
+  ): Promise<Response> {
     const { functions, roleSettings } = await schemaRead();
     const { method, url, headers } = request;
     // Whole, before a connection is taken: a client that leaves meanwhile would keep that one.
     const body = new Uint8Array(await request.arrayBuffer());
-    const [, name] = CALL_PATH.exec(path) ?? [];
-    const functionCall = name === undefined ? null : plainCall(request, name, body, functions);
+    const name = CALL_PATH.exec(path)?.[1];
+    const functionCall = name === undefined
+      ? null
+      : plainCall({ method, search, headers }, name, body, functions);
     const readOnly = functionCall?.function.isReadOnly ?? ["GET", "HEAD"].includes(method);
     const settings = settingsStatement(caller, { method, path, headers, readOnly }, roleSettings);
     if (functionCall !== null) return await call(caller.role, settings, functionCall);
@@ -88,7 +95,7 @@ export function createDataApi(
 
   return {
     async fetch(request) {
-      const { pathname } = new URL(request.url);
+      const { pathname, search } = new URL(request.url);
       if (!pathname.startsWith(`${BASE_PATH}/`) || request.method === "OPTIONS") {
         return await tables.fetchUnidentified(request);
       }
@@ -96,7 +103,7 @@ export function createDataApi(
       let response: Response;
       try {
         caller = await identifyCaller(request.headers, keys, verify);
-        response = await answer(request, pathname.slice(BASE_PATH.length), caller);
+        response = await answer(request, pathname.slice(BASE_PATH.length), search, caller);
       } catch (error) {
         response = refusalOf(error, caller?.role === ANON).response();
       }
@@ -115,7 +122,7 @@ export function answerWhileStopping(): Response {
 }
 
 function readableAnywhere(response: Response): Response {
-  for (const [name, value] of Object.entries(CORS)) response.headers.set(name, value);
+  for (const [name, value] of CORS) response.headers.set(name, value);
   return response;
 }
 

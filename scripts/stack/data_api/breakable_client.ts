@@ -67,21 +67,19 @@ export function createBreakableClient(
       return loss !== undefined;
     },
     prepared: new Map(),
-    async query(text, parameters = []) {
-      if (loss !== undefined) throw loss;
-      const { promise, resolve, reject } = Promise.withResolvers<
-        postgres.RowList<postgres.Row[]>
-      >();
-      running.add(reject);
-      sql.unsafe(text, parameters).then(resolve, reject);
-      try {
-        return await promise;
-      } catch (error) {
-        if (error instanceof postgres.PostgresError && !endsSession(error)) throw error;
-        throw breakOff(error);
-      } finally {
-        running.delete(reject);
-      }
+    query(text, parameters = []) {
+      return new Promise((resolve, reject) => {
+        if (loss !== undefined) return reject(loss);
+        running.add(reject);
+        sql.unsafe(text, parameters).then((rows) => {
+          running.delete(reject);
+          resolve(rows);
+        }, (error) => {
+          running.delete(reject);
+          const isRefusal = error instanceof postgres.PostgresError && !endsSession(error);
+          reject(isRefusal ? error : breakOff(error));
+        });
+      });
     },
     async close() {
       // Without a limit of time it would wait for the socket's end, of which it does not hear.

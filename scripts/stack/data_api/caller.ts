@@ -33,11 +33,11 @@ export async function identifyCaller(
       hint: "No `apikey` request header or url param was found.",
     });
   }
-  const [, bearer] = /^Bearer\s+(.+)$/i.exec(headers.get("authorization") ?? "") ?? [];
+  const bearer = /^Bearer\s+(.+)$/i.exec(headers.get("authorization") ?? "")?.[1];
   // supabase-js sends the key as a Bearer, too, for as long as there is no session.
   const token = bearer === apikey || bearer?.startsWith("sb_") ? undefined : bearer;
 
-  const role = new Map([[publishableKey, ANON], [secretKey, "service_role"]]).get(apikey);
+  const role = apikey === secretKey ? "service_role" : apikey === publishableKey ? ANON : undefined;
   if (role !== undefined) return token === undefined ? callerOf({ role }) : await callerBy(token);
   // Legacy API keys are JWTs that the project has signed.
   const key = await verify(apikey).catch(() => {

@@ -21,36 +21,55 @@ export function settingsStatement(
   { method, path, headers, readOnly }: RequestSettings,
   roleSettings: RoleSettings,
 ): Statement {
-  const settings: [name: string, value: string][] = [
-    ["search_path", '"public", "extensions"'],
-    // Before the role: authenticator may set some that the role may not.
-    ...roleSettings.get(role) ?? [],
-    ["role", role],
-    ["request.jwt.claims", JSON.stringify(claims)],
-    ["request.method", method],
-    ["request.path", path],
-    ["request.headers", JSON.stringify(byName(headers))],
-    ["request.cookies", JSON.stringify(cookiesOf(headers))],
-    ...readOnly ? [["transaction_read_only", "on"] satisfies [string, string]] : [],
-  ];
-  const calls = settings.map((_, index) =>
-    `pg_catalog.set_config($${2 * index + 1}, $${2 * index + 2}, true)`
+  // Names and values in turns.
+  const values = ["search_path", '"public", "extensions"'];
+  // Before the role: authenticator may set some that the role may not.
+  for (const [name, value] of roleSettings.get(role) ?? []) values.push(name, value);
+  values.push(
+    "role",
+    role,
+    "request.jwt.claims",
+    JSON.stringify(claims),
+    "request.method",
+    method,
+    "request.path",
+    path,
+    "request.headers",
+    JSON.stringify(byName(headers)),
+    "request.cookies",
+    cookiesOf(headers),
+  );
+  if (readOnly) values.push("transaction_read_only", "on");
+  const count = values.length / 2;
+  return { id: `${count} settings`, text: () => textOf(count), values };
+}
+
+function textOf(count: number): string {
+  const calls = Array.from(
+    { length: count },
+    (_, index) => `pg_catalog.set_config($${2 * index + 1}, $${2 * index + 2}, true)`,
   );
   // One column instead of as many as there are settings, which nobody reads.
-  return { text: `select pg_catalog.num_nulls(${calls.join(", ")})`, values: settings.flat() };
+  return `select pg_catalog.num_nulls(${calls.join(", ")})`;
 }
 
 /** Deno takes ten times as long to iterate over Headers as to look through them by `forEach`. */
 function byName(headers: Headers): Record<string, string> {
-  const pairs: [name: string, value: string][] = [];
-  headers.forEach((value, name) => pairs.push([name, value]));
-  return Object.fromEntries(pairs);
+  // Without a prototype, whose members a header may be called by.
+  const values: Record<string, string> = Object.create(null);
+  headers.forEach((value, name) => {
+    values[name] = value;
+  });
+  return values;
 }
 
-function cookiesOf(headers: Headers): Record<string, string> {
-  const cookies = headers.get("cookie")?.split(";") ?? [];
-  return Object.fromEntries(cookies.map((cookie) => {
+/** As JSON. */
+function cookiesOf(headers: Headers): string {
+  const header = headers.get("cookie");
+  if (header === null) return "{}";
+  const pairs = header.split(";").map((cookie) => {
     const [name = "", ...value] = cookie.trim().split("=");
     return [name, value.join("=")];
-  }));
+  });
+  return JSON.stringify(Object.fromEntries(pairs));
 }

@@ -16,8 +16,8 @@ function fakeSession(fails: (message: string) => boolean = () => false) {
   return { session, messages };
 }
 
-const SETTINGS = { text: "select f($1)", values: ["it's"] };
-const CALL = { text: "select g()", values: [] };
+const SETTINGS = { id: "settings", text: () => "select f($1)", values: ["it's"] };
+const CALL = { id: "call", text: () => "select g()", values: [] };
 
 Deno.test("what a connection has not prepared is prepared behind what comes before it, once for each role", async () => {
   const { session, messages } = fakeSession();
@@ -27,14 +27,14 @@ Deno.test("what a connection has not prepared is prepared behind what comes befo
   };
   assert.deepEqual(await sent("anon"), [
     "prepare statement_0 as select f($1)",
-    "execute statement_0('it''s'); prepare statement_1 as select g()",
-    "execute statement_0('it''s'); execute statement_1",
+    "execute statement_0('it''s');prepare statement_1 as select g()",
+    "execute statement_0('it''s');execute statement_1;",
   ]);
-  assert.deepEqual(await sent("anon"), ["execute statement_0('it''s'); execute statement_1"]);
-  assert.deepEqual(await sent("anon", [CALL]), ["execute statement_1"]);
+  assert.deepEqual(await sent("anon"), ["execute statement_0('it''s');execute statement_1;"]);
+  assert.deepEqual(await sent("anon", [CALL]), ["execute statement_1;"]);
   assert.deepEqual(await sent("service_role", [CALL]), [
     "prepare statement_2 as select g()",
-    "execute statement_2",
+    "execute statement_2;",
   ]);
 });
 
@@ -47,12 +47,12 @@ Deno.test("what Postgres did not prepare is prepared the next time", async () =>
   assert.deepEqual(messages, [
     "prepare statement_0 as select g()",
     "prepare statement_0 as select g()",
-    "execute statement_0",
+    "execute statement_0;",
   ]);
 });
 
 Deno.test("values stand in a text as literals, each in its own place", () => {
   const values = ["it's $2", ...Array.from({ length: 9 }, (_, index) => `${index}`), "last"];
-  const statement = { text: "f($11, $1), $2", values };
+  const statement = { id: "f", text: () => "f($11, $1), $2", values };
   assert.equal(withValues(statement), "f('last', 'it''s $2'), '0'");
 });
