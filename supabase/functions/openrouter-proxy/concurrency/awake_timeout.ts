@@ -1,6 +1,7 @@
 /**
  * Time-outs for what comes from outside. Making a timer costs a call as much as a read of its answer,
- * so that there is one for all that wait equally long, and none while nobody waits.
+ * so that there is one for all that wait equally long. It stays while anybody waits, for whoever waits
+ * as long next; while nobody does, there is none.
  */
 
 /** Later than this is a timer only where its process stood still, or was as busy as that. */
@@ -18,12 +19,14 @@ interface Wait {
 /** Those that wait equally long: who comes first is due first. */
 interface Queue {
   waits: Set<Wait>;
-  /** Undefined: nobody waits. */
+  /** Not there while nobody waits; it may be earlier than the first is due. */
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** By their length in milliseconds, of which there are a few: constants, and what is configured. */
 const queues = new Map<number, Queue>();
+/** In all of them. */
+let waiting = 0;
 
 /**
  * Runs this after so many milliseconds. Where this process stood still over it (a paused container, a
@@ -36,6 +39,7 @@ export function awakeTimeout(run: () => void, ms: number): () => void {
   const wait: Wait = { run, dueMs, graceUntilMs: null, isTakenBack: false };
   const queue = queues.get(ms) ?? newQueue(ms);
   queue.waits.add(wait);
+  waiting++;
   queue.timer ??= timerFor(queue, wait, ms);
   return () => takeBack(queue, wait);
 }
@@ -52,7 +56,15 @@ function timerFor(queue: Queue, wait: Wait, inMs: number): Queue["timer"] {
 
 function takeBack(queue: Queue, wait: Wait): void {
   wait.isTakenBack = true;
-  if (!queue.waits.delete(wait) || queue.waits.size > 0) return;
+  if (queue.waits.delete(wait)) waitNoMore(1);
+}
+
+function waitNoMore(howMany: number): void {
+  waiting -= howMany;
+  if (waiting === 0) queues.forEach(clearTimer);
+}
+
+function clearTimer(queue: Queue): void {
   clearTimeout(queue.timer);
   queue.timer = undefined;
 }
@@ -81,5 +93,6 @@ function runDue(queue: Queue, timed: Wait): void {
     if (wait.dueMs > nowMs) break;
   }
   queue.timer = next === null ? undefined : timerFor(queue, next.wait, next.atMs - nowMs);
+  waitNoMore(due.length);
   for (const wait of due) if (!wait.isTakenBack) wait.run();
 }

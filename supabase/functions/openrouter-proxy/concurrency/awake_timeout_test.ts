@@ -107,6 +107,38 @@ Deno.test("awakeTimeouts of other lengths have timers of their own", () => {
   });
 });
 
+Deno.test("an awakeTimeout finds the timer of its length while anybody waits, and is due in its time", () => {
+  withTimers(({ running, ring, at }) => {
+    const ran: string[] = [];
+    const takeBack = awakeTimeout(() => assert.fail("it ran"), 60_000);
+    awakeTimeout(() => assert.fail("it ran"), 5_000)();
+    assert.deepEqual(running(), [60_000, 5_000], "the timer stays, for whoever is next");
+    at(2_000);
+    awakeTimeout(() => ran.push("next"), 5_000);
+    assert.deepEqual(running(), [60_000, 5_000]);
+    at(3_000);
+    takeBack();
+    assert.deepEqual(running(), [60_000, 5_000]);
+    // The two come in any order; this is the one that was set first.
+    ring(5_000);
+    assert.deepEqual([ran, running()], [[], [5_000]]);
+    ring(5_000);
+    assert.deepEqual([ran, running()], [[], [2_000]]);
+    ring(7_000);
+    assert.deepEqual(ran, ["next"]);
+  });
+});
+
+Deno.test("the last that runs leaves no timer of another length", () => {
+  withTimers(({ running, ring }) => {
+    awakeTimeout(() => {}, 5_000);
+    awakeTimeout(() => assert.fail("it ran"), 60_000)();
+    assert.deepEqual(running(), [5_000, 60_000]);
+    ring(5_000);
+    assert.deepEqual(running(), []);
+  });
+});
+
 Deno.test("an awakeTimeout that others are taken back before is still due in its time", () => {
   withTimers(({ running, ring, at }) => {
     const ran: string[] = [];
