@@ -7,7 +7,12 @@ import type { Bytes } from "../bytes/encodings.ts";
 import { createDidResolver } from "./did.ts";
 import { createKnownTokens } from "./known_tokens.ts";
 import { createAudienceSearch } from "./other_audience.ts";
-import { assertSameDid, presentedTokens, verifyOneOf } from "./presented_tokens.ts";
+import {
+  assertSameDid,
+  onlyTokenIfKnown,
+  presentedTokens,
+  verifyOneOf,
+} from "./presented_tokens.ts";
 import {
   isSignedRequest,
   readSignedHead,
@@ -15,6 +20,7 @@ import {
   type SignedHead,
   type VerifiedRequest,
 } from "./signed_request.ts";
+import type { VerifiedToken } from "./token.ts";
 import { unusableCredentials } from "./unusable_credentials.ts";
 
 export type { RequestHead };
@@ -91,24 +97,43 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     },
   ];
 
-  return async (head) => {
-    const { headers } = head;
+  function carrierOf(headers: Headers): SignatureCarrier | null {
+    for (const carrier of signatureCarriers) if (carrier.isUsed(headers)) return carrier;
+    return null;
+  }
+
+  async function authenticateSigned(
+    head: RequestHead,
+    carrier: SignatureCarrier,
+  ): Promise<Authentication> {
+    const tokens = await presentedTokens(head.headers, context);
+    const { claimedDid, verify } = await carrier.read(head);
+    const dids = [claimedDid, ...tokens.map((token) => token.claimedDid)];
+    assertSameDid(dids, "the signature (x-did, or keyid) and the token beside it");
+    return {
+      identity: null,
+      verify: async (body) => ({ ...await verify(body), tokenIssuedAt: null }),
+    };
+  }
+
+  async function authenticateTokens(headers: Headers): Promise<Authentication> {
     const tokens = await presentedTokens(headers, context);
-    const carrier = signatureCarriers.find(({ isUsed }) => isUsed(headers));
-    if (carrier) {
-      const { claimedDid, verify } = await carrier.read(head);
-      const dids = [claimedDid, ...tokens.map((token) => token.claimedDid)];
-      assertSameDid(dids, "the signature (x-did, or keyid) and the token beside it");
-      return {
-        identity: null,
-        verify: async (body) => ({ ...await verify(body), tokenIssuedAt: null }),
-      };
-    }
     if (tokens.length === 0) throw unusableCredentials(headers, options.now() / 1000);
-    const { did, issuedAt } = await verifyOneOf(tokens);
-    const identity = { did, replay: null, tokenIssuedAt: issuedAt };
-    return { identity, verify: () => Promise.resolve(identity) };
+    return byToken(await verifyOneOf(tokens));
+  }
+
+  return (head) => {
+    const { headers } = head;
+    const carrier = carrierOf(headers);
+    if (carrier !== null) return authenticateSigned(head, carrier);
+    const token = onlyTokenIfKnown(headers, context);
+    return token === null ? authenticateTokens(headers) : Promise.resolve(byToken(token));
   };
+}
+
+function byToken({ did, issuedAt }: VerifiedToken): Authentication {
+  const identity = { did, replay: null, tokenIssuedAt: issuedAt };
+  return { identity, verify: () => Promise.resolve(identity) };
 }
 
 /** Whether RFC 9421 signs a request with a DID as its keyid: relays sign with keys of their own. */

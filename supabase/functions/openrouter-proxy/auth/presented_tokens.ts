@@ -23,7 +23,22 @@ const KINDS: readonly ReadToken[] = [didToken, walletSession];
 
 /** The text of a Bearer token; null where `Authorization` holds none. */
 export function bearerOf(headers: Headers): string | null {
-  return /^Bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1] ?? null;
+  const authorization = headers.get("authorization");
+  return authorization !== null && /^Bearer +\S+$/i.test(authorization)
+    ? authorization.slice(authorization.lastIndexOf(" ") + 1)
+    : null;
+}
+
+/** The token of a request that presents one alone, where it was verified before; else null. */
+export function onlyTokenIfKnown(
+  headers: Headers,
+  { known }: TokenContext,
+): VerifiedToken | null {
+  const bearer = bearerOf(headers);
+  const apiKey = headers.get("x-api-key");
+  if (bearer !== null && apiKey !== null && bearer !== apiKey) return null;
+  const text = bearer ?? apiKey;
+  return text === null ? null : known.find(text);
 }
 
 /**
