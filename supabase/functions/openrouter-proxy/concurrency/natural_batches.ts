@@ -77,7 +77,8 @@ export function naturalBatches<Item, Answer>(
   let endOfPatience: ReturnType<typeof setTimeout> | undefined;
 
   /** Takes as many of those that wait as go together. */
-  function takeTogether(): Map<string, Waiting<Item, Answer>> {
+  function takeTogether(): Waiting<Item, Answer>[] {
+    if (waiting.size() === 1) return [waiting.shift()!];
     const together = new Map<string, Waiting<Item, Answer>>();
     const others: Waiting<Item, Answer>[] = [];
     while (together.size < atOnce) {
@@ -88,16 +89,18 @@ export function naturalBatches<Item, Answer>(
       else together.set(key, next);
     }
     for (const other of others) waiting.push(ownerOf(other.item), other);
-    return together;
+    return [...together.values()];
   }
 
-  async function callFor(together: Map<string, Waiting<Item, Answer>>): Promise<void> {
-    const asked = [...together.values()];
+  /** @param asked at least one */
+  function callFor(asked: Waiting<Item, Answer>[]): Promise<void> {
+    if (asked.length > 1) return callForSeveral(asked);
+    const { item, resolve, reject } = asked[0]!;
+    return one(item).then(resolve, reject);
+  }
+
+  async function callForSeveral(asked: Waiting<Item, Answer>[]): Promise<void> {
     try {
-      if (asked.length === 1) {
-        asked[0]!.resolve(await one(asked[0]!.item));
-        return;
-      }
       const answers = await many(asked.map(({ item }) => item)).catch((error) => {
         if (mayPassAlone(error)) return new Map<string, Answer>();
         throw error;
@@ -130,13 +133,15 @@ export function naturalBatches<Item, Answer>(
     endOfPatience = undefined;
     if (waiting.size() === 0) return;
     const together = takeTogether();
-    wereSeveral = together.size > 1;
+    wereSeveral = together.length > 1;
     callsUnderWay++;
-    callFor(together).then(() => {
-      callsUnderWay--;
-      if (waiting.size() > 0) goSoon();
-    });
+    callFor(together).then(callIsOver);
     if (waiting.size() > 0) endOfPatience = setTimeout(losePatience, patienceMs);
+  }
+
+  function callIsOver(): void {
+    callsUnderWay--;
+    if (waiting.size() > 0) goSoon();
   }
 
   function losePatience(): void {
