@@ -16,7 +16,7 @@ export interface BatchCalls<Item, Answer> {
   /** A call for one item. */
   one(item: Item): Promise<Answer>;
   /** A call for several: their answers by key. An item whose answer is missing is asked for alone. */
-  many(items: Item[]): Promise<ReadonlyMap<string, Answer>>;
+  many(items: Item[]): Promise<Pick<ReadonlyMap<string, Answer>, "has" | "get">>;
   /** What tells items apart; two with the same key never go together. */
   keyOf(item: Item): string;
   /** Who asks for it. */

@@ -44,12 +44,10 @@ export function batchedCalls(call: StoreCall, now: () => number) {
     ownerOf: ({ did }) => did,
     one: (request) =>
       admissions.run(() => call("admit_request", { p_admission: admissionMembers(request) })),
-    many: async (requests) =>
-      byId(
-        await admissions.run(() =>
-          call("admit_requests", { p_admissions: JSON.stringify(requests.map(admissionMembers)) })
-        ),
-      ),
+    many: (requests) =>
+      admissions.run(() =>
+        call("admit_requests", { p_admissions: JSON.stringify(requests.map(admissionMembers)) })
+      ).then(byId),
     mayPassAlone,
   }, ADMISSIONS);
 
@@ -57,12 +55,10 @@ export function batchedCalls(call: StoreCall, now: () => number) {
     keyOf: ({ requestId }) => requestId,
     ownerOf: () => "",
     one: (settlement) => call("settle_request", { p_settlement: settlementMembers(settlement) }),
-    many: async (settlements) =>
-      byId(
-        await call("settle_requests", {
-          p_settlements: JSON.stringify(settlements.map(settlementMembers)),
-        }),
-      ),
+    many: (settlements) =>
+      call("settle_requests", {
+        p_settlements: JSON.stringify(settlements.map(settlementMembers)),
+      }).then(byId),
     mayPassAlone,
   }, SETTLEMENTS);
 
@@ -100,6 +96,7 @@ function notAsked(): StoreUnavailable {
 }
 
 /** What an RPC for several answers, `{<request id>: answer}`. Each answer is read by who asked for it. */
-function byId(told: unknown): ReadonlyMap<string, unknown> {
-  return new Map(Object.entries(told as Record<string, unknown>));
+function byId(told: unknown): Pick<ReadonlyMap<string, unknown>, "has" | "get"> {
+  const answers = told as Record<string, unknown>;
+  return { has: (id) => Object.hasOwn(answers, id), get: (id) => answers[id] };
 }
