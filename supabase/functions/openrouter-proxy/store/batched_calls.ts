@@ -64,14 +64,9 @@ export function batchedCalls(call: StoreCall, now: () => number) {
 
   return {
     /** Decides on a request and, when it is metered and admitted, books its pending row. */
-    async admit(request: AdmissionRequest): Promise<Admission> {
-      if (admissions.isOpen()) throw notAsked();
-      const admission = admissionOf(await askToAdmit(request));
-      const isOfItself = admission.decision === "duplicate" &&
-        admission.duplicateOf === request.requestId;
-      // It was admitted before, by a call whose answer lacked it.
-      if (isOfItself) throw unusableAnswer("admit_request");
-      return admission;
+    admit(request: AdmissionRequest): Promise<Admission> {
+      if (admissions.isOpen()) return Promise.reject(notAsked());
+      return askToAdmit(request).then((told) => decisionOn(request, told));
     },
 
     /**
@@ -85,6 +80,15 @@ export function batchedCalls(call: StoreCall, now: () => number) {
     /** Somebody waits: rows that are about to end, or do so next, end now. */
     settleSoon,
   };
+}
+
+function decisionOn(request: AdmissionRequest, told: unknown): Admission {
+  const admission = admissionOf(told);
+  const isOfItself = admission.decision === "duplicate" &&
+    admission.duplicateOf === request.requestId;
+  // It was admitted before, by a call whose answer lacked it.
+  if (isOfItself) throw unusableAnswer("admit_request");
+  return admission;
 }
 
 function mayPassAlone(error: unknown): boolean {
