@@ -71,33 +71,42 @@ export function unusableAnswer(name: Rpc): StoreUnavailable {
 
 /** Calls RPCs, each within its time. */
 export function storeCall(ask: AskRpc): StoreCall {
-  return async (name, args) => {
-    const { data, error } = await inTime((signal) => ask(name, args, signal));
-    if (error) {
-      // Where an error is Postgres's or its API's own the call did nothing, unless it is the connection
-      // between the two that got lost.
-      const mayHaveArrived = !OWN_CODE.test(error.code) || LOST_CONNECTION.test(error.code) ||
-        (name === "admit_request" && error.code === ADMITTED_BEFORE);
-      const mayPassAlone = !mayHaveArrived && !SO_FOR_ALL.test(error.code);
-      const cause = `${name}: ${error.code} ${error.message}`;
-      throw new StoreUnavailable(cause, mayHaveArrived, mayPassAlone);
-    }
-    if (!isAnswerOf(name, data)) throw unusableAnswer(name);
-    return data;
-  };
+  return (name, args) =>
+    inTime((signal) => ask(name, args, signal)).then(({ data, error }) => {
+      if (error) throw refusalOf(name, error);
+      if (!isAnswerOf(name, data)) throw unusableAnswer(name);
+      return data;
+    });
 }
 
-/** Asks something of Postgres, which has so much time for it. @param ask ends when its signal aborts */
-export async function inTime<Answer>(
+function refusalOf(name: Rpc, { code, message }: NonNullable<Told["error"]>): StoreUnavailable {
+  // Where an error is Postgres's or its API's own the call did nothing, unless it is the connection
+  // between the two that got lost.
+  const mayHaveArrived = !OWN_CODE.test(code) || LOST_CONNECTION.test(code) ||
+    (name === "admit_request" && code === ADMITTED_BEFORE);
+  const mayPassAlone = !mayHaveArrived && !SO_FOR_ALL.test(code);
+  return new StoreUnavailable(`${name}: ${code} ${message}`, mayHaveArrived, mayPassAlone);
+}
+
+/**
+ * Asks something of Postgres, which has so much time for it.
+ *
+ * @param ask ends when its signal aborts. A query is sent when its `then` is called: that is once
+ */
+export function inTime<Answer>(
   ask: (signal: AbortSignal) => PromiseLike<Answer>,
 ): Promise<Answer> {
   const controller = new AbortController();
   const takeBack = awakeTimeout(() => controller.abort(tooLate()), CALL_TIMEOUT_MS);
-  try {
-    return await ask(controller.signal);
-  } finally {
+  const answer = ask(controller.signal).then((answer) => {
     takeBack();
-  }
+    return answer;
+  }, (error) => {
+    takeBack();
+    throw error;
+  });
+  // The query's own promise, of which its type says less.
+  return Promise.resolve(answer);
 }
 
 function tooLate(): DOMException {
