@@ -10,18 +10,35 @@ export interface QueueInTurns<Item> {
 }
 
 export function queueInTurns<Item>(): QueueInTurns<Item> {
-  /** Those who have items, whoever's turn is next first. */
+  /** An item that came while there was none: a map's table is made anew each time that it empties. */
+  let only: { owner: string; item: Item } | null = null;
+  /** Those who have other items, whoever's turn is next first. */
   const itemsOf = new Map<string, Item[]>();
   let size = 0;
 
+  function add(owner: string, item: Item): void {
+    const items = itemsOf.get(owner);
+    if (items === undefined) itemsOf.set(owner, [item]);
+    else items.push(item);
+  }
+
   return {
     push(owner, item) {
-      size++;
-      const items = itemsOf.get(owner);
-      if (items === undefined) itemsOf.set(owner, [item]);
-      else items.push(item);
+      if (size++ === 0) {
+        only = { owner, item };
+        return;
+      }
+      if (only !== null) add(only.owner, only.item);
+      only = null;
+      add(owner, item);
     },
     shift() {
+      if (only !== null) {
+        const { item } = only;
+        only = null;
+        size = 0;
+        return item;
+      }
       for (const [owner, items] of itemsOf) {
         size--;
         const item = items.shift();

@@ -25,3 +25,19 @@ Deno.test("queueInTurns gives a newcomer its turn once each of the others has ha
   queue.push("a", "a4");
   assert.deepEqual(rest(queue), ["a4"]);
 });
+
+Deno.test("queueInTurns gives a lone item, and the turn of its owner is over with it", () => {
+  const queue = queueInTurns<string>();
+  for (const item of ["a1", "b1"]) {
+    assert.equal(queue.shift(), undefined);
+    queue.push(item[0]!, item);
+    assert.equal(queue.size(), 1);
+    assert.equal(queue.shift(), item);
+    assert.equal(queue.size(), 0);
+  }
+  for (const item of ["a2", "a3", "b2"]) queue.push(item[0]!, item);
+  assert.equal(queue.shift(), "a2");
+  assert.equal(queue.shift(), "b2");
+  queue.push("b", "b3");
+  assert.deepEqual(rest(queue), ["a3", "b3"]);
+});
