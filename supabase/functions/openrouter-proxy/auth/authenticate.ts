@@ -70,6 +70,8 @@ export interface Authentication {
  */
 export type Authenticate = (head: RequestHead) => Promise<Authentication>;
 
+const KEYID_IS_DID = /; *keyid="did:/;
+
 /** A way to sign a request. */
 interface SignatureCarrier {
   isUsed(headers: Headers): boolean;
@@ -138,5 +140,6 @@ function byToken({ did, issuedAt }: VerifiedToken): Authentication {
 
 /** Whether RFC 9421 signs a request with a DID as its keyid: relays sign with keys of their own. */
 function hasHttpSignature(headers: Headers): boolean {
-  return /; *keyid="did:/.test(headers.get("signature-input") ?? "");
+  const input = headers.get("signature-input");
+  return input !== null && KEYID_IS_DID.test(input);
 }

@@ -21,10 +21,12 @@ type ReadToken = (text: string, context: TokenContext) => Promise<PresentedToken
 /** Every kind of token that there is. */
 const KINDS: readonly ReadToken[] = [didToken, walletSession];
 
+const BEARER = /^Bearer +\S+$/i;
+
 /** The text of a Bearer token; null where `Authorization` holds none. */
 export function bearerOf(headers: Headers): string | null {
   const authorization = headers.get("authorization");
-  return authorization !== null && /^Bearer +\S+$/i.test(authorization)
+  return authorization !== null && BEARER.test(authorization)
     ? authorization.slice(authorization.lastIndexOf(" ") + 1)
     : null;
 }
