@@ -84,8 +84,8 @@ export function admissionMembers(request: AdmissionRequest) {
     message_expires_at: request.replay?.expiresAt.toISOString() ?? null,
     token_issued_at: request.tokenIssuedAt?.toISOString() ?? null,
     owned_generations: request.ownedGenerations,
-    shared_features: request.sharedFeatures.map(({ feature }) => feature),
-    server_tools: request.serverTools.map(({ name }) => name),
+    shared_features: request.sharedFeatures.map(featureOf),
+    server_tools: request.serverTools.map(nameOf),
     may_lack_key: true,
     idempotency_key: request.idempotency?.key ?? null,
     body_hash: request.idempotency?.bodyHash ?? null,
@@ -97,3 +97,6 @@ export function admissionMembers(request: AdmissionRequest) {
     label: request.label,
   };
 }
+
+const featureOf = ({ feature }: { feature: string }) => feature;
+const nameOf = ({ name }: { name: string }) => name;
