@@ -33,13 +33,15 @@ export function queueInTurns<Item>(): QueueInTurns<Item> {
       add(owner, item);
     },
     shift() {
+      if (size === 0) return undefined;
       if (only !== null) {
         const { item } = only;
         only = null;
         size = 0;
         return item;
       }
-      for (const [owner, items] of itemsOf) {
+      for (const owner of itemsOf.keys()) {
+        const items = itemsOf.get(owner)!;
         size--;
         const item = items.shift();
         // Whoever is alone has the next turn as well.
