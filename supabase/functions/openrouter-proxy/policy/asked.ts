@@ -35,13 +35,15 @@ export type Caching = "none" | "short" | "long";
 export const TIERS = ["service_tier", "speed"] as const;
 export type Tier = typeof TIERS[number];
 
+const NO_TOOLS: ReadonlyMap<string, AskedTool> = new Map();
+
 export class Asked {
   /** Every model that is named, as it was written. */
   readonly models = new Set<string>();
   /** Whether the body's own `models` names one. */
   listsModels = false;
-  /** By canonical name. */
-  readonly tools = new Map<string, AskedTool>();
+  /** By canonical name; made with the first, as most requests ask for none. */
+  #tools: Map<string, AskedTool> | null = null;
   /** `reasoning.mode`, each once: it may lead to another model than those. */
   readonly modes: string[] = [];
   /** Says why a model that runs is not named. */
@@ -67,15 +69,21 @@ export class Asked {
   /** Whether a fallback has rules of its own for its provider. */
   hasOtherProvider = false;
 
+  /** By canonical name. */
+  get tools(): ReadonlyMap<string, AskedTool> {
+    return this.#tools ?? NO_TOOLS;
+  }
+
   model(name: string, where: () => string): void {
     if (name.length > MAX_MODEL_LENGTH) this.unnamed ??= () => `${where()} is no model's name`;
     else if (this.models.size <= MAX_NAMES) this.models.add(name);
   }
 
   tool(name: string, tool: AskedTool): void {
-    const known = this.tools.get(name);
+    const tools = this.#tools ??= new Map();
+    const known = tools.get(name);
     if (known !== undefined) {
-      this.tools.set(name, {
+      tools.set(name, {
         where: known.where,
         uses: known.uses + tool.uses,
         // One that does not say finds what is usual, whatever the other asks for.
@@ -85,7 +93,7 @@ export class Asked {
           tool.characters || USUAL_CHARACTERS,
         ),
       });
-    } else if (this.tools.size <= MAX_NAMES) this.tools.set(name, tool);
+    } else if (tools.size <= MAX_NAMES) tools.set(name, tool);
   }
 
   /** @param mode trimmed, in lower case */

@@ -92,10 +92,11 @@ export function asksOf(
 ): Asks | null {
   if (call === null) return null;
   const { model, asked, sharedFeatures } = said;
-  const named = new Set<string>();
-  if (model) named.add(withAuthor(model, call.bareNamesOf));
-  for (const name of asked.models) named.add(withAuthor(name, call.bareNamesOf));
-  const models = [...named];
+  const models = model ? [withAuthor(model, call.bareNamesOf)] : [];
+  for (const asWritten of asked.models) {
+    const name = withAuthor(asWritten, call.bareNamesOf);
+    if (!models.includes(name)) models.push(name);
+  }
   const bounds = json?.bounds;
   const namesModel = json?.namesModel ?? Boolean(model);
   const unnamed = whyUnnamed(namesModel, sharedFeatures, models, asked.unnamed);

@@ -84,7 +84,6 @@ class BodyReading implements CallBody, JsonVisitor {
   readonly #data: readonly string[];
   readonly #reach = new Reach();
   readonly sharedFeatures: readonly Finding[] = this.#reach.sharedFeatures;
-  readonly previousJobIds: ReadonlySet<string> = this.#reach.previousJobIds;
   readonly asked = this.#reach.asked;
   readonly bounds = new Bounds(this.asked);
   text: TextSize = { bytes: 0, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };
@@ -95,6 +94,10 @@ class BodyReading implements CallBody, JsonVisitor {
 
   constructor(data: readonly string[]) {
     this.#data = data;
+  }
+
+  get previousJobIds(): ReadonlySet<string> {
+    return this.#reach.previousJobIds;
   }
 
   get namesModel(): boolean {

@@ -13,13 +13,13 @@ import { Watch } from "./watch.ts";
 
 /** No body names more than one and those of its fallbacks. */
 const MAX_JOBS = 100;
+const NO_JOBS: ReadonlySet<string> = new Set();
 
 /** What one body reaches. */
 export class Reach implements Report {
   /** The first of each feature, complete once the body has ended. */
   readonly sharedFeatures: Finding[] = [];
-  /** What `previous_job_id` names, at any depth. */
-  readonly previousJobIds = new Set<string>();
+  #previousJobIds: Set<string> | null = null;
   /** What is asked for that costs, complete once the body has ended. */
   readonly asked = new Asked();
   /**
@@ -28,14 +28,20 @@ export class Reach implements Report {
    */
   readonly visitor = new Watch(null, "", this, "plain");
 
+  /** What `previous_job_id` names, at any depth. */
+  get previousJobIds(): ReadonlySet<string> {
+    return this.#previousJobIds ?? NO_JOBS;
+  }
+
   finding(feature: FoundFeature, where: () => string): void {
     if (this.sharedFeatures.some((found) => found.feature === feature)) return;
     this.sharedFeatures.push({ feature, param: where() });
   }
 
   jobId(id: string): void {
-    this.previousJobIds.add(id);
-    if (this.previousJobIds.size > MAX_JOBS) {
+    this.#previousJobIds ??= new Set();
+    this.#previousJobIds.add(id);
+    if (this.#previousJobIds.size > MAX_JOBS) {
       throw new GatewayError("invalid_request", `the body names over ${MAX_JOBS} previous jobs`);
     }
   }
