@@ -2,7 +2,8 @@
  * What is passed on of a JSON text that is read piece by piece: the text itself, but for values that are
  * taken whole, which may be held back and replaced.
  */
-import { concat, concatAll, NO_BYTES } from "./encodings.ts";
+import { concat, concatAll, NO_BYTES, textOf } from "./encodings.ts";
+import { textIn } from "./short_texts.ts";
 
 export interface Taking {
   /** Of a larger value nothing is taken. */
@@ -19,7 +20,20 @@ export interface Taking {
    * no more comes, or what does is no JSON. Where this is missing, it comes out as it is.
    */
   part?(text: Uint8Array): Uint8Array;
+  readonly text?: undefined;
 }
+
+/** Takes a value as a string, and leaves it in its place. */
+export interface TextTaking {
+  /** As above. */
+  readonly maxBytes: number;
+  /** @param json the value's JSON text; null: it is too large */
+  text(json: string | null): void;
+  readonly replaces?: undefined;
+  readonly part?: undefined;
+}
+
+type AnyTaking = Taking | TextTaking;
 
 /** One text on its way through a scanner, which says where its values begin and end. */
 export class JsonPassage {
@@ -30,7 +44,7 @@ export class JsonPassage {
   #from = 0;
 
   /** The value that is being taken, its depth, and what earlier pieces held of it. */
-  #taking: Taking | null = null;
+  #taking: AnyTaking | null = null;
   #depth = 0;
   #taken: Uint8Array = NO_BYTES;
   #takenBytes = 0;
@@ -59,7 +73,7 @@ export class JsonPassage {
   }
 
   /** Takes the value that begins here. @param depth how deep it is nested */
-  take(taking: Taking, at: number, depth: number): void {
+  take(taking: AnyTaking, at: number, depth: number): void {
     this.#taking = taking;
     this.#depth = depth;
     this.#takenBytes = this.#releasedBytes = 0;
@@ -106,22 +120,24 @@ export class JsonPassage {
     return this.#taking?.replaces === true && this.#excess === "none";
   }
 
-  #takingEnded(taking: Taking, at: number): void {
-    const here = this.#piece.subarray(this.#takenFrom, at);
-    if (this.#excess === "none" && this.#takenBytes + here.length > taking.maxBytes) {
-      this.#exceeded(taking);
-    }
-    if (this.#excess === "none") this.#give(taking, here, at);
+  #takingEnded(taking: AnyTaking, at: number): void {
+    const size = this.#takenBytes + at - this.#takenFrom;
+    if (this.#excess === "none" && size > taking.maxBytes) this.#exceeded(taking);
+    if (this.#excess === "none") this.#give(taking, at);
     else this.#passExcess(taking, at);
     this.#taking = null;
     this.#taken = NO_BYTES;
   }
 
-  /** Gives the whole value to who takes it. @param here what this piece has of it */
-  #give(taking: Taking, here: Uint8Array, at: number): void {
-    const text = this.#takenBytes === 0
-      ? here
-      : concat(this.#taken.subarray(0, this.#takenBytes), here);
+  /** Gives the whole value to who takes it. */
+  #give(taking: AnyTaking, at: number): void {
+    const isHere = this.#takenBytes === 0;
+    if (taking.text !== undefined && isHere) {
+      return taking.text(textIn(this.#piece, this.#takenFrom, at));
+    }
+    const here = this.#piece.subarray(this.#takenFrom, at);
+    const text = isHere ? here : concat(this.#taken.subarray(0, this.#takenBytes), here);
+    if (taking.text !== undefined) return taking.text(textOf(text));
     const replacement = taking.value(text);
     if (!taking.replaces) return;
     this.#out.push(
@@ -133,7 +149,7 @@ export class JsonPassage {
   }
 
   /** Keeps the value as far as this piece has it. */
-  #keep(taking: Taking, end: number): void {
+  #keep(taking: AnyTaking, end: number): void {
     const here = this.#piece.subarray(this.#takenFrom, end);
     const size = this.#takenBytes + here.length;
     if (this.#excess === "none" && size > taking.maxBytes) this.#exceeded(taking);
@@ -148,19 +164,23 @@ export class JsonPassage {
     if (taking.replaces) this.#from = end;
   }
 
-  #exceeded(taking: Taking): void {
-    const replacement = taking.value(null);
-    if (taking.replaces) {
-      const isDropped = replacement !== null && this.#releasedBytes === 0;
-      this.#excess = isDropped ? "is dropped" : "passes";
-      const held = this.#taken.slice(this.#releasedBytes, this.#takenBytes);
-      this.#out.push(isDropped ? replacement : partOf(taking, held));
-    } else this.#excess = "passes";
+  #exceeded(taking: AnyTaking): void {
+    this.#excess = "passes";
+    if (taking.text !== undefined) taking.text(null);
+    else {
+      const replacement = taking.value(null);
+      if (taking.replaces) {
+        const isDropped = replacement !== null && this.#releasedBytes === 0;
+        if (isDropped) this.#excess = "is dropped";
+        const held = this.#taken.slice(this.#releasedBytes, this.#takenBytes);
+        this.#out.push(isDropped ? replacement : partOf(taking, held));
+      }
+    }
     this.#taken = NO_BYTES;
   }
 
   /** Passes on, or drops, what this piece has of a value that is too large to be taken. */
-  #passExcess(taking: Taking, end: number): void {
+  #passExcess(taking: AnyTaking, end: number): void {
     if (!taking.replaces) return;
     if (this.#excess === "passes" && end > this.#from) {
       this.#out.push(partOf(taking, this.#piece.subarray(this.#from, end)));
@@ -174,6 +194,6 @@ export class JsonPassage {
   }
 }
 
-function partOf(taking: Taking, text: Uint8Array): Uint8Array {
+function partOf(taking: AnyTaking, text: Uint8Array): Uint8Array {
   return taking.part?.(text) ?? text;
 }

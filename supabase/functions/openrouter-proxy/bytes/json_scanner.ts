@@ -11,7 +11,7 @@
 import { BYTE_ORDER_MARK, concat, NO_BYTES } from "./encodings.ts";
 import { MAX_NAME_BYTES, nameIn } from "./json_names.ts";
 import { afterInNumber, firstInNumber, mayEndNumber, MINUS } from "./json_number.ts";
-import { JsonPassage, type Taking } from "./json_passage.ts";
+import { JsonPassage, type Taking, type TextTaking } from "./json_passage.ts";
 
 /** What is done with one value. */
 export interface JsonVisitor {
@@ -28,9 +28,9 @@ export interface JsonVisitor {
   /** It ends. @param at of the closing bracket */
   end?(at: number, isEmpty: boolean): void;
   /** Takes the value whole, in place of looking into it. */
-  take?: Taking;
+  take?: Taking | TextTaking;
   /** The same for a string, a number, true, false or null alone. */
-  scalar?: Taking | undefined;
+  scalar?: Taking | TextTaking | undefined;
 }
 
 /** Why a scanner reads no further: what it was fed is no JSON text, or one beyond its bounds. */

@@ -9,7 +9,7 @@
  */
 import { textOf, utf8 } from "../bytes/encodings.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
-import type { Taking } from "../bytes/json_passage.ts";
+import type { Taking, TextTaking } from "../bytes/json_passage.ts";
 import {
   IDENTIFIERS,
   REDACTED_TEXT,
@@ -128,7 +128,7 @@ function untold(keepsLength: boolean, linkOf: LinkOf | null): Untold {
       maxBytes: MAX_URL_BYTES,
       replaces: true,
       value(json) {
-        const url = json === null ? null : parsed(json);
+        const url = json === null ? null : parsed(textOf(json));
         const here = typeof url === "string" ? linkOf?.(url) ?? null : null;
         return here === null ? null : utf8(JSON.stringify(here));
       },
@@ -255,7 +255,7 @@ class ToldAnswer extends ToldObject {
 }
 
 /** The value of one member after another: each has ended when the next one begins. */
-class ToldValue implements JsonVisitor, Taking {
+class ToldValue implements JsonVisitor, TextTaking {
   readonly take = this;
   readonly maxBytes = MAX_TOLD_BYTES;
   #object: Record<string, unknown> = {};
@@ -268,9 +268,8 @@ class ToldValue implements JsonVisitor, Taking {
     return this;
   }
 
-  value(json: Uint8Array | null): null {
+  text(json: string | null): void {
     if (json !== null) this.#object[this.#name] = parsed(json);
-    return null;
   }
 }
 
@@ -283,7 +282,9 @@ function errorTaking(put: (value: unknown) => void, keepsLength: boolean): Takin
     maxBytes: MAX_ERROR_BYTES,
     replaces: true,
     value(json) {
-      put(json === null ? { message: "an error that is too large to be read" } : parsed(json));
+      put(
+        json === null ? { message: "an error that is too large to be read" } : parsed(textOf(json)),
+      );
       if (json === null) return keepsLength ? null : TOO_LARGE;
       return redactedError(json, keepsLength);
     },
@@ -328,10 +329,9 @@ function identifierReading(keepsLength: boolean): JsonVisitor {
 }
 
 /** Most of what is told is a plain text, in each of a hundred thousand events. */
-function parsed(json: Uint8Array): unknown {
-  const text = textOf(json);
-  const isPlain = isText(json) && !text.includes("\\");
-  return isPlain ? text.slice(1, -1) : parseWithExactMoney(text);
+function parsed(json: string): unknown {
+  const isPlain = json.startsWith('"') && !json.includes("\\");
+  return isPlain ? json.slice(1, -1) : parseWithExactMoney(json);
 }
 
 function isText(json: Uint8Array): boolean {

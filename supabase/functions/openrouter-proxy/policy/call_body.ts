@@ -3,7 +3,7 @@
  *
  * Source: docs/protocol.md, "Bodies".
  */
-import { type Bytes, textOf } from "../bytes/encodings.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { GatewayError } from "../errors.ts";
 import type { Members, Presence } from "./additions.ts";
@@ -184,12 +184,11 @@ class BodyReading implements CallBody, JsonVisitor {
       end: () => watch.end(),
       scalar: {
         maxBytes: MAX_TEXT_BYTES,
-        value: (json) => {
-          const value: unknown = json === null ? null : JSON.parse(textOf(json));
+        text: (json) => {
+          const value: unknown = json === null ? null : JSON.parse(json);
           if (typeof value === "string") this.model = value;
           if (!this.model) this.#hasNoModel = true;
           if (json === null || typeof value === "string") watch.modelNamed(value as string | null);
-          return null;
         },
       },
     };

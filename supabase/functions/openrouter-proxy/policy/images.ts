@@ -5,7 +5,7 @@
  * Source: docs/protocol.md, "Budgets"; docs/openrouter.md, "Prices".
  */
 import { textOf } from "../bytes/encodings.ts";
-import type { Taking } from "../bytes/json_passage.ts";
+import type { Taking, TextTaking } from "../bytes/json_passage.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { plain, scalarBeside, taking, wholeScalar } from "./takings.ts";
 
@@ -111,11 +111,15 @@ function shortText(json: Uint8Array | null): string {
 }
 
 /** Gives a scalar to two who take it. */
-function both(one: Taking, other: Taking | undefined): Taking {
-  const given = (taking: Taking, json: Uint8Array) =>
-    taking.value(json.length > taking.maxBytes ? null : json);
+function both(one: Taking, other: Taking | TextTaking | undefined): Taking {
   return wholeScalar((json) => {
-    given(one, json);
-    if (other !== undefined) given(other, json);
+    give(json, one);
+    if (other !== undefined) give(json, other);
   });
+}
+
+function give(json: Uint8Array, taking: Taking | TextTaking): void {
+  const isTooLarge = json.length > taking.maxBytes;
+  if (taking.text === undefined) taking.value(isTooLarge ? null : json);
+  else taking.text(isTooLarge ? null : textOf(json));
 }

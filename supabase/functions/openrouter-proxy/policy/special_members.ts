@@ -1,5 +1,4 @@
 /** Members whose values are looked at in a way of their own. */
-import { textOf } from "../bytes/encodings.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import type { Asked } from "./asked.ts";
 import type { Report } from "./findings.ts";
@@ -10,9 +9,8 @@ export function reference(found: () => void): JsonVisitor {
   return {
     take: {
       maxBytes: MAX_TEXT_BYTES,
-      value: (json) => {
-        if (json === null || !/^(?:null|""|\[\s*\])$/.test(textOf(json))) found();
-        return null;
+      text: (json) => {
+        if (json === null || !/^(?:null|""|\[\s*\])$/.test(json)) found();
       },
     },
   };
@@ -23,14 +21,13 @@ export function previousJob(report: Report, where: () => string): JsonVisitor {
   return {
     take: {
       maxBytes: MAX_TEXT_BYTES,
-      value: (json) => {
-        const id: unknown = json === null ? {} : JSON.parse(textOf(json));
+      text: (json) => {
+        const id: unknown = json === null ? {} : JSON.parse(json);
         // It names none, as other references that are empty.
-        if (id === null || id === "") return null;
+        if (id === null || id === "") return;
         // Postgres holds no NUL.
         if (typeof id === "string" && !id.includes("\0")) report.jobId(id.toWellFormed());
         else report.noJobId(where);
-        return null;
       },
     },
   };

@@ -1,42 +1,28 @@
 /** How the values of a body's members are taken: as JSON text, or as the texts that they are. */
-import { textOf } from "../bytes/encodings.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
-import type { Taking } from "../bytes/json_passage.ts";
+import type { Taking, TextTaking } from "../bytes/json_passage.ts";
 
 /** A longer text is not told: nothing that is looked for is that long. */
 export const MAX_TEXT_BYTES = 4096;
 
 /** Takes the JSON text of a scalar; null for a long one. */
-class ScalarTaking implements Taking {
-  readonly maxBytes = 64;
-
-  constructor(private readonly use: (json: string | null) => void) {}
-
-  value(json: Uint8Array | null): null {
-    this.use(json && textOf(json));
-    return null;
-  }
-}
-
-/** @param use is given the JSON text of a scalar; null for a long one */
-export function taking(use: (json: string | null) => void): Taking {
-  return new ScalarTaking(use);
+export function taking(text: (json: string | null) => void): TextTaking {
+  return { maxBytes: 64, text };
 }
 
 /** Takes strings; null: one that is too long. */
-export function takingText(use: (text: string | null) => void): Taking {
+export function takingText(use: (text: string | null) => void): TextTaking {
   return {
     maxBytes: MAX_TEXT_BYTES,
-    value(json) {
-      const value: unknown = json === null ? null : JSON.parse(textOf(json));
+    text(json) {
+      const value: unknown = json === null ? null : JSON.parse(json);
       if (json === null || typeof value === "string") use(value as string | null);
-      return null;
     },
   };
 }
 
 /** Takes what it is set to, as types are compared: empty for null, and for what is no short text. */
-export function takingOption(use: (option: string) => void): Taking {
+export function takingOption(use: (option: string) => void): TextTaking {
   return taking((json) => {
     const value: unknown = json === null ? null : JSON.parse(json);
     use(typeof value === "string" ? plain(value) : "");
@@ -70,7 +56,10 @@ export function itemsBeside(others: JsonVisitor, item: () => JsonVisitor | null)
 }
 
 /** Looks into a value as another visitor does, but takes it by itself where it is a scalar. */
-export function scalarBeside(others: JsonVisitor, scalar: Taking): JsonVisitor {
+export function scalarBeside(
+  others: JsonVisitor,
+  scalar: Taking | TextTaking,
+): JsonVisitor {
   return { ...into(others), scalar };
 }
 

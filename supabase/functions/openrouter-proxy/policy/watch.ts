@@ -10,7 +10,7 @@
  * Source: docs/protocol.md, "Bodies".
  */
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
-import type { Taking } from "../bytes/json_passage.ts";
+import type { TextTaking } from "../bytes/json_passage.ts";
 import { MAX_NAMES, type Tier } from "./asked.ts";
 import { amountAsked, tokenBound } from "./bounds.ts";
 import {
@@ -73,7 +73,7 @@ const IN_MESSAGES: ReadonlySet<string> = new Set(["messages", "input", "content"
 
 /** Looks at any value: into objects and arrays, and at texts that name something. */
 export class Watch implements JsonVisitor {
-  readonly scalar: Taking | undefined;
+  readonly scalar: TextTaking | undefined;
   #types: Types | null = null;
   /** What counts only where this object is not of a kind, which its type may tell last. */
   #held: Map<Kind, HeldFindings> | null = null;
