@@ -7,13 +7,15 @@
  *
  * Source: docs/openrouter.md, "Prices".
  */
+import type { TextTaking } from "../bytes/json_passage.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { dividedUp, usdUnits } from "../bytes/usd.ts";
-import type { Asked } from "./asked.ts";
+import type { Asked, Tier } from "./asked.ts";
 import { type BoundingMember, OUTPUT_BOUNDS } from "./calls.ts";
 import { sizeOfText } from "./json_text.ts";
 import {
   itemsBeside,
+  MAX_SCALAR_BYTES,
   presenceBeside,
   scalarBeside,
   taking,
@@ -35,6 +37,7 @@ export type PriceBounds = Partial<Record<MaxPrice, PriceBound>>;
 
 /** The members of `provider.max_price`, and for how many units each is given. */
 const MAX_PRICES = { prompt: 1_000_000n, completion: 1_000_000n, request: 1n, image: 1n };
+const NO_PRICES: PriceBounds = {};
 type MaxPrice = keyof typeof MAX_PRICES;
 const MAX_PRICE_NAMES = Object.keys(MAX_PRICES) as MaxPrice[];
 
@@ -66,6 +69,21 @@ class Given<Value extends number | bigint> {
   }
 }
 
+/** The numbers that one member was given: it takes them itself. */
+class GivenNumber extends Given<number> implements JsonVisitor, TextTaking {
+  readonly scalar = this;
+  readonly maxBytes = MAX_SCALAR_BYTES;
+
+  /** @param read the JSON text of a scalar; null: a long one */
+  constructor(private readonly read: (json: string | null) => number | null) {
+    super();
+  }
+
+  text(json: string | null): void {
+    this.add(this.read(json), json === "null");
+  }
+}
+
 /** A whole number of tokens; null: anything else, 0 included, of which no page says what it bounds. */
 export function tokenBound(json: string | null): number | null {
   return wholeNumber(json) || null;
@@ -85,8 +103,9 @@ export function amountAsked(json: string | null): number | null {
 }
 
 export class Bounds {
-  readonly #numbers: Partial<Record<BoundingMember | "n", Given<number>>> = {};
-  readonly #prices: Partial<Record<MaxPrice, Given<bigint>>> = {};
+  readonly #numbers: Partial<Record<BoundingMember | "n", GivenNumber>> = {};
+  /** Made with the first: hardly any request bounds one. */
+  #prices: Partial<Record<MaxPrice, Given<bigint>>> | null = null;
   #providers = 0;
   #maxPrices = 0;
   #prompts = 0;
@@ -102,17 +121,13 @@ export class Bounds {
       case "max_tokens":
       case "max_completion_tokens":
       case "max_output_tokens":
-        return {
-          scalar: taking((json) => this.#given(name).add(tokenBound(json), json === "null")),
-        };
+        return this.#numbers[name] ??= new GivenNumber(tokenBound);
       case "max_tool_calls":
       case "n":
-        return {
-          scalar: taking((json) => this.#given(name).add(wholeNumber(json), json === "null")),
-        };
+        return this.#numbers[name] ??= new GivenNumber(wholeNumber);
       case "service_tier":
       case "speed":
-        return { scalar: takingText((text) => this.asked.tiered(name, text)) };
+        return this.#tier(name);
       default:
         return null;
     }
@@ -184,14 +199,15 @@ export class Bounds {
     return {
       member: (name) => {
         if (name === null || !Object.hasOwn(MAX_PRICES, name)) return null;
-        const given = this.#prices[name as MaxPrice] ??= new Given();
+        const prices = this.#prices ??= {};
+        const given = prices[name as MaxPrice] ??= new Given();
         return { scalar: taking((json) => given.add(priceOf(json))) };
       },
     };
   }
 
-  #given(name: BoundingMember | "n"): Given<number> {
-    return this.#numbers[name] ??= new Given();
+  #tier(name: Tier): JsonVisitor {
+    return { scalar: takingText((text) => this.asked.tiered(name, text)) };
   }
 
   /**
@@ -242,6 +258,7 @@ export class Bounds {
   }
 
   get prices(): PriceBounds {
+    if (this.#prices === null) return NO_PRICES;
     const isOnly = this.#providers === 1 && this.#maxPrices === 1 && !this.asked.hasOtherProvider;
     const prices: PriceBounds = {};
     for (const name of MAX_PRICE_NAMES) {

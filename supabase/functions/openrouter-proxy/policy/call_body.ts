@@ -4,6 +4,7 @@
  * Source: docs/protocol.md, "Bodies".
  */
 import type { Bytes } from "../bytes/encodings.ts";
+import type { TextTaking } from "../bytes/json_passage.ts";
 import type { JsonVisitor } from "../bytes/json_scanner.ts";
 import { GatewayError } from "../errors.ts";
 import type { Members, Presence } from "./additions.ts";
@@ -67,8 +68,49 @@ export function readCallBody(
 /** In the place of a `session_id` that was too long to be read. */
 const TOO_LONG = "…".repeat(MAX_TEXT_BYTES);
 
+/** The body's own `model`, of which there may be several: what it names is booked, and must be no preset. */
+class OwnModel implements JsonVisitor, TextTaking {
+  readonly scalar = this;
+  readonly maxBytes = MAX_TEXT_BYTES;
+  /** That of the last one; null: it is no string. */
+  name: string | null = null;
+  /** Whether one of them names none. */
+  hasOther = false;
+  #watch!: Watch;
+
+  /** The next one. @param watch looks at whatever stands in it */
+  watchedBy(watch: Watch): this {
+    this.name = null;
+    this.#watch = watch;
+    return this;
+  }
+
+  item(): JsonVisitor | null {
+    return this.#watch.item();
+  }
+
+  member(name: string | null): JsonVisitor | null {
+    return this.#watch.member(name);
+  }
+
+  begin(): void {
+    this.hasOther = true;
+    this.#watch.begin();
+  }
+
+  end(): void {
+    this.#watch.end();
+  }
+
+  text(json: string | null): void {
+    const value: unknown = json === null ? null : JSON.parse(json);
+    if (typeof value === "string") this.name = value;
+    if (!this.name) this.hasOther = true;
+    if (json === null || typeof value === "string") this.#watch.modelNamed(value as string | null);
+  }
+}
+
 class BodyReading implements CallBody, JsonVisitor {
-  model: string | null = null;
   streaming = false;
   asksForMore = false;
   isObject = false;
@@ -88,8 +130,7 @@ class BodyReading implements CallBody, JsonVisitor {
   readonly bounds = new Bounds(this.asked);
   text: TextSize = { bytes: 0, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };
   sessionId: string | null = null;
-  /** Whether a `model`, of which there may be several, is none. */
-  #hasNoModel = false;
+  readonly #model = new OwnModel();
   #lists = 0;
 
   constructor(data: readonly string[]) {
@@ -100,9 +141,13 @@ class BodyReading implements CallBody, JsonVisitor {
     return this.#reach.previousJobIds;
   }
 
+  get model(): string | null {
+    return this.#model.name;
+  }
+
   get namesModel(): boolean {
-    const { model, asked } = this;
-    return model ? !this.#hasNoModel : this.#lists === 1 && asked.listsModels;
+    if (this.#model.name) return !this.#model.hasOther;
+    return this.#lists === 1 && this.asked.listsModels;
   }
 
   begin(at: number, isObject: boolean): void {
@@ -124,23 +169,21 @@ class BodyReading implements CallBody, JsonVisitor {
     const { members } = this;
     switch (name) {
       case "model":
-        return this.#model(this.#reach.visitor.member(name) as Watch);
+        return this.#model.watchedBy(this.#reach.visitor.member(name) as Watch);
       case "stream":
-        this.streaming = false;
-        return { scalar: taking((json) => this.streaming = json === "true") };
+        return this.#stream();
       case "usage":
         members.hasUsage = true;
         return null;
       case "user":
       case "safety_identifier":
-        return presence((found) => members[name] = found);
+        return this.#presence(name);
       case "metadata":
         return this.#metadata();
       case "trace":
         return null;
       case "session_id":
-        this.sessionId = null;
-        return { scalar: takingText((text) => this.sessionId = text ?? TOO_LONG) };
+        return this.#session();
       case "provider":
         return this.bounds.provider(this.#reach.visitor.member(name)!);
       case "prompt":
@@ -171,27 +214,19 @@ class BodyReading implements CallBody, JsonVisitor {
     return name === "state" ? stateImages((bytes) => this.asked.image(bytes)) : null;
   }
 
-  /** What it names is booked, and must be no preset. */
-  #model(watch: Watch): JsonVisitor {
-    this.model = null;
-    return {
-      item: () => watch.item(),
-      member: (name) => watch.member(name),
-      begin: () => {
-        this.#hasNoModel = true;
-        watch.begin();
-      },
-      end: () => watch.end(),
-      scalar: {
-        maxBytes: MAX_TEXT_BYTES,
-        text: (json) => {
-          const value: unknown = json === null ? null : JSON.parse(json);
-          if (typeof value === "string") this.model = value;
-          if (!this.model) this.#hasNoModel = true;
-          if (json === null || typeof value === "string") watch.modelNamed(value as string | null);
-        },
-      },
-    };
+  #stream(): JsonVisitor {
+    this.streaming = false;
+    return { scalar: taking((json) => this.streaming = json === "true") };
+  }
+
+  #session(): JsonVisitor {
+    this.sessionId = null;
+    return { scalar: takingText((text) => this.sessionId = text ?? TOO_LONG) };
+  }
+
+  #presence(name: "user" | "safety_identifier"): JsonVisitor {
+    const { members } = this;
+    return presence((found) => members[name] = found);
   }
 
   #metadata(): JsonVisitor {

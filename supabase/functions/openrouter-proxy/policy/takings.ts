@@ -4,10 +4,12 @@ import type { Taking, TextTaking } from "../bytes/json_passage.ts";
 
 /** A longer text is not told: nothing that is looked for is that long. */
 export const MAX_TEXT_BYTES = 4096;
+/** As the text of a number, or of another short scalar. */
+export const MAX_SCALAR_BYTES = 64;
 
 /** Takes the JSON text of a scalar; null for a long one. */
 export function taking(text: (json: string | null) => void): TextTaking {
-  return { maxBytes: 64, text };
+  return { maxBytes: MAX_SCALAR_BYTES, text };
 }
 
 /** Takes strings; null: one that is too long. */
