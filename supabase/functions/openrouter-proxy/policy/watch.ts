@@ -30,6 +30,7 @@ import {
   DOCUMENT_MEMBERS,
   DOCUMENT_TYPES,
   IMAGE_TYPES,
+  type Meaning,
   meaningOf,
   MEDIA_TYPES,
   REFERENCES,
@@ -68,12 +69,14 @@ const SHARED_TOOL = /^(openrouter:(?:files|shell|bash))(?![a-z])/;
 /** Of `context_management.edits`. */
 const COMPACTION = /^compact_/;
 
+/** What is named by a text in its place. */
+const TAKES_TEXTS: ReadonlySet<Role> = new Set(["model", "container"]);
+
 /** Where the parts of messages are, from the body on. */
 const IN_MESSAGES: ReadonlySet<string> = new Set(["messages", "input", "content", "output"]);
 
 /** Looks at any value: into objects and arrays, and at texts that name something. */
 export class Watch implements JsonVisitor {
-  readonly scalar: TextTaking | undefined;
   #types: Types | null = null;
   /** What counts only where this object is not of a kind, which its type may tell last. */
   #held: Map<Kind, HeldFindings> | null = null;
@@ -103,13 +106,11 @@ export class Watch implements JsonVisitor {
     private key: string,
     private readonly report: Report,
     private readonly role: Role,
-  ) {
-    if (role === "model") this.scalar = takingText((text) => this.modelNamed(text));
-    if (role === "container") {
-      this.scalar = takingText((text) => {
-        if (text !== "") this.report.finding("container", () => this.#path());
-      });
-    }
+  ) {}
+
+  get scalar(): TextTaking | undefined {
+    if (this.role === "model") return takingText((text) => this.modelNamed(text));
+    if (this.role === "container") return takingText((text) => this.#containerNamed(text));
   }
 
   begin(): void {
@@ -122,9 +123,14 @@ export class Watch implements JsonVisitor {
 
   member(name: string | null): JsonVisitor | null {
     if (name === null) return this.#below("…");
-    switch (meaningOf(name)) {
-      case "inert":
-        return null;
+    const meaning = meaningOf(name);
+    if (meaning === null) return this.#below(name);
+    return meaning === "inert" ? null : this.#meant(meaning, name);
+  }
+
+  /** Looks at a member that somebody acts on. */
+  #meant(meaning: Exclude<Meaning, "inert">, name: string): JsonVisitor {
+    switch (meaning) {
       case "previous_job_id":
         return previousJob(this.report, () => this.#path(name));
       case "type":
@@ -274,6 +280,10 @@ export class Watch implements JsonVisitor {
     this.#tellOwner();
   }
 
+  #containerNamed(text: string | null): void {
+    if (text !== "") this.report.finding("container", () => this.#path());
+  }
+
   /** Passes on what counts in an object of these types. */
   #passHeld(found: Map<Kind, HeldFindings>): void {
     for (const [kind, held] of found) {
@@ -292,7 +302,7 @@ export class Watch implements JsonVisitor {
 
   #below(name: string, role: Role = "plain", report = this.report): Watch {
     const last = this.#lastChild;
-    const isUnused = last !== null && !last.#hasBegun && last.scalar === undefined;
+    const isUnused = last !== null && !last.#hasBegun && !TAKES_TEXTS.has(last.role);
     if (isUnused && last.role === role && last.report === report) {
       last.key = name;
       return last;
