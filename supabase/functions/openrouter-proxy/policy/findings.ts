@@ -5,6 +5,7 @@
  * Source: docs/protocol.md, "Bodies".
  */
 import { Asked } from "./asked.ts";
+import { IMAGE_TYPES } from "./members.ts";
 
 /** What gateway_settings.shared_features may allow. */
 export type SharedFeature =
@@ -60,12 +61,23 @@ const KINDS = [CLIENTS_OWN_TOOL, TOOL_CALL, SANDBOX_REPORT, PROVIDERS_OWN_SKILL]
 export class Types {
   /** They are not kept: a body may repeat its type a million times. */
   readonly #unlike = new Set<Kind>();
+  /** Whether one is that of an image, or of something else. */
+  hasImages = false;
+  #hasOthers = false;
 
   /** @param type trimmed and in lower case */
   add(type: string): void {
     for (const kind of KINDS) {
       if (!this.#unlike.has(kind) && !kind.types.test(type)) this.#unlike.add(kind);
     }
+    const isImage = IMAGE_TYPES.has(type);
+    this.hasImages ||= isImage;
+    this.#hasOthers ||= !isImage;
+  }
+
+  /** Whether the object is an image to every parser. */
+  get areOfImages(): boolean {
+    return this.hasImages && !this.#hasOthers;
   }
 
   /** Whether the object is of that kind to every parser. */

@@ -12,6 +12,30 @@ import { plain, scalarBeside, taking, wholeScalar } from "./takings.ts";
 /** Bytes of the body; null: it is not certainly an image that the body holds. */
 type Told = (bytes: number | null) => void;
 
+/** What the members of one object that are for images hold. */
+export class Images {
+  /** Whether one of them is an `image_url`. */
+  hasUrl = false;
+  /** How many images the body holds, and their bytes of it. */
+  count = 0;
+  bytes = 0;
+  #leadElsewhere = false;
+
+  /** @param bytes as they are told */
+  add(bytes: number | null): void {
+    if (bytes === null) this.#leadElsewhere = true;
+    else {
+      this.count++;
+      this.bytes += bytes;
+    }
+  }
+
+  /** Whether the body holds all that they lead to. */
+  get areHeld(): boolean {
+    return this.count > 0 && !this.#leadElsewhere;
+  }
+}
+
 /** One picture each: what else calls itself an image is a text (SVG), or has pages (TIFF). */
 const FORMATS = "png|jpe?g|gif|webp|bmp|heic|heif|avif";
 /** Of a JSON text, whose slashes may be escaped. */

@@ -25,7 +25,7 @@ import {
   TOOL_CALL,
   Types,
 } from "./findings.ts";
-import { imageSource, imageUrl } from "./images.ts";
+import { Images, imageSource, imageUrl } from "./images.ts";
 import {
   DOCUMENT_MEMBERS,
   DOCUMENT_TYPES,
@@ -88,14 +88,8 @@ export class Watch implements JsonVisitor {
   #hasBegun = false;
   /** Whether it is counted among the media. */
   #isMedia = false;
-  /** Whether its type says that it is an image, or something else. */
-  #saysImage = false;
-  #saysElse = false;
-  /** Whether it has an `image_url`; the images that it holds itself; whether it leads to anything else. */
-  #hasImageUrl = false;
-  #images = 0;
-  #imageBytes = 0;
-  #leadsElsewhere = false;
+  /** The images that it holds itself, or leads to. */
+  #images: Images | null = null;
   /** Whether it says what reads documents. */
   #namesEngine = false;
   /** Whether it is a list of models whose owner knows of it. */
@@ -156,10 +150,10 @@ export class Watch implements JsonVisitor {
         break;
       case "image_url":
         this.#foundMedia();
-        this.#hasImageUrl = true;
-        return imageUrl(this.#below(name), (bytes) => this.#leadsTo(bytes));
+        this.#imagesHere().hasUrl = true;
+        return imageUrl(this.#below(name), (bytes) => this.#imagesHere().add(bytes));
       case "source":
-        return imageSource(this.#below(name), (bytes) => this.#leadsTo(bytes));
+        return imageSource(this.#below(name), (bytes) => this.#imagesHere().add(bytes));
       case "cache_control":
         return cacheControl(this.report.asked, this.#below(name));
       case "web_search_options":
@@ -260,10 +254,12 @@ export class Watch implements JsonVisitor {
     if (this.#held !== null) this.#passHeld(this.#held);
     if (!this.#namesEngine) this.#pluginOfPdf()?.parsedBy("");
     const { asked } = this.report;
-    if (this.#isWholeImage()) {
-      asked.images += this.#images;
-      asked.imageBytes += this.#imageBytes;
-    } else if (this.#saysImage || this.#hasImageUrl) asked.hasLongMedia = true;
+    const types = this.#types;
+    const images = this.#images;
+    if (images !== null && this.#isWholeImage(images)) {
+      asked.images += images.count;
+      asked.imageBytes += images.bytes;
+    } else if (types?.hasImages === true || images?.hasUrl === true) asked.hasLongMedia = true;
     if (this.#tool !== null) this.#askFor(this.#tool);
   }
 
@@ -347,13 +343,10 @@ export class Watch implements JsonVisitor {
     const tool = this.#sharedTool(type);
     if (tool !== null) this.report.finding(tool, () => this.#path("type"));
     if (COMPACTION.test(type) && this.parent?.key === "edits") this.report.asked.compacts = true;
-    const isImage = IMAGE_TYPES.has(type);
-    this.#saysImage ||= isImage;
-    this.#saysElse ||= !isImage;
     if (TOOLS.has(this.role)) this.#asTool().typed(type);
     else if (MEDIA_TYPES.has(type)) {
       this.#foundMedia();
-      if (!isImage) this.report.asked.hasLongMedia = true;
+      if (!IMAGE_TYPES.has(type)) this.report.asked.hasLongMedia = true;
       if (DOCUMENT_TYPES.has(type)) this.report.asked.hasDocument = true;
     }
   }
@@ -420,20 +413,14 @@ export class Watch implements JsonVisitor {
     asked.fallbackOutput = Math.max(asked.fallbackOutput, tokenBound(json) ?? Infinity);
   }
 
-  /** What an `image_url` or a `source` holds; null: it may be anything. */
-  #leadsTo(bytes: number | null): void {
-    if (bytes === null) this.#leadsElsewhere = true;
-    else {
-      this.#images++;
-      this.#imageBytes += bytes;
-    }
+  #imagesHere(): Images {
+    return this.#images ??= new Images();
   }
 
   /** Whether it is an image and nothing else, all of which a message holds. */
-  #isWholeImage(): boolean {
-    const holdsAll = this.#images > 0 && !this.#leadsElsewhere;
-    const isImage = this.#saysImage && !this.#saysElse;
-    return isImage && holdsAll && this.parent !== null && this.#isInMessages();
+  #isWholeImage(images: Images): boolean {
+    const isImage = this.#types?.areOfImages === true;
+    return isImage && images.areHeld && this.parent !== null && this.#isInMessages();
   }
 
   /** Whether it is the body, or of its messages or what tools answered: elsewhere it may be read as text. */
