@@ -35,6 +35,7 @@ export type Caching = "none" | "short" | "long";
 export const TIERS = ["service_tier", "speed"] as const;
 export type Tier = typeof TIERS[number];
 
+const NO_MODES: readonly string[] = [];
 const NO_TOOLS: ReadonlyMap<string, AskedTool> = new Map();
 
 export class Asked {
@@ -42,10 +43,9 @@ export class Asked {
   readonly models = new Set<string>();
   /** Whether the body's own `models` names one. */
   listsModels = false;
-  /** By canonical name; made with the first, as most requests ask for none. */
+  // Made with the first of each: most requests ask for none.
   #tools: Map<string, AskedTool> | null = null;
-  /** `reasoning.mode`, each once: it may lead to another model than those. */
-  readonly modes: string[] = [];
+  #modes: string[] | null = null;
   /** Says why a model that runs is not named. */
   unnamed: (() => string) | null = null;
   /** Objects that are an image, a sound, a film or a document, or lead to one. */
@@ -74,6 +74,11 @@ export class Asked {
     return this.#tools ?? NO_TOOLS;
   }
 
+  /** `reasoning.mode`, each once: it may lead to another model than those. */
+  get modes(): readonly string[] {
+    return this.#modes ?? NO_MODES;
+  }
+
   model(name: string, where: () => string): void {
     if (name.length > MAX_MODEL_LENGTH) this.unnamed ??= () => `${where()} is no model's name`;
     else if (this.models.size <= MAX_NAMES) this.models.add(name);
@@ -99,7 +104,7 @@ export class Asked {
   /** @param mode trimmed, in lower case */
   reasons(mode: string): void {
     if (mode === "" || mode === "standard" || this.modes.includes(mode)) return;
-    if (this.modes.length < MAX_MODES) this.modes.push(mode);
+    if (this.modes.length < MAX_MODES) (this.#modes ??= []).push(mode);
   }
 
   /** An image that stands by itself. @param bytes of the body */

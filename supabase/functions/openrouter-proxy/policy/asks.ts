@@ -46,7 +46,7 @@ export interface Asks {
   /** Whether all of them are OpenAI's own, and nothing else can run. */
   areOpenAis: boolean;
   /** `reasoning.mode` but for the usual one, which OpenRouter serves by other models: see inMode. */
-  modes: string[];
+  modes: readonly string[];
   serverTools: ServerToolAsked[];
   /**
    * Why what runs does not follow from `models`, as far as the body tells: completes "…, so that what
@@ -105,7 +105,7 @@ export function asksOf(
     charges: call.charges,
     models: models.map((name) => storable(name)),
     areOpenAis,
-    modes: [...asked.modes],
+    modes: asked.modes,
     serverTools: serverToolsOf(asked, areOpenAis),
     unnamed,
     freeModel: models.some(isFreeName),
@@ -137,6 +137,7 @@ export function asksOf(
 /** @param areOpenAis as in Asks: OpenAI's shell is then no server tool */
 function serverToolsOf({ tools }: Asked, areOpenAis: boolean): ServerToolAsked[] {
   const serverTools: ServerToolAsked[] = [];
+  if (tools.size === 0) return serverTools;
   for (const [name, { uses, results, characters, where }] of tools) {
     if (name === OPENAIS_SHELL && areOpenAis) continue;
     const param = storable(where());

@@ -37,6 +37,7 @@ export type PriceBounds = Partial<Record<MaxPrice, PriceBound>>;
 
 /** The members of `provider.max_price`, and for how many units each is given. */
 const MAX_PRICES = { prompt: 1_000_000n, completion: 1_000_000n, request: 1n, image: 1n };
+const NO_QUERIES = { times: 0, tokens: 0 };
 const NO_PRICES: PriceBounds = {};
 type MaxPrice = keyof typeof MAX_PRICES;
 const MAX_PRICE_NAMES = Object.keys(MAX_PRICES) as MaxPrice[];
@@ -249,6 +250,7 @@ export class Bounds {
 
   /** The tokens of a query that are read more than once: a reranker reads it with each document. */
   get queriesAgain(): { times: number; tokens: number } {
+    if (this.#documents === 0 && this.#queryTokens === 0) return NO_QUERIES;
     return { times: Math.max(0, this.#documents - 1), tokens: this.#queryTokens };
   }
 

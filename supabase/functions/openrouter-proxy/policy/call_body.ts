@@ -15,7 +15,7 @@ import type { Finding } from "./findings.ts";
 import { stateImages } from "./images.ts";
 import { assertUtf8, looksLikeJson, scan, type TextSize } from "./json_text.ts";
 import { Reach } from "./shared_features.ts";
-import { MAX_TEXT_BYTES, taking, takingText } from "./takings.ts";
+import { MAX_SCALAR_BYTES, MAX_TEXT_BYTES, taking, takingText } from "./takings.ts";
 import type { Watch } from "./watch.ts";
 
 export interface CallBody {
@@ -110,8 +110,18 @@ class OwnModel implements JsonVisitor, TextTaking {
   }
 }
 
+/** The body's own `stream`. */
+class OwnStream implements JsonVisitor, TextTaking {
+  readonly scalar = this;
+  readonly maxBytes = MAX_SCALAR_BYTES;
+  isTrue = false;
+
+  text(json: string | null): void {
+    this.isTrue = json === "true";
+  }
+}
+
 class BodyReading implements CallBody, JsonVisitor {
-  streaming = false;
   asksForMore = false;
   isObject = false;
   readonly members: Members = {
@@ -128,9 +138,11 @@ class BodyReading implements CallBody, JsonVisitor {
   readonly sharedFeatures: readonly Finding[] = this.#reach.sharedFeatures;
   readonly asked = this.#reach.asked;
   readonly bounds = new Bounds(this.asked);
-  text: TextSize = { bytes: 0, nonAsciiBytes: 0, unicodeEscapes: 0, numbers: 0 };
+  /** Set once the body has been read. */
+  text!: TextSize;
   sessionId: string | null = null;
   readonly #model = new OwnModel();
+  #stream: OwnStream | null = null;
   #lists = 0;
 
   constructor(data: readonly string[]) {
@@ -143,6 +155,10 @@ class BodyReading implements CallBody, JsonVisitor {
 
   get model(): string | null {
     return this.#model.name;
+  }
+
+  get streaming(): boolean {
+    return this.#stream?.isTrue ?? false;
   }
 
   get namesModel(): boolean {
@@ -171,7 +187,7 @@ class BodyReading implements CallBody, JsonVisitor {
       case "model":
         return this.#model.watchedBy(this.#reach.visitor.member(name) as Watch);
       case "stream":
-        return this.#stream();
+        return this.#stream = new OwnStream();
       case "usage":
         members.hasUsage = true;
         return null;
@@ -212,11 +228,6 @@ class BodyReading implements CallBody, JsonVisitor {
   /** What holds the client's own data; of it, images alone are more than text. */
   #ownData(name: string): JsonVisitor | null {
     return name === "state" ? stateImages((bytes) => this.asked.image(bytes)) : null;
-  }
-
-  #stream(): JsonVisitor {
-    this.streaming = false;
-    return { scalar: taking((json) => this.streaming = json === "true") };
   }
 
   #session(): JsonVisitor {
