@@ -30,10 +30,12 @@ export function dividedUp(dividend: bigint, divisor: bigint): bigint {
   return (dividend + divisor - 1n) / divisor;
 }
 
+const ZEROS_AT_END = /0+$/;
+
 /** Units that are not negative → the plain decimal: no exponent, no zeros at its end. */
 export function usdText(units: bigint): string {
   const digits = String(units).padStart(DECIMALS + 1, "0");
-  const fraction = digits.slice(-DECIMALS).replace(/0+$/, "");
+  const fraction = digits.slice(-DECIMALS).replace(ZEROS_AT_END, "");
   return digits.slice(0, -DECIMALS) + (fraction && `.${fraction}`);
 }
 

@@ -146,6 +146,10 @@ function serverToolsOf({ tools }: Asked, areOpenAis: boolean): ServerToolAsked[]
   return serverTools;
 }
 
+function isPreset({ feature }: Finding): boolean {
+  return feature === "preset";
+}
+
 function whyUnnamed(
   namesModel: boolean,
   sharedFeatures: readonly Finding[],
@@ -153,7 +157,7 @@ function whyUnnamed(
   unnamed: Asked["unnamed"],
 ): string | null {
   if (!namesModel) return "the body names no model";
-  const preset = sharedFeatures.find(({ feature }) => feature === "preset");
+  const preset = sharedFeatures.find(isPreset);
   if (preset !== undefined) return storable(`${preset.param} leads to a preset`);
   const alias = models.find(isAlias);
   if (alias !== undefined) return storable(`${alias} is an alias`);

@@ -42,6 +42,8 @@ const NO_PRICES: PriceBounds = {};
 type MaxPrice = keyof typeof MAX_PRICES;
 const MAX_PRICE_NAMES = Object.keys(MAX_PRICES) as MaxPrice[];
 
+const BEGINS_A_NUMBER = /^\d/;
+
 /** The values that one member was given. */
 class Given<Value extends number | bigint> {
   largest: Value | null = null;
@@ -92,14 +94,14 @@ export function tokenBound(json: string | null): number | null {
 
 /** A whole number that is not negative; null: anything else. */
 export function wholeNumber(json: string | null): number | null {
-  const value = json === null || !/^\d/.test(json) ? NaN : Number(json);
+  const value = json === null || !BEGINS_A_NUMBER.test(json) ? NaN : Number(json);
   return Number.isSafeInteger(value) ? value : null;
 }
 
 /** How many of something are asked for at most: a part counts whole; null: what is no such number. */
 export function amountAsked(json: string | null): number | null {
   // A number may be written with as many digits as one likes.
-  const value = json === null ? Infinity : /^\d/.test(json) ? Number(json) : NaN;
+  const value = json === null ? Infinity : BEGINS_A_NUMBER.test(json) ? Number(json) : NaN;
   return value >= 0 ? Math.min(Math.ceil(value), Number.MAX_SAFE_INTEGER) : null;
 }
 

@@ -80,6 +80,8 @@ const SHARED = ["/files", "/containers", "/batches", "/presets"];
 /** Open in the spellings of the table alone, because whose the request is depends on its id. */
 const OWNED = ["/generation", "/videos"];
 
+/** But for a path that is nothing else. */
+const SLASHES_AT_END = /(?<=.)\/+$/;
 /** Of an id, and of what stands below a read: no character that another server might cut a path at. */
 const PLAIN_SEGMENT = /^[A-Za-z0-9._:~-]+$/;
 /** In the query of a request about one's own job: it could name another one. */
@@ -170,7 +172,7 @@ function isAtOrBelow(plain: string, prefix: string): boolean {
 
 /** A path in the spelling of the tables here: what stands before OpenRouter may not tell them apart. */
 function plainOf(path: string): string {
-  return decoded(path).toLowerCase().replace(/(?<=.)\/+$/, "");
+  return decoded(path).toLowerCase().replace(SLASHES_AT_END, "");
 }
 
 /** Without percent-encodings, doubled ones included; proxyTarget has refused broken ones. */

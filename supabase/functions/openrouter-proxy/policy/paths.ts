@@ -13,6 +13,11 @@ const ALIAS = /^\/v1(?=\/|$)/;
 /** What a URL parser would percent-encode (WHATWG URL, special-query percent-encode set), and `\`. */
 const UNSAFE_IN_QUERY = /[^\x21-\x7e]|["#'<>\\]/;
 
+// Printable ASCII that a URL parser leaves alone in a path (WHATWG URL, path percent-encode set).
+const PLAIN = /^[!$%&'()*+,\-./0-9:;=@A-Z[\]_a-z|~]*$/;
+const ENCODED_SEPARATOR = /%(?:2e|2f|5c)/i;
+// deno-lint-ignore no-control-regex
+const CONTROL_OR_BACKSLASH = /[\0-\x1f\x7f\\]/;
 const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/;
 
 /**
@@ -61,21 +66,17 @@ function withoutRegion(search: string): string {
 function problemOf(path: string): string | null {
   if (!path.startsWith("/")) return "a missing slash";
   if (path.includes("//")) return "an empty segment";
-  // Printable ASCII that a URL parser leaves alone in a path (WHATWG URL, path percent-encode set).
-  if (!/^[!$%&'()*+,\-./0-9:;=@A-Z[\]_a-z|~]*$/.test(path)) {
-    return "a character that has to be percent-encoded";
-  }
+  if (!PLAIN.test(path)) return "a character that has to be percent-encoded";
   let decoded = path;
   // Twice: what is decoded once here may be decoded once more behind OpenRouter's front.
   for (let round = 0; round < 2; round++) {
-    if (/%(?:2e|2f|5c)/i.test(decoded)) return "an encoded dot, slash or backslash";
+    if (ENCODED_SEPARATOR.test(decoded)) return "an encoded dot, slash or backslash";
     try {
       decoded = decodeURIComponent(decoded);
     } catch {
       return "a broken percent-encoding";
     }
-    // deno-lint-ignore no-control-regex
-    if (/[\0-\x1f\x7f\\]/.test(decoded)) return "a control character or backslash";
+    if (CONTROL_OR_BACKSLASH.test(decoded)) return "a control character or backslash";
     if (DOT_SEGMENT.test(decoded)) return "a dot segment";
     if (decoded.includes("..")) return "two dots in a row";
     if (!decoded.includes("%")) break;
