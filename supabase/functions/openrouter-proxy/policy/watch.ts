@@ -103,8 +103,18 @@ export class Watch implements JsonVisitor {
   ) {}
 
   get scalar(): TextTaking | undefined {
-    if (this.role === "model") return takingText((text) => this.modelNamed(text));
-    if (this.role === "container") return takingText((text) => this.#containerNamed(text));
+    if (this.role === "model") return this.#modelTaking();
+    return this.role === "container" ? this.#containerTaking() : undefined;
+  }
+
+  #modelTaking(): TextTaking {
+    return takingText((text) => this.modelNamed(text));
+  }
+
+  #containerTaking(): TextTaking {
+    return takingText((text) => {
+      if (text !== "") this.report.finding("container", () => this.#path());
+    });
   }
 
   begin(): void {
@@ -119,11 +129,12 @@ export class Watch implements JsonVisitor {
     if (name === null) return this.#below("…");
     const meaning = meaningOf(name);
     if (meaning === null) return this.#below(name);
+    if (meaning === "models") return this.#below(name, "model");
     return meaning === "inert" ? null : this.#meant(meaning, name);
   }
 
   /** Looks at a member that somebody acts on. */
-  #meant(meaning: Exclude<Meaning, "inert">, name: string): JsonVisitor {
+  #meant(meaning: Exclude<Meaning, "inert" | "models">, name: string): JsonVisitor {
     switch (meaning) {
       case "previous_job_id":
         return previousJob(this.report, () => this.#path(name));
@@ -135,8 +146,6 @@ export class Watch implements JsonVisitor {
         return this.#id(name);
       case "part":
         return this.#below(name, name as Role);
-      case "models":
-        return this.#below(name, "model");
       case "parameters":
         if (this.role !== "tool") break;
         return this.#below(name, "plain", this.#unless(CLIENTS_OWN_TOOL));
@@ -274,10 +283,6 @@ export class Watch implements JsonVisitor {
     if (isOnline(text)) this.#usesOnce("web_search", where);
     if (isFusion(text)) this.#usesOnce("fusion", where);
     this.#tellOwner();
-  }
-
-  #containerNamed(text: string | null): void {
-    if (text !== "") this.report.finding("container", () => this.#path());
   }
 
   /** Passes on what counts in an object of these types. */
