@@ -4,7 +4,7 @@
  *
  * Source: docs/protocol.md, "Headers".
  */
-import { type Bytes, concat, utf8 } from "../bytes/encodings.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 import type { CallEndpoint } from "./calls.ts";
 
 /** Where the members stand that the gateway may have to add to. */
@@ -29,16 +29,13 @@ interface Span {
 /** Of the last member of a name: not there; null or the empty string; there. */
 export type Presence = "absent" | "empty" | "present";
 
-interface Insertion {
-  at: number;
-  text: string;
-}
-
 const USAGE = '"usage":{"include":true}';
 
 /**
  * The body with what the endpoint adds: `usage: {include: true}`, and the DID's pseudonym where the
  * client names nobody. Every other byte stays.
+ *
+ * @param pseudonymOfDid hex digits
  */
 export function withAdditions(
   body: Bytes,
@@ -46,41 +43,39 @@ export function withAdditions(
   { addsUsage, pseudonym }: CallEndpoint,
   pseudonymOfDid: string,
 ): Bytes {
-  /** Members at the beginning of the body, and what is inserted behind them. */
-  let first = addsUsage && !members.hasUsage ? USAGE : "";
-  let further = null as Insertion | null;
-  /** A repeated member's last one holds, so that what says nothing is overruled from behind. */
-  function add(span: Span, presence: Presence, member: string) {
-    if (presence === "empty") further = { at: span.end, text: `,${member}` };
-    else if (presence === "absent" && span === members.body) {
-      first = first === "" ? member : `${first},${member}`;
-    } else if (presence === "absent") {
-      further = { at: span.start, text: span.isEmpty ? member : `${member},` };
-    }
-  }
-  const userId = JSON.stringify(pseudonymOfDid);
+  const { body: top, metadataSpan } = members;
+  let span = top;
+  let presence: Presence = "present";
+  let member = "";
   if (pseudonym === "user" || pseudonym === "safety_identifier") {
-    add(members.body, members[pseudonym], `"${pseudonym}":${userId}`);
+    presence = members[pseudonym];
+    member = `"${pseudonym}":"${pseudonymOfDid}"`;
+  } else if (pseudonym === "metadata.user_id" && metadataSpan !== null) {
+    span = metadataSpan;
+    presence = members.metadataUserId;
+    member = `"user_id":"${pseudonymOfDid}"`;
   } else if (pseudonym === "metadata.user_id") {
-    const { metadata, metadataSpan, metadataUserId } = members;
-    if (metadataSpan) add(metadataSpan, metadataUserId, `"user_id":${userId}`);
-    else add(members.body, metadata, `"metadata":{"user_id":${userId}}`);
+    presence = members.metadata;
+    member = `"metadata":{"user_id":"${pseudonymOfDid}"}`;
   }
-  const { start, isEmpty } = members.body;
-  const front = first === "" || isEmpty ? first : `${first},`;
-  return inserted(body, { at: start, text: front }, further);
+  let first = addsUsage && !members.hasUsage ? USAGE : "";
+  let whole = body;
+  // A repeated member's last one holds, so that what says nothing is overruled from behind.
+  if (presence === "empty") whole = inserted(body, span.end, `,${member}`);
+  else if (presence === "absent" && span === top) first = first ? `${first},${member}` : member;
+  else if (presence === "absent") {
+    whole = inserted(body, span.start, span.isEmpty ? member : `${member},`);
+  }
+  // What stands further behind has moved nothing before it.
+  return first ? inserted(whole, top.start, top.isEmpty ? first : `${first},`) : whole;
 }
 
-/** @param further is behind `first` */
-function inserted(body: Bytes, { at, text }: Insertion, further: Insertion | null): Bytes {
-  if (further === null) {
-    return text === "" ? body : concat(body.subarray(0, at), utf8(text), body.subarray(at));
-  }
-  return concat(
-    body.subarray(0, at),
-    utf8(text),
-    body.subarray(at, further.at),
-    utf8(further.text),
-    body.subarray(further.at),
-  );
+/** @param text of ASCII alone */
+function inserted(body: Bytes, at: number, text: string): Bytes {
+  const { length } = text;
+  const whole = new Uint8Array(body.length + length);
+  whole.set(body, length);
+  whole.copyWithin(0, length, length + at);
+  for (let i = 0; i < length; i++) whole[at + i] = text.charCodeAt(i);
+  return whole;
 }
