@@ -5,7 +5,7 @@ import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { forward, refusesKey, type Upstream } from "../openrouter/forward.ts";
 import { requestHeaders } from "../openrouter/headers.ts";
 import { withAdditions } from "../policy/additions.ts";
-import { upstreamUrl } from "../policy/paths.ts";
+import { upstreamUrls } from "../policy/paths.ts";
 import type { Order } from "./order.ts";
 
 export interface SendDeps {
@@ -42,11 +42,11 @@ export interface Sending {
  */
 export function createSend(deps: SendDeps): (sending: Sending) => Promise<Upstream> {
   const { config, accounts, pseudonymOf, fetch } = deps;
-  const base = new URL(config.openrouterUrl);
+  const urlOf = upstreamUrls(config.openrouterUrl);
 
   return async (sending) => {
     const { method, clientGone, did, order, admitted: { key } } = sending;
-    const url = upstreamUrl(config.openrouterUrl, order, base);
+    const url = urlOf(order);
     const isRead = method === "GET" || method === "HEAD";
     const { json, call } = order;
     const body = json && call

@@ -5,6 +5,7 @@
  * Source: docs/protocol.md, "Paths".
  */
 import { GatewayError } from "../errors.ts";
+import { CALLS } from "./calls.ts";
 
 /** What OpenRouter's API is behind. */
 export const PROXY_PREFIX = "/api/v1/openrouter";
@@ -105,4 +106,19 @@ export function upstreamUrl(
     throw new GatewayError("invalid_request", "the path leads out of OpenRouter's API");
   }
   return url;
+}
+
+/** Makes the same function for one OpenRouter, which looks once at the URL of each path of the table. */
+export function upstreamUrls(openrouterUrl: string): (target: Target) => string {
+  const base = new URL(openrouterUrl);
+  const ofCalls = new Map<string, string>();
+
+  return (target) => {
+    const { path, search } = target;
+    const known = search === "" ? ofCalls.get(path) : undefined;
+    if (known !== undefined) return known;
+    const url = upstreamUrl(openrouterUrl, target, base);
+    if (search === "" && Object.hasOwn(CALLS, path)) ofCalls.set(path, url);
+    return url;
+  };
 }

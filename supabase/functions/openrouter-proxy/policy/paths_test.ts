@@ -2,7 +2,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { GatewayError } from "../errors.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
-import { proxyTarget, upstreamUrl } from "./paths.ts";
+import { proxyTarget, upstreamUrl, upstreamUrls } from "./paths.ts";
 
 const OPENROUTER = "https://openrouter.ai/api/v1";
 
@@ -210,4 +210,16 @@ Deno.test("whatever proxyTarget accepts keeps its exact bytes in a URL, and stay
     { numRuns: 5_000 },
   );
   assert.ok(accepted > 100, `only ${accepted} were accepted: the property says little`);
+});
+
+Deno.test("upstreamUrls tells the same of what it is asked for again, with and without a query", () => {
+  const urlOf = upstreamUrls(OPENROUTER);
+  for (const path of ["/chat/completions", "/models"]) {
+    for (const search of ["", "?a=1", "", "?a=2"]) {
+      assert.equal(urlOf({ path, search }), `${OPENROUTER}${path}${search}`);
+    }
+  }
+  for (let times = 0; times < 2; times++) {
+    assert.throws(() => urlOf({ path: "/../keys", search: "" }), { type: "invalid_request" });
+  }
 });
