@@ -97,7 +97,7 @@ const NAMES_AN_ID = /^(?:id|\w*_id)(?:\[.*\])?$/i;
  * @throws {GatewayError} path_forbidden
  */
 export function openedBy(method: string, target: Target, extraPaths: readonly string[]): Opened {
-  const plain = plainOf(target.path);
+  const plain = Object.hasOwn(CALLS, target.path) ? target.path : plainOf(target.path);
   const listed = listedAt(method, plain, target);
   if (listed !== null) return listed;
   const opening = extraPaths.find((prefix) => prefix === "*" || isAtOrBelow(plain, prefix));
