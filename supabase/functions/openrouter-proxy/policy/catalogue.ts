@@ -75,11 +75,13 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
   }
 
   const find = (id: string) => list.get(id.toLowerCase()) ?? null;
+  const isMissing = (name: string) => listedUnder(name, find) === null;
 
   return {
     ready(models) {
-      const isMissing = models.some((name) => listedUnder(name, find) === null);
-      const refreshed = refreshIfOlder(isMissing ? LOOKED_AGAIN_AFTER_MS : REFRESHED_AFTER_MS);
+      const refreshed = refreshIfOlder(
+        models.some(isMissing) ? LOOKED_AGAIN_AFTER_MS : REFRESHED_AFTER_MS,
+      );
       if (refreshed !== null) firstWait ??= Promise.race([refreshed, sleep(FIRST_WAIT_MS)]);
       return firstWait ?? Promise.resolve();
     },

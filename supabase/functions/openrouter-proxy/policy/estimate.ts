@@ -91,7 +91,7 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
   const models = modelsOf(asks, catalogue.find);
   const estimate: Estimate[] = [];
   let isUnknown = asks.unnamed !== null || models.length === 0 ||
-    serverTools.some(({ name }) => serverToolKind(name).usdPerUse === null);
+    serverTools.some(hasNoPrice);
   let router: string | null = null;
   for (const name of models) {
     const listed = listedUnder(name, catalogue.find);
@@ -104,11 +104,17 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
   }
   if (isUnknown) estimate.push({ unknown: asks.charges === "job" ? "job" : "price" });
   const runsUnnamed = asks.unnamed ?? (router === null ? null : `${router} chooses a model`);
-  const toBeAllowed = serverTools.filter(({ name }) => {
-    const { isShared, isOpen } = serverToolKind(name);
-    return !isShared && !isOpen;
-  });
-  return { models, serverTools: toBeAllowed, runsUnnamed, freeModel, estimate };
+  return { models, serverTools: serverTools.filter(needsLeave), runsUnnamed, freeModel, estimate };
+}
+
+function hasNoPrice({ name }: ServerToolAsked): boolean {
+  return serverToolKind(name).usdPerUse === null;
+}
+
+/** Whether gateway_settings.allowed_server_tools has to allow it. */
+function needsLeave({ name }: ServerToolAsked): boolean {
+  const { isShared, isOpen } = serverToolKind(name);
+  return !isShared && !isOpen;
 }
 
 /**
@@ -141,32 +147,43 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const { charges, outputBound, priceBounds } = asks;
   const { model } = listed;
   const uses = usesOf(asks);
-  const tools = asks.serverTools.reduce((sum, tool) => sum + toolPrice(tool, uses, model), 0n);
+  let tools = 0n;
+  for (const tool of asks.serverTools) tools += toolPrice(tool, uses, model);
   if (charges === "tokens" && isFreeOfCharge(model)) return { usd: atMost(MOST, tools) };
   const prompts = promptsOf(asks, uses, model);
   if (!isPriced(model, charges) || prompts === null) return null;
   const price = (names: readonly PriceName[]) =>
     dearest(model, names, prompts.longest, priceBounds);
   const halves = tierHalves(asks, listed);
-  const times = BigInt(charges === "images" ? asks.answers : 1);
-  const prompt = BigInt(prompts.tokens) * price(promptPrices(asks, model));
-  const each = price(REQUEST_PRICES) + price(IMAGE_PRICES) * BigInt(asks.mediaParts);
+  const answers = charges === "images" ? asks.answers : 1;
+  const prompt = times(prompts.tokens, price(promptPrices(asks, model)));
+  const each = price(REQUEST_PRICES) + times(asks.mediaParts, price(IMAGE_PRICES));
   const unasked = charges === "tokens" ? searchedUnasked(model) : 0n;
-  const fixed = dividedUp((prompt + each * BigInt(prompts.steps)) * halves, 2n) * times + tools +
-    unasked;
+  const steps = inTier(halves, prompt + times(prompts.steps, each));
+  const fixed = times(answers, steps) + tools + unasked;
   const perOutput = charges === "prompt"
     ? 0n
-    : dividedUp(price(OUTPUT_PRICES) * halves, 2n) * times * BigInt(outputsOf(asks));
+    : times(outputsOf(asks), times(answers, inTier(halves, price(OUTPUT_PRICES))));
   const own = model.maxOutputTokens ?? model.contextLength;
   // The list's bound is its provider's. What asks for more goes to one that has no such bound.
   const most = Math.min(outputBound ?? own ?? Infinity, model.contextLength ?? Infinity);
-  const withTools = fixed + perOutput * BigInt(uses * Math.min(OUTPUT_TOKENS_PER_USE, most));
+  const withTools = fixed + times(uses * Math.min(OUTPUT_TOKENS_PER_USE, most), perOutput);
   if (perOutput === 0n) return { usd: atMost(MOST, fixed) };
   if (outputBound === null || charges === "images") {
     const usd_per_output_token = atMost(MOST_PER_TOKEN, perOutput);
     return { usd: atMost(MOST, withTools), usd_per_output_token, output_tokens: own };
   }
-  return { usd: atMost(MOST, withTools + perOutput * BigInt(most)) };
+  return { usd: atMost(MOST, withTools + times(most, perOutput)) };
+}
+
+/** Most things are there once, or not at all: then nothing is to be reckoned. */
+function times(count: number, units: bigint): bigint {
+  if (count === 0) return 0n;
+  return count === 1 ? units : BigInt(count) * units;
+}
+
+function inTier(halves: bigint, units: bigint): bigint {
+  return halves === ORDINARY_HALVES ? units : dividedUp(units * halves, 2n);
 }
 
 function atMost(most: bigint, units: bigint): string {
@@ -175,7 +192,8 @@ function atMost(most: bigint, units: bigint): string {
 
 /** How often tools may be used, all together. */
 function usesOf({ serverTools, maxToolCalls }: Asks): number {
-  const uses = serverTools.reduce((sum, tool) => sum + tool.uses, 0);
+  let uses = 0;
+  for (const tool of serverTools) uses += tool.uses;
   return Math.min(uses, maxToolCalls ?? MAX_USES, MAX_USES);
 }
 
