@@ -80,8 +80,14 @@ export class Asked {
   }
 
   model(name: string, where: () => string): void {
-    if (name.length > MAX_MODEL_LENGTH) this.unnamed ??= () => `${where()} is no model's name`;
-    else if (this.models.size <= MAX_NAMES) this.models.add(name);
+    if (!this.named(name)) this.unnamed ??= () => `${where()} is no model's name`;
+  }
+
+  /** Counts a model. @returns false: it is too long for the name of one */
+  named(name: string): boolean {
+    if (name.length > MAX_MODEL_LENGTH) return false;
+    if (this.models.size <= MAX_NAMES) this.models.add(name);
+    return true;
   }
 
   tool(name: string, tool: AskedTool): void {

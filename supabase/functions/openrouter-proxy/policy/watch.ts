@@ -73,7 +73,12 @@ const COMPACTION = /^compact_/;
 const TAKES_TEXTS: ReadonlySet<Role> = new Set(["model", "container"]);
 
 /** Where the parts of messages are, from the body on. */
-const IN_MESSAGES: ReadonlySet<string> = new Set(["messages", "input", "content", "output"]);
+const IN_MESSAGES: ReadonlySet<string | number> = new Set([
+  "messages",
+  "input",
+  "content",
+  "output",
+]);
 
 /** Looks at any value: into objects and arrays, and at texts that name something. */
 export class Watch implements JsonVisitor {
@@ -97,7 +102,7 @@ export class Watch implements JsonVisitor {
 
   constructor(
     private readonly parent: Watch | null,
-    private key: string,
+    private key: string | number,
     private readonly report: Report,
     private readonly role: Role,
   ) {}
@@ -122,7 +127,7 @@ export class Watch implements JsonVisitor {
   }
 
   item(): Watch {
-    return this.#below(`[${this.#items++}]`, ROLE_OF_ITEMS[this.role] ?? this.role);
+    return this.#below(this.#items++, ROLE_OF_ITEMS[this.role] ?? this.role);
   }
 
   member(name: string | null): JsonVisitor | null {
@@ -275,13 +280,12 @@ export class Watch implements JsonVisitor {
   /** This names a model. @param text null: one that is too long to be looked at */
   modelNamed(text: string | null): void {
     if (text === "") return;
-    const where = () => this.#path();
-    if (text === null || isPresetName(text)) this.report.finding("preset", where);
+    if (text === null || isPresetName(text)) this.report.finding("preset", this.#where());
     if (text === null) return;
     const { asked } = this.report;
-    asked.model(text, where);
-    if (isOnline(text)) this.#usesOnce("web_search", where);
-    if (isFusion(text)) this.#usesOnce("fusion", where);
+    if (!asked.named(text)) asked.model(text, this.#where());
+    if (isOnline(text)) this.#usesOnce("web_search", this.#where());
+    if (isFusion(text)) this.#usesOnce("fusion", this.#where());
     this.#tellOwner();
   }
 
@@ -301,7 +305,7 @@ export class Watch implements JsonVisitor {
     }
   }
 
-  #below(name: string, role: Role = "plain", report = this.report): Watch {
+  #below(name: string | number, role: Role = "plain", report = this.report): Watch {
     const last = this.#lastChild;
     const isUnused = last !== null && !last.#hasBegun && !TAKES_TEXTS.has(last.role);
     if (isUnused && last.role === role && last.report === report) {
@@ -367,13 +371,13 @@ export class Watch implements JsonVisitor {
   #tellOwner(): void {
     // deno-lint-ignore no-this-alias
     let watch: Watch = this;
-    while (watch.key.startsWith("[") && watch.parent !== null) {
+    while (isOfItem(watch.key) && watch.parent !== null) {
       watch = watch.parent;
       // A list may have a million.
       if (watch.#namesModels) return;
       watch.#namesModels = true;
     }
-    const member = watch.key;
+    const member = String(watch.key);
     while (watch.parent !== null) {
       const { key, parent }: Watch = watch;
       watch = parent;
@@ -431,7 +435,7 @@ export class Watch implements JsonVisitor {
   /** Whether it is the body, or of its messages or what tools answered: elsewhere it may be read as text. */
   #isInMessages(): boolean {
     if (this.parent === null) return true;
-    const leadsThere = this.key.startsWith("[") || IN_MESSAGES.has(this.key);
+    const leadsThere = isOfItem(this.key) || IN_MESSAGES.has(this.key);
     return leadsThere && this.parent.#isInMessages();
   }
 
@@ -446,6 +450,10 @@ export class Watch implements JsonVisitor {
     return this.key === "content" || this.parent?.key === "content";
   }
 
+  #where(): () => string {
+    return () => this.#path();
+  }
+
   /** As a client writes it: `tools[1].container`. */
   #path(name = ""): string {
     const own = this.parent === null ? "" : joined(this.parent.#path(), this.key);
@@ -453,6 +461,12 @@ export class Watch implements JsonVisitor {
   }
 }
 
-function joined(path: string, step: string): string {
-  return path === "" || step.startsWith("[") ? path + step : `${path}.${step}`;
+function joined(path: string, step: string | number): string {
+  if (typeof step === "number") return `${path}[${step}]`;
+  return path === "" || isOfItem(step) ? path + step : `${path}.${step}`;
+}
+
+/** Whether it is of an item of a list, or a name that looks like that. */
+function isOfItem(key: string | number): boolean {
+  return typeof key === "number" || key.startsWith("[");
 }
