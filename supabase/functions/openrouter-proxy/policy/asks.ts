@@ -93,8 +93,9 @@ export function asksOf(
   if (call === null) return null;
   const { model, asked, sharedFeatures } = said;
   const models = model ? [withAuthor(model, call.bareNamesOf)] : [];
-  for (const asWritten of asked.models) {
-    const name = withAuthor(asWritten, call.bareNamesOf);
+  const named = [...asked.models];
+  for (let i = 0; i < named.length; i++) {
+    const name = withAuthor(named[i]!, call.bareNamesOf);
     if (!models.includes(name)) models.push(name);
   }
   const bounds = json?.bounds;

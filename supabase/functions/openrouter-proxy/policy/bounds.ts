@@ -222,7 +222,8 @@ export class Bounds {
   output(own: readonly BoundingMember[]): number | null {
     let isBounded = false;
     let largest = this.asked.fallbackOutput;
-    for (const name of OUTPUT_BOUNDS) {
+    for (let i = 0; i < OUTPUT_BOUNDS.length; i++) {
+      const name = OUTPUT_BOUNDS[i]!;
       const given = this.#numbers[name];
       if (given === undefined) continue;
       if (given.isOpen) return null;

@@ -93,7 +93,8 @@ export function appraise(asks: Asks, catalogue: Pick<Catalogue, "find">): Apprai
   let isUnknown = asks.unnamed !== null || models.length === 0 ||
     serverTools.some(hasNoPrice);
   let router: string | null = null;
-  for (const name of models) {
+  for (let i = 0; i < models.length; i++) {
+    const name = models[i]!;
     const listed = listedUnder(name, catalogue.find);
     const amount = listed && estimateOf(asks, listed);
     if (amount === null || isParsed(asks, listed!)) isUnknown = true;
@@ -147,23 +148,26 @@ function estimateOf(asks: Asks, listed: Listed): Estimate | null {
   const { charges, outputBound, priceBounds } = asks;
   const { model } = listed;
   const uses = usesOf(asks);
-  let tools = 0n;
-  for (const tool of asks.serverTools) tools += toolPrice(tool, uses, model);
+  const { serverTools } = asks;
+  const tools = serverTools.length === 0 ? 0n : toolsPrice(serverTools, uses, model);
   if (charges === "tokens" && isFreeOfCharge(model)) return { usd: atMost(MOST, tools) };
   const prompts = promptsOf(asks, uses, model);
   if (!isPriced(model, charges) || prompts === null) return null;
-  const price = (names: readonly PriceName[]) =>
-    dearest(model, names, prompts.longest, priceBounds);
+  const { longest } = prompts;
+  const perToken = dearest(model, promptPrices(asks, model), longest, priceBounds);
+  const perRequest = dearest(model, REQUEST_PRICES, longest, priceBounds);
+  const perOutputToken = dearest(model, OUTPUT_PRICES, longest, priceBounds);
+  const perImage = dearest(model, IMAGE_PRICES, longest, priceBounds);
   const halves = tierHalves(asks, listed);
   const answers = charges === "images" ? asks.answers : 1;
-  const prompt = times(prompts.tokens, price(promptPrices(asks, model)));
-  const each = price(REQUEST_PRICES) + times(asks.mediaParts, price(IMAGE_PRICES));
+  const prompt = times(prompts.tokens, perToken);
+  const each = perRequest + times(asks.mediaParts, perImage);
   const unasked = charges === "tokens" ? searchedUnasked(model) : 0n;
   const steps = inTier(halves, prompt + times(prompts.steps, each));
   const fixed = times(answers, steps) + tools + unasked;
   const perOutput = charges === "prompt"
     ? 0n
-    : times(outputsOf(asks), times(answers, inTier(halves, price(OUTPUT_PRICES))));
+    : times(outputsOf(asks), times(answers, inTier(halves, perOutputToken)));
   const own = model.maxOutputTokens ?? model.contextLength;
   // The list's bound is its provider's. What asks for more goes to one that has no such bound.
   const most = Math.min(outputBound ?? own ?? Infinity, model.contextLength ?? Infinity);
@@ -192,9 +196,12 @@ function atMost(most: bigint, units: bigint): string {
 
 /** How often tools may be used, all together. */
 function usesOf({ serverTools, maxToolCalls }: Asks): number {
-  let uses = 0;
-  for (const tool of serverTools) uses += tool.uses;
+  const uses = serverTools.reduce(withUses, 0);
   return Math.min(uses, maxToolCalls ?? MAX_USES, MAX_USES);
+}
+
+function withUses(sum: number, { uses }: ServerToolAsked): number {
+  return sum + uses;
 }
 
 /** How many outputs there may be, each as long as it is bound to be: a summary is one. */
@@ -226,8 +233,7 @@ function promptsOf(asks: Asks, uses: number, model: ListedModel): Prompts | null
   const writtenText = imageBytes === 0 ? text : { ...text, bytes: text.bytes - imageBytes };
   const first = hasLongMedia ? most : tokensOf(writtenText) + images * TOKENS_PER_IMAGE;
   if (first === Infinity) return null;
-  let perUse = TOKENS_PER_USE;
-  for (const tool of asks.serverTools) perUse = Math.max(perUse, tokensFound(tool));
+  const perUse = asks.serverTools.reduce(mostFound, TOKENS_PER_USE);
   const steps = 1 + uses + (compacts ? 1 : 0);
   let longest = 0;
   let tokens = 0;
@@ -238,11 +244,11 @@ function promptsOf(asks: Asks, uses: number, model: ListedModel): Prompts | null
   return { steps, longest, tokens };
 }
 
-/** What one use adds to the next prompt, as far as the request says how much it is to find. */
-function tokensFound({ results, characters }: ServerToolAsked): number {
+/** What one use adds to the next prompt at most, as far as the request says how much it is to find. */
+function mostFound(most: number, { results, characters }: ServerToolAsked): number {
   const found = Math.min(results || USUAL_RESULTS, MAX_RESULTS);
   const each = Math.min(characters || USUAL_CHARACTERS, MAX_CHARACTERS);
-  return Math.ceil(found * each / CHARACTERS_PER_TOKEN);
+  return Math.max(most, Math.ceil(found * each / CHARACTERS_PER_TOKEN));
 }
 
 /** What a token of the prompt may be charged as. */
@@ -258,6 +264,12 @@ function tierHalves({ isPriority, ignoresPrice }: Asks, listed: Listed): bigint 
   const { model, isNitro, isExacto } = listed;
   if (!isPriority && !isNitro) return ignoresPrice || isExacto ? ANYONES_HALVES : ORDINARY_HALVES;
   return ANTHROPICS.test(model.id) ? ANTHROPICS_PRIORITY_HALVES : PRIORITY_HALVES;
+}
+
+function toolsPrice(tools: readonly ServerToolAsked[], uses: number, model: ListedModel): bigint {
+  let price = 0n;
+  for (const tool of tools) price += toolPrice(tool, uses, model);
+  return price;
 }
 
 function toolPrice(tool: ServerToolAsked, allUses: number, model: ListedModel): bigint {

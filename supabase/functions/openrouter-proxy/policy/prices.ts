@@ -6,7 +6,7 @@
 import type { PriceBound, PriceBounds } from "./bounds.ts";
 import type { Charges } from "./calls.ts";
 import { isFreeName } from "./model_names.ts";
-import type { ListedModel, PriceName } from "./price_list.ts";
+import type { ListedModel, PriceName, PriceOverride } from "./price_list.ts";
 import { MAX_USES } from "./server_tools.ts";
 
 /** Those of which one at least is more than zero where a model is priced at all. */
@@ -41,7 +41,12 @@ export function writesUnasked({ id }: ListedModel): boolean {
 
 /** Zero says nothing but of free models: some are priced elsewhere. */
 export function isPriced({ prices, isRouter }: ListedModel, charges: Charges): boolean {
-  return !isRouter && PRICED_BY[charges].some((name) => (prices[name] ?? 0n) > 0n);
+  if (isRouter) return false;
+  const names = PRICED_BY[charges];
+  for (let i = 0; i < names.length; i++) {
+    if ((prices[names[i]!] ?? 0n) > 0n) return true;
+  }
+  return false;
 }
 
 /** A model of `:free`, or the router that chooses among those alone. */
@@ -63,12 +68,23 @@ export function dearest(
   bounds: PriceBounds,
 ): bigint {
   let most = 0n;
-  for (const name of names) {
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i]!;
     const bound = bounds[name as keyof PriceBounds];
     most = larger(most, bounded(prices[name] ?? 0n, bound));
-    for (const override of overrides) {
-      if (override.fromTokens <= promptTokens) most = larger(most, override.prices[name] ?? 0n);
-    }
+    if (overrides.length > 0) most = larger(most, overriding(overrides, name, promptTokens));
+  }
+  return most;
+}
+
+function overriding(
+  overrides: readonly PriceOverride[],
+  name: PriceName,
+  promptTokens: number,
+): bigint {
+  let most = 0n;
+  for (const { fromTokens, prices } of overrides) {
+    if (fromTokens <= promptTokens) most = larger(most, prices[name] ?? 0n);
   }
   return most;
 }
