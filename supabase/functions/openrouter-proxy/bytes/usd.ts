@@ -30,16 +30,16 @@ export function dividedUp(dividend: bigint, divisor: bigint): bigint {
   return (dividend + divisor - 1n) / divisor;
 }
 
+const ONE = 10n ** BigInt(DECIMALS);
 const ZEROS_AT_END = /0+$/;
 
 /** Units that are not negative → the plain decimal: no exponent, no zeros at its end. */
 export function usdText(units: bigint): string {
-  const digits = String(units).padStart(DECIMALS + 1, "0");
-  const fraction = digits.slice(-DECIMALS).replace(ZEROS_AT_END, "");
-  return digits.slice(0, -DECIMALS) + (fraction && `.${fraction}`);
+  const whole = String(units / ONE);
+  // A one before them keeps the zeros that the fraction begins with.
+  const fraction = String(ONE + units % ONE).replace(ZEROS_AT_END, "");
+  return fraction === "1" ? whole : `${whole}.${fraction.slice(1)}`;
 }
-
-const ONE = 10n ** BigInt(DECIMALS);
 
 /**
  * An amount in OpenRouter's credits → USD, rounded up.

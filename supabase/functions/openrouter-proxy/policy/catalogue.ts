@@ -8,7 +8,7 @@ import { isWithin } from "../concurrency/is_within.ts";
 import { chunkReader } from "../bytes/chunk_reader.ts";
 import { concatAll, textOf } from "../bytes/encodings.ts";
 import { type ListedModel, type PriceList, readPriceList } from "./price_list.ts";
-import { listedUnder } from "./variants.ts";
+import { isListed } from "./variants.ts";
 
 export interface Catalogue {
   /**
@@ -74,8 +74,9 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
     return refreshed;
   }
 
-  const find = (id: string) => list.get(id.toLowerCase()) ?? null;
-  const isMissing = (name: string) => listedUnder(name, find) === null;
+  // Nearly all write it as the list does.
+  const find = (id: string) => list.get(id) ?? list.get(id.toLowerCase()) ?? null;
+  const isMissing = (name: string) => !isListed(name, find);
 
   return {
     ready(models) {

@@ -15,7 +15,7 @@ import type { ListedModel, PriceName } from "./price_list.ts";
 import { dearest, isFreeOfCharge, isPriced, searchedUnasked, writesUnasked } from "./prices.ts";
 import { MAX_USES, serverToolKind } from "./server_tools.ts";
 import { tokensOf } from "./tokens.ts";
-import { type Listed, listedUnder } from "./variants.ts";
+import { isListed, type Listed, listedUnder } from "./variants.ts";
 
 /** In OpenRouter's credits, of which its prices are, as exact decimals. */
 export type Estimate =
@@ -123,13 +123,19 @@ function needsLeave({ name }: ServerToolAsked): boolean {
  * listed model there is such a one only where that is listed, too; of another one nobody knows.
  */
 function modelsOf({ models, modes }: Asks, find: Catalogue["find"]): string[] {
-  if (modes.length === 0) return distinct(models);
-  const inModes = models.flatMap((name) =>
+  return distinct(modes.length === 0 ? models : [...models, ...inModes(models, modes, find)]);
+}
+
+function inModes(
+  models: readonly string[],
+  modes: readonly string[],
+  find: Catalogue["find"],
+): string[] {
+  return models.flatMap((name) =>
     modes.map((mode) => inMode(name, mode)).filter((other) =>
-      listedUnder(other, find) !== null || listedUnder(name, find) === null
+      isListed(other, find) || !isListed(name, find)
     )
   );
-  return distinct([...models, ...inModes]);
 }
 
 /** Whether OpenRouter reads documents in the model's place, and charges each of their pages. */

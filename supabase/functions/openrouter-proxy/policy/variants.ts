@@ -41,3 +41,8 @@ export function listedUnder(
     isExacto: listed.isExacto || variant === "exacto",
   };
 }
+
+/** Whether anybody knows what it costs. */
+export function isListed(name: string, find: (id: string) => ListedModel | null): boolean {
+  return find(name) !== null || listedUnder(name, find) !== null;
+}
