@@ -64,6 +64,7 @@ export function toBeOpened(
   areOpenAis: boolean,
 ): Finding<SharedFeature>[] {
   const toOpen: Finding<SharedFeature>[] = [];
+  if (found.length === 0) return toOpen;
   for (const { feature, param } of found) {
     if (feature === "openai:shell" && areOpenAis) continue;
     const needed = feature === "openai:shell" ? "openrouter:shell" : feature;
