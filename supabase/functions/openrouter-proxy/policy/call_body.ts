@@ -76,37 +76,42 @@ class OwnModel implements JsonVisitor, TextTaking {
   name: string | null = null;
   /** Whether one of them names none. */
   hasOther = false;
-  #watch!: Watch;
+  /** Looks into the present one, where it is an object or a list. */
+  #inside: Watch | null = null;
 
-  /** The next one. @param watch looks at whatever stands in it */
-  watchedBy(watch: Watch): this {
+  /** @param body looks at the body itself */
+  constructor(private readonly body: Watch) {}
+
+  /** The next one. */
+  again(): this {
     this.name = null;
-    this.#watch = watch;
     return this;
-  }
-
-  item(): JsonVisitor | null {
-    return this.#watch.item();
-  }
-
-  member(name: string | null): JsonVisitor | null {
-    return this.#watch.member(name);
   }
 
   begin(): void {
     this.hasOther = true;
-    this.#watch.begin();
+    this.#inside = this.body.member("model") as Watch;
+    this.#inside.begin();
+  }
+
+  item(): JsonVisitor | null {
+    return this.#inside!.item();
+  }
+
+  member(name: string | null): JsonVisitor | null {
+    return this.#inside!.member(name);
   }
 
   end(): void {
-    this.#watch.end();
+    this.#inside!.end();
   }
 
   text(json: string | null): void {
     const value: unknown = json === null ? null : JSON.parse(json);
     if (typeof value === "string") this.name = value;
     if (!this.name) this.hasOther = true;
-    if (json === null || typeof value === "string") this.#watch.modelNamed(value as string | null);
+    if (json !== null && typeof value !== "string") return;
+    this.body.modelNamed(value as string | null, "model");
   }
 }
 
@@ -135,18 +140,21 @@ class BodyReading implements CallBody, JsonVisitor {
   };
   readonly #data: readonly string[];
   readonly #reach = new Reach();
-  readonly sharedFeatures: readonly Finding[] = this.#reach.sharedFeatures;
   readonly asked = this.#reach.asked;
   readonly bounds = new Bounds(this.asked);
   /** Set once the body has been read. */
   text!: TextSize;
   sessionId: string | null = null;
-  readonly #model = new OwnModel();
+  readonly #model = new OwnModel(this.#reach.visitor);
   #stream: OwnStream | null = null;
   #lists = 0;
 
   constructor(data: readonly string[]) {
     this.#data = data;
+  }
+
+  get sharedFeatures(): readonly Finding[] {
+    return this.#reach.sharedFeatures;
   }
 
   get previousJobIds(): ReadonlySet<string> {
@@ -185,7 +193,7 @@ class BodyReading implements CallBody, JsonVisitor {
     const { members } = this;
     switch (name) {
       case "model":
-        return this.#model.watchedBy(this.#reach.visitor.member(name) as Watch);
+        return this.#model.again();
       case "stream":
         return this.#stream = new OwnStream();
       case "usage":

@@ -13,12 +13,12 @@ import { Watch } from "./watch.ts";
 
 /** No body names more than one and those of its fallbacks. */
 const MAX_JOBS = 100;
+const NO_FEATURES: readonly Finding[] = [];
 const NO_JOBS: ReadonlySet<string> = new Set();
 
 /** What one body reaches. */
 export class Reach implements Report {
-  /** The first of each feature, complete once the body has ended. */
-  readonly sharedFeatures: Finding[] = [];
+  #sharedFeatures: Finding[] | null = null;
   #previousJobIds: Set<string> | null = null;
   /** What is asked for that costs, complete once the body has ended. */
   readonly asked = new Asked();
@@ -28,14 +28,20 @@ export class Reach implements Report {
    */
   readonly visitor = new Watch(null, "", this, "plain");
 
+  /** The first of each feature, complete once the body has ended. */
+  get sharedFeatures(): readonly Finding[] {
+    return this.#sharedFeatures ?? NO_FEATURES;
+  }
+
   /** What `previous_job_id` names, at any depth. */
   get previousJobIds(): ReadonlySet<string> {
     return this.#previousJobIds ?? NO_JOBS;
   }
 
   finding(feature: FoundFeature, where: () => string): void {
-    if (this.sharedFeatures.some((found) => found.feature === feature)) return;
-    this.sharedFeatures.push({ feature, param: where() });
+    this.#sharedFeatures ??= [];
+    if (this.#sharedFeatures.some((found) => found.feature === feature)) return;
+    this.#sharedFeatures.push({ feature, param: where() });
   }
 
   jobId(id: string): void {

@@ -277,15 +277,20 @@ export class Watch implements JsonVisitor {
     if (this.#tool !== null) this.#askFor(this.#tool);
   }
 
-  /** This names a model. @param text null: one that is too long to be looked at */
-  modelNamed(text: string | null): void {
+  /**
+   * This names a model.
+   *
+   * @param text null: one that is too long to be looked at
+   * @param member that it is the value of, which is no list; empty: this itself is the value
+   */
+  modelNamed(text: string | null, member = ""): void {
     if (text === "") return;
-    if (text === null || isPresetName(text)) this.report.finding("preset", this.#where());
+    if (text === null || isPresetName(text)) this.report.finding("preset", this.#where(member));
     if (text === null) return;
     const { asked } = this.report;
-    if (!asked.named(text)) asked.model(text, this.#where());
-    if (isOnline(text)) this.#usesOnce("web_search", this.#where());
-    if (isFusion(text)) this.#usesOnce("fusion", this.#where());
+    if (!asked.named(text)) asked.model(text, this.#where(member));
+    if (isOnline(text)) this.#usesOnce("web_search", this.#where(member));
+    if (isFusion(text)) this.#usesOnce("fusion", this.#where(member));
     this.#tellOwner();
   }
 
@@ -450,8 +455,8 @@ export class Watch implements JsonVisitor {
     return this.key === "content" || this.parent?.key === "content";
   }
 
-  #where(): () => string {
-    return () => this.#path();
+  #where(member: string): () => string {
+    return () => this.#path(member);
   }
 
   /** As a client writes it: `tools[1].container`. */
