@@ -92,19 +92,14 @@ export function asksOf(
 ): Asks | null {
   if (call === null) return null;
   const { model, asked, sharedFeatures } = said;
-  const models = model ? [withAuthor(model, call.bareNamesOf)] : [];
-  const named = [...asked.models];
-  for (let i = 0; i < named.length; i++) {
-    const name = withAuthor(named[i]!, call.bareNamesOf);
-    if (!models.includes(name)) models.push(name);
-  }
+  const models = modelsNamed(said, call.bareNamesOf);
   const bounds = json?.bounds;
   const namesModel = json?.namesModel ?? Boolean(model);
   const unnamed = whyUnnamed(namesModel, sharedFeatures, models, asked.unnamed);
   const areOpenAis = unnamed === null && models.every(isOpenAisOwn);
   return {
     charges: call.charges,
-    models: models.map((name) => storable(name)),
+    models: models.map(storableName),
     areOpenAis,
     modes: asked.modes,
     serverTools: serverToolsOf(asked, areOpenAis),
@@ -133,6 +128,21 @@ export function asksOf(
     // Its `provider` has no `max_price`, and is read without one.
     priceBounds: call.charges === "images" ? {} : bounds?.prices ?? {},
   };
+}
+
+/** @param author of those that are named without one */
+function modelsNamed({ model, asked }: CallBody | Form, author: string | null): string[] {
+  const models = model ? [withAuthor(model, author)] : [];
+  if (model && asked.models.size === 1 && asked.models.has(model)) return models;
+  for (const asWritten of asked.models) {
+    const name = withAuthor(asWritten, author);
+    if (!models.includes(name)) models.push(name);
+  }
+  return models;
+}
+
+function storableName(name: string): string {
+  return storable(name);
 }
 
 /** @param areOpenAis as in Asks: OpenAI's shell is then no server tool */
