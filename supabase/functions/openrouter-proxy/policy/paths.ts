@@ -44,6 +44,7 @@ export interface Target {
  */
 export function proxyTarget(pathAndQuery: string): Target {
   const rest = pathAndQuery.slice(PROXY_PREFIX.length);
+  if (Object.hasOwn(CALLS, rest)) return { path: rest, search: "" };
   const question = rest.indexOf("?");
   const sent = question === -1 ? rest : rest.slice(0, question);
   const path = NAMES_A_MODEL.test(sent) ? sent.replaceAll(/%2f/gi, "/") : sent;
