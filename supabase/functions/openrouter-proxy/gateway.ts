@@ -3,17 +3,17 @@
  *
  * Source: docs/protocol.md, "Routes".
  */
-import { type Context, Hono } from "hono";
-import { ClientDisconnected, errorResponse, GatewayError } from "./errors.ts";
+import { Hono } from "hono";
+import { GatewayError } from "./errors.ts";
+import { answerTo, aroundRoutes } from "./http/around_routes.ts";
 import { closeUnread } from "./http/close_unread.ts";
 import { crossOrigin } from "./http/cross_origin.ts";
 import { pathAndQueryOf } from "./http/function_path.ts";
 import { headAnswer } from "./http/head_answer.ts";
 import { noStore } from "./http/no_store.ts";
-import { onAnswer } from "./http/on_answer.ts";
 import { tellLimits } from "./http/rate_limited.ts";
 import { type Handler, type RequestEnv, requestLog } from "./http/request_log.ts";
-import { wellFormedHost } from "./http/well_formed_host.ts";
+import { assertWellFormedHost } from "./http/well_formed_host.ts";
 import { createOpenApi } from "./openapi/openapi_route.ts";
 import { createParts, type GatewayDeps } from "./parts.ts";
 import { unknownRoute } from "./policy/unknown_route.ts";
@@ -50,28 +50,38 @@ export function createGateway(deps: GatewayDeps): Gateway {
     getPath: (request) => pathAndQueryOf(request.url).replace(/\?.*$/s, ""),
   });
   const routes: string[] = [];
-  function nowhere(c: Context<RequestEnv>): never {
-    throw unknownRoute(c.req.method, c.req.path, routes);
-  }
-  function route(methods: string[], path: string, handler: Handler) {
-    // Hono answers HEAD as GET, without the body.
-    const allowed = methods.includes("GET") ? new Set(["GET", "HEAD", ...methods]) : methods;
-    routes.push(path);
-    app.on(methods, path, handler);
-    app.all(path, (c) => {
-      throw new GatewayError(
-        "method_not_allowed",
-        `${c.req.method} is not for ${path}`,
-        { headers: { allow: [...allowed].join(", ") } },
-      );
+  const around = aroundRoutes({
+    ...requestLog(now, log),
+    crossOrigin: crossOrigin(config.allowedOrigins),
+    steps: [rates.countRefusals, revokedTokens.note, tellLimits, noStore, closeUnread],
+  });
+  function answering(handler: Handler): Handler {
+    return around((c) => {
+      assertWellFormedHost(c.req.raw);
+      return handler(c);
     });
   }
+  function route(methods: string[], path: string, handler: Handler) {
+    const isRead = methods.includes("GET");
+    const allowed = new Set(isRead ? ["GET", "HEAD", ...methods] : methods);
+    routes.push(path);
+    // One handler for all methods: where a path has but one, Hono makes no chain of them.
+    app.all(
+      path,
+      answering((c) => {
+        if (allowed.has(c.req.method)) return handler(c);
+        throw new GatewayError(
+          "method_not_allowed",
+          `${c.req.method} is not for ${path}`,
+          { headers: { allow: [...allowed].join(", ") } },
+        );
+      }),
+    );
+  }
+  const nowhere = answering((c) => {
+    throw unknownRoute(c.req.method, c.req.path, routes);
+  });
 
-  app.use(requestLog(now, log));
-  app.use(
-    onAnswer(rates.countRefusals, revokedTokens.note, tellLimits, noStore, closeUnread),
-  );
-  app.use(crossOrigin(config.allowedOrigins), wellFormedHost);
   route(["GET"], "/", health);
   route(["GET"], "/api/v1/health", health);
   route(["GET"], "/api/v1/usage", createUsage(identify, store, upToDate));
@@ -85,10 +95,12 @@ export function createGateway(deps: GatewayDeps): Gateway {
   app.on("ALL", ["/api/v1/openrouter", "/api/v1/openrouter/"], nowhere);
   route(PROXIED_METHODS, "/api/v1/openrouter/*", proxy);
   app.notFound(nowhere);
-  app.onError((error, c) =>
-    error instanceof ClientDisconnected
-      ? c.body(null, 499 as never)
-      : errorResponse(error, c.get("requestId"))
-  );
-  return { fetch: async (request) => headAnswer(request, await app.fetch(request)), retire };
+  app.onError(answerTo);
+
+  function fetch(request: Request): Promise<Response> {
+    const answer = Promise.resolve(app.fetch(request));
+    if (request.method !== "HEAD") return answer;
+    return answer.then((answer) => headAnswer(request, answer));
+  }
+  return { fetch, retire };
 }

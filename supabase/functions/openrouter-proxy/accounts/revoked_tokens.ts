@@ -5,7 +5,7 @@
 import type { Context } from "hono";
 import { BoundedCache } from "../bytes/bounded_cache.ts";
 import { isWithin } from "../concurrency/is_within.ts";
-import type { AnswerStep } from "../http/on_answer.ts";
+import type { AnswerStep } from "../http/around_routes.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import { TokenRevoked } from "./refusals.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse, GatewayError } from "../errors.ts";
-import { onAnswer } from "../http/on_answer.ts";
+import { onAnswer } from "../testing/on_answer.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 import { fakeClock } from "../testing/maintenance.ts";
 import { TokenRevoked } from "./refusals.ts";

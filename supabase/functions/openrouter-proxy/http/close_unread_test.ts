@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { closeUnread } from "./close_unread.ts";
-import { onAnswer } from "./on_answer.ts";
+import { onAnswer } from "../testing/on_answer.ts";
 import type { RequestEnv } from "./request_log.ts";
 
 /** What the answer says of its connection. */

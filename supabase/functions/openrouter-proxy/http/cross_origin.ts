@@ -6,7 +6,7 @@
  *
  * Source: docs/protocol.md, "Headers"; the Fetch standard's CORS protocol.
  */
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { cors } from "hono/cors";
 import { REQUEST_ID_HEADERS } from "./request_id.ts";
 
@@ -34,31 +34,39 @@ const HARMLESS = ["accept"];
 /** More than any client sends. */
 const MAX_REQUESTED_HEADERS = 100;
 
+export interface CrossOrigin {
+  /** The answer to a request whose method is OPTIONS. */
+  preflight(c: Context): Promise<Response>;
+  /** Says in the answer that is there, `c.res`, which pages may read it, and what of it. */
+  tell(c: Context): Promise<unknown>;
+}
+
+const DONE = Promise.resolve();
+/** Nothing comes behind the answer. */
+const next = () => DONE;
+
 /** @param origins `*`, or those that may call */
-export function crossOrigin(origins: "*" | string[]): MiddlewareHandler {
-  const answer = cors({ origin: origins, exposeHeaders: EXPOSED_HEADERS });
-  return async (c, next) => {
-    if (c.req.method !== "OPTIONS") {
-      // On the answer that is there: before it, Hono makes one of its own and merges the two.
-      await next();
-      await answer(c, async () => {});
-      return;
-    }
-    const allowHeaders = headerNames(c.req.header("access-control-request-headers") ?? "");
-    const preflight = await cors({
-      origin: origins,
-      allowMethods: METHODS,
-      // Of an empty list Hono makes whatever was asked for.
-      allowHeaders: allowHeaders.length === 0 ? HARMLESS : allowHeaders,
-      exposeHeaders: EXPOSED_HEADERS,
-      maxAge: MAX_AGE_S,
-    })(c, next);
-    // Chromium asks it of a server on the machine itself for a page from elsewhere.
-    const isPrivate = c.req.header("access-control-request-private-network") === "true";
-    if (preflight && isPrivate && preflight.headers.has("access-control-allow-origin")) {
-      preflight.headers.set("access-control-allow-private-network", "true");
-    }
-    return preflight;
+export function crossOrigin(origins: "*" | string[]): CrossOrigin {
+  const told = cors({ origin: origins, exposeHeaders: EXPOSED_HEADERS });
+  return {
+    async preflight(c) {
+      const allowHeaders = headerNames(c.req.header("access-control-request-headers") ?? "");
+      const answer = (await cors({
+        origin: origins,
+        allowMethods: METHODS,
+        // Of an empty list Hono makes whatever was asked for.
+        allowHeaders: allowHeaders.length === 0 ? HARMLESS : allowHeaders,
+        exposeHeaders: EXPOSED_HEADERS,
+        maxAge: MAX_AGE_S,
+      })(c, next))!;
+      // Chromium asks it of a server on the machine itself for a page from elsewhere.
+      const isPrivate = c.req.header("access-control-request-private-network") === "true";
+      if (isPrivate && answer.headers.has("access-control-allow-origin")) {
+        answer.headers.set("access-control-allow-private-network", "true");
+      }
+      return answer;
+    },
+    tell: (c) => told(c, next),
   };
 }
 

@@ -15,14 +15,15 @@ function told(name: string): string {
 
 function app(origins: "*" | string[]) {
   const hono = new Hono();
-  hono.use(crossOrigin(origins));
-  hono.all(
-    "/",
-    () =>
-      new Response("x", {
-        headers: { "access-control-allow-origin": "upstream", "vary": "accept-encoding" },
-      }),
-  );
+  const { preflight, tell } = crossOrigin(origins);
+  hono.all("/", async (c) => {
+    if (c.req.method === "OPTIONS") return await preflight(c);
+    c.res = new Response("x", {
+      headers: { "access-control-allow-origin": "upstream", "vary": "accept-encoding" },
+    });
+    await tell(c);
+    return c.res;
+  });
   return hono;
 }
 

@@ -4,7 +4,7 @@
  *
  * Source: docs/protocol.md, "Headers".
  */
-import type { AnswerStep } from "./on_answer.ts";
+import type { AnswerStep } from "./around_routes.ts";
 
 /**
  * `cache-control: no-store` where an answer says nothing of caches, and on what a DID reads, whatever

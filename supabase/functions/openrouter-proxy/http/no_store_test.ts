@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse, GatewayError } from "../errors.ts";
 import { noStore } from "./no_store.ts";
-import { onAnswer } from "./on_answer.ts";
+import { onAnswer } from "../testing/on_answer.ts";
 import type { RequestEnv } from "./request_log.ts";
 
 /** What an answer says of caches that said this before. */

@@ -1,6 +1,6 @@
 /** What answers say of a rate: the headers, and the refusal. */
 import { GatewayError } from "../errors.ts";
-import type { AnswerStep } from "./on_answer.ts";
+import type { AnswerStep } from "./around_routes.ts";
 
 /** A rate, as the answer to a request that counts tells it. */
 export interface Rate {

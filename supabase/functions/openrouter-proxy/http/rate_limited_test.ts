@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse } from "../errors.ts";
-import { onAnswer } from "./on_answer.ts";
+import { onAnswer } from "../testing/on_answer.ts";
 import { rateLimited, tellLimits } from "./rate_limited.ts";
 import type { RequestEnv } from "./request_log.ts";
 

@@ -6,7 +6,7 @@
  */
 import type { Context } from "hono";
 import { type ErrorType, GatewayError } from "../errors.ts";
-import type { AnswerStep } from "./on_answer.ts";
+import type { AnswerStep } from "./around_routes.ts";
 import { rateLimited } from "./rate_limited.ts";
 import type { RequestEnv } from "./request_log.ts";
 import { type Level, TokenBuckets } from "./token_buckets.ts";

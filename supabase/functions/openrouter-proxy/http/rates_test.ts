@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse, type ErrorType, GatewayError } from "../errors.ts";
 import { fakeClock } from "../testing/maintenance.ts";
-import { onAnswer } from "./on_answer.ts";
+import { onAnswer } from "../testing/on_answer.ts";
 import { createRates } from "./rates.ts";
 import type { RequestEnv } from "./request_log.ts";
 

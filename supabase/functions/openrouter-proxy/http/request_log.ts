@@ -1,10 +1,11 @@
 /**
  * Each request's id, and its one line in the log.
  */
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { uuidV7 } from "../bytes/uuid_v7.ts";
 import { describeError } from "../errors.ts";
 import type { Log } from "../log/log.ts";
+import type { Surroundings } from "./around_routes.ts";
 import type { Rate } from "./rate_limited.ts";
 import { setRequestId } from "./request_id.ts";
 
@@ -37,26 +38,33 @@ export type Handler = (c: Context<RequestEnv>) => Promise<Response>;
 const MAX_ROUTE_LENGTH = 200;
 
 /** @param now milliseconds since the epoch */
-export function requestLog(now: () => number, log: Log): MiddlewareHandler<RequestEnv> {
-  return async (c, next) => {
-    const receivedAt = now();
-    const requestId = uuidV7(receivedAt);
-    c.set("requestId", requestId);
-    c.set("receivedAt", receivedAt);
-    await next();
-    setRequestId(c.res.headers, requestId);
-    if (c.get("booked")) return;
-    const failed = c.res.status >= 500;
-    log({
-      level: failed ? "error" : "info",
-      event: "request",
-      request_id: requestId,
-      did: c.get("did") ?? null,
-      method: c.req.method,
-      route: c.req.path.slice(0, MAX_ROUTE_LENGTH),
-      status: c.res.status,
-      ...(c.error && describeError(c.error, failed)),
-      ms: Math.round(now() - receivedAt),
-    });
+export function requestLog(
+  now: () => number,
+  log: Log,
+): Pick<Surroundings, "begin" | "end"> {
+  return {
+    begin(c) {
+      const receivedAt = now();
+      c.set("requestId", uuidV7(receivedAt));
+      c.set("receivedAt", receivedAt);
+    },
+
+    end(c) {
+      const requestId = c.get("requestId");
+      setRequestId(c.res.headers, requestId);
+      if (c.get("booked")) return;
+      const failed = c.res.status >= 500;
+      log({
+        level: failed ? "error" : "info",
+        event: "request",
+        request_id: requestId,
+        did: c.get("did") ?? null,
+        method: c.req.method,
+        route: c.req.path.slice(0, MAX_ROUTE_LENGTH),
+        status: c.res.status,
+        ...(c.error && describeError(c.error, failed)),
+        ms: Math.round(now() - c.get("receivedAt")),
+      });
+    },
   };
 }

@@ -9,7 +9,12 @@ function logged() {
   const lines: Record<string, unknown>[] = [];
   const times = [1_000, 1_002.6];
   const app = new Hono<RequestEnv>();
-  app.use(requestLog(() => times.shift()!, (line) => lines.push(line)));
+  const { begin, end } = requestLog(() => times.shift()!, (line) => lines.push(line));
+  app.use(async (c, next) => {
+    begin(c);
+    await next();
+    end(c);
+  });
   app.onError((error, c) => errorResponse(error, c.get("requestId")));
   return { app, lines };
 }

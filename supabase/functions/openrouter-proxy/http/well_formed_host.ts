@@ -5,7 +5,6 @@
  *
  * Source: RFC 9112 section 3.2.
  */
-import type { MiddlewareHandler } from "hono";
 import { GatewayError } from "../errors.ts";
 
 /** Supabase's Edge Runtime, whose main worker gives requests a URL of its own making. */
@@ -14,19 +13,19 @@ declare const EdgeRuntime: unknown;
 /** Nothing, a path, or a query. */
 const BEHIND_ORIGIN = ["", "/", "?"];
 
-export const wellFormedHost: MiddlewareHandler = (c, next) => {
-  const host = c.req.header("host") ?? "";
+/** @throws {GatewayError} invalid_request */
+export function assertWellFormedHost({ url, headers }: Request): void {
+  const host = headers.get("host") ?? "";
   if (/[^!-~]|[/?#@\\]/.test(host)) {
     throw new GatewayError("invalid_request", "the Host header is not a host");
   }
-  if (typeof EdgeRuntime === "undefined" && host !== "" && !isAt(host, c.req.raw.url)) {
+  if (typeof EdgeRuntime === "undefined" && host !== "" && !isAt(host, url)) {
     throw new GatewayError(
       "invalid_request",
       "the request's target names another host than its Host header: send the path alone",
     );
   }
-  return next();
-};
+}
 
 /**
  * Whether a URL is what Deno's server makes of this Host and a target that is a path; or of the same

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
 import { Hono } from "hono";
 import { errorResponse } from "../errors.ts";
-import { wellFormedHost } from "./well_formed_host.ts";
+import { assertWellFormedHost } from "./well_formed_host.ts";
 
 const app = new Hono();
-app.use(wellFormedHost);
+app.use((c, next) => {
+  assertWellFormedHost(c.req.raw);
+  return next();
+});
 app.onError((error) => errorResponse(error, "id"));
 app.all("*", (c) => c.text("passed"));
 
