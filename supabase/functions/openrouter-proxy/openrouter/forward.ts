@@ -72,35 +72,33 @@ export function forward(
     if (clientGone.aborted) hangUp();
   }
   const sending: Sending = { outgoing: request, hasHeaders: false };
-  const answer = answerTo(sending, controller, fetch);
+  let takeBack = awakeTimeout(giveUp, timeoutMs);
+  let refuse: (late: StillAnswering) => void;
+  const answer = answerTo(sending, controller, fetch, ended);
 
+  function giveUp() {
+    const message = `OpenRouter sent no response headers within ${timeoutMs} ms`;
+    // What refuses the call is not billed, and there is no need to hear more of it.
+    if (!isHeard || sending.hasHeaders) {
+      return controller.abort(new GatewayError("upstream_timeout", message));
+    }
+    // OpenAI's and Anthropic's SDKs would send it again by themselves, and have it billed once more.
+    const headers = { "x-should-retry": "false" };
+    const refusal = new GatewayError("upstream_timeout", message, { headers });
+    // Its body's memory is another request's when the client has its answer.
+    sending.outgoing = null;
+    takeBack = awakeTimeout(() => controller.abort(refusal), timeoutMs);
+    refuse(new StillAnswering(refusal, answer));
+  }
+  function ended() {
+    takeBack();
+    if (!isHeard) clientGone.removeEventListener("abort", hangUp);
+  }
+
+  if (!isHeard) return answer;
   return new Promise((resolve, reject) => {
-    let takeBack = awakeTimeout(giveUp, timeoutMs);
-    function giveUp() {
-      const message = `OpenRouter sent no response headers within ${timeoutMs} ms`;
-      // What refuses the call is not billed, and there is no need to hear more of it.
-      if (!isHeard || sending.hasHeaders) {
-        return controller.abort(new GatewayError("upstream_timeout", message));
-      }
-      // OpenAI's and Anthropic's SDKs would send it again by themselves, and have it billed once more.
-      const headers = { "x-should-retry": "false" };
-      const refusal = new GatewayError("upstream_timeout", message, { headers });
-      // Its body's memory is another request's when the client has its answer.
-      sending.outgoing = null;
-      takeBack = awakeTimeout(() => controller.abort(refusal), timeoutMs);
-      reject(new StillAnswering(refusal, answer));
-    }
-    function ended() {
-      takeBack();
-      if (!isHeard) clientGone.removeEventListener("abort", hangUp);
-    }
-    answer.then((upstream) => {
-      ended();
-      resolve(upstream);
-    }, (error) => {
-      ended();
-      reject(error);
-    });
+    refuse = reject;
+    answer.then(resolve, reject);
   });
 }
 
@@ -115,6 +113,7 @@ async function answerTo(
   sending: Sending,
   controller: AbortController,
   fetch: typeof globalThis.fetch,
+  ended: () => void,
 ): Promise<Upstream> {
   try {
     const response = await responseTo(sending, controller.signal, fetch);
@@ -140,23 +139,23 @@ async function answerTo(
   } catch (cause) {
     if (controller.signal.aborted) throw controller.signal.reason;
     throw new GatewayError("upstream_unreachable", "OpenRouter could not be reached", { cause });
+  } finally {
+    ended();
   }
 }
 
-async function responseTo(
+function responseTo(
   sending: Sending,
   signal: AbortSignal,
   fetch: typeof globalThis.fetch,
 ): Promise<Response> {
   const send = ({ url, method, headers, body }: OutgoingRequest) =>
     fetch(url, { method, headers, body, redirect: "manual", signal });
-  try {
-    return await send(sending.outgoing!);
-  } catch (error) {
+  return send(sending.outgoing!).catch((error) => {
     const again = sending.outgoing;
     if (again === null || !isUnconnected(error)) throw error;
-    return await send(again);
-  }
+    return send(again);
+  });
 }
 
 /** An answer that begins a job, read to its end; one that is late, breaks or is large stays a stream. */
