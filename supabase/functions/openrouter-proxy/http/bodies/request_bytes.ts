@@ -82,24 +82,24 @@ function lengthToldBy(headers: Headers): number {
  * sixth of a call's time. Such a step cannot be ended: where the body stops coming, the connection
  * lasts after its answer for as long as the client keeps it. So it is for senders who are known.
  */
-async function receivedAtOnce(
+function receivedAtOnce(
   request: Request,
   maxBytes: number,
   place: BodyPlace,
 ): Promise<Bytes> {
-  let takeBack = () => {};
-  try {
-    const whole = await new Promise<ArrayBuffer>((resolve, stop) => {
-      place.whenEnded(stop);
-      takeBack = awakeTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
-      request.arrayBuffer().then(resolve, () => stop(new ClientDisconnected()));
-    });
-    const bytes = new Uint8Array(whole);
-    if (bytes.length > maxBytes) throw tooLarge(maxBytes);
-    return bytes;
-  } finally {
-    takeBack();
-  }
+  return new Promise((resolve, reject) => {
+    const takeBack = awakeTimeout(() => stop(tooLate()), ARRIVAL_TIMEOUT_MS);
+    function stop(reason: Error) {
+      takeBack();
+      reject(reason);
+    }
+    place.whenEnded(stop);
+    request.bytes().then((bytes) => {
+      takeBack();
+      if (bytes.length > maxBytes) reject(tooLarge(maxBytes));
+      else resolve(bytes);
+    }, () => stop(new ClientDisconnected()));
+  });
 }
 
 async function received(
