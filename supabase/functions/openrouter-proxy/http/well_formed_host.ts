@@ -10,6 +10,8 @@ import { GatewayError } from "../errors.ts";
 /** Supabase's Edge Runtime, whose main worker gives requests a URL of its own making. */
 declare const EdgeRuntime: unknown;
 
+/** Sticky, so that testing it says where it ends. */
+const SCHEME = /https?:\/\//iy;
 /** Nothing, a path, or a query. */
 const BEHIND_ORIGIN = ["", "/", "?"];
 
@@ -32,11 +34,11 @@ export function assertWellFormedHost({ url, headers }: Request): void {
  * in absolute form, whose scheme and host are the same in any case (RFC 9110 section 4.2.3).
  */
 function isAt(host: string, url: string): boolean {
-  return beginsWith(`http://${host}`, url) || beginsWith(`https://${host}`, url);
-}
-
-function beginsWith(origin: string, url: string): boolean {
-  const isOrigin = url.startsWith(origin) ||
-    url.slice(0, origin.length).toLowerCase() === origin.toLowerCase();
-  return isOrigin && BEHIND_ORIGIN.includes(url.charAt(origin.length));
+  SCHEME.lastIndex = 0;
+  if (!SCHEME.test(url)) return false;
+  const start = SCHEME.lastIndex;
+  const end = start + host.length;
+  const isHost = url.startsWith(host, start) ||
+    url.slice(start, end).toLowerCase() === host.toLowerCase();
+  return isHost && BEHIND_ORIGIN.includes(url.charAt(end));
 }
