@@ -19,6 +19,15 @@ export interface ReceivedBody extends Disposable {
   readonly bytes: Bytes;
 }
 
+/** A class, because each call has a body: its function is not made anew. */
+class BodyInPlace implements ReceivedBody {
+  constructor(readonly bytes: Bytes, private readonly place: BodyPlace) {}
+
+  [Symbol.dispose](): void {
+    this.place[Symbol.dispose]();
+  }
+}
+
 /**
  * @param bodies gives the body its room, among all that are received
  * @throws {GatewayError} request_too_large, unsupported_media_type, overloaded, invalid_request when
@@ -55,7 +64,7 @@ export async function requestBytes(
       ? await receivedAtOnce(request, maxBytes, place)
       : await received(request.body!, { maxBytes, expectedBytes, bufferBytes }, place);
     place.whole();
-    return { bytes, [Symbol.dispose]: () => place[Symbol.dispose]() };
+    return new BodyInPlace(bytes, place);
   } catch (error) {
     place[Symbol.dispose]();
     throw error;
