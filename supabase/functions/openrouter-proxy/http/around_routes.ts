@@ -38,13 +38,18 @@ export function aroundRoutes(
     try {
       // On the answer that is there: before it, Hono makes one of its own and merges the two.
       if (!isPreflight) await crossOrigin.tell(c);
-      for (const step of steps) step(c);
+      takeSteps(steps, c);
     } catch (error) {
       refuse(c, error);
     }
     end(c);
     return c.res;
   };
+}
+
+/** By itself: an async function keeps a loop's iterator, and all that it needs, with what it is to go on with. */
+function takeSteps(steps: readonly AnswerStep[], c: Context<RequestEnv>): void {
+  for (const step of steps) step(c);
 }
 
 function refuse(c: Context<RequestEnv>, error: unknown): void {
