@@ -15,6 +15,8 @@ const FIRST_BUFFER_BYTES = 4 * 1024;
 /** Buffers of that size that nobody uses any more: to make one costs more than what is done with it. */
 const spareBuffers: Bytes[] = [];
 const MAX_SPARE_BUFFERS = 256;
+/** Those of a read that is given none, which Deno would make for each. */
+const READ_OPTIONS = {};
 
 export interface ChunkReader {
   /** The next chunk, in memory of its own. */
@@ -78,7 +80,7 @@ function loans(
   let buffer = firstBufferOf(capacity);
   return {
     // The buffer is the stream's from here on; it comes back with the chunk.
-    read: () => reader.read(buffer),
+    read: () => reader.read(buffer, READ_OPTIONS),
     giveBack(chunk) {
       if (chunk.length < capacity || capacity === bufferBytes) {
         buffer = new Uint8Array(chunk.buffer as ArrayBuffer);
