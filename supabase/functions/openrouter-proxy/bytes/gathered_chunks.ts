@@ -66,6 +66,9 @@ export const REAL_PACE: Pace = {
   rate: chunkRate(Date.now),
 };
 
+/** What a read gives. */
+type Read = Awaited<ReturnType<ChunkReader["read"]>>;
+
 /**
  * Reads ahead of whoever asks by less than 16 KiB and one chunk, and only while somebody asks.
  *
@@ -76,14 +79,15 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
   let gathered = new Uint8Array(FIRST_CAPACITY_BYTES);
   let bytes = 0;
   /** How the stream ended, once it has: what a read does after all chunks. */
-  let ending: (() => { done: true }) | null = null;
+  let ending: (() => Promise<Read>) | null = null;
   let givenAt = -Infinity;
   /** Whether the first token, which everybody waits for, has been given. */
   let hasBegun = false;
-  let isWanted = false;
+  /** Answers the one who asks; null: nobody does. */
+  let answer: ((read: Read | Promise<Read>) => void) | null = null;
   let isReading = false;
-  /** Tells the one who asks that more has come. */
-  let onMore = () => {};
+  /** Takes the timer back by which what comes fast is given; null: there is none. */
+  let stopWaiting: (() => void) | null = null;
 
   /** Keeps a chunk that has come. */
   function take(chunk: Uint8Array) {
@@ -99,62 +103,63 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
   async function readOn() {
     if (isReading || ending !== null) return;
     isReading = true;
+    let isWanted = true;
     try {
-      do {
+      while (isWanted) {
         const { done, value } = await reader.read();
         if (done) {
-          ending = () => ({ done });
+          ending = () => Promise.resolve({ done });
         } else {
           take(value);
           pace.rate.count();
           reader.giveBack(value);
         }
-        onMore();
-      } while (ending === null && isWanted && bytes < ENOUGH_BYTES);
+        isWanted = answer !== null && ending === null && bytes < ENOUGH_BYTES;
+        giveInTime();
+      }
     } catch (error) {
-      ending = () => {
-        throw error;
-      };
-      onMore();
+      ending = () => Promise.reject(error);
+      giveInTime();
     } finally {
       isReading = false;
     }
   }
 
-  /** Resolves once there is something to give, and what comes fast has been gathered. */
-  function arrival(): Promise<void> {
-    return new Promise((resolve) => {
-      let stopWaiting: (() => void) | null = null;
-      onMore = () => {
-        if (bytes === 0 && ending === null) return;
-        const isFlood = hasBegun && pace.rate.isFlood();
-        const isSlow = !isFlood && pace.now() - givenAt >= FAST_MS;
-        if (isSlow || ending !== null || bytes >= ENOUGH_BYTES) {
-          stopWaiting?.();
-          resolve();
-        } else if (stopWaiting === null) {
-          const wait = isFlood ? pace.later : pace.soon;
-          stopWaiting = wait(resolve);
-        }
-      };
-      onMore();
-    });
+  /** Gives once there is something to give, and what comes fast has been gathered. */
+  function giveInTime() {
+    if (answer === null || (bytes === 0 && ending === null)) return;
+    if (ending !== null || bytes >= ENOUGH_BYTES) return give();
+    const isFlood = hasBegun && pace.rate.isFlood();
+    if (!isFlood && pace.now() - givenAt >= FAST_MS) return give();
+    stopWaiting ??= isFlood ? pace.later(giveSoon) : pace.soon(giveSoon);
+  }
+
+  /** With what has come already, and is not read yet. */
+  function giveSoon() {
+    queueMicrotask(give);
+  }
+
+  function give() {
+    if (answer === null) return;
+    stopWaiting?.();
+    stopWaiting = null;
+    const answerWith = answer;
+    answer = null;
+    if (bytes === 0) return answerWith(ending!());
+    const value = gathered.slice(0, bytes);
+    bytes = 0;
+    givenAt = pace.now();
+    hasBegun = true;
+    answerWith({ done: false, value });
   }
 
   return {
-    async read() {
-      isWanted = true;
-      readOn();
-      await arrival();
-      isWanted = false;
-      onMore = () => {};
-      if (bytes === 0) return ending!();
-      const value = gathered.slice(0, bytes);
-      bytes = 0;
-      givenAt = pace.now();
-      hasBegun = true;
-      return { done: false, value };
-    },
+    read: () =>
+      new Promise((resolve) => {
+        answer = resolve;
+        readOn();
+        giveInTime();
+      }),
     cancel: (reason) => reader.cancel(reason),
   };
 }
