@@ -89,7 +89,7 @@ class PassingBody {
 
   /** It must bring something, and an empty chunk would end a chunked HTTP body. */
   pull(): Promise<void> {
-    return this.#pulled = this.#passSome();
+    return this.#pulled = this.#readOn(false);
   }
 
   cancel() {
@@ -99,37 +99,39 @@ class PassingBody {
 
   // How bytes pass.
 
-  /** Passes on what comes next, once some of it may pass. */
-  async #passSome() {
-    while (!this.#isOver && !this.#isUnwanted && !await this.#passNext());
+  /**
+   * Reads on until some of what comes may pass.
+   *
+   * @param toTheEnd whether it is read to its end in any case
+   */
+  async #readOn(toTheEnd: boolean): Promise<void> {
+    const { reader } = this.#passage;
+    while (!this.#isOver && (toTheEnd || !this.#isUnwanted)) {
+      let chunk: Awaited<ReturnType<typeof reader.read>>;
+      this.#watch.reading();
+      try {
+        chunk = await reader.read();
+      } catch (cause) {
+        const message = "OpenRouter's connection broke before the answer was complete";
+        return this.#breakOff(new GatewayError("upstream_unreachable", message, { cause }));
+      }
+      this.#watch.hasRead();
+      if (this.#isOver) return;
+      if (chunk.done) return this.#complete();
+      if (chunk.value.length > 0 && this.#pass(chunk.value) && !toTheEnd) return;
+    }
   }
 
-  /** Passes the next chunk on. False: nothing of it may pass yet. */
-  async #passNext(): Promise<boolean> {
-    const { reader, meter, booking, length } = this.#passage;
-    let chunk: Awaited<ReturnType<typeof reader.read>>;
-    this.#watch.reading();
-    try {
-      chunk = await reader.read();
-    } catch (cause) {
-      const message = "OpenRouter's connection broke before the answer was complete";
-      this.#breakOff(new GatewayError("upstream_unreachable", message, { cause }));
-      return true;
-    }
-    this.#watch.hasRead();
-    if (this.#isOver) return true;
-    if (chunk.done) {
-      this.#complete();
-      return true;
-    }
-    if (chunk.value.length === 0) return false;
+  /** @returns whether some of it has passed */
+  #pass(chunk: Uint8Array): boolean {
+    const { meter, booking, length } = this.#passage;
     booking?.firstByte();
-    const metered = meter.feed(chunk.value);
+    const metered = meter.feed(chunk);
     const passed = this.#put(this.#events?.feed(metered) ?? metered);
     if (passed > 0) this.#watch.hasPassed();
-    this.#readBytes += chunk.value.length;
-    if (this.#readBytes === length || this.#hasEnded(chunk.value)) this.#completeEarly();
-    return this.#isOver || passed > 0;
+    this.#readBytes += chunk.length;
+    if (this.#readBytes === length || this.#hasEnded(chunk)) this.#completeEarly();
+    return passed > 0;
   }
 
   /** Passes bytes on to whoever is still there. @returns how many */
@@ -154,7 +156,7 @@ class PassingBody {
   /** Reads on for the books alone; nothing is kept of what comes. */
   async #hear() {
     await this.#pulled;
-    while (!this.#isOver) await this.#passNext();
+    await this.#readOn(true);
   }
 
   // How a passage ends.
