@@ -74,19 +74,24 @@ export interface Metered {
 type Reader = Omit<Meter, "observed" | "progress">;
 
 /** What the readers of a body share. */
-interface Reading extends Metered {
-  told: ToldKind;
-  observed: Observed;
-  progress: StreamProgress;
+interface Reading {
+  readonly metered: Metered;
+  readonly told: ToldKind;
+  readonly observed: Observed;
+  readonly progress: StreamProgress;
 }
 
 /** Far more than answers have. */
 const BOUNDS = { maxDepth: 512, maxValues: Infinity };
 
 export function createMeter(metered: Metered): Meter {
-  const told = kindToldBy(metered.contentType);
-  const observed = nothingObserved();
-  const progress: StreamProgress = {
+  return new BodyMeter(metered);
+}
+
+class BodyMeter implements Meter, Reading {
+  readonly told: ToldKind;
+  readonly observed = nothingObserved();
+  readonly progress: StreamProgress = {
     hasBegun: false,
     beginsWithError: false,
     isOver: false,
@@ -95,34 +100,50 @@ export function createMeter(metered: Metered): Meter {
     events: 0,
   };
   /** Null: what the body is cannot be told yet. */
-  let reader: Reader | null = null;
+  #reader: Reader | null = null;
   /** What has come of it by then, which is a part of a field's name at most. */
-  let head: Uint8Array = NO_BYTES;
+  #head: Uint8Array = NO_BYTES;
 
-  return {
-    observed,
-    progress,
-    feed(chunk) {
-      if (reader !== null) return reader.feed(chunk);
-      const start = head.length > 0 ? 0 : beginningOf(chunk);
-      const begun = start === 0 ? chunk : chunk.subarray(start);
-      const kind = kindOf(told, head.length > 0 ? concat(head, begun.subarray(0, 8)) : begun);
-      if (kind === null) {
-        head = concat(head, begun);
-        return chunk;
-      }
-      reader = READERS[kind]({ ...metered, told, observed, progress });
-      // It has been passed on already.
-      if (head.length > 0) reader.feed(head);
-      const passed = reader.feed(begun);
-      return passed === begun ? chunk : concat(chunk.subarray(0, -begun.length), passed);
-    },
-    end: () => reader?.end() ?? NO_BYTES,
-    isCut: () => reader?.isCut() ?? false,
-    endsInHalf: () => reader?.endsInHalf() ?? false,
-    isEmpty: () => reader?.isEmpty() ?? head.length === 0,
-    isDone: () => reader?.isDone() ?? false,
-  };
+  constructor(readonly metered: Metered) {
+    this.told = kindToldBy(metered.contentType);
+  }
+
+  feed(chunk: Uint8Array): Uint8Array {
+    if (this.#reader !== null) return this.#reader.feed(chunk);
+    const head = this.#head;
+    const start = head.length > 0 ? 0 : beginningOf(chunk);
+    const begun = start === 0 ? chunk : chunk.subarray(start);
+    const kind = kindOf(this.told, head.length > 0 ? concat(head, begun.subarray(0, 8)) : begun);
+    if (kind === null) {
+      this.#head = concat(head, begun);
+      return chunk;
+    }
+    const reader = this.#reader = READERS[kind](this);
+    // It has been passed on already.
+    if (head.length > 0) reader.feed(head);
+    const passed = reader.feed(begun);
+    return passed === begun ? chunk : concat(chunk.subarray(0, -begun.length), passed);
+  }
+
+  end(): Uint8Array {
+    return this.#reader?.end() ?? NO_BYTES;
+  }
+
+  isCut(): boolean {
+    return this.#reader?.isCut() ?? false;
+  }
+
+  endsInHalf(): boolean {
+    return this.#reader?.endsInHalf() ?? false;
+  }
+
+  isEmpty(): boolean {
+    return this.#reader?.isEmpty() ?? this.#head.length === 0;
+  }
+
+  isDone(): boolean {
+    return this.#reader?.isDone() ?? false;
+  }
 }
 
 /** Members whose values say the same when they come again. */
@@ -144,7 +165,7 @@ export function isEventStream(contentType: string | null): boolean {
 }
 
 const READERS: Record<AnswerKind, (reading: Reading) => Reader> = {
-  json: readJson,
+  json: (reading) => new JsonReader(reading),
   events: readEvents,
   other: readNothing,
 };
@@ -167,28 +188,51 @@ function readNothing({ progress }: Reading): Reader {
   };
 }
 
-function readJson(reading: Reading): Reader {
-  const { isError, keepsLength, linkOf, told, observed, progress } = reading;
-  let isEmpty = true;
-  const tell = (message: unknown) => {
-    observe(observed, message);
-    progress.hasBegun ||= announcesItsEnd(message);
-    isEmpty = false;
-  };
-  const visitor = isError ? errorReading(keepsLength) : answerReading(tell, keepsLength, linkOf);
-  const scanner = new JsonScanner(visitor, BOUNDS);
-  return {
-    feed: (chunk) => scanner.feed(chunk),
-    end: () => scanner.release(),
-    isCut: never,
-    endsInHalf: never,
+class JsonReader implements Reader {
+  readonly #told: ToldKind;
+  readonly #scanner: JsonScanner;
+  #isEmpty = true;
+
+  constructor({ metered, told, observed, progress }: Reading) {
+    this.#told = told;
+    const { isError, keepsLength, linkOf } = metered;
+    const tell = (message: unknown) => {
+      observe(observed, message);
+      progress.hasBegun ||= announcesItsEnd(message);
+      this.#isEmpty = false;
+    };
+    const visitor = isError ? errorReading(keepsLength) : answerReading(tell, keepsLength, linkOf);
+    this.#scanner = new JsonScanner(visitor, BOUNDS);
+  }
+
+  feed(chunk: Uint8Array): Uint8Array {
+    return this.#scanner.feed(chunk);
+  }
+
+  end(): Uint8Array {
+    return this.#scanner.release();
+  }
+
+  isCut(): boolean {
+    return false;
+  }
+
+  endsInHalf(): boolean {
+    return false;
+  }
+
+  isEmpty(): boolean {
     // What does not say that it is JSON may be something else that is not empty.
-    isEmpty: () => isEmpty && told !== "text",
-    isDone: never,
-  };
+    return this.#isEmpty && this.#told !== "text";
+  }
+
+  isDone(): boolean {
+    return false;
+  }
 }
 
-function readEvents({ keepsLength, linkOf, told, observed, progress }: Reading): Reader {
+function readEvents({ metered, told, observed, progress }: Reading): Reader {
+  const { keepsLength, linkOf } = metered;
   /** Whether this is a stream that says when it is over. */
   let hasAnEnd = false;
   let isEmpty = true;
