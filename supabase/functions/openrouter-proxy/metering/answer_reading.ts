@@ -168,13 +168,12 @@ const UNTOLD = untold(false, null);
 const UNTOLD_OF_SAME_LENGTH = untold(true, null);
 
 /** An object whose members are told, some of them. */
-class ToldObject implements JsonVisitor {
+abstract class ToldObject implements JsonVisitor {
   #object!: Record<string, unknown>;
 
   /**
    * @param value tells the values of all objects of an answer
    * @param others what is done with the other members
-   * @param put is given the object when it begins
    * @param scalar what is done with something else in its place
    */
   constructor(
@@ -182,9 +181,11 @@ class ToldObject implements JsonVisitor {
     readonly value: ToldValue,
     readonly members: Record<string, Told>,
     readonly others: (name: string | null) => JsonVisitor | null,
-    readonly put: (object: Record<string, unknown>) => void,
     readonly scalar?: Taking,
   ) {}
+
+  /** Is given the object when it begins. */
+  protected abstract put(object: Record<string, unknown>): void;
 
   begin(_at: number, isObject: boolean): void {
     this.#object = {};
@@ -208,28 +209,68 @@ class ToldObject implements JsonVisitor {
     name: string,
   ): JsonVisitor {
     const { untold, value } = this;
-    const put = (found: unknown) => object[name] = found;
     switch (told) {
       case "error":
-        return { take: errorTaking(put, untold.keepsLength) };
+        return { take: errorOf(object, name, untold) };
       case "envelope":
-        return new ToldObject(untold, value, ENVELOPE, untold.unread, put);
+        return new ToldMember(object, name, untold, value, ENVELOPE, untold.unread);
       case "message": {
         // Of an event of type `error` it is the text; a Messages stream begins with one that is an answer.
-        const text = errorTaking(put, untold.keepsLength);
-        return new ToldObject(untold, value, ENVELOPE, untold.unread, put, text);
+        const text = errorOf(object, name, untold);
+        return new ToldMember(object, name, untold, value, ENVELOPE, untold.unread, text);
       }
       case "delta":
-        return new ToldObject(untold, value, DELTA, passedOver, put);
-      case "choices": {
-        const choices: unknown[] = [];
-        const add = (choice: unknown) => choices.push(choice);
-        return {
-          begin: () => put(choices),
-          item: () => new ToldObject(untold, value, CHOICE, untold.named, add),
-        };
-      }
+        return new ToldMember(object, name, untold, value, DELTA, passedOver);
+      case "choices":
+        return new ToldChoices(object, untold, value);
     }
+  }
+}
+
+/** A member of an object that is told. */
+class ToldMember extends ToldObject {
+  constructor(
+    readonly object: Record<string, unknown>,
+    readonly name: string,
+    untold: Untold,
+    value: ToldValue,
+    members: Record<string, Told>,
+    others: ToldObject["others"],
+    scalar?: Taking,
+  ) {
+    super(untold, value, members, others, scalar);
+  }
+
+  protected put(object: Record<string, unknown>): void {
+    this.object[this.name] = object;
+  }
+}
+
+/** The choices of an answer, each of which has ended when the next one begins. */
+class ToldChoices implements JsonVisitor {
+  readonly #choices: unknown[] = [];
+  readonly #choice: ToldChoice;
+
+  constructor(readonly object: Record<string, unknown>, untold: Untold, value: ToldValue) {
+    this.#choice = new ToldChoice(this.#choices, untold, value);
+  }
+
+  begin(): void {
+    this.object.choices = this.#choices;
+  }
+
+  item(): JsonVisitor {
+    return this.#choice;
+  }
+}
+
+class ToldChoice extends ToldObject {
+  constructor(readonly choices: unknown[], untold: Untold, value: ToldValue) {
+    super(untold, value, CHOICE, untold.named);
+  }
+
+  protected put(choice: Record<string, unknown>): void {
+    this.choices.push(choice);
   }
 }
 
@@ -239,9 +280,12 @@ class ToldAnswer extends ToldObject {
   #message: unknown = null;
 
   constructor(tell: (message: unknown) => void, untold: Untold) {
-    const put = (message: unknown) => this.#message = message;
-    super(untold, new ToldValue(), ENVELOPE, untold.unread, put);
+    super(untold, new ToldValue(), ENVELOPE, untold.unread);
     this.#tell = tell;
+  }
+
+  protected put(message: unknown): void {
+    this.#message = message;
   }
 
   item(): JsonVisitor {
@@ -275,6 +319,11 @@ class ToldValue implements JsonVisitor, TextTaking {
 
 function passedOver(): null {
   return null;
+}
+
+/** An error that is a member of an object. */
+function errorOf(object: Record<string, unknown>, name: string, { keepsLength }: Untold): Taking {
+  return errorTaking((error) => object[name] = error, keepsLength);
 }
 
 function errorTaking(put: (value: unknown) => void, keepsLength: boolean): Taking {
