@@ -15,10 +15,15 @@ const OPEN_OBJECT = 0x7b;
 const OPEN_ARRAY = 0x5b;
 
 export function kindToldBy(contentType: string | null): ToldKind {
-  const type = (contentType ?? "").split(";")[0]!.trim().toLowerCase();
+  const type = withoutParameters(contentType ?? "").trim().toLowerCase();
   if (type === "text/event-stream") return "events";
   if (type === "application/json" || type.endsWith("+json")) return "json";
   return type === "" || type.startsWith("text/") ? "text" : "other";
+}
+
+function withoutParameters(contentType: string): string {
+  const end = contentType.indexOf(";");
+  return end === -1 ? contentType : contentType.slice(0, end);
 }
 
 /** Where a body begins, behind white space and a byte order mark; its length: it has not begun. */
