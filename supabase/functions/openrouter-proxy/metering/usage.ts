@@ -89,8 +89,8 @@ export function observe(seen: Observed, message: unknown): void {
 const UNDER_WAY = new Set<unknown>(["queued", "pending", "in_progress"]);
 
 function observeUsage(seen: Observed, usage: Json, isPreliminary: boolean): void {
-  const inputDetails = first(usage.prompt_tokens_details, usage.input_tokens_details);
-  const outputDetails = first(usage.completion_tokens_details, usage.output_tokens_details);
+  const inputDetails = detailsIn(usage.prompt_tokens_details, usage.input_tokens_details);
+  const outputDetails = detailsIn(usage.completion_tokens_details, usage.output_tokens_details);
   const { messageTokens } = seen;
   observeMessageTokens(messageTokens, usage, isPreliminary);
   seen.inputTokens = latest(
@@ -165,6 +165,10 @@ function finishReasonOf(envelope: Json, message: Json): string | null {
   return null;
 }
 
-function first(...candidates: unknown[]): Json {
-  return candidates.find(isObject) ?? {};
+const NO_DETAILS: Json = {};
+
+/** By the names that two dialects have for them. */
+function detailsIn(first: unknown, second: unknown): Json {
+  if (isObject(first)) return first;
+  return isObject(second) ? second : NO_DETAILS;
 }
