@@ -70,25 +70,6 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
     });
   }
 
-  /** One attempt, when it is its turn. */
-  async function attempt<T>(did: string, write: () => Promise<T>, line: Line): Promise<T> {
-    if (!line.takesTurn()) await line.turn(did);
-    try {
-      while (pause !== null && !isRetiring) await wait(pause);
-      const answer = await write();
-      failuresInARow = 0;
-      return answer;
-    } catch (error) {
-      // Those that were under way together fail together, which counts once.
-      pause ??= sleep(Math.min(delayAfter(failuresInARow++), LONGEST_PAUSE_MS)).then(() => {
-        pause = null;
-      });
-      throw error;
-    } finally {
-      line.turnOver();
-    }
-  }
-
   /** @throws what the last attempt threw */
   async function persist<T>(
     did: string,
@@ -99,11 +80,20 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
     line.join();
     try {
       for (let attempts = 1;; attempts++) {
+        if (!line.takesTurn()) await line.turn(did);
         try {
-          const answer = await attempt(did, write, line);
+          while (pause !== null && !isRetiring) await wait(pause);
+          const answer = await write();
+          failuresInARow = 0;
           if (isDone(answer) || isLast(attempts)) return { answer, isFirstAttempt: attempts === 1 };
         } catch (error) {
+          // Those that were under way together fail together, which counts once.
+          pause ??= sleep(Math.min(delayAfter(failuresInARow++), LONGEST_PAUSE_MS)).then(() => {
+            pause = null;
+          });
           if (isLast(attempts)) throw error;
+        } finally {
+          line.turnOver();
         }
         await wait(sleep(delayAfter(attempts - 1)));
       }
