@@ -106,16 +106,6 @@ export interface BookkeeperDeps {
   log: (event: Record<string, unknown>) => void;
 }
 
-/** What a booking is of, and what becomes of it. */
-interface Booked {
-  did: string;
-  endedOnes: Settling;
-  /** Brings it into the books; a call that is settled early is concluded twice. */
-  conclude(ending: BookingEnding, answer: Answer | null): Promise<void>;
-  firstByte(): void;
-  whenSettled(): void;
-}
-
 /**
  * How many calls are being admitted, are under way, or wait for Postgres at most; the rest is for what
  * looks at jobs tell, and for costs that come late.
@@ -125,8 +115,7 @@ export const MAX_CALLS = 0.75 * MAX_ENTRIES;
 /** Opens bookings, and keeps count of them until they are settled. */
 export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   const { store, generations, usdPerCredit, now, sleep, waitUntil, log } = deps;
-  /** What settles each open booking as it stands. */
-  const open = new Set<(reason: string) => void>();
+  const open = new Set<OpenBooking>();
   /** How many calls are being admitted. */
   let admitting = 0;
   /** How many calls each DID has that are being admitted, or are not settled. */
@@ -139,54 +128,78 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
   let isRetiring = false;
 
   /** A booking that is concluded when it has ended, and keeps the isolate alive until then. */
-  function booking({ did, endedOnes, conclude, firstByte, whenSettled }: Booked): Booking {
-    const { promise: settled, resolve } = Promise.withResolvers<void>();
-    let answer: Answer | null = null;
-    function settle(ending: BookingEnding): Promise<void> {
-      const settled = conclude(ending, answer).catch((error: Error) => {
-        // A bug: the row stays pending, and expire_stale_requests ends it.
-        log({ level: "error", event: "booking_failed", ...describeError(error, true) });
+  abstract class OpenBooking implements Booking {
+    protected answer: Answer | null = null;
+    #resolve!: () => void;
+    readonly settled = new Promise<void>((resolve) => this.#resolve = resolve);
+
+    constructor(readonly did: string, readonly endedOnes: Settling) {
+      open.add(this);
+      waitUntil(this.settled);
+    }
+
+    /** Brings it into the books; a call that is settled early is concluded twice. */
+    protected abstract conclude(ending: BookingEnding): Promise<void>;
+
+    answering(answer: Answer) {
+      this.answer = answer;
+    }
+
+    firstByte() {}
+
+    end(ending: BookingEnding) {
+      const isFirstEnd = open.delete(this);
+      if (!isFirstEnd) return;
+      this.#settle(ending).then(() => {
+        this.whenSettled();
+        this.#resolve();
       });
-      endedOnes.add(did, settled);
+    }
+
+    /** Settles it as it stands; it is still open. */
+    retire(reason: string) {
+      waitUntil(this.#settle({ kind: "retired", reason }));
+    }
+
+    hurry() {
+      store.settleSoon();
+    }
+
+    protected whenSettled() {}
+
+    #settle(ending: BookingEnding): Promise<void> {
+      const settled = this.conclude(ending).catch(bookingFailed);
+      this.endedOnes.add(this.did, settled);
       return settled;
     }
-    const retire = (reason: string) => waitUntil(settle({ kind: "retired", reason }));
-    open.add(retire);
-    waitUntil(settled);
-    return {
-      settled,
-      answering(answering) {
-        answer = answering;
-      },
-      firstByte,
-      end(ending) {
-        const isFirstEnd = open.delete(retire);
-        if (!isFirstEnd) return;
-        settle(ending).then(() => {
-          whenSettled();
-          resolve();
-        });
-      },
-      hurry: store.settleSoon,
-    };
   }
 
-  function openCall(call: BookedCall): Booking {
-    const { did } = call;
-    let firstByteMs: number | null = null;
-    countCall(did, 1);
-    return booking({
-      did,
-      endedOnes: endedCalls,
-      conclude: (ending, answer) =>
-        ending.kind === "no_such_path"
-          ? discard(call, answer?.httpStatus ?? null)
-          : settle(call, ending, answer, firstByteMs),
-      firstByte() {
-        firstByteMs ??= elapsedMs(call);
-      },
-      whenSettled: () => countCall(did, -1),
-    });
+  /** A bug: the row stays pending, and expire_stale_requests ends it. */
+  function bookingFailed(error: Error) {
+    log({ level: "error", event: "booking_failed", ...describeError(error, true) });
+  }
+
+  class CallBooking extends OpenBooking {
+    #firstByteMs: number | null = null;
+
+    constructor(readonly call: BookedCall) {
+      super(call.did, endedCalls);
+      countCall(call.did, 1);
+    }
+
+    protected conclude(ending: BookingEnding): Promise<void> {
+      return ending.kind === "no_such_path"
+        ? discard(this.call, this.answer?.httpStatus ?? null)
+        : settle(this.call, ending, this.answer, this.#firstByteMs);
+    }
+
+    override firstByte() {
+      this.#firstByteMs ??= elapsedMs(this.call);
+    }
+
+    protected override whenSettled() {
+      countCall(this.did, -1);
+    }
   }
 
   async function discard(call: BookedCall, httpStatus: number | null): Promise<void> {
@@ -239,8 +252,13 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     return Math.round(now() - receivedAt);
   }
 
-  function openJob({ did, jobId }: { did: string; jobId: string }): Booking {
-    async function conclude(_ending: BookingEnding, answer: Answer | null) {
+  class JobBooking extends OpenBooking {
+    constructor(did: string, readonly jobId: string) {
+      super(did, endedLooks);
+    }
+
+    protected async conclude(): Promise<void> {
+      const { answer, did, jobId } = this;
       if (answer === null || answer.httpStatus >= 400) return;
       const { observed, apiKey } = answer;
       // The video itself, or HEAD, is no account of the job: whoever has it may never ask for one.
@@ -257,8 +275,6 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
       };
       await entries.enter(did, () => store.bookCost(known), known);
     }
-
-    return booking({ did, endedOnes: endedLooks, conclude, firstByte() {}, whenSettled() {} });
   }
 
   function withdraw(did: string, requestId: string) {
@@ -267,7 +283,7 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
   function retire(reason: string) {
     isRetiring = true;
-    for (const settleNow of open) settleNow(reason);
+    for (const booking of open) booking.retire(reason);
     entries.retire();
     store.settleSoon();
   }
@@ -298,8 +314,8 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
 
   return {
     takeRoom,
-    openCall,
-    openJob,
+    openCall: (call) => new CallBooking(call),
+    openJob: ({ did, jobId }) => new JobBooking(did, jobId),
     endedCallsOf: endedCalls.callsOf,
     upToDate,
     withdraw,
