@@ -16,7 +16,7 @@ import { knownUsage } from "./known_usage.ts";
 import { createLateCosts } from "./late_costs.ts";
 import { discardedLine, requestLine } from "./request_line.ts";
 import { createSettling, type EndedCalls, type Settling } from "./settling.ts";
-import { type Ending, type Verdict, verdictOn } from "./verdict.ts";
+import { type Ending, type Seen, type Verdict, verdictOn } from "./verdict.ts";
 
 /** How a booking can end. */
 export type BookingEnding =
@@ -347,12 +347,16 @@ function settlementOf(
   const generationId = call.beginsJob ? observed.id ?? named : named ?? observed.id;
   // What fails and has no generation was refused before anything was done for it.
   const isRefusal = generationId === null && answer?.progress.beginsWithError === true;
-  const progress = {
+  const seen: Seen = {
+    inputTokens: observed.inputTokens,
+    outputTokens: observed.outputTokens,
+    cost: observed.cost,
+    error: observed.error,
     hasBegun: answer?.progress.hasBegun === true && !isRefusal,
     isOver: answer?.progress.isOver ?? false,
     mayTellMore: answer?.progress.mayTellMore === true && generationId !== null,
   };
-  const verdict = verdictOn(ending, { ...observed, ...progress }, {
+  const verdict = verdictOn(ending, seen, {
     isFree: call.isFree || answer?.isCacheHit === true,
     chargesErrors: call.chargesErrors && generationId !== null,
   });

@@ -46,7 +46,10 @@ export interface Verdict {
 const GOES_ON: readonly number[] = [504, 520, 524];
 
 /** What was learnt of a call. */
-export interface Seen extends Observed, Pick<Progress, "hasBegun" | "isOver"> {
+export interface Seen
+  extends
+    Pick<Observed, "inputTokens" | "outputTokens" | "cost" | "error">,
+    Pick<Progress, "hasBegun" | "isOver"> {
   /** Whether its stream went on behind its usage, and OpenRouter can be asked for the whole. */
   mayTellMore: boolean;
 }
