@@ -41,7 +41,7 @@ export function requestLine(request: SettledRequest): Record<string, unknown> {
     model: settlement.model ?? request.model,
     status: settlement.httpStatus,
     outcome: settlement.status,
-    ...(settlement.errorMessage === null ? {} : { error: settlement.errorMessage }),
+    ...(settlement.errorMessage !== null && { error: settlement.errorMessage }),
     ...(error && { cause: describeError(error, true).cause }),
     input_tokens: settlement.inputTokens,
     output_tokens: settlement.outputTokens,
