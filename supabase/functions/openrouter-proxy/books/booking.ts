@@ -299,17 +299,22 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     else callsOf.delete(did);
   }
 
+  /** That of a call which is being admitted. */
+  class Room implements Disposable {
+    constructor(readonly did: string) {
+      admitting++;
+      countCall(did, 1);
+    }
+
+    [Symbol.dispose]() {
+      admitting--;
+      countCall(this.did, -1);
+    }
+  }
+
   function takeRoom(did: string): Disposable | null {
     const left = MAX_CALLS - admitting - open.size - entries.waiting();
-    if (left <= (callsOf.get(did) ?? 0)) return null;
-    admitting++;
-    countCall(did, 1);
-    return {
-      [Symbol.dispose]() {
-        admitting--;
-        countCall(did, -1);
-      },
-    };
+    return left <= (callsOf.get(did) ?? 0) ? null : new Room(did);
   }
 
   return {
