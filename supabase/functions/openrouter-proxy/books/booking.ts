@@ -9,8 +9,8 @@ import { describeError } from "../errors.ts";
 import type { Progress } from "../metering/meter.ts";
 import { costOfJob, nothingObserved, observe, type Observed } from "../metering/usage.ts";
 import type { Store } from "../store/store.ts";
-import type { KnownCost, Settlement } from "../store/settlement.ts";
-import { createEntries, MAX_ENTRIES } from "./entries.ts";
+import type { KnownCost, Settled, Settlement } from "../store/settlement.ts";
+import { createEntries, type Entered, MAX_ENTRIES } from "./entries.ts";
 import type { GenerationReader } from "./generation_reader.ts";
 import { knownUsage } from "./known_usage.ts";
 import { createLateCosts } from "./late_costs.ts";
@@ -168,7 +168,13 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     protected whenSettled() {}
 
     #settle(ending: BookingEnding): Promise<void> {
-      const settled = this.conclude(ending).catch(bookingFailed);
+      let settled: Promise<void>;
+      try {
+        settled = this.conclude(ending).catch(bookingFailed);
+      } catch (error) {
+        bookingFailed(error as Error);
+        settled = Promise.resolve();
+      }
       this.endedOnes.add(this.did, settled);
       return settled;
     }
@@ -214,21 +220,25 @@ export function createBookkeeper(deps: BookkeeperDeps): Bookkeeper {
     log(discardedLine({ did, route, model, ms: elapsedMs(call), requestId, httpStatus }));
   }
 
-  async function settle(
+  function settle(
     call: BookedCall,
     ending: Ending,
     answer: Answer | null,
     firstByteMs: number | null,
   ): Promise<void> {
+    const concluded = settlementOf(call, ending, answer, firstByteMs, usdPerCredit);
+    const { settlement } = concluded;
+    return entries.enter(call.did, () => store.settle(settlement), settlement)
+      .then((entered) => hasSettled(call, ending, concluded, entered));
+  }
+
+  function hasSettled(
+    call: BookedCall,
+    ending: Ending,
+    { settlement, asksForCost }: Concluded,
+    entered: Entered<Settled>,
+  ): void {
     const { requestId, requestTime, did, route, model } = call;
-    const { settlement, asksForCost } = settlementOf(
-      call,
-      ending,
-      answer,
-      firstByteMs,
-      usdPerCredit,
-    );
-    const entered = await entries.enter(did, () => store.settle(settlement), settlement);
     const { settled, totalCostUsd, leftOut } = entered?.answer ?? NOT_ENTERED;
     // Two cases are expected: a retiring worker settled the row early, or an earlier attempt
     // succeeded and only its answer was lost. Anything else is a bug.
@@ -339,13 +349,18 @@ function modelOf({ model }: BookedCall, { error }: Verdict, { cost }: Observed):
 }
 
 /** How a call ended, for its row; and whether its cost, which is not known then, is to be asked for. */
+interface Concluded {
+  settlement: Settlement;
+  asksForCost: boolean;
+}
+
 function settlementOf(
   call: BookedCall,
   ending: Ending,
   answer: Answer | null,
   firstByteMs: number | null,
   usdPerCredit: string,
-): { settlement: Settlement; asksForCost: boolean } {
+): Concluded {
   const observed = answer?.observed ?? nothingObserved();
   // The header names the generation for every endpoint; a body may name something else.
   const named = answer?.generationId ?? null;

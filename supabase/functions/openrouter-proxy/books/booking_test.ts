@@ -618,3 +618,20 @@ Deno.test("a booking that fails for a bug leaves a line in the log, and room for
   assert.match(String(cause), /^TypeError: a bug\n +at /);
   assert.notEqual(takeRoom(CALL.did), null);
 });
+
+Deno.test("a settlement that cannot be made is a bug as well, and its booking ends", async () => {
+  const { openCall, takeRoom, lines, settled } = bookkeeping();
+  const booking = openCall(CALL);
+  const unreadable = new Proxy(nothingObserved(), {
+    get() {
+      throw new TypeError("a bug");
+    },
+  });
+  booking.answering({ ...answer({}), observed: unreadable });
+  booking.end({ kind: "answered" });
+  await settled();
+  assert.deepEqual(lines.map(({ event, error }) => [event, error]), [
+    ["booking_failed", "TypeError"],
+  ]);
+  assert.notEqual(takeRoom(CALL.did), null);
+});
