@@ -89,7 +89,7 @@ class PassingBody {
 
   /** It must bring something, and an empty chunk would end a chunked HTTP body. */
   pull(): Promise<void> {
-    return this.#pulled = this.#readOn(false);
+    return this.#pulled = this.#readOn();
   }
 
   cancel() {
@@ -99,28 +99,25 @@ class PassingBody {
 
   // How bytes pass.
 
-  /**
-   * Reads on until some of what comes may pass.
-   *
-   * @param toTheEnd whether it is read to its end in any case
-   */
-  async #readOn(toTheEnd: boolean): Promise<void> {
-    const { reader } = this.#passage;
-    while (!this.#isOver && (toTheEnd || !this.#isUnwanted)) {
-      let chunk: Awaited<ReturnType<typeof reader.read>>;
-      this.#watch.reading();
-      try {
-        chunk = await reader.read();
-      } catch (cause) {
-        const message = "OpenRouter's connection broke before the answer was complete";
-        return this.#breakOff(new GatewayError("upstream_unreachable", message, { cause }));
-      }
-      this.#watch.hasRead();
-      if (this.#isOver) return;
-      if (chunk.done) return this.#complete();
-      if (chunk.value.length > 0 && this.#pass(chunk.value) && !toTheEnd) return;
-    }
+  /** Reads on until some of what comes may pass; a single time where nobody takes it any more. */
+  #readOn(): Promise<void> {
+    if (this.#isOver) return Promise.resolve();
+    this.#watch.reading();
+    return this.#passage.reader.read().then(this.#hasRead, this.#isBroken);
   }
+
+  readonly #hasRead = (chunk: Awaited<ReturnType<ChunkReader["read"]>>): void | Promise<void> => {
+    this.#watch.hasRead();
+    if (this.#isOver) return;
+    if (chunk.done) return this.#complete();
+    const hasPassed = chunk.value.length > 0 && this.#pass(chunk.value);
+    if (!hasPassed && !this.#isUnwanted) return this.#readOn();
+  };
+
+  readonly #isBroken = (cause: unknown): void => {
+    const message = "OpenRouter's connection broke before the answer was complete";
+    this.#breakOff(new GatewayError("upstream_unreachable", message, { cause }));
+  };
 
   /** @returns whether some of it has passed */
   #pass(chunk: Uint8Array): boolean {
@@ -156,7 +153,7 @@ class PassingBody {
   /** Reads on for the books alone; nothing is kept of what comes. */
   async #hear() {
     await this.#pulled;
-    await this.#readOn(true);
+    while (!this.#isOver) await this.#readOn();
   }
 
   // How a passage ends.
