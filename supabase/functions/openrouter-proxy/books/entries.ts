@@ -70,14 +70,15 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
     });
   }
 
-  /** @throws what the last attempt threw */
+  /** @param entry null: it is given up without a trace */
   async function persist<T>(
     did: string,
     write: () => Promise<T>,
+    entry: object | null,
     line: Line,
     isDone: (answer: T) => boolean,
-  ): Promise<{ answer: T; isFirstAttempt: boolean }> {
-    line.join();
+  ): Promise<Entered<T>> {
+    if (!line.joins()) return givenUp(new Error("too many entries wait for Postgres"), entry);
     try {
       for (let attempts = 1;; attempts++) {
         if (!line.takesTurn()) await line.turn(did);
@@ -91,7 +92,7 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
           pause ??= sleep(Math.min(delayAfter(failuresInARow++), LONGEST_PAUSE_MS)).then(() => {
             pause = null;
           });
-          if (isLast(attempts)) throw error;
+          if (isLast(attempts)) return givenUp(error as Error, entry);
         } finally {
           line.turnOver();
         }
@@ -102,21 +103,24 @@ export function createEntries({ sleep, log }: EntriesDeps): Entries {
     }
   }
 
+  function givenUp(error: Error, entry: object | null): null {
+    if (entry !== null) {
+      const { cause = "" } = describeError(error, true);
+      const why = storable(cause, MAX_CAUSE_LENGTH);
+      log({ level: "error", event: "settlement_deferred", cause: why, ...entry });
+    }
+    return null;
+  }
+
   function isLast(attempts: number): boolean {
     return isRetiring || attempts > BACK_OFF_MS.length;
   }
 
   return {
-    enter: (did, write, entry) =>
-      persist(did, write, entries, isAnswer).catch((error: Error) => {
-        const { cause = "" } = describeError(error, true);
-        const why = storable(cause, MAX_CAUSE_LENGTH);
-        log({ level: "error", event: "settlement_deferred", cause: why, ...entry });
-        return null;
-      }),
+    enter: (did, write, entry) => persist(did, write, entry, entries, isAnswer),
     async until(did, write) {
       // Whoever is not told goes on: expire_stale_requests ends what is left open.
-      await persist(did, write, tidied, (isTrue) => isTrue).catch(() => {});
+      await persist(did, write, null, tidied, (isTrue) => isTrue);
     },
     waiting: entries.count,
     retire() {
@@ -130,8 +134,8 @@ const isAnswer = () => true;
 
 /** Those that take turns. */
 interface Line {
-  /** @throws {Error} where it is full */
-  join(): void;
+  /** False: it is full. */
+  joins(): boolean;
   leave(): void;
   count(): number;
   /** Takes a turn at once, which is over with `turnOver`; false: others have theirs. */
@@ -147,9 +151,10 @@ function createLine(atOnce: number, most: number): Line {
   let turnsUnderWay = 0;
   const queue = queueInTurns<() => void>();
   return {
-    join() {
-      if (count >= most) throw new Error("too many entries wait for Postgres");
+    joins() {
+      if (count >= most) return false;
       count++;
+      return true;
     },
     leave() {
       count--;
