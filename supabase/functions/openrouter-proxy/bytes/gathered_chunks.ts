@@ -153,13 +153,14 @@ export function gatheredChunks(reader: LoanedChunks, pace = REAL_PACE): ChunkRea
     answerWith({ done: false, value });
   }
 
+  function ask(resolve: NonNullable<typeof answer>) {
+    answer = resolve;
+    readOn();
+    giveInTime();
+  }
+
   return {
-    read: () =>
-      new Promise((resolve) => {
-        answer = resolve;
-        readOn();
-        giveInTime();
-      }),
+    read: () => new Promise(ask),
     cancel: (reason) => reader.cancel(reason),
   };
 }
