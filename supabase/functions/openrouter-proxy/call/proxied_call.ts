@@ -21,7 +21,7 @@ import { proxyTarget, type Target } from "../policy/paths.ts";
 import { StoreUnavailable } from "../store/rpc.ts";
 import { admissionRequest } from "./admission.ts";
 import { type AnsweringDeps, createAnswering } from "./answer/answering.ts";
-import type { Identified, Identify } from "./identify.ts";
+import type { Identify } from "./identify.ts";
 import { type Order, orderOf } from "./order.ts";
 import { createSend, type SendDeps, type Sending } from "./send.ts";
 import { type ServerTiming, serverTiming } from "./server_timing.ts";
@@ -72,28 +72,9 @@ export function createProxy(deps: ProxyDeps): Handler {
     };
   }
 
-  /**
-   * Who calls, and what they may reach. What a token's holder may not have is refused before any of
-   * the body is received; a signature says nothing until the body is there.
-   *
-   * @throws {GatewayError} path_forbidden, and what identify and its receive throw
-   */
-  async function identifyFor(
-    { c, method, target }: Received,
-  ): Promise<{ identified: Identified; opened: Opened }> {
-    const open = () => openedBy(method, target, config.extraPaths);
-    const caller = await identify(c);
-    if (caller.identity !== null) {
-      const opened = open();
-      return { identified: await caller.receive(), opened };
-    }
-    const identified = await caller.receive();
-    try {
-      return { identified, opened: open() };
-    } catch (error) {
-      identified[Symbol.dispose]();
-      throw error;
-    }
+  /** @throws {GatewayError} path_forbidden */
+  function reached({ method, target }: Received): Opened {
+    return openedBy(method, target, config.extraPaths);
   }
 
   /** Leave to go on, from the caller's account; a call that costs has its pending row then. */
@@ -144,11 +125,14 @@ export function createProxy(deps: ProxyDeps): Handler {
 
   return async (c) => {
     const call = receive(c);
-    const { identified, opened } = await identifyFor(call);
-    using body = identified;
-    const { identity } = identified;
+    const caller = await identify(c);
+    // What a token's holder may not have is refused before any of the body is received; a signature
+    // says nothing until the body is there.
+    const known = caller.identity && reached(call);
+    using identified = await caller.receive();
+    const { identity, body } = identified;
     const { headers } = c.req.raw;
-    const order = await orderOf(opened, headers, body.body);
+    const order = await orderOf(known ?? reached(call), headers, body);
     call.timing.mark("auth");
     identified.countRead();
     const admitted = await admit(call, identity, order);
