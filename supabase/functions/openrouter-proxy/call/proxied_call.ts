@@ -79,24 +79,26 @@ export function createProxy(deps: ProxyDeps): Handler {
 
   /** Leave to go on, from the caller's account; a call that costs has its pending row then. */
   async function admit(call: Received, identity: Identity, order: Order): Promise<Admitted> {
-    using room = order.call === null ? null : bookkeeper.takeRoom(identity.did);
+    const room = order.call === null ? null : bookkeeper.takeRoom(identity.did);
     if (order.call !== null && room === null) throw tooFarBehind();
     const { requestId, method } = call;
-    const request = await admissionRequest(
-      requestId,
-      method,
-      identity,
-      order,
-      catalogue,
-      config.usdPerCredit,
-    );
     try {
+      const request = await admissionRequest(
+        requestId,
+        method,
+        identity,
+        order,
+        catalogue,
+        config.usdPerCredit,
+      );
       return await accounts.admit(request);
     } catch (error) {
       // Postgres may have booked the call all the same: its answer may be what got lost.
       const isLost = error instanceof StoreUnavailable && error.mayHaveArrived;
       if (isLost && order.call !== null) bookkeeper.withdraw(identity.did, requestId);
       throw error;
+    } finally {
+      room?.[Symbol.dispose]();
     }
   }
 
@@ -129,46 +131,50 @@ export function createProxy(deps: ProxyDeps): Handler {
     // What a token's holder may not have is refused before any of the body is received; a signature
     // says nothing until the body is there.
     const known = caller.identity && reached(call);
-    using identified = await caller.receive();
-    const { identity, body } = identified;
-    const { headers } = c.req.raw;
-    const order = await orderOf(known ?? reached(call), headers, body);
-    call.timing.mark("auth");
-    identified.countRead();
-    const admitted = await admit(call, identity, order);
-    noteLimits(c, admitted);
-    const booking = book(call, identity, order, admitted);
-    call.timing.mark("admit");
-    const { method, clientGone } = call;
-    const { did } = identity;
-    const sending: Sending = {
-      method,
-      headers,
-      clientGone,
-      did,
-      order,
-      admitted,
-      isSent: false,
-      apiKey: null,
-    };
+    const identified = await caller.receive();
     try {
-      const upstream = await send(sending);
-      call.timing.mark("upstream");
-      const response = await answering.pass(order, upstream, sending.apiKey, booking, call);
-      response.headers.append("server-timing", call.timing.header());
-      return response;
-    } catch (error) {
-      if (error instanceof StillAnswering) {
-        // Without the body, whose memory is another request's from here on.
-        const { requestId } = call;
-        const { path, call: endpoint, model, isHeard, hasLinks, idempotency } = order;
-        const heard = { path, call: endpoint, model, isHeard, hasLinks, idempotency };
-        waitUntil(answering.hear(heard, error, sending.apiKey, booking, requestId));
-        throw error.refusal;
+      const { identity, body } = identified;
+      const { headers } = c.req.raw;
+      const order = await orderOf(known ?? reached(call), headers, body);
+      call.timing.mark("auth");
+      identified.countRead();
+      const admitted = await admit(call, identity, order);
+      noteLimits(c, admitted);
+      const booking = book(call, identity, order, admitted);
+      call.timing.mark("admit");
+      const { method, clientGone } = call;
+      const { did } = identity;
+      const sending: Sending = {
+        method,
+        headers,
+        clientGone,
+        did,
+        order,
+        admitted,
+        isSent: false,
+        apiKey: null,
+      };
+      try {
+        const upstream = await send(sending);
+        call.timing.mark("upstream");
+        const response = await answering.pass(order, upstream, sending.apiKey, booking, call);
+        response.headers.append("server-timing", call.timing.header());
+        return response;
+      } catch (error) {
+        if (error instanceof StillAnswering) {
+          // Without the body, whose memory is another request's from here on.
+          const { requestId } = call;
+          const { path, call: endpoint, model, isHeard, hasLinks, idempotency } = order;
+          const heard = { path, call: endpoint, model, isHeard, hasLinks, idempotency };
+          waitUntil(answering.hear(heard, error, sending.apiKey, booking, requestId));
+          throw error.refusal;
+        }
+        booking?.end(endingOf(error as Error, sending.isSent));
+        await answering.settledSoon(order, booking);
+        throw error;
       }
-      booking?.end(endingOf(error as Error, sending.isSent));
-      await answering.settledSoon(order, booking);
-      throw error;
+    } finally {
+      identified[Symbol.dispose]();
     }
   };
 }
