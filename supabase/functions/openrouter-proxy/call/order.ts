@@ -60,6 +60,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   const model = said.model && withAuthor(said.model, call?.bareNamesOf ?? null);
   const streaming = json?.streaming ?? false;
   const asks = asksOf(call, body, json, said);
+  const isRepeatable = call !== null && headers.has("idempotency-key");
   return {
     path,
     search,
@@ -72,7 +73,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
     sharedFeatures: toBeOpened(said.sharedFeatures, asks?.areOpenAis ?? false),
     asks,
-    idempotency: call === null ? null : await idempotencyOf(headers, path, body),
+    idempotency: isRepeatable ? await idempotencyOf(headers, path, body) : null,
     origin: call === null ? NO_ORIGIN : originOf(headers, json?.sessionId ?? null),
     isFree: model?.endsWith(":free") === true && json?.asksForMore === false &&
       asks?.models.length === 1 && asks.serverTools.length === 0 && asks.unnamed === null &&
