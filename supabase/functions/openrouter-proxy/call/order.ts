@@ -7,6 +7,7 @@ import type { CallEndpoint } from "../policy/calls.ts";
 import type { Opened } from "../policy/endpoints.ts";
 import { assertNoForm, readForm } from "../policy/form.ts";
 import type { Finding, SharedFeature } from "../policy/findings.ts";
+import { looksLikeJson } from "../policy/json_text.ts";
 import { withAuthor } from "../policy/model_names.ts";
 import { toBeOpened } from "../policy/shared_features.ts";
 import { idempotencyOf } from "./idempotency.ts";
@@ -52,7 +53,8 @@ const FREE: Pick<CallEndpoint, "body" | "data"> = { body: "any", data: [] };
 export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Promise<Order> {
   const { path, search, endpoint } = opened;
   const call = endpoint.kind === "call" ? endpoint : null;
-  const contentType = headers.get("content-type");
+  // What begins as JSON is taken for no form, whatever it is called.
+  const contentType = looksLikeJson(body) ? null : headers.get("content-type");
   if (call?.body === "json") assertNoForm(body, contentType, path);
   // What is free may have a body too, and reach by it what others have.
   const json = call === null && body.length === 0 ? null : readCallBody(body, call ?? FREE);
@@ -70,7 +72,7 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
     call,
     model: model ? storable(model) : null,
     streaming,
-    ownedGenerations: [...ownIdOf(opened), ...json?.previousJobIds ?? []],
+    ownedGenerations: ownIdsOf(opened, json?.previousJobIds ?? []),
     sharedFeatures: toBeOpened(said.sharedFeatures, asks?.areOpenAis ?? false),
     asks,
     idempotency: isRepeatable ? await idempotencyOf(headers, path, body) : null,
@@ -85,13 +87,13 @@ export async function orderOf(opened: Opened, headers: Headers, body: Bytes): Pr
   };
 }
 
-function ownIdOf({ endpoint }: Opened): string[] {
+function ownIdsOf({ endpoint }: Opened, previousJobIds: Iterable<string>): string[] {
   switch (endpoint.kind) {
     case "job":
-      return [endpoint.jobId];
+      return [endpoint.jobId, ...previousJobIds];
     case "generation":
-      return [endpoint.id];
+      return [endpoint.id, ...previousJobIds];
     default:
-      return [];
+      return [...previousJobIds];
   }
 }
