@@ -26,14 +26,18 @@ export function createPseudonyms(
   previousEncryptionKey: Bytes | null,
 ): (did: string) => Promise<string> {
   let derived: Promise<CryptoKey> | undefined;
-  const cache = new BoundedCache<string>(MAX_CACHED);
+  const cache = new BoundedCache<Promise<string>>(MAX_CACHED);
 
-  return async (did) => {
-    const cached = cache.get(did);
-    if (cached !== undefined) return cached;
+  async function pseudonymOf(did: string): Promise<string> {
     const key = await (derived ??= deriveKey(previousEncryptionKey ?? encryptionKey));
     const mac = new Uint8Array(await crypto.subtle.sign("HMAC", key, utf8(did)));
-    const pseudonym = hex.encode(mac.subarray(0, PSEUDONYM_BYTES));
+    return hex.encode(mac.subarray(0, PSEUDONYM_BYTES));
+  }
+
+  return (did) => {
+    const cached = cache.get(did);
+    if (cached !== undefined) return cached;
+    const pseudonym = pseudonymOf(did);
     cache.set(did, pseudonym);
     return pseudonym;
   };
