@@ -135,16 +135,15 @@ export function createAccounts(
 
   return {
     async admit(request) {
-      const ask = () => store.admit(request).then(heed);
       const ended = endedCallsOf(request.did);
-      let admission = await ask();
+      let admission = heed(await store.admit(request));
       if (admission.decision === "needs_provisioning") {
         await provision(request.did, null);
-        admission = await ask();
+        admission = heed(await store.admit(request));
       }
       if (ended !== null && mayBeChangedByEnds(admission)) {
         await ended.areSettled();
-        admission = await ask();
+        admission = heed(await store.admit(request));
       }
       if (admission.decision === "admitted") return admission;
       throw refusalOf(admission, request);
