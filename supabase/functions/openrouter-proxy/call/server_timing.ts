@@ -8,14 +8,26 @@ export interface ServerTiming {
 
 /** @param elapsedMs milliseconds since any moment, with fractions */
 export function serverTiming(elapsedMs: () => number): ServerTiming {
-  const entries: string[] = [];
-  let last = elapsedMs();
-  return {
-    mark(stage) {
-      const current = elapsedMs();
-      entries.push(`${stage};dur=${(current - last).toFixed(1)}`);
-      last = current;
-    },
-    header: () => entries.join(", "),
-  };
+  return new Stages(elapsedMs);
+}
+
+/** A class, because each call has its stages: their functions are not made anew. */
+class Stages implements ServerTiming {
+  #header = "";
+  #markedAt: number;
+
+  constructor(private readonly elapsedMs: () => number) {
+    this.#markedAt = elapsedMs();
+  }
+
+  mark(stage: string): void {
+    const now = this.elapsedMs();
+    const separator = this.#header === "" ? "" : ", ";
+    this.#header += `${separator}${stage};dur=${(now - this.#markedAt).toFixed(1)}`;
+    this.#markedAt = now;
+  }
+
+  header(): string {
+    return this.#header;
+  }
 }
