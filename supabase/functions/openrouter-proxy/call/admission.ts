@@ -2,7 +2,6 @@
 import type { Identity } from "../auth/authenticate.ts";
 import { usdOfCredits } from "../bytes/usd.ts";
 import { storable } from "../bytes/storable.ts";
-import type { Asks } from "../policy/asks.ts";
 import type { Catalogue } from "../policy/catalogue.ts";
 import { appraise, type Estimate } from "../policy/estimate.ts";
 import { listedUnder } from "../policy/variants.ts";
@@ -20,10 +19,8 @@ export async function admissionRequest(
 ): Promise<AdmissionRequest> {
   const { asks, call } = order;
   if (asks !== null) await catalogue.ready(asks.models);
-  const prices = asks && pricesOf(asks, catalogue, usdPerCredit);
-  const hasPrice = prices?.estimate.some((one) => !("unknown" in one)) ?? false;
+  const prices = asks === null ? NOTHING_ASKED : appraise(asks, catalogue);
   return {
-    ...NOTHING_ASKED,
     requestId,
     did: identity.did,
     method,
@@ -35,18 +32,28 @@ export async function admissionRequest(
     tokenIssuedAt: identity.tokenIssuedAt,
     ownedGenerations: order.ownedGenerations,
     sharedFeatures: order.sharedFeatures,
+    serverTools: prices.serverTools,
     idempotency: order.idempotency,
-    outputBound: hasPrice && call?.charges === "tokens" ? call.boundedBy[0] ?? null : null,
+    models: prices.models,
+    runsUnnamed: prices.runsUnnamed,
+    freeModel: prices.freeModel,
+    estimate: inUsd(prices.estimate, usdPerCredit),
+    outputBound: call?.charges === "tokens" && prices.estimate.some(isPrice)
+      ? call.boundedBy[0] ?? null
+      : null,
     hasLongMedia: asks?.hasLongMedia ?? false,
-    ...order.origin,
-    ...prices,
+    session: order.origin.session,
+    label: order.origin.label,
   };
 }
 
-function pricesOf(asks: Asks, catalogue: Catalogue, usdPerCredit: string) {
-  const { serverTools, models, runsUnnamed, freeModel, estimate } = appraise(asks, catalogue);
-  const inUsd = estimate.map((one) => estimateInUsd(one, usdPerCredit));
-  return { serverTools, models, runsUnnamed, freeModel, estimate: inUsd };
+function isPrice(cost: Estimate): boolean {
+  return !("unknown" in cost);
+}
+
+function inUsd(estimate: Estimate[], usdPerCredit: string): ExpectedCost[] {
+  if (usdPerCredit === "1") return estimate;
+  return estimate.map((one) => estimateInUsd(one, usdPerCredit));
 }
 
 function estimateInUsd(estimate: Estimate, usdPerCredit: string): ExpectedCost {
