@@ -1,6 +1,7 @@
 /** Sends a call to OpenRouter with the DID's own key. */
 import type { Accounts, Admitted } from "../accounts/accounts.ts";
 import type { Config } from "../config/config.ts";
+import type { Bytes } from "../bytes/encodings.ts";
 import { ClientDisconnected, GatewayError } from "../errors.ts";
 import { forward, refusesKey, type Upstream } from "../openrouter/forward.ts";
 import { requestHeaders } from "../openrouter/headers.ts";
@@ -44,8 +45,24 @@ export function createSend(deps: SendDeps): (sending: Sending) => Promise<Upstre
   const { config, accounts, pseudonymOf, fetch } = deps;
   const urlOf = upstreamUrls(config.openrouterUrl);
 
+  function attempt(
+    sending: Sending,
+    url: string,
+    body: Bytes | null,
+    apiKey: string | null,
+  ): Promise<Upstream> {
+    const { method, clientGone, order } = sending;
+    if (clientGone.aborted) throw new ClientDisconnected();
+    sending.isSent = true;
+    sending.apiKey = apiKey;
+    const headers = requestHeaders(sending.headers, apiKey, config);
+    const timeoutMs = config.upstreamHeadersTimeoutMs;
+    const patience = { clientGone, timeoutMs, isHeard: order.isHeard };
+    return forward({ url, method, headers, body }, patience, fetch);
+  }
+
   return async (sending) => {
-    const { method, clientGone, did, order, admitted: { key } } = sending;
+    const { method, did, order, admitted: { key } } = sending;
     const url = urlOf(order);
     const isRead = method === "GET" || method === "HEAD";
     const { json, call } = order;
@@ -55,40 +72,41 @@ export function createSend(deps: SendDeps): (sending: Sending) => Promise<Upstre
       ? null
       : order.body;
 
-    function attempt(apiKey: string | null): Promise<Upstream> {
-      if (clientGone.aborted) throw new ClientDisconnected();
-      sending.isSent = true;
-      sending.apiKey = apiKey;
-      const headers = requestHeaders(sending.headers, apiKey, config);
-      const timeoutMs = config.upstreamHeadersTimeoutMs;
-      const patience = { clientGone, timeoutMs, isHeard: order.isHeard };
-      return forward({ url, method, headers, body }, patience, fetch);
+    if (key === null) {
+      assertNeedsNoKey(order);
+      return answeringAnybody(await attempt(sending, url, body, null));
     }
-
-    if (key === null) return await withoutKey(order, () => attempt(null));
     const apiKey = await accounts.openKey(did, key);
-    const upstream = await attempt(apiKey);
+    const upstream = await attempt(sending, url, body, apiKey);
     if (!refusesKey(upstream)) return upstream;
     // Nothing was billed, and the body is still here: the same request goes on with another key.
     sending.isSent = false;
     const another = await accounts.replaceKey(did, key);
-    return another === null ? upstream : await attempt(another);
+    return another === null ? upstream : await attempt(sending, url, body, another);
   };
 }
 
-/** @throws {GatewayError} not_found where OpenRouter wants a key for an answer */
-async function withoutKey(
-  { endpoint }: Order,
-  send: () => Promise<Upstream>,
-): Promise<Upstream> {
-  const refusal = new GatewayError(
+/** @throws {GatewayError} not_found */
+function assertNeedsNoKey({ endpoint }: Order): void {
+  if (endpoint.kind !== "free" || endpoint.needsKey) throw hasNoKey();
+}
+
+/**
+ * Of a path that the operator has opened nobody knew whether OpenRouter wants a key for it. Its 401 would
+ * look like the caller's signature.
+ *
+ * @throws {GatewayError} not_found
+ */
+function answeringAnybody(upstream: Upstream): Upstream {
+  if (upstream.status !== 401) return upstream;
+  const refusal = hasNoKey();
+  upstream.abort(refusal);
+  throw refusal;
+}
+
+function hasNoKey(): GatewayError {
+  return new GatewayError(
     "not_found",
     "this DID has no OpenRouter key yet: its first call that may cost makes one",
   );
-  if (endpoint.kind !== "free" || endpoint.needsKey) throw refusal;
-  const upstream = await send();
-  // Of a path that the operator has opened nobody knew. Its 401 would look like the caller's signature.
-  if (upstream.status !== 401) return upstream;
-  upstream.abort(refusal);
-  throw refusal;
 }
