@@ -42,20 +42,20 @@ export interface AnswerOptions extends
  *
  * @param later calls back when it must have come
  */
-export async function wholeIfJson(
+export function wholeIfJson(
   upstream: Upstream,
   later?: CallLater,
-): Promise<Upstream> {
+): Promise<Upstream> | Upstream {
   const { status, headers, body, readWhole, abort } = upstream;
   const length = headers.get("content-length");
   const isSmall = Number(length) <= SMALL_BODY_BYTES;
   if (!(body instanceof ReadableStream) || !isSmall) return upstream;
   if (kindToldBy(headers.get("content-type")) !== "json") return upstream;
   // Of an encoded body the length counts other bytes.
-  const whole = readWhole && length !== null && !headers.has("content-encoding")
-    ? await wholeInOneStep(readWhole, abort, later)
-    : await wholeIfAtOnce(body, later);
-  return { status, headers, body: whole, abort };
+  const reading = readWhole && length !== null && !headers.has("content-encoding")
+    ? wholeInOneStep(readWhole, abort, later)
+    : wholeIfAtOnce(body, later);
+  return reading.then((whole) => ({ status, headers, body: whole, abort }));
 }
 
 /** @throws {GatewayError} upstream_unreachable where what is here as a whole is a part of an answer */
