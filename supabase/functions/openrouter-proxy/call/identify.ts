@@ -1,12 +1,12 @@
 /** Who sends a request, and its body, which a signature covers. */
 import type { Context } from "hono";
 import type { RevokedTokens } from "../accounts/revoked_tokens.ts";
-import type { Authenticate, Identity } from "../auth/authenticate.ts";
+import type { Authenticate, Authentication, Identity } from "../auth/authenticate.ts";
 import type { Bytes } from "../bytes/encodings.ts";
 import type { BodiesUnderWay } from "../http/bodies/bodies_under_way.ts";
 import { pathAndQueryOf } from "../http/function_path.ts";
 import type { Rates } from "../http/rates.ts";
-import { requestBytes } from "../http/bodies/request_bytes.ts";
+import { type ReceivedBody, requestBytes } from "../http/bodies/request_bytes.ts";
 import type { RequestEnv } from "../http/request_log.ts";
 
 /** A request whose sender is known. Disposing of it gives its body's memory back. */
@@ -55,35 +55,54 @@ export function createIdentify(
     rates.hear(did);
   }
 
-  return async (c) => {
+  async function receive(
+    c: Context<RequestEnv>,
+    { identity, verify }: Authentication,
+  ): Promise<Identified> {
+    const kind = identity === null ? "unverified" : "verified";
+    const sender = { kind, did: identity?.did ?? null } as const;
+    const body = await requestBytes(c.req.raw, maxRequestBytes, sender, bodies);
+    c.set("bodyReceived", true);
+    try {
+      const verified = await verify(body.bytes);
+      if (identity === null) hear(c, verified);
+      return new IdentifiedRequest(verified, body, c, rates);
+    } catch (error) {
+      body[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  return (c) => {
     const { method, url, headers } = c.req.raw;
-    const { identity, verify } = await authenticate({
-      method,
-      pathAndQuery: pathAndQueryOf(url),
-      headers,
-    });
-    if (identity !== null) hear(c, identity);
-    return {
-      identity,
-      async receive() {
-        const kind = identity === null ? "unverified" : "verified";
-        const sender = { kind, did: identity?.did ?? null } as const;
-        const body = await requestBytes(c.req.raw, maxRequestBytes, sender, bodies);
-        c.set("bodyReceived", true);
-        try {
-          const verified = await verify(body.bytes);
-          if (identity === null) hear(c, verified);
-          return {
-            identity: verified,
-            body: body.bytes,
-            countRead: () => rates.countRead(c, verified.did),
-            [Symbol.dispose]: () => body[Symbol.dispose](),
-          };
-        } catch (error) {
-          body[Symbol.dispose]();
-          throw error;
-        }
+    return authenticate({ method, pathAndQuery: pathAndQueryOf(url), headers }).then(
+      (authentication) => {
+        const { identity } = authentication;
+        if (identity !== null) hear(c, identity);
+        return { identity, receive: () => receive(c, authentication) };
       },
-    };
+    );
   };
+}
+
+/** A class, because each call is one: its functions are not made anew. */
+class IdentifiedRequest implements Identified {
+  readonly body;
+
+  constructor(
+    readonly identity: Identity,
+    private readonly received: ReceivedBody,
+    private readonly c: Context<RequestEnv>,
+    private readonly rates: Pick<Rates, "countRead">,
+  ) {
+    this.body = received.bytes;
+  }
+
+  countRead(): void {
+    this.rates.countRead(this.c, this.identity.did);
+  }
+
+  [Symbol.dispose](): void {
+    this.received[Symbol.dispose]();
+  }
 }
