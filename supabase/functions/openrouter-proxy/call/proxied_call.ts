@@ -125,6 +125,18 @@ export function createProxy(deps: ProxyDeps): Handler {
     });
   }
 
+  /** Hears a call to its end, without its body, whose memory is another request's from here on. */
+  function hear(
+    late: StillAnswering,
+    { path, call, model, isHeard, hasLinks, idempotency }: Order,
+    apiKey: string | null,
+    booking: Booking | null,
+    requestId: string,
+  ): Promise<void> {
+    const order = { path, call, model, isHeard, hasLinks, idempotency };
+    return answering.hear(order, late, apiKey, booking, requestId);
+  }
+
   return async (c) => {
     const call = receive(c);
     const caller = await identify(c);
@@ -142,13 +154,11 @@ export function createProxy(deps: ProxyDeps): Handler {
       noteLimits(c, admitted);
       const booking = book(call, identity, order, admitted);
       call.timing.mark("admit");
-      const { method, clientGone } = call;
-      const { did } = identity;
       const sending: Sending = {
-        method,
+        method: call.method,
         headers,
-        clientGone,
-        did,
+        clientGone: call.clientGone,
+        did: identity.did,
         order,
         admitted,
         isSent: false,
@@ -162,11 +172,7 @@ export function createProxy(deps: ProxyDeps): Handler {
         return response;
       } catch (error) {
         if (error instanceof StillAnswering) {
-          // Without the body, whose memory is another request's from here on.
-          const { requestId } = call;
-          const { path, call: endpoint, model, isHeard, hasLinks, idempotency } = order;
-          const heard = { path, call: endpoint, model, isHeard, hasLinks, idempotency };
-          waitUntil(answering.hear(heard, error, sending.apiKey, booking, requestId));
+          waitUntil(hear(error, order, sending.apiKey, booking, call.requestId));
           throw error.refusal;
         }
         booking?.end(endingOf(error as Error, sending.isSent));
