@@ -14,7 +14,7 @@ import {
 } from "../../openrouter/forward.ts";
 import { createLinks } from "../../openrouter/links.ts";
 import { errorDialectOf } from "../../policy/error_dialects.ts";
-import { clientAnswer, wholeIfJson } from "./client_answer.ts";
+import { type AnswerOptions, clientAnswer, wholeIfJson } from "./client_answer.ts";
 import { errorEvents } from "./error_event.ts";
 import type { Order } from "../order.ts";
 
@@ -78,6 +78,18 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
     await Promise.race([booking?.settled, sleep(ms)]);
   }
 
+  /** What tells the client of an error within a stream. */
+  function eventsOf({ path, model }: Ordered, requestId: string): AnswerOptions["errorEvents"] {
+    return (error, seen) =>
+      errorEvents(errorDialectOf(path), error, {
+        ...seen,
+        id: seen.id ?? requestId,
+        model: seen.model ?? model ?? "",
+        requestId,
+        nowS: Math.floor(now() / 1000),
+      });
+  }
+
   /** @param whenHeard how the call ends that is read to its end although its client has left */
   async function passTo(
     { requestId, clientGone }: Client,
@@ -87,7 +99,7 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
     booking: Booking | null,
     whenHeard: Ending,
   ): Promise<Response> {
-    const { path, call, model, isHeard, hasLinks } = order;
+    const { call, isHeard, hasLinks } = order;
     const beginsJob = call?.beginsJob ?? false;
     const answer = beginsJob
       ? await wholeJob(upstream, idleTimeoutMs)
@@ -103,14 +115,7 @@ export function createAnswering({ config, now, sleep }: AnsweringDeps): Answerin
         : { kind: "answered" },
       whenHeard: isHeard ? whenHeard : null,
       linkOf: hasLinks ? linkOf : null,
-      errorEvents: (error, seen) =>
-        errorEvents(errorDialectOf(path), error, {
-          ...seen,
-          id: seen.id ?? requestId,
-          model: seen.model ?? model ?? "",
-          requestId,
-          nowS: Math.floor(now() / 1000),
-        }),
+      errorEvents: answer.body instanceof ReadableStream ? eventsOf(order, requestId) : null,
       idleTimeoutMs,
       clientGone,
     });

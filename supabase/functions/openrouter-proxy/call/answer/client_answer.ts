@@ -33,8 +33,11 @@ export interface AnswerOptions extends
   apiKey: string | null;
   /** Where a URL of OpenRouter's API is reached through the gateway; null: answers have none. */
   linkOf: ((url: string) => string | null) | null;
-  /** What tells a client of an error within a stream, of which it has seen so much. */
-  errorEvents: (error: GatewayError, seen: SeenStream) => Uint8Array;
+  /**
+   * What tells a client of an error within a stream, of which it has seen so much; null where the body is
+   * none.
+   */
+  errorEvents: ((error: GatewayError, seen: SeenStream) => Uint8Array) | null;
 }
 
 /**
@@ -60,7 +63,7 @@ export function wholeIfJson(
 
 /** @throws {GatewayError} upstream_unreachable where what is here as a whole is a part of an answer */
 export function clientAnswer(upstream: Upstream, options: AnswerOptions): Response {
-  const { apiKey, booking, whenRead, linkOf } = options;
+  const { apiKey, booking, whenRead, linkOf, errorEvents } = options;
   const { status, body } = upstream;
   const contentType = upstream.headers.get("content-type");
   const isEvents = isEventStream(contentType);
@@ -91,8 +94,8 @@ export function clientAnswer(upstream: Upstream, options: AnswerOptions): Respon
       length: length === null ? null : Number(length),
       abort: upstream.abort,
       meter,
-      errorEvents: isEvents
-        ? (error) => options.errorEvents(error, seenOf(meter, generationId))
+      errorEvents: isEvents && errorEvents
+        ? (error) => errorEvents(error, seenOf(meter, generationId))
         : null,
     });
     return answerOf(passed, upstream, length);
