@@ -131,6 +131,12 @@ const LENGTHS: [what: string, headers: Record<string, string>, kept: boolean][] 
   ["deflate, which fetch leaves", { "content-encoding": "deflate" }, true],
   ["two encodings, which fetch leaves", { "content-encoding": "gzip, br" }, true],
   ["chunks, which overrule it", { "transfer-encoding": "chunked" }, false],
+  [
+    "gzip that Connection names, which fetch decodes",
+    { "content-encoding": "gzip", connection: "Content-Encoding" },
+    false,
+  ],
+  ["a hop, where Connection names it", { connection: "close, Content-Length" }, false],
 ];
 
 for (const [what, others, kept] of LENGTHS) {
