@@ -74,11 +74,13 @@ export function verdictOn(
     (seen.error !== null || !GOES_ON.includes(ending.status));
   const isError = seen.error !== null && !hasUsage;
   const isVain = isRefused || (isError && !seen.hasBegun);
-  const costsNothing = isUnsent || isFree || (isVain && !hasUsage && !chargesErrors);
   // Usage is cumulative: what a stream has told that was cut off is a part of it.
   const isCutOff = ending.kind === "left" || ending.kind === "broken" ||
     ending.kind === "retired";
   const told = isCutOff && seen.mayTellMore ? null : seen.cost;
+  // The whole is not free either of which a part costs something.
+  const isFreeIndeed = isFree && (told !== null || Number(seen.cost) === 0);
+  const costsNothing = isUnsent || isFreeIndeed || (isVain && !hasUsage && !chargesErrors);
   const cost = told ?? (costsNothing ? "0" : null);
   return {
     error: errorOf(ending, seen),

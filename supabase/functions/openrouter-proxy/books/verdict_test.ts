@@ -185,6 +185,17 @@ Deno.test("what is free costs nothing however it ends, unless it says otherwise"
   }
 });
 
+Deno.test("what a stream tells that was cut off says of a free call, too, whether it costs anything", () => {
+  const free: Charging = { isFree: true, chargesErrors: false };
+  for (const ending of [left(true), broke(true), RETIRED]) {
+    const seen = { ...NOTHING, hasBegun: true, mayTellMore: true };
+    const charged = verdictOn(ending, { ...seen, cost: "0.1" }, free);
+    assert.equal(charged.cost, null, ending.kind);
+    assert.equal(charged.asksForCost, ending !== RETIRED, ending.kind);
+    assert.equal(verdictOn(ending, { ...seen, cost: "0" }, free).cost, "0", ending.kind);
+  }
+});
+
 Deno.test("what is charged although it fails is asked for, unless it was never sent", () => {
   const charged: Charging = { isFree: false, chargesErrors: true };
   const failed = { ...NOTHING, error: "e" };
