@@ -117,6 +117,14 @@ const FREE = { total_cost: "0", cost_source: "response" } as const;
 /** Of what was sent, and never named. */
 const UNKNOWN = { total_cost: null, cost_source: null } as const;
 const BROKE = "upstream_unreachable: OpenRouter's connection broke before the answer was complete";
+/** Of four tokens that were streamed until then. */
+const BROKEN_STREAM = {
+  status: "failed",
+  http_status: 200,
+  error_message: BROKE,
+  cost_source: "generation",
+  output_tokens: 4,
+} as const;
 
 const ENDINGS: Ending[] = [
   {
@@ -265,26 +273,14 @@ const ENDINGS: Ending[] = [
     stream: true,
     faults: "chunks:9,drop:4",
     client: isBrokenOff,
-    row: {
-      status: "failed",
-      http_status: 200,
-      error_message: BROKE,
-      cost_source: "generation",
-      output_tokens: 4,
-    },
+    row: BROKEN_STREAM,
   },
   {
     what: "a stream that breaks in its middle, behind usage that counts up",
     stream: true,
     faults: "chunks:9,running-usage,empty-choices,drop:4",
     client: isBrokenOff,
-    row: {
-      status: "failed",
-      http_status: 200,
-      error_message: BROKE,
-      cost_source: "generation",
-      output_tokens: 4,
-    },
+    row: BROKEN_STREAM,
   },
   {
     what: "a JSON answer that breaks in its middle",

@@ -383,8 +383,6 @@ function settlementOf(
   // What OpenRouter says of it later fills in what is not told here.
   const isPart = observed.cost !== null && verdict.cost === null;
   const told = isPart ? { ...observed, ...UNTOLD } : observed;
-  const usage = knownUsage(told, usdPerCredit);
-  // By its names: an object into which another is spread grows step by step, each time into new memory.
   const settlement: Settlement = {
     requestId: call.requestId,
     requestTime: call.requestTime,
@@ -392,15 +390,8 @@ function settlementOf(
     httpStatus: answer?.httpStatus ?? null,
     errorMessage: verdict.error,
     givenUp: verdict.givenUp,
+    ...knownUsage(told, usdPerCredit),
     model: observed.model ?? modelOf(call, verdict, observed),
-    provider: usage.provider,
-    nativeFinishReason: usage.nativeFinishReason,
-    inputTokens: usage.inputTokens,
-    outputTokens: usage.outputTokens,
-    cachedTokens: usage.cachedTokens,
-    reasoningTokens: usage.reasoningTokens,
-    upstreamCost: usage.upstreamCost,
-    usdPerCredit,
     generationId,
     cost: verdict.cost,
     costSource: verdict.cost === null ? null : "response",

@@ -383,6 +383,33 @@ Deno.test("naturalBatches rejects all whose call failed, and goes on with the ot
   assert.equal(begun.length, 3);
 });
 
+Deno.test("a call for one item that throws at once fails that item, and holds up no other", async () => {
+  const { calls, begun, ends } = callsInHand();
+  const { ask } = naturalBatches({
+    ...calls,
+    one(item) {
+      if (item.startsWith("bad")) throw new TypeError(`${item} is not a function`);
+      return calls.one(item);
+    },
+  }, LIMITS);
+  await assert.rejects(ask("bad"), TypeError);
+  const good = ask("good");
+  assert.deepEqual(begun, [["good"]]);
+  const [bad, left, more] = ["bad/2", "left", "more"].map(ask);
+  ends[0]!.answer();
+  assert.equal(await good, "good of 1");
+  await turn();
+  assert.deepEqual(begun, [["good"], ["bad/2", "left", "more"]]);
+  // All three are asked for alone: the one that throws at once takes no place among them for good.
+  ends[1]!.answer(["bad", "bad/2", "left", "more"]);
+  await assert.rejects(bad!, TypeError);
+  await turn();
+  assert.deepEqual(begun.slice(2), [["left"], ["more"]]);
+  ends[2]!.answer();
+  ends[3]!.answer();
+  assert.deepEqual(await Promise.all([left, more]), ["left of 1", "more of 1"]);
+});
+
 Deno.test("naturalBatches lets nothing wait for ever for a call that hangs", async () => {
   const { begun, ends, calls } = callsInHand();
   const { ask } = naturalBatches(calls, { ...LIMITS, patienceMs: 1 });

@@ -17,7 +17,7 @@ const UNSAFE_IN_QUERY = /[^\x21-\x7e]|["#'<>\\]/;
 // Printable ASCII that a URL parser leaves alone in a path (WHATWG URL, path percent-encode set).
 const PLAIN = /^[!$%&'()*+,\-./0-9:;=@A-Z[\]_a-z|~]*$/;
 const ENCODED_SEPARATOR = /%(?:2e|2f|5c)/i;
-// deno-lint-ignore no-control-regex
+// deno-lint-ignore no-control-regex -- they are what is refused
 const CONTROL_OR_BACKSLASH = /[\0-\x1f\x7f\\]/;
 const DOT_SEGMENT = /(?:^|\/)\.\.?(?:\/|$)/;
 

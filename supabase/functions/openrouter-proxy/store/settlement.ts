@@ -70,17 +70,8 @@ export function settlementMembers(settlement: Settlement) {
     cost_source: settlement.costSource,
     first_byte_ms: settlement.firstByteMs,
     may_be_repeated: settlement.mayBeRepeated,
-    // What usageMembers has: to spread it costs as much as all of the rest.
-    model: settlement.model,
-    provider: settlement.provider,
-    native_finish_reason: settlement.nativeFinishReason,
-    input_tokens: settlement.inputTokens,
-    output_tokens: settlement.outputTokens,
-    cached_tokens: settlement.cachedTokens,
-    reasoning_tokens: settlement.reasoningTokens,
-    upstream_cost: settlement.upstreamCost,
-    usd_per_credit: settlement.usdPerCredit,
-  } satisfies Record<string, unknown> & ReturnType<typeof usageMembers>;
+    ...usageMembers(settlement),
+  };
 }
 
 /** What book_cost takes. */
